@@ -1,0 +1,1 @@
+"""Plans, searches, answers, checks; the SDK and the command line."""

@@ -1,0 +1,49 @@
+"""One root error. Each message says what was given, what is allowed, and what to do next."""
+
+__all__ = [
+    "LibraryError",
+    "MediaError",
+    "MissingExtraError",
+    "PlayheadError",
+    "QueryError",
+    "ServerError",
+    "SettingsError",
+    "WeightsError",
+]
+
+
+class PlayheadError(Exception):
+    """Root of all errors that Playhead raises on purpose."""
+
+
+class MediaError(PlayheadError):
+    """A file cannot be read as video or sound."""
+
+
+class WeightsError(PlayheadError):
+    """A model's weights cannot be had, or are not the ones expected."""
+
+
+class MissingExtraError(PlayheadError):
+    """A library that an optional part needs is not installed."""
+
+    def __init__(self, part: str, module: str, extra: str) -> None:
+        super().__init__(
+            f"{part} needs the Python module {module!r}, which is not installed: pip install 'playhead[{extra}]'"
+        )
+
+
+class SettingsError(PlayheadError):
+    """A setting is unknown or has a value that is not allowed."""
+
+
+class LibraryError(PlayheadError):
+    """A library on disk cannot be read or written."""
+
+
+class QueryError(PlayheadError):
+    """A question or a filter cannot be understood."""
+
+
+class ServerError(PlayheadError):
+    """The video-LLM server did not answer, or answered something unusable."""

@@ -1,0 +1,108 @@
+"""One Settings object: arguments over environment over file over default."""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from .errors import SettingsError
+
+__all__ = ["Settings", "cache_folder", "settings_file"]
+
+
+def settings_file() -> Path:
+    """The user's settings file (TOML): `$PLAYHEAD_SETTINGS_FILE`, else in the user's configuration folder."""
+    given = os.environ.get("PLAYHEAD_SETTINGS_FILE")
+    if given:
+        return Path(given)
+    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(base) / "playhead" / "settings.toml"
+
+
+def cache_folder() -> Path:
+    """Where Playhead keeps what it can make again (joined weights): in the user's cache folder."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "playhead"
+
+
+# What each profile chooses for a model setting that is left at None.
+_PROFILES: dict[str, dict[str, str]] = {
+    "local": {
+        "speech_model": "whisper-base",
+        "ocr": "rapidocr",
+        "objects_model": "yolo11n.pt",
+        "text_model": "all-MiniLM-L6-v2",
+        "image_model": "efficientnet-lite2",
+    },
+    "gpu": {
+        "speech_model": "mobiuslabsgmbh/faster-whisper-large-v3-turbo",
+        "ocr": "easyocr",
+        "objects_model": "yolov8x-worldv2.pt",
+        "text_model": "all-MiniLM-L6-v2",
+        "image_model": "google/siglip2-so400m-patch14-384",
+    },
+}
+
+
+class Settings(BaseSettings):
+    """How Playhead works. Each field is also the environment variable `PLAYHEAD_<FIELD>`.
+
+    A model setting takes a name that `playhead doctor` knows, a model hub's name, a local path, or
+    `off` to leave its stage out. None means: what the profile chooses.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PLAYHEAD_", extra="forbid", frozen=True)
+
+    profile: Literal["local", "gpu"] = Field("local", description="Which models are the default.")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="`auto`: cuda if there is one, else cpu.")
+    offline: bool = Field(False, description="Never ask a model hub.")
+    decoder: Literal["pyav", "decord"] = Field("pyav", description="What decodes pictures.")
+    sample_seconds: float = Field(1.0, ge=0.1, le=60, description="While the picture moves, one frame each so often.")
+    language: str | None = Field(None, description="Spoken language as ISO 639-1, e.g. `en`. None: detected.")
+    speech_model: str | None = Field(None, description="`whisper-base`, `whisper-tiny.en`, a hub name, or a path.")
+    sidecars: bool = Field(True, description="Use a .srt or .vtt beside a video instead of transcribing it.")
+    ocr: Literal["rapidocr", "easyocr", "off"] | None = Field(None, description="What reads text in the picture.")
+    ocr_model: str | None = Field(None, description="A folder with the reader's own weights. None: its usual ones.")
+    objects_model: str | None = Field(None, description="An Ultralytics detector: a name, or a path (.pt, .onnx).")
+    objects_vocabulary: tuple[str, ...] = Field(
+        (), description="Labels for an open-vocabulary detector. Empty: the detector's own labels."
+    )
+    objects_score: float = Field(0.4, ge=0, le=1, description="Boxes below this confidence are dropped.")
+    text_model: str | None = Field(None, description="A sentence-transformers model: a name, hub name, or path.")
+    image_model: str | None = Field(
+        None, description="`efficientnet-lite2` (ConSE, in the text space), or a SigLIP or CLIP: hub name or path."
+    )
+    video_llm_url: str | None = Field(None, description="Base URL of an OpenAI-compatible server, e.g. …/v1.")
+    video_llm_model: str | None = Field(None, description="The model's name on that server.")
+    video_llm_key: SecretStr = Field(SecretStr("none"), description="API key for that server.")
+    video_llm_timeout: float = Field(120.0, gt=0, description="Seconds to wait for one answer.")
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"])
+            raise SettingsError(
+                f"setting {name!r}: {first['msg']} (got {first['input']!r}). "
+                f"Settings: {', '.join(sorted(type(self).model_fields))}"
+            ) from error
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then environment, then the user's file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, settings_file())
+
+    def model_for(self, stage: Literal["speech_model", "ocr", "objects_model", "text_model", "image_model"]) -> str:
+        """The model that a stage uses: as set, else as the profile chooses. `off` leaves the stage out."""
+        chosen: str | None = getattr(self, stage)
+        return chosen if chosen is not None else _PROFILES[self.profile][stage]
