@@ -3,7 +3,9 @@
 Knows the container's clock (presentation timestamps) and nothing of frames that somebody wants.
 """
 
-from collections.abc import Iterator
+import itertools
+import logging
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,9 +20,26 @@ if TYPE_CHECKING:
     import av
     from av.container import InputContainer
 
-__all__ = ["decode", "decode_sound", "open_media", "pixels_of", "probe", "stream_start", "thumbnail_of"]
+__all__ = [
+    "THUMBNAIL_SIZE",
+    "decode",
+    "decode_sound",
+    "measured_duration",
+    "open_media",
+    "packet_times",
+    "pictures_of",
+    "pixels_of",
+    "probe",
+    "stream_start",
+    "thumbnail_of",
+]
 
 THUMBNAIL_SIZE = (64, 36)
+
+# FFmpeg would follow a playlist to other files, and draws text files as pictures.
+_NO_FOOTAGE = {"concat", "dash", "hls", "tty"}
+
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -38,17 +57,20 @@ def open_media(path: Path) -> "Iterator[InputContainer]":
             raise MediaError(f"{path} is a folder, not a media file")
         if path.stat().st_size == 0:
             raise MediaError(f"{path} is empty (0 bytes): copy or download it again")
-        container = av.open(str(path), metadata_errors="replace")
+        # Named as a file, `12:30.mp4` is no protocol `12`; nothing inside may lead to the network.
+        container = av.open(f"file:{path}", metadata_errors="replace", options={"protocol_whitelist": "file"})
     except FileNotFoundError as error:
         raise MediaError(f"{path} does not exist: check the path") from error
     except PermissionError as error:
         raise MediaError(f"{path} may not be read: give yourself read permission (chmod u+r)") from error
-    except (av.error.FFmpegError, ValueError) as error:
+    except (av.error.FFmpegError, OSError, ValueError) as error:
         raise MediaError(
             f"{path} is not a readable video or sound file ({_reason(error)}): it may be cut off or of another "
             "type; copy it again, or convert it with `ffmpeg -i`"
         ) from error
     with container:
+        if container.format.name in _NO_FOOTAGE:
+            raise MediaError(f"{path} is a playlist or a text ({container.format.name}), not a video or sound file")
         yield container
 
 
@@ -62,43 +84,71 @@ def probe(path: Path, stream: int | None = None) -> VideoInfo:
     Raises:
         MediaError: The file cannot be read, or holds neither pictures nor sound.
     """
+    path = Path(path)
     with open_media(path) as container:
-        pictures = _picture_stream(container, path, stream)
+        pictures = _find_pictures(container, path, stream)
         sound = container.streams.best("audio")
+        if sound is not None and sound.codec_context is None:
+            _log.warning("%s: its sound is left out, its codec is unknown to FFmpeg", path)
+            sound = None
         if pictures is None and sound is None:
-            raise MediaError(f"{path} holds neither pictures nor sound")
-        video = None
-        if pictures is not None:
-            first = next(decode(container, pictures), None)
-            if first is None and sound is None:
-                raise MediaError(f"{path}: no frame of its {pictures.codec_context.name} stream can be decoded")
-            if first is not None:
-                turned = int(first.rotation) % 180 != 0
-                video = VideoStream(
-                    index=pictures.index,
-                    codec=pictures.codec_context.name,
-                    width=first.height if turned else first.width,
-                    height=first.width if turned else first.height,
-                    rotation=int(first.rotation),
-                    start=stream_start(pictures, first),
-                )
-        heard = None
+            raise MediaError(f"{path} holds neither pictures nor sound that can be decoded")
+        video = heard = None
+        try:
+            video = _seen(container, pictures) if pictures is not None else None
+        except MediaError as error:
+            if sound is None or stream is not None:
+                raise
+            _log.warning("%s; only its sound is used", error)
         if sound is not None:
             heard = SoundStream(index=sound.index, codec=sound.codec_context.name, start=stream_start(sound))
+        zero = video.start if video else stream_start(sound)
         return VideoInfo(
-            path=Path(path),
+            path=path,
             format=container.format.name,
-            duration=container.duration / 1_000_000 if container.duration else _measured_duration(path),
+            duration=_header_duration(container, zero) or measured_duration(path, zero),
             video=video,
             sound=heard,
         )
 
 
+def pictures_of(container: "InputContainer", path: Path, index: int | None) -> "av.VideoStream":
+    """The stream of pictures with this index; None for FFmpeg's best one.
+
+    Raises:
+        MediaError: There is none.
+    """
+    pictures = _find_pictures(container, path, index)
+    if pictures is None:
+        raise MediaError(f"{path} holds sound but no pictures")
+    return pictures
+
+
+def measured_duration(path: Path, zero: float | None = None) -> float:
+    """Seconds from `zero` of the container's clock (None: the first packet) to the last packet's end.
+
+    Reads the whole file, up to where it breaks off, and decodes nothing.
+    """
+    import av
+
+    first, last = np.inf, -np.inf
+    with open_media(path) as container:
+        try:
+            for packet in container.demux():
+                if packet.pts is not None and packet.time_base is not None:
+                    first = min(first, float(packet.pts * packet.time_base))
+                    last = max(last, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+        except av.error.FFmpegError as error:
+            _log.warning("%s breaks off after %.1f s (%s)", path, max(last, 0.0), _reason(error))
+    return max(0.0, last - (first if zero is None else zero))
+
+
 def stream_start(stream: "av.stream.Stream", first: "av.VideoFrame | None" = None) -> float:
-    """The stream's first presentation timestamp in seconds: its zero."""
+    """The stream's zero in seconds: its first timestamp by the header, or its first frame's if that is earlier."""
+    known = [] if first is None else [first.time]
     if stream.start_time is not None and stream.time_base is not None:
-        return float(stream.start_time * stream.time_base)
-    return first.time if first is not None and first.time is not None else 0.0
+        known.append(float(stream.start_time * stream.time_base))
+    return min(known, default=0.0)
 
 
 def decode(container: "InputContainer", stream: "av.VideoStream") -> "Iterator[av.VideoFrame]":
@@ -106,7 +156,13 @@ def decode(container: "InputContainer", stream: "av.VideoStream") -> "Iterator[a
 
     Frames without a timestamp, or that do not lie after the one before, are left out: no time is
     made up for them. A packet that cannot be decoded is skipped; where the file breaks off, it ends.
+
+    Raises:
+        MediaError: No frame comes.
     """
+    path = container.name.removeprefix("file:")
+    if stream.codec_context is None:
+        raise MediaError(f"{path}: the codec of its stream {stream.index} is unknown to FFmpeg")
     if not stream.codec_context.is_open:
         stream.thread_type = "AUTO"
     last = -np.inf
@@ -114,21 +170,42 @@ def decode(container: "InputContainer", stream: "av.VideoStream") -> "Iterator[a
         if frame.time is not None and frame.time > last:
             last = frame.time
             yield frame
+    if last == -np.inf:
+        raise MediaError(
+            f"{path}: no frame with a time of its own can be decoded from its {stream.codec_context.name} stream; "
+            f"a raw stream needs a container: `ffmpeg -i {Path(path).name} {Path(path).stem}.mkv`"
+        )
+
+
+def packet_times(path: Path, index: int) -> list[float]:
+    """When the packets of a stream are shown, sorted, in seconds of the container's clock; decodes nothing.
+
+    Raises:
+        MediaError: The file breaks off.
+    """
+    import av
+
+    times: list[float] = []
+    with open_media(path) as container:
+        try:
+            times.extend(
+                float(packet.pts * packet.time_base)
+                for packet in container.demux(container.streams[index])
+                if packet.pts is not None and packet.time_base is not None and not packet.is_discard
+            )
+        except av.error.FFmpegError as error:
+            raise MediaError(f"{path} breaks off after {max(times, default=0.0):.1f} s ({_reason(error)})") from error
+    return sorted(times)
 
 
 def decode_sound(container: "InputContainer", index: int, rate: int) -> Iterator[tuple[float, npt.NDArray[np.float32]]]:
     """A stream of sound as mono: start in seconds of the container's clock, and float32 samples at `rate`."""
-    import av
-
     stream = container.streams[index]
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
     clock = stream_start(stream)
-    for frame in _frames_of(container, stream):
-        clock = frame.time if frame.time is not None else clock
-        for piece in resampler.resample(frame):
-            samples = piece.to_ndarray()[0]
-            yield clock, samples
-            clock += len(samples) / rate
+    for time, samples in _mono(_frames_of(container, stream), rate):
+        clock = time if time is not None else clock
+        yield clock, samples
+        clock += len(samples) / rate
 
 
 def pixels_of(frame: "av.VideoFrame") -> Pixels:
@@ -142,6 +219,19 @@ def thumbnail_of(frame: "av.VideoFrame") -> Pixels:
     """The frame's brightness at `THUMBNAIL_SIZE`, shape `(36, 64)`, not turned: for comparison only."""
     width, height = THUMBNAIL_SIZE
     return frame.reformat(width=width, height=height, format="gray", interpolation="AREA").to_ndarray()
+
+
+def _seen(container: "InputContainer", pictures: "av.VideoStream") -> VideoStream:
+    first = next(decode(container, pictures))
+    turned = round(first.rotation / 90) % 2 != 0
+    return VideoStream(
+        index=pictures.index,
+        codec=pictures.codec_context.name,
+        width=first.height if turned else first.width,
+        height=first.width if turned else first.height,
+        rotation=int(first.rotation),
+        start=stream_start(pictures, first),
+    )
 
 
 def _frames_of(container: "InputContainer", stream: "av.stream.Stream") -> "Iterator[av.frame.Frame]":
@@ -162,7 +252,30 @@ def _frames_of(container: "InputContainer", stream: "av.stream.Stream") -> "Iter
         yield from frames
 
 
-def _picture_stream(container: "InputContainer", path: Path, index: int | None) -> "av.VideoStream | None":
+def _mono(frames: "Iterable[av.AudioFrame]", rate: int) -> Iterator[tuple[float | None, npt.NDArray[np.float32]]]:
+    """Frames as mono float32 samples at `rate`, each with its time if it is known."""
+    import av
+
+    resampler: av.AudioResampler | None = None
+    shape = None
+    for frame in itertools.chain(frames, [None]):
+        now = (frame.format.name, frame.layout.name, frame.sample_rate) if frame is not None else None
+        if resampler is not None and now != shape:  # the end, or e.g. a broadcast that turns from stereo to surround
+            for piece in resampler.resample(None):
+                if piece is not None:  # a resampler that had nothing to change says so by None
+                    yield None, piece.to_ndarray()[0]
+            resampler = None
+        if frame is None:
+            return
+        if resampler is None:
+            resampler, shape = av.AudioResampler(format="flt", layout="mono", rate=rate), now
+        time = frame.time
+        for piece in resampler.resample(frame):
+            yield time, piece.to_ndarray()[0]
+            time = None
+
+
+def _find_pictures(container: "InputContainer", path: Path, index: int | None) -> "av.VideoStream | None":
     import av
 
     covers = av.stream.Disposition.attached_pic  # a music file's cover is no video
@@ -177,21 +290,18 @@ def _picture_stream(container: "InputContainer", path: Path, index: int | None) 
     raise MediaError(f"{path} has no stream of pictures with index {index}; it has: {have}")
 
 
-def _measured_duration(path: Path) -> float:
-    """Last end of a packet minus first start, for files whose header names no duration."""
-    import av
+def _header_duration(container: "InputContainer", zero: float) -> float | None:
+    """Seconds from `zero` to the end as the header says; None where it says nothing that can be relied on.
 
-    first, last = np.inf, -np.inf
-    with open_media(path) as container:
-        try:
-            for packet in container.demux():
-                if packet.pts is None or packet.time_base is None:
-                    continue
-                first = min(first, float(packet.pts * packet.time_base))
-                last = max(last, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-        except av.error.FFmpegError:
-            pass  # the file breaks off here: what was read so far is its length
-    return max(0.0, last - first) if last > first else 0.0
+    Without a start time (raw streams) FFmpeg guesses from the bit rate: 0.12 s for a minute of MPEG-1.
+    Matroska counts from the clock's zero, or from its first timestamp, as its writer liked.
+    """
+    if not container.duration or container.start_time is None:
+        return None
+    start, length = container.start_time / 1_000_000, container.duration / 1_000_000
+    if "matroska" in container.format.name:
+        return length if abs(start) < 0.1 and abs(zero) < 0.1 else None
+    return max(0.0, start + length - zero)
 
 
 def _reason(error: Exception) -> str:

@@ -110,6 +110,17 @@ class Box(Record):
         top, bottom = (min(1.0, max(0.0, y / height)) for y in corners[1::2])
         return cls(left=left, top=top, right=right, bottom=bottom)
 
+    def iou(self, other: "Box") -> float:
+        """Intersection over union, 0 to 1."""
+        width = min(self.right, other.right) - max(self.left, other.left)
+        height = min(self.bottom, other.bottom) - max(self.top, other.top)
+        shared = max(0.0, width) * max(0.0, height)
+        both = self._area() + other._area() - shared
+        return shared / both if both > 0 else 0.0
+
+    def _area(self) -> float:
+        return max(0.0, self.right - self.left) * max(0.0, self.bottom - self.top)
+
 
 class Word(Record):
     """One spoken word with its time."""

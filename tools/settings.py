@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="`auto`: cuda if there is one, else cpu.")
     offline: bool = Field(False, description="Never ask a model hub.")
     decoder: Literal["pyav", "decord"] = Field("pyav", description="What decodes pictures.")
-    sample_seconds: float = Field(1.0, ge=0.1, le=60, description="While the picture moves, one frame each so often.")
+    sample_seconds: float = Field(2.0, ge=0.1, le=60, description="While the picture moves, one frame each so often.")
     language: str | None = Field(None, description="Spoken language as ISO 639-1, e.g. `en`. None: detected.")
     speech_model: str | None = Field(None, description="`whisper-base`, `whisper-tiny.en`, a hub name, or a path.")
     sidecars: bool = Field(True, description="Use a .srt or .vtt beside a video instead of transcribing it.")

@@ -15,6 +15,8 @@ RATE = 16_000
 Samples = npt.NDArray[np.float32]
 
 _BLOCK = 30 * RATE
+# Timestamps jitter by less than a tenth of a second without meaning a gap.
+_JITTER = RATE // 10
 
 
 def sound_blocks(info: VideoInfo) -> Iterator[Samples]:
@@ -32,24 +34,35 @@ def sound_blocks(info: VideoInfo) -> Iterator[Samples]:
     Raises:
         MediaError: The file cannot be opened.
     """
+    held: list[Samples] = []
+    length = 0
+    for piece in _pieces(info):
+        held.append(piece)
+        length += len(piece)
+        if length >= _BLOCK:
+            yield np.concatenate(held)
+            held, length = [], 0
+    if held:
+        yield np.concatenate(held)
+
+
+def _pieces(info: VideoInfo) -> Iterator[Samples]:
+    """Decoded samples and the silence between them, each not longer than a block."""
     if info.sound is None:
         return
     zero = info.video.start if info.video else info.sound.start
-    done = 0  # samples that are yielded or held
-    held: list[Samples] = []
+    done = 0
     with open_media(Path(info.path)) as container:
         for start, samples in decode_sound(container, info.sound.index, RATE):
-            # Timestamps jitter by less than a tenth of a second without meaning a gap.
-            place = round((start - zero) * RATE)
-            if place - done > (RATE // 10 if done else 0):
-                held.append(np.zeros(place - done, np.float32))
-                done = place
-            elif done == 0 and place < 0:
-                samples = samples[-place:]
-            held.append(samples)
-            done += len(samples)
-            if sum(map(len, held)) >= _BLOCK:
-                yield np.concatenate(held)
-                held = []
-    if held:
-        yield np.concatenate(held)
+            gap = round((start - zero) * RATE) - done
+            jitter = _JITTER if done else 0
+            while gap > jitter:
+                silence = np.zeros(min(gap, _BLOCK), np.float32)
+                yield silence
+                done, gap = done + len(silence), gap - len(silence)
+                jitter = 0
+            # What would sound twice, or before the first picture, is left out.
+            heard = samples[-gap:] if gap < -jitter else samples
+            if len(heard):
+                yield heard
+                done += len(heard)

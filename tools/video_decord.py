@@ -1,6 +1,7 @@
 """The one owner of decord 0.6.0: the same frames as `tools/video.py`, by choice of the user.
 
-decord decodes only the best stream, and loses a damaged file whole where PyAV reads what is there.
+decord decodes only the best stream, loses a damaged file whole where PyAV reads what is there, and shows what an
+edit list hides: a file whose frames it times otherwise than the container does is refused.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,59 +11,73 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from .container import THUMBNAIL_SIZE
+from .container import THUMBNAIL_SIZE, packet_times, probe
 from .errors import MediaError, MissingExtraError
-from .records import Frame, Pixels
+from .records import Frame
 
 if TYPE_CHECKING:
-    from decord import VideoReader
-
     from .video import ScannedFrame
 
 __all__ = ["frames_at", "scan"]
+
+FLOAT32_SECONDS = 0.004
 
 
 def frames_at(path: Path, seconds: Iterable[float], stream: int | None) -> Iterator[Frame]:
     """As `tools.video.frames_at`."""
     from .video import TOLERANCE_SECONDS
 
-    reader, times = _open(path, stream)
+    film: _Film | None = None
     for second in seconds:
-        row = max(0, int(np.searchsorted(times, second + TOLERANCE_SECONDS, side="right")) - 1)
-        yield Frame(float(times[row]), _pixels(reader, row))
+        film = film or _Film(path, stream)
+        yield film.frame(max(0, int(np.searchsorted(film.times, second + TOLERANCE_SECONDS, side="right")) - 1))
 
 
 def scan(path: Path, stream: int | None) -> "Iterator[ScannedFrame]":
     """As `tools.video.scan`."""
+    film = _Film(path, stream)
+    for row in range(len(film.times)):
+        yield _scanned(film.frame(row))
+
+
+def _scanned(frame: Frame) -> "ScannedFrame":
     from PIL import Image
 
     from .video import ScannedFrame
 
-    reader, times = _open(path, stream)
-    for row, second in enumerate(times.tolist()):
-        frame = Frame(second, _pixels(reader, row))
-        small = Image.fromarray(frame.pixels).convert("L").resize(THUMBNAIL_SIZE, Image.Resampling.BOX)
-        yield ScannedFrame(second, np.asarray(small), lambda frame=frame: frame)
+    small = Image.fromarray(frame.pixels).convert("L").resize(THUMBNAIL_SIZE, Image.Resampling.BOX)
+    return ScannedFrame(frame.seconds, np.asarray(small), lambda: frame)
 
 
-def _open(path: Path, stream: int | None) -> "tuple[VideoReader, npt.NDArray[np.float64]]":
-    """A reader, and the start of each frame in seconds since the first."""
-    try:
-        import decord
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("decoder 'decord'", "decord", "decord") from error
-    if stream is not None:
-        raise MediaError(f"decord cannot choose a stream (asked: {stream}): use decoder='pyav'")
-    try:
-        reader = decord.VideoReader(str(path))
-        times = np.asarray(reader.get_frame_timestamp(range(len(reader))), dtype=np.float64)[:, 0]
-    except (decord.DECORDError, RuntimeError, IndexError) as error:
-        raise MediaError(f"decord cannot read {path}: use decoder='pyav'") from error
-    if np.any(np.diff(times) <= 0):
-        raise MediaError(f"decord gives no increasing times for {path}: use decoder='pyav'")
-    return reader, times - times[0]
+class _Film:
+    """An opened file: `times` holds the start of each frame in seconds since the start of the stream."""
 
+    def __init__(self, path: Path, stream: int | None) -> None:
+        try:
+            import decord
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("decoder 'decord'", "decord", "decord") from error
+        self._failed = f"decord cannot read {path}: use decoder='pyav'"
+        self._errors = (decord.DECORDError, RuntimeError, IndexError)
+        video = probe(path).video
+        if video is None:
+            raise MediaError(f"{path} holds sound but no pictures")
+        if stream not in (None, video.index):
+            raise MediaError(f"decord reads only stream {video.index} of {path}, not {stream}: use decoder='pyav'")
+        self.times: npt.NDArray[np.float64] = np.asarray(packet_times(path, video.index)) - video.start
+        try:
+            self._reader = decord.VideoReader(str(path))
+            starts = np.asarray(self._reader.get_frame_timestamp(range(len(self._reader))), dtype=np.float64)[:, 0]
+        except self._errors as error:
+            raise MediaError(self._failed) from error
+        # decord counts from its first frame, in float32: 2 ms off after ten hours.
+        if len(starts) != len(self.times) or np.any(
+            np.abs((starts - starts[0]) - (self.times - self.times[0])) > FLOAT32_SECONDS
+        ):
+            raise MediaError(f"decord gives other frame times for {path} than its container: use decoder='pyav'")
 
-def _pixels(reader: "VideoReader", row: int) -> Pixels:
-    pixels: Pixels = reader[row].asnumpy()
-    return pixels
+    def frame(self, row: int) -> Frame:
+        try:
+            return Frame(float(self.times[row]), self._reader[row].asnumpy())
+        except self._errors as error:
+            raise MediaError(self._failed) from error

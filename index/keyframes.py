@@ -1,0 +1,40 @@
+"""Small evidence pictures: one JPEG a still, named by its true time in milliseconds."""
+
+import bisect
+from pathlib import Path
+
+from ..tools.records import Frame
+
+__all__ = ["KEYFRAMES", "keyframe_at", "keyframe_times", "write_keyframe"]
+
+KEYFRAMES = "keyframes"
+_LONGEST_SIDE = 384
+_QUALITY = 75
+
+
+def write_keyframe(folder: Path, frame: Frame) -> None:
+    """Write one frame below a video's folder."""
+    from PIL import Image
+
+    target = folder / KEYFRAMES
+    target.mkdir(exist_ok=True)
+    picture = Image.fromarray(frame.pixels)
+    picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    picture.save(target / _name(round(frame.seconds * 1000)), quality=_QUALITY)
+
+
+def keyframe_times(folder: Path) -> list[int]:
+    """Milliseconds of a video's keyframes, sorted."""
+    return sorted(int(path.stem) for path in (folder / KEYFRAMES).glob("*.jpg") if path.stem.isdigit())
+
+
+def keyframe_at(folder: Path, times: list[int], seconds: float) -> Path | None:
+    """The keyframe that shows a second: the last at or before it, else the first; None if there are none."""
+    if not times:
+        return None
+    row = bisect.bisect_right(times, round(seconds * 1000))
+    return folder / KEYFRAMES / _name(times[max(0, row - 1)])
+
+
+def _name(milliseconds: int) -> str:
+    return f"{milliseconds:010d}.jpg"

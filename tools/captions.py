@@ -1,0 +1,72 @@
+"""Captions: what a served video LLM says that frames show, as observations. Looks at pictures only."""
+
+import re
+from collections.abc import Sequence
+
+from ..prompts import render
+from .records import Frame, Observation, Span, Still, clean_text
+from .settings import Settings
+from .video_llm import OpenAIVideoLLM, VideoLLM
+
+__all__ = ["Captioner"]
+
+# Two plain sentences take 30 to 80 tokens; a model that runs on is cut here.
+MAX_TOKENS = 200
+
+# Up to the last full stop (with a closing quote or bracket) that ends a sentence, not a decimal point.
+_FULL_SENTENCES = re.compile(r".*(?:[.?!…][\"'”’»)\]]*(?=\s|$)|[。？！][」』”]*)", re.DOTALL)
+
+
+class Captioner:
+    """Describes frames in one or two sentences."""
+
+    def __init__(self, settings: Settings, llm: VideoLLM | None = None) -> None:
+        """Take the video LLM that `settings` name, or the one that is given.
+
+        Raises:
+            SettingsError: No usable server is set.
+            ServerError: The model is not set and the server does not say what it serves.
+        """
+        self._llm = llm or OpenAIVideoLLM(settings)
+        self.source = self._llm.source
+
+    def caption(self, span: Span, frames: Sequence[Frame]) -> Observation:
+        """One caption of what `frames` show together.
+
+        A caption that the server cut ends with its last full sentence, or with `…` if it has none.
+
+        Args:
+            span: The stretch of time that the frames stand for.
+            frames: One or more, in order of time.
+
+        Returns:
+            Modality `caption`, with score 1.0: servers give no confidence. `frame_seconds` is set
+            for a single frame.
+
+        Raises:
+            ServerError: No usable answer came.
+            QueryError: There are no frames.
+        """
+        reply = self._llm.ask(frames, instructions=render("caption", count=str(len(frames))), max_tokens=MAX_TOKENS)
+        text = clean_text(reply.text)
+        return Observation(
+            modality="caption",
+            span=span,
+            text=_full_sentences(text) if reply.truncated else text,
+            score=1.0,
+            source=self.source,
+            frame_seconds=frames[0].seconds if len(frames) == 1 else None,
+        )
+
+    def observe(self, stills: Sequence[Still]) -> list[Observation]:
+        """One caption for each still, in order.
+
+        Raises:
+            ServerError: No usable answer came for one of them.
+        """
+        return [self.caption(still.span, [still.frame]) for still in stills]
+
+
+def _full_sentences(text: str) -> str:
+    found = _FULL_SENTENCES.match(text)
+    return found.group() if found else f"{text}…"

@@ -1,0 +1,129 @@
+"""Text and pictures as unit vectors: the one owner of sentence-transformers, and the only normalisation.
+
+Each model has its own vector space, named by `space`; vectors of different spaces are never compared.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from .device import resolve_device
+from .errors import MissingExtraError, WeightsError
+from .records import Observation, Still
+from .settings import Settings
+from .weights import find
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+__all__ = ["ImageEncoder", "SentenceEncoder", "TextEncoder", "Vectors", "image_encoder", "unit"]
+
+Vectors = npt.NDArray[np.float32]
+
+# Attention's cost grows with the longest text of a batch: small batches, texts sorted by length.
+_BATCH = 64
+
+
+class TextEncoder(Protocol):
+    """Turns texts into unit vectors of one space; texts with a cosine below `floor` are not alike."""
+
+    space: str
+    floor: float
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors, float32, shape `(len(texts), dimensions)`."""
+
+
+class ImageEncoder(Protocol):
+    """Turns pictures, and queries for pictures, into unit vectors of one space.
+
+    A picture whose cosine with a query is below `floor` does not show it.
+    """
+
+    space: str
+    source: str
+    floor: float
+
+    def observe(self, stills: Sequence[Still]) -> tuple[list[Observation], Vectors]:
+        """One `frame` observation a still, and its unit vector, float32, shape `(len(stills), dimensions)`."""
+
+    def encode_queries(self, queries: Sequence[str]) -> Vectors:
+        """Unit vectors of the queries, in the space of the pictures."""
+
+
+def unit(vectors: npt.ArrayLike) -> Vectors:
+    """Rows scaled to length 1, as float32; a row of zeros stays one."""
+    rows = np.asarray(vectors, dtype=np.float32)
+    lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
+    return np.ascontiguousarray(rows / np.where(lengths > 0, lengths, 1.0), dtype=np.float32)
+
+
+class SentenceEncoder:
+    """A sentence-transformers model."""
+
+    # Unrelated English sentences lie below: see tests/benchmarks.
+    floor = 0.2
+
+    def __init__(self, settings: Settings) -> None:
+        """Find the weights; the model loads at first use.
+
+        Raises:
+            WeightsError: The weights cannot be had.
+            MissingExtraError: sentence-transformers is not installed.
+        """
+        weights = find(settings.model_for("text_model"), "text_model", offline=settings.offline)
+        self.space = weights.source
+        self._folder = weights.path
+        self._device = resolve_device(settings)
+        self._model: SentenceTransformer | None = None
+        self._last: tuple[str, Vectors] | None = None
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors of the texts; what lies past the model's window (MiniLM: 256 tokens) is not seen."""
+        model = self._loaded()
+        if not texts:
+            return np.zeros((0, model.get_embedding_dimension() or 0), np.float32)
+        if len(texts) == 1 and self._last and self._last[0] == texts[0]:
+            return self._last[1]  # every ranking of a search asks for the same query
+        vectors = unit(model.encode(list(texts), batch_size=_BATCH, show_progress_bar=False, convert_to_numpy=True))
+        if len(texts) == 1:
+            self._last = (texts[0], vectors)
+        return vectors
+
+    def _loaded(self) -> "SentenceTransformer":
+        if self._model is None:
+            try:
+                from sentence_transformers import SentenceTransformer
+            except ModuleNotFoundError as error:
+                raise MissingExtraError("text embedding", "sentence_transformers", "local") from error
+            from transformers.utils import logging as transformers_logging
+
+            logging.getLogger("sentence_transformers").setLevel(logging.WARNING)
+            transformers_logging.disable_progress_bar()
+            try:
+                self._model = SentenceTransformer(str(self._folder), device=self._device, local_files_only=True)
+            except (OSError, ValueError, KeyError) as error:
+                raise WeightsError(
+                    f"{self._folder} holds no sentence-transformers model ({error}): check text_model"
+                ) from error
+        return self._model
+
+
+def image_encoder(settings: Settings, text: TextEncoder | None) -> ImageEncoder:
+    """The encoder that `image_model` names: ConSE over `text`'s space, or a SigLIP or CLIP of its own space.
+
+    Raises:
+        WeightsError: The weights cannot be had, or ConSE has no text encoder.
+        MissingExtraError: A library is not installed.
+    """
+    from .clip import ClipEncoder
+    from .conse import ConseEncoder
+
+    if settings.model_for("image_model") == "efficientnet-lite2":
+        if text is None:
+            raise WeightsError("efficientnet-lite2 embeds pictures in a text model's space: get text_model first")
+        return ConseEncoder(settings, text)
+    return ClipEncoder(settings)
