@@ -1,5 +1,7 @@
 """Sound lies where it sounds: a beep is heard at its true second on the clock of the pictures."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from playhead.tools.sound import RATE, sound_blocks
@@ -24,7 +26,7 @@ def onsets(samples):
     loud = np.flatnonzero(np.abs(samples) > 0.05)
     return [
         float(loud[0] / RATE),
-        *(float(b / RATE) for a, b in zip(loud, loud[1:], strict=False) if b - a > RATE / 20),
+        *(float(b / RATE) for a, b in pairwise(loud) if b - a > RATE / 20),
     ]
 
 
@@ -65,8 +67,8 @@ def test_a_gap_is_silent_and_blocks_stay_small(folder):
     """Two seconds of sound, 90 s apart: nobody holds 90 s at once, and the second beep keeps its second."""
     with_gap = folder / "gap.ts"
     with_gap.write_bytes(
-        write_media(folder / "before.ts", sound=beep(0.5, 1)).read_bytes()
-        + write_media(folder / "after.ts", sound=beep(0.25, 1), sound_start=90).read_bytes()
+        write_media(folder / "before.ts", PICTURES, sound=beep(0.5, 1)).read_bytes()
+        + write_media(folder / "after.ts", [90], sound=beep(0.25, 1), sound_start=90).read_bytes()
     )
     blocks = list(sound_blocks(probe(with_gap)))
     samples = np.concatenate(blocks)
@@ -79,8 +81,8 @@ def test_what_would_sound_twice_is_left_out(folder):
     """Timestamps that jump back by half a second, as in joined recordings that overlap."""
     joined = folder / "joined.ts"
     joined.write_bytes(
-        write_media(folder / "first.ts", sound=beep(0.2, 2)).read_bytes()
-        + write_media(folder / "second.ts", sound=beep(1.1, 2), sound_start=1.5).read_bytes()
+        write_media(folder / "first.ts", PICTURES, sound=beep(0.2, 2)).read_bytes()
+        + write_media(folder / "second.ts", [4], sound=beep(1.1, 2), sound_start=1.5).read_bytes()
     )
     assert onsets(heard(joined)) == pytest.approx([0.2, 2.6], abs=0.005)
 

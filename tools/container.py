@@ -39,6 +39,9 @@ THUMBNAIL_SIZE = (64, 36)
 # FFmpeg would follow a playlist to other files, and draws text files as pictures.
 _NO_FOOTAGE = {"concat", "dash", "hls", "tty"}
 
+# Else the channels' sum times 0.7: speech on both sides would be 1.4 times full scale.
+_AVERAGE = {"rematrix_maxval": "1.0"}
+
 _log = logging.getLogger(__name__)
 
 
@@ -268,7 +271,7 @@ def _mono(frames: "Iterable[av.AudioFrame]", rate: int) -> Iterator[tuple[float 
         if frame is None:
             return
         if resampler is None:
-            resampler, shape = av.AudioResampler(format="flt", layout="mono", rate=rate), now
+            resampler, shape = av.AudioResampler("flt", "mono", rate, options=_AVERAGE), now
         time = frame.time
         for piece in resampler.resample(frame):
             yield time, piece.to_ndarray()[0]

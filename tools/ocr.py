@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["EasyOcrReader", "RapidOcrReader", "TextReader", "text_reader"]
 
 # Longer side at which RapidOCR looks for lines; smaller frames are not blown up (RapidOCR's own default
-# is a shorter side of at least 736). Five slides and screens in JPEG quality 30, CPU seconds a frame and
+# is a shorter side of at least 736). Screens full of text in JPEG quality 30, CPU seconds a frame and
 # share of characters read right, 18 px text / 14 px text:
 #               1280x720             1920x1080
 #    960    0.88 .998 / 0.96 .996   1.17 1.000 / 1.21 .995

@@ -86,7 +86,8 @@ class Span(Record):
         return shared / (self.duration + other.duration - shared)
 
     def __str__(self) -> str:
-        return f"[{clock(self.start)}–{clock(self.end)}]"
+        start, end = math.floor(self.start + 1e-6), math.ceil(self.end - 1e-6)
+        return f"[{clock(start)[:-2]}–{clock(end)[:-2]}]"
 
 
 def clock(seconds: float) -> str:

@@ -1,5 +1,6 @@
 """One Settings object: arguments over environment over file over default."""
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Any, Literal
@@ -96,11 +97,16 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (pydantic-settings calls by these names)
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then environment, then the user's file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, settings_file())
+
+    def fingerprint(self) -> str:
+        """12 hex digits over all settings but secrets, and what does not change a result."""
+        told = self.model_dump_json(exclude={"video_llm_key", "video_llm_url", "video_llm_timeout", "offline"})
+        return hashlib.blake2b(told.encode(), digest_size=6).hexdigest()
 
     def model_for(self, stage: Literal["speech_model", "ocr", "objects_model", "text_model", "image_model"]) -> str:
         """The model that a stage uses: as set, else as the profile chooses. `off` leaves the stage out."""

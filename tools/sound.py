@@ -29,7 +29,7 @@ def sound_blocks(info: VideoInfo) -> Iterator[Samples]:
         info: From `tools.video.probe`; without a sound stream nothing is yielded.
 
     Yields:
-        float32 in [-1, 1], shape `(n,)`.
+        float32, shape `(n,)`; full scale is ±1.
 
     Raises:
         MediaError: The file cannot be opened.
@@ -52,17 +52,20 @@ def _pieces(info: VideoInfo) -> Iterator[Samples]:
         return
     zero = info.video.start if info.video else info.sound.start
     done = 0
+    aligned = False
     with open_media(Path(info.path)) as container:
         for start, samples in decode_sound(container, info.sound.index, RATE):
             gap = round((start - zero) * RATE) - done
-            jitter = _JITTER if done else 0
-            while gap > jitter:
-                silence = np.zeros(min(gap, _BLOCK), np.float32)
-                yield silence
-                done, gap = done + len(silence), gap - len(silence)
-                jitter = 0
-            # What would sound twice, or before the first picture, is left out.
-            heard = samples[-gap:] if gap < -jitter else samples
+            aligned = aligned and abs(gap) <= _JITTER
+            if aligned:
+                heard = samples
+            else:
+                for length in [_BLOCK] * (gap // _BLOCK) + [gap % _BLOCK] if gap > 0 else []:
+                    yield np.zeros(length, np.float32)
+                # What would sound twice, or before the first picture, is left out.
+                heard = samples[max(0, -gap) :]
+                done += max(0, gap)
             if len(heard):
-                yield heard
+                aligned = True
                 done += len(heard)
+                yield heard

@@ -1,21 +1,19 @@
-"""Speech of a video as observations with word times: transcribed by faster-whisper, or read from a sidecar.
+"""Speech of a video as observations with word times: transcribed by faster-whisper.
 
 The whole track is transcribed in windows that are cut only where nobody speaks, so that memory
 does not grow with length. Word times are trimmed to where voice activity is: Whisper lets a word
 swallow the pause before it.
 """
 
-import html
 import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .device import resolve_device
-from .errors import MediaError, MissingExtraError, SettingsError, WeightsError
+from .errors import MissingExtraError, SettingsError, WeightsError
 from .records import Observation, Span, VideoInfo, Word
 from .settings import Settings
 from .sound import RATE, Samples, sound_blocks
@@ -24,7 +22,7 @@ from .weights import find
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
 
-__all__ = ["Speech", "find_sidecar", "read_sidecar"]
+__all__ = ["Speech"]
 
 # Windows of about two minutes: short enough for memory, long enough for a pause to cut in.
 WINDOW_SECONDS = 120.0
@@ -37,17 +35,6 @@ LONGEST_HESITATION = 5.0
 
 _SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")
 _ABBREVIATION = re.compile(r"(?:[A-HJ-Z]|Dr|Mr|Mrs|Ms|Prof|St|vs)\.")
-
-# `talk.en.srt`, `talk.pt-BR.forced.vtt`: what may stand between a video's name and its subtitles' suffix.
-_SIDECAR_MIDDLE = re.compile(
-    r"(?:\.(?P<language>[a-z]{2,3})(?:[-_][a-z0-9]{2,8})*)?(?P<kind>(?:\.(?:auto|cc|default|forced|hi|orig|sdh))*)",
-    re.I,
-)
-_STAMP = r"(?:(\d+):)?(\d{1,2}):(\d{2})[.,](\d{1,3})"
-_TIMING = re.compile(rf"\s*{_STAMP}\s*-->\s*{_STAMP}(?:\s|$)")
-_MARKUP = re.compile(r"</?[A-Za-z][^>]*>|<[\d:.]+>|\{\\[^}]*\}")
-# Words with their own times: automatic captions that repeat the line before while the next one grows.
-_ROLLING = re.compile(r"<\d+:\d{2}:\d{2}\.\d{3}>")
 
 
 class _Heard(NamedTuple):
@@ -85,6 +72,10 @@ class Speech:
 
         Args:
             info: From `tools.video.probe`; a file without sound yields nothing.
+
+        Raises:
+            WeightsError: The model cannot be loaded.
+            SettingsError: The model does not know the language.
         """
         for sentence in _sentences(self._words(sound_blocks(info))):
             text = "".join(word.text for word in sentence)
@@ -161,88 +152,6 @@ def voiced_spans(samples: Samples) -> list[tuple[float, float]]:
     return [(chunk["start"] / RATE, chunk["end"] / RATE) for chunk in found]
 
 
-def find_sidecar(path: Path, language: str | None = None) -> Path | None:
-    """The subtitles beside a video: `talk.srt` or `talk.vtt`, else with a language, as `talk.en.srt`.
-
-    Args:
-        path: The video.
-        language: ISO 639-1, the one to take first where there are several.
-    """
-    path = Path(path)
-    found = []
-    for beside in path.parent.iterdir():
-        if beside.suffix.lower() not in (".srt", ".vtt") or not beside.name.startswith(path.stem):
-            continue
-        middle = _SIDECAR_MIDDLE.fullmatch(beside.stem[len(path.stem) :])
-        if middle and beside.is_file():
-            spoken = (middle["language"] or "").lower()
-            # Forced subtitles hold only what is said in a foreign language.
-            rank = (bool(spoken), "forced" in middle["kind"].lower(), not spoken.startswith(language or ""))
-            found.append((rank, beside.name, beside))
-    return min(found)[-1] if found else None
-
-
-def read_sidecar(path: Path) -> list[Observation]:
-    """Speech observations, one a cue, from a .srt or .vtt file.
-
-    Cues without words, or whose times are broken or end before they start, are left out.
-
-    Raises:
-        MediaError: The file cannot be read, or holds no cues.
-    """
-    path = Path(path)
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise MediaError(f"subtitles {path} cannot be read ({error.strerror})") from error
-    suffix = path.suffix.lower()
-    cues = list(_cues(_decoded(raw), blank_ends=suffix == ".vtt"))
-    if not cues:
-        raise MediaError(f"{path} holds no subtitles with times: mend or move it, or set sidecars=false")
-    return [
-        Observation(
-            modality="speech", span=Span(start=start, end=end), text=text, score=1.0, source=f"sidecar@{suffix[1:]}"
-        )
-        for start, end, text in sorted(cues)
-        if start < end and text.strip()
-    ]
-
-
-def _decoded(raw: bytes) -> str:
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return raw.decode("utf-16", errors="replace")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return raw.decode("cp1252", errors="replace")
-
-
-def _cues(text: str, *, blank_ends: bool) -> Iterator[tuple[float, float, str]]:
-    """Start, end and words of each cue; in SubRip (not `blank_ends`) a cue's text may hold blank lines."""
-    rolling = _ROLLING.search(text) is not None
-    times: tuple[float, float] | None = None
-    lines: list[str] = []
-    shown: list[str] = []
-    for line in [*re.split(r"\r*\n|\r", text), "-->"]:
-        starts = "-->" in line
-        if starts and lines and lines[-1].strip().isdigit():
-            lines.pop()  # this cue's number
-        if times and (starts or (blank_ends and not line and lines)):
-            yield *times, " ".join(line for line in lines if not (rolling and line in shown))
-            shown, times = lines, None
-        if starts:
-            stamps = _TIMING.match(line)
-            times = (_seconds(stamps.groups()[:4]), _seconds(stamps.groups()[4:])) if stamps else None
-            lines = []
-        elif times and line.strip():
-            lines.append(html.unescape(_MARKUP.sub("", line)).strip())
-
-
-def _seconds(stamp: Sequence[str | None]) -> float:
-    hours, minutes, seconds, fraction = stamp
-    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(f"{seconds}.{fraction}")
-
-
 def _windows(blocks: Iterable[Samples]) -> Iterator[Samples]:
     """Blocks joined to windows of `WINDOW_SECONDS` or a little more, cut in the longest pause of their last half."""
     held = np.zeros(0, np.float32)
@@ -262,12 +171,10 @@ def _pause(samples: Samples, keep_at_most: float) -> int | None:
     """Sample in the middle of the longest pause of the last half; None where there is none and room is left."""
     half, length = len(samples) / RATE / 2, len(samples) / RATE
     edges = [0.0, *(edge for span in voiced_spans(samples) for edge in span), length]
-    pauses = [
-        (end - start, (start + end) / 2) for start, end in zip(edges[::2], edges[1::2], strict=True) if end > half
-    ]
-    longest, middle = max(pauses, default=(0.0, 0.0))
-    if longest >= 0.3:
-        return round(max(middle, half) * RATE)
+    pauses = [(max(start, half), end) for start, end in zip(edges[::2], edges[1::2], strict=True) if end > half]
+    start, end = max(pauses, key=lambda pause: pause[1] - pause[0], default=(half, half))
+    if end - start >= 0.3:
+        return round((start + end) / 2 * RATE)
     if length < keep_at_most:
         return None
     # Minutes of speech without a breath: cut at the quietest tenth of a second.

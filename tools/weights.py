@@ -178,6 +178,8 @@ def find_detector(name: str, *, offline: bool) -> Weights:
         WeightsError: They cannot be had.
         MissingExtraError: Ultralytics is not installed.
     """
+    if not name:
+        raise _missing(name, "objects_model", "it names nothing", online=False)
     if _is_path(name) or Path(name).name != name:
         return _local(name, "objects_model")
     target = cache_folder() / "weights" / name

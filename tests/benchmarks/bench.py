@@ -1,0 +1,59 @@
+"""Run the benchmarks, or those named: `python tests/benchmarks/bench.py [NAME…]`.
+
+A benchmark is a file `bench_<name>.py` beside this one; its docstring says what it measures and how, its
+`measure()` returns the figures. They are printed, and kept in `results/<name>.json`. A benchmark whose
+real data, weights or packages are not here is skipped with the reason, and keeps the result it had.
+"""
+
+import argparse
+import importlib
+import os
+import time
+from pathlib import Path
+
+from playhead.tools.errors import MissingExtraError, WeightsError
+from report import Skipped, keep, show
+
+_HERE = Path(__file__).resolve().parent
+
+
+def main() -> None:
+    """Run from the command line."""
+    names = sorted(path.stem.removeprefix("bench_") for path in _HERE.glob("bench_*.py"))
+    parser = argparse.ArgumentParser(description="Measure Playhead.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which benchmarks: {', '.join(names)}; default: all")
+    wanted = parser.parse_args().names or names
+    unknown = sorted(set(wanted) - set(names))
+    if unknown:
+        parser.error(f"no benchmark {', '.join(unknown)}: there are {', '.join(names)}")
+    _forget_user_settings()
+    for name in wanted:
+        run(name)
+
+
+def run(name: str) -> None:
+    """Run one benchmark, show what it measured and keep it."""
+    began = time.perf_counter()
+    try:
+        module = importlib.import_module(f"bench_{name}")
+        figures = module.measure()
+    except (Skipped, WeightsError, MissingExtraError, ModuleNotFoundError) as reason:
+        if isinstance(reason, ModuleNotFoundError) and (reason.name or "").startswith("playhead"):
+            raise  # what is measured is broken
+        print(f"{name}: skipped: {reason}\n", flush=True)
+        return
+    show(figures)
+    path = keep(name, module.__doc__ or "", figures, time.perf_counter() - began)
+    print(f"{name}: {time.perf_counter() - began:.0f} s, kept in {path.relative_to(_HERE)}\n", flush=True)
+
+
+def _forget_user_settings() -> None:
+    """No setting of whoever runs this counts, and no model hub is asked."""
+    for name in [name for name in os.environ if name.startswith("PLAYHEAD_")]:
+        del os.environ[name]
+    os.environ["PLAYHEAD_SETTINGS_FILE"] = str(_HERE / "none.toml")
+    os.environ["PLAYHEAD_OFFLINE"] = "1"
+
+
+if __name__ == "__main__":
+    main()

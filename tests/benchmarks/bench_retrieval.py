@@ -1,0 +1,97 @@
+"""Finding the sentences that answer a question: words only, meaning only, and both fused as `Search` does.
+
+TutorialVQA, its test questions over the transcripts that are here (45 of the set's videos): a result is a
+sentence, and hits if it lies in the span of sentences that answers the question. All videos are searched, or
+only the question's own. Words are the catalogue's BM25, meaning is MiniLM through FAISS without a floor, fused
+is `Search.find`. The random row is the chance of sentences drawn at random.
+
+The published row stands for scale only: BM25 over the whole set, another number of videos and other questions.
+"""
+
+import math
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from playhead.index.catalog import Filter
+from playhead.index.derived import Derived
+from playhead.index.search import Search
+from playhead.tools.embed import SentenceEncoder
+from playhead.tools.settings import Settings
+from report import Figures, percent
+from transcripts import Question, build, tutorial_questions, tutorials, video_id
+
+_DEPTHS = (1, 5, 10)
+_NAMES = ("first_percent", "in_five_percent", "in_ten_percent")
+
+# Where a result lies: the video's id, and the number of its sentence.
+_Place = tuple[str, int]
+_Ranked = Callable[[Question, tuple[str, ...] | None], list[_Place]]
+
+
+def measure() -> Figures:
+    videos, questions = tutorials(), tutorial_questions(["test"])
+    encoder = SentenceEncoder(Settings())
+    vectors = {name: encoder.encode([line.text for line in lines]) for name, lines in videos.items()}
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        store = build(Path(folder) / "library", videos, vectors, encoder.space)
+        methods = _methods(Derived(store), encoder, Search(store, Settings(), encoder))
+        for scope in ("all videos", "its own video"):
+            for method, ranked in methods.items():
+                hits = []
+                for question in questions:
+                    own = (video_id(question.video),)
+                    hits.append(_first_hit(ranked(question, own if scope == "its own video" else None), question))
+                shares = [percent(np.mean(np.array(hits) <= depth)) for depth in _DEPTHS]
+                rows.append({"searched": scope, "method": method, **dict(zip(_NAMES, shares, strict=True))})
+            counts = {name: len(lines) for name, lines in videos.items()}
+            shares = [_chance(questions, counts, depth, scope == "its own video") for depth in _DEPTHS]
+            rows.append({"searched": scope, "method": "random", **dict(zip(_NAMES, shares, strict=True))})
+    rows.append({"searched": "whole set", "method": "BM25, published", **dict(zip(_NAMES, (25, 47, 57), strict=True))})
+    size = {"videos": len(videos), "sentences": sum(map(len, videos.values())), "questions": len(questions)}
+    return {"TutorialVQA": [size], "Sentences that answer": rows}
+
+
+def _methods(derived: Derived, encoder: SentenceEncoder, search: Search) -> dict[str, _Ranked]:
+    depth = max(_DEPTHS)
+    index = derived.vectors("speech", encoder.space)
+    assert index is not None
+
+    def places(rows: Sequence[int]) -> list[_Place]:
+        found = derived.catalog.fetch(rows)
+        return [(found[row].video_id, round(found[row].start)) for row in rows]
+
+    def words(question: Question, within: tuple[str, ...] | None) -> list[_Place]:
+        return places([row for row, _ in derived.catalog.match(question.text, Filter("speech", within), depth)])
+
+    def meaning(question: Question, within: tuple[str, ...] | None) -> list[_Place]:
+        among = derived.catalog.rows_where(Filter("speech", within)) if within else None
+        rows, _ = index.search(encoder.encode([question.text])[0], depth, among)
+        return places(rows.tolist())
+
+    def fused(question: Question, within: tuple[str, ...] | None) -> list[_Place]:
+        return [(found.video_id, round(found.start)) for found in search.find(question.text, depth, video_ids=within)]
+
+    return {"words": words, "meaning": meaning, "fused": fused}
+
+
+def _first_hit(ranking: Sequence[_Place], question: Question) -> float:
+    """Rank of the first result in the answer's span, from 1; infinite if there is none."""
+    own = video_id(question.video)
+    hits = (
+        rank
+        for rank, (video, number) in enumerate(ranking, 1)
+        if video == own and question.first <= number <= question.last
+    )
+    return next(hits, math.inf)
+
+
+def _chance(questions: Sequence[Question], counts: dict[str, int], depth: int, own_video: bool) -> float:
+    shares = []
+    for question in questions:
+        there = counts[question.video] if own_video else sum(counts.values())
+        right = question.last - question.first + 1
+        shares.append(1 - math.comb(there - right, depth) / math.comb(there, depth))
+    return percent(float(np.mean(shares)))
