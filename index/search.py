@@ -132,6 +132,19 @@ class Search:
         record = self.records[video_id]
         return [self._as_evidence(row, record, 0.0, 0.0) for row in self._derived.catalog.of_video(video_id)]
 
+    def nearby(self, evidence: Evidence, seconds: float) -> list[Evidence]:
+        """Evidence of the same kind in the same video that overlaps the evidence's span or lies so near; not itself."""
+        around = Span(start=max(0.0, evidence.start - seconds), end=evidence.end + seconds)
+        catalog, record = self._derived.catalog, self.records[evidence.video_id]
+        rows = catalog.fetch(catalog.rows_where(Filter(evidence.modality, (evidence.video_id,), around)).tolist())
+        found = sorted(rows.values(), key=lambda row: (row.start, row.row))
+        return [self._as_evidence(row, record, 0.0, 0.0) for row in found if row.evidence_id != evidence.evidence_id]
+
+    def shows(self, query: str, evidence: Evidence) -> bool:
+        """Whether the picture of an evidence of this query shows what the query describes."""
+        encoder = self._image_encoder()
+        return encoder is not None and encoder.shows(query, evidence.text, evidence.similarity)
+
     def embed(self, texts: Sequence[str]) -> Vectors | None:
         """Texts in the text encoder's space; None where there is no encoder."""
         encoder = self._text_encoder()

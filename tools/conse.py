@@ -27,6 +27,10 @@ __all__ = ["ConseEncoder"]
 LABELS_MIXED = 10  # the paper's T
 # A label below this share is a guess; it still counts in the vector, but is not called seen.
 LIKELY = 0.1
+# Cosines of a query with a picture, and with its likeliest label, from which the picture shows it:
+# "a cup of coffee" and espresso 0.48, animal and Egyptian cat 0.48; dog and Egyptian cat 0.39.
+SURE_PICTURE = 0.45
+SURE_LABEL = 0.47
 _SIDE = 260  # EfficientNet-Lite2's input
 _BATCH = 16
 
@@ -79,6 +83,13 @@ class ConseEncoder:
     def encode_queries(self, queries: Sequence[str]) -> Vectors:
         """The queries as the text encoder sees them: the space is its own."""
         return self._text.encode(queries)
+
+    def shows(self, query: str, text: str, cosine: float) -> bool:
+        """Whether the likeliest label means the query, too: a mixture of unlikely labels lies near anything."""
+        if not text or cosine < SURE_PICTURE:
+            return False
+        wanted, label = self._text.encode([query, text.split(", ")[0]])
+        return float(wanted @ label) >= SURE_LABEL
 
     def _classify(self, pictures: Sequence[Pixels]) -> npt.NDArray[np.float32]:
         """Probabilities of the labels, shape `(len(pictures), 1000)`."""

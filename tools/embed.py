@@ -53,6 +53,9 @@ class ImageEncoder(Protocol):
     def encode_queries(self, queries: Sequence[str]) -> Vectors:
         """Unit vectors of the queries, in the space of the pictures."""
 
+    def shows(self, query: str, text: str, cosine: float) -> bool:
+        """Whether a picture, with this observation's text and cosine to the query, shows what the query describes."""
+
 
 def unit(vectors: npt.ArrayLike) -> Vectors:
     """Rows scaled to length 1, as float32; a row of zeros stays one."""

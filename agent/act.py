@@ -1,0 +1,30 @@
+"""The node that searches: evidence for a plan."""
+
+from ..index.records import Evidence, VideoRecord
+from ..index.search import Search
+from ..tools.records import Span
+from .records import Plan
+
+__all__ = ["retrieve"]
+
+CANDIDATES = 30
+
+
+def retrieve(plan: Plan, search: Search) -> list[Evidence]:
+    """Evidence for a plan from the whole library, best first.
+
+    A stretch that counts from the end is another one in each video, so each is searched by itself.
+    """
+    if plan.between is None or not plan.from_end:
+        return search.find(plan.query, CANDIDATES, plan.modalities, plan.video_ids, plan.between)
+    records = search.records
+    found: list[Evidence] = []
+    for video_id in plan.video_ids if plan.video_ids is not None else tuple(records):
+        tail = _tail(records[video_id], plan.between.end)
+        found += search.find(plan.query, CANDIDATES, plan.modalities, (video_id,), tail)
+    return sorted(found, key=lambda e: (-e.score, -e.similarity))[:CANDIDATES]
+
+
+def _tail(record: VideoRecord, seconds: float) -> Span:
+    start = max(0.0, record.duration - seconds)
+    return Span(start=start, end=max(record.duration, start + 0.001))

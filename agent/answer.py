@@ -1,0 +1,85 @@
+"""The extractive answerer: quotes the evidence that supports an answer. It composes nothing."""
+
+from collections.abc import Sequence
+
+from ..index.records import Evidence
+from ..tools.records import Word
+from ..tools.words import canonical, tokens
+from .records import Citation, Claim, Plan
+from .support import Support
+
+__all__ = ["quote_evidence"]
+
+MOST_CLAIMS = 3
+# A further claim stands beside the best one only if it is nearly as strong.
+NEARLY = 0.8
+
+
+def quote_evidence(plan: Plan, supports: Sequence[Support]) -> list[Claim]:
+    """Claims, best first: each a quote from evidence that holds, with citations; none if nothing holds.
+
+    Args:
+        plan: What was asked.
+        supports: How each evidence covers the question, best evidence first.
+    """
+    holding = sorted((s for s in supports if s.holds), key=lambda s: -_worth(s))
+    claims: list[Claim] = []
+    cited: list[Evidence] = []
+    for found in holding:
+        if _worth(found) < NEARLY * _worth(holding[0]) or len(claims) == MOST_CLAIMS:
+            break
+        evidence = found.evidence
+        if any(_same_moment(evidence, other) for other in cited):
+            continue
+        cited += [evidence, *found.context]
+        citations = [_cite(evidence, plan), *(_cite(other, plan) for other in found.context)]
+        text = " · ".join(dict.fromkeys(c.quote for c in citations if c.quote))
+        claims.append(
+            Claim(text=text or f"a picture of: {plan.query}", verdict="unverified", citations=tuple(citations))
+        )
+    return claims
+
+
+def _worth(found: Support) -> float:
+    """Strength first; then how well it was found."""
+    return found.strength * (0.5 + 0.25 * found.evidence.score + 0.25 * max(0.0, found.evidence.similarity))
+
+
+def _same_moment(one: Evidence, other: Evidence) -> bool:
+    return one.evidence_id == other.evidence_id or (
+        one.video_id == other.video_id
+        and one.modality == other.modality
+        and one.start < other.end
+        and one.end > other.start
+        and one.text.casefold() == other.text.casefold()
+    )
+
+
+def _cite(evidence: Evidence, plan: Plan) -> Citation:
+    """A citation of an evidence; narrowed to the words of a quoted phrase where their times are known."""
+    start, end, quote = evidence.start, evidence.end, evidence.text
+    for phrase in plan.phrases:
+        if spoken := _spoken(evidence.words, phrase):
+            start, end = spoken[0].start, spoken[-1].end
+            quote = " ".join(word.text for word in spoken)
+            break
+    return Citation(
+        evidence_id=evidence.evidence_id,
+        video_id=evidence.video_id,
+        video=evidence.video,
+        start=start,
+        end=end,
+        modality=evidence.modality,
+        quote=quote,
+        keyframe=evidence.keyframe,
+    )
+
+
+def _spoken(words: Sequence[Word], phrase: str) -> Sequence[Word]:
+    """The words in which a phrase was spoken; none if it was not."""
+    wanted = [canonical(token) for token in tokens(phrase)]
+    pieces = [(number, canonical(token)) for number, word in enumerate(words) for token in tokens(word.text)]
+    for first in range(len(pieces) - len(wanted) + 1):
+        if wanted and [piece for _, piece in pieces[first : first + len(wanted)]] == wanted:
+            return words[pieces[first][0] : pieces[first + len(wanted) - 1][0] + 1]
+    return ()

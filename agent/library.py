@@ -1,0 +1,295 @@
+"""The SDK: one `Library` a folder of indexed videos."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..index.build import IndexProgress, Outcome, bring_in_line
+from ..index.instruments import Instruments
+from ..index.records import Evidence, VideoRecord
+from ..index.search import Search
+from ..index.store import Store
+from ..tools.errors import LibraryError, QueryError
+from ..tools.records import Modality, Span
+from ..tools.settings import Settings
+from .graph import Context, State, compiled
+from .records import Answer, Usage
+from .show import HOW
+from .threads import open_checkpointer
+
+__all__ = ["Library"]
+
+
+class Library:
+    """Videos that are indexed in one folder, to be searched and asked.
+
+    Example:
+        >>> library = Library("talks/.playhead")
+        >>> library.index("talks/")
+        >>> print(library.ask("What does the speaker say about the budget?"))
+    """
+
+    def __init__(self, folder: Path | str, settings: Settings | None = None) -> None:
+        """Name a library's folder; it is made when something is indexed.
+
+        Args:
+            folder: The library's folder, by custom `.playhead` in the folder of videos.
+            settings: How to work; None: from the environment and the user's settings file.
+
+        Raises:
+            LibraryError: The folder is something else, or of a newer format.
+            SettingsError: A setting in the environment or file is not valid.
+        """
+        self.settings = settings or Settings()
+        self._store = Store(Path(folder))
+
+    @property
+    def folder(self) -> Path:
+        """The library's folder."""
+        return self._store.folder
+
+    def index(
+        self,
+        paths: Path | str | Sequence[Path | str],
+        *,
+        force: bool = False,
+        progress: IndexProgress | None = None,
+        done: Callable[[Outcome], None] | None = None,
+    ) -> list[Outcome]:
+        """Bring the library in line with files and folders: what is new or changed is indexed.
+
+        A file that cannot be indexed is an outcome `failed` with its reason; the others are indexed.
+
+        Args:
+            paths: A video, a folder, or several.
+            force: Perceive anew what is unchanged, too.
+            progress: Told how far it is.
+            done: Told each outcome at once.
+
+        Raises:
+            MediaError: A path does not exist, or there is no video below any of them.
+            LibraryError: The library cannot be written.
+        """
+        given = [paths] if isinstance(paths, (str, Path)) else list(paths)
+        outcomes = []
+        for outcome in bring_in_line(
+            self._store, [Path(path) for path in given], self._instruments, force, progress or _silent
+        ):
+            outcomes.append(outcome)
+            if done:
+                done(outcome)
+        return outcomes
+
+    def search(
+        self,
+        query: str,
+        k: int = 10,
+        *,
+        modalities: Sequence[Modality] | None = None,
+        videos: Sequence[Path | str] | None = None,
+        between: tuple[float, float] | Span | None = None,
+    ) -> list[Evidence]:
+        """The evidence that fits a query best, best first.
+
+        Args:
+            query: Words as a person writes them.
+            k: At most this many.
+            modalities: Of `speech`, `text`, `object`, `caption`, `frame`; None: all.
+            videos: Paths, file names or ids of videos, or folders of them; None: all.
+            between: Seconds; only what overlaps them.
+
+        Raises:
+            QueryError: The query or a filter is not valid.
+            LibraryError: The library is empty or damaged.
+        """
+        return self._opened().find(query, k, modalities, self._video_ids(videos), _span(between))
+
+    def ask(
+        self,
+        question: str,
+        *,
+        videos: Sequence[Path | str] | None = None,
+        between: tuple[float, float] | Span | None = None,
+        thread_id: str | None = None,
+    ) -> Answer:
+        """Answer a question from what is indexed, with checked citations.
+
+        Args:
+            question: As a person asks it.
+            videos: Paths, file names or ids of videos, or folders of them; None: all.
+            between: Seconds; only this stretch of each video.
+            thread_id: Name of a conversation to keep in the library; None: nothing is kept.
+
+        Raises:
+            QueryError: The question or a filter is not valid.
+            LibraryError: The library is empty or damaged.
+        """
+        if not question.strip():
+            raise QueryError("the question is empty: ask something")
+        began = time.perf_counter()
+        search = self._opened()
+        start: State = {
+            "question": question,
+            "video_ids": self._video_ids(videos),
+            "between": _span(between),
+            "trace": [],
+        }
+        thread = thread_id or uuid.uuid4().hex
+        state = self._graph.invoke(
+            start,
+            {"configurable": {"thread_id": thread}},
+            context=Context(search),
+        )
+        if thread_id is None:
+            self._graph.checkpointer.delete_thread(thread)
+        return self._answer(question, thread, state, time.perf_counter() - began)
+
+    def videos(self) -> list[VideoRecord]:
+        """The indexed videos, by path."""
+        return sorted(self._store.read().values(), key=lambda record: record.paths)
+
+    def path_of(self, record: VideoRecord) -> Path:
+        """Where a video's file lies now."""
+        return self._store.file_of(record)
+
+    def observed(self, video: Path | str) -> tuple[VideoRecord, list[Evidence]]:
+        """A video's record and all that was perceived in it, by modality and time.
+
+        Raises:
+            QueryError: There is no such video in the library, or several.
+        """
+        record = self._one(video)
+        return record, self._opened().of_video(record.video_id)
+
+    def remove(self, video: Path | str) -> VideoRecord:
+        """Take a video out of the library; its file is not touched.
+
+        Raises:
+            QueryError: There is no such video in the library, or several.
+            LibraryError: The disk does not allow it.
+        """
+        record = self._one(video)
+        self._store.remove(record.video_id)
+        return record
+
+    async def aindex(self, paths: Path | str | Sequence[Path | str], **options: Any) -> list[Outcome]:
+        """As `index`, without blocking the event loop."""
+        return await asyncio.to_thread(self.index, paths, **options)
+
+    async def asearch(self, query: str, k: int = 10, **options: Any) -> list[Evidence]:
+        """As `search`, without blocking the event loop."""
+        return await asyncio.to_thread(self.search, query, k, **options)
+
+    async def aask(self, question: str, **options: Any) -> Answer:
+        """As `ask`, without blocking the event loop."""
+        return await asyncio.to_thread(self.ask, question, **options)
+
+    @cached_property
+    def _instruments(self) -> Instruments:
+        return Instruments.gather(self.settings)
+
+    @cached_property
+    def _search(self) -> Search:
+        return Search(self._store, self.settings)
+
+    @cached_property
+    def _graph(self) -> Any:
+        return compiled(open_checkpointer(self.folder))
+
+    def _opened(self) -> Search:
+        """The search over a library that has something in it."""
+        if not self._store.videos_folder.is_dir() or not self._search.records:
+            raise LibraryError(f"no video is indexed in {self.folder}: run `playhead index FOLDER` first")
+        return self._search
+
+    def _one(self, video: Path | str) -> VideoRecord:
+        found = self._matching(video)
+        if len(found) != 1:
+            known = ", ".join(sorted(self.path_of(record).name for record in found or self.videos())[:8])
+            raise QueryError(
+                f"{str(video)!r} names {len(found) or 'no'} videos of this library, one is wanted: "
+                f"give a path or an id. {'They are' if found else 'It holds'}: {known or 'nothing'}"
+            )
+        return found[0]
+
+    def _video_ids(self, videos: Sequence[Path | str] | None) -> tuple[str, ...] | None:
+        if videos is None:
+            return None
+        chosen: dict[str, None] = {}
+        for video in [videos] if isinstance(videos, (str, Path)) else videos:
+            found = self._matching(video)
+            if not found:
+                raise QueryError(f"{str(video)!r} is no video of this library: `playhead list` names them")
+            chosen.update(dict.fromkeys(record.video_id for record in found))
+        return tuple(chosen)
+
+    def _matching(self, video: Path | str) -> list[VideoRecord]:
+        """Videos with this id (or its beginning), path or file name, or below this folder."""
+        path, text = Path(video).expanduser().absolute(), str(video)
+        records = self.videos()
+        places = {r.video_id: [self._store.absolute_path(stored) for stored in r.paths] for r in records}
+        exact = [r for r in records if path in places[r.video_id] or r.video_id == text]
+        below = [r for r in records if any(place.is_relative_to(path) for place in places[r.video_id])]
+        named = [r for r in records if any(place.name == text for place in places[r.video_id])]
+        begun = [r for r in records if len(text) >= 6 and r.video_id.startswith(text)]
+        return exact or below or named or begun
+
+    def _answer(self, question: str, thread: str, state: dict[str, Any], seconds: float) -> Answer:
+        claims, trace = tuple(state["claims"]), tuple(state["trace"])
+        plan = state["plan"]
+        if claims:
+            text = " ".join(
+                claim.text if claim.text.endswith((".", "?", "!")) else f"{claim.text}." for claim in claims
+            )
+        else:
+            text = self._refusal(plan.modalities, state["missing"], bool(plan.terms))
+        return Answer(
+            question=question,
+            status="answered" if claims else "insufficient",
+            text=text,
+            confidence=state["confidence"],
+            claims=claims,
+            usage=Usage(seconds=round(seconds, 4), rounds=1, evidence=len(state["evidence"])),
+            trace=trace,
+            settings_fingerprint=self.settings.fingerprint(),
+            thread_id=thread,
+        )
+
+    def _refusal(self, modalities: Sequence[Modality], missing: Sequence[str], has_terms: bool) -> str:
+        """Why there is no answer, and what was not even looked at."""
+        if not has_terms:
+            return (
+                "The question names nothing that could be looked for, and summaries need a video LLM. "
+                "Ask about something that is said, written or shown."
+            )
+        text = "Nothing in the indexed videos supports an answer."
+        if missing:
+            text += f" Not found: {', '.join(missing)}."
+        blind = sorted(
+            {
+                HOW[stage.modality]
+                for record in self.videos()
+                for stage in record.stages
+                if stage.modality in modalities and stage.state != "done" and stage.modality != "caption"
+            }
+        )
+        if blind:
+            text += f" Not every video was indexed for what is {', '.join(blind)}: `playhead show VIDEO` tells why."
+        return text
+
+
+def _span(between: tuple[float, float] | Span | None) -> Span | None:
+    if between is None or isinstance(between, Span):
+        return between
+    start, end = between
+    if not 0 <= start < end:
+        raise QueryError(f"between=({start}, {end}): a start of 0 or more and a later end are wanted, in seconds")
+    return Span(start=start, end=end)
+
+
+def _silent(path: Path, number: int, count: int, stage: str, done: float, total: float) -> None:
+    """Tells nobody."""

@@ -1,0 +1,72 @@
+"""Answers and evidence for people: in a terminal, and in a notebook. Text from videos stays text."""
+
+import base64
+import html
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..tools.records import Modality
+from .records import Answer, Citation, Claim
+
+__all__ = ["HOW", "answer_markdown", "answer_text"]
+
+HOW: dict[Modality, str] = {
+    "speech": "said",
+    "text": "written",
+    "object": "detected",
+    "caption": "described",
+    "frame": "shown",
+}
+
+# Markdown's own characters, and dollars that a notebook takes for mathematics.
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~$>])")
+
+
+def answer_text(answer: Answer) -> str:
+    """An answer as plain text, each claim with the spans behind it."""
+    if not answer.claims:
+        return answer.text
+    several = len({citation.video_id for claim in answer.claims for citation in claim.citations}) > 1
+    return "\n".join(_claim_text(claim, several) for claim in answer.claims)
+
+
+def answer_markdown(answer: Answer) -> str:
+    """An answer as Markdown for a notebook, with a picture of each cited moment."""
+    if not answer.claims:
+        return f"**{_escaped(answer.status)}** — {_escaped(answer.text)}"
+    parts = []
+    for claim in answer.claims:
+        spans = ", ".join(_place(citation, True) for citation in _distinct(claim.citations))
+        mark = "" if claim.verdict == "supported" else f" _({claim.verdict})_"
+        parts.append(f"{_escaped(claim.text)} {_escaped(spans)}{mark}\n\n{_picture(claim.citations)}".strip())
+    return "\n\n".join(parts)
+
+
+def _claim_text(claim: Claim, several: bool) -> str:
+    spans = ", ".join(_place(citation, several) for citation in _distinct(claim.citations))
+    mark = "" if claim.verdict == "supported" else f" ({claim.verdict})"
+    return f"{claim.text} {spans}{mark}"
+
+
+def _place(citation: Citation, named: bool) -> str:
+    """`[00:41:07–00:41:32] talk.mp4, said`."""
+    name = f" {Path(citation.video).name}," if named else ""
+    return f"{citation.span}{name} {HOW[citation.modality]}"
+
+
+def _distinct(citations: Iterable[Citation]) -> list[Citation]:
+    """Citations that look different once they are printed."""
+    return list({(c.video_id, str(c.span), c.modality): c for c in reversed(list(citations))}.values())[::-1]
+
+
+def _picture(citations: Iterable[Citation]) -> str:
+    keyframe = next((c.keyframe for c in citations if c.keyframe), None)
+    if keyframe is None or not Path(keyframe).is_file():
+        return ""
+    data = base64.b64encode(Path(keyframe).read_bytes()).decode("ascii")
+    return f"![keyframe](data:image/jpeg;base64,{data})"
+
+
+def _escaped(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\1", html.escape(text, quote=False))
