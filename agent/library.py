@@ -148,9 +148,18 @@ class Library:
             self._graph.checkpointer.delete_thread(thread)
         return self._answer(question, thread, state, time.perf_counter() - began)
 
-    def videos(self) -> list[VideoRecord]:
-        """The indexed videos, by path."""
-        return sorted(self._store.read().values(), key=lambda record: record.paths)
+    def videos(self, among: Sequence[Path | str] | None = None) -> list[VideoRecord]:
+        """The indexed videos, by path.
+
+        Args:
+            among: Paths, file names or ids of videos, or folders of them; None: all.
+
+        Raises:
+            LibraryError: One of them is not in the library.
+        """
+        chosen = self._video_ids(among)
+        records = sorted(self._store.read().values(), key=lambda record: record.paths)
+        return [record for record in records if chosen is None or record.video_id in chosen]
 
     def path_of(self, record: VideoRecord) -> Path:
         """Where a video's file lies now."""
@@ -160,7 +169,7 @@ class Library:
         """A video's record and all that was perceived in it, by modality and time.
 
         Raises:
-            QueryError: There is no such video in the library, or several.
+            LibraryError: There is no such video in the library, or several.
         """
         record = self._one(video)
         return record, self._opened().of_video(record.video_id)
@@ -169,8 +178,7 @@ class Library:
         """Take a video out of the library; its file is not touched.
 
         Raises:
-            QueryError: There is no such video in the library, or several.
-            LibraryError: The disk does not allow it.
+            LibraryError: There is no such video in the library, or several; or the disk does not allow it.
         """
         record = self._one(video)
         self._store.remove(record.video_id)
@@ -210,7 +218,7 @@ class Library:
         found = self._matching(video)
         if len(found) != 1:
             known = ", ".join(sorted(self.path_of(record).name for record in found or self.videos())[:8])
-            raise QueryError(
+            raise LibraryError(
                 f"{str(video)!r} names {len(found) or 'no'} videos of this library, one is wanted: "
                 f"give a path or an id. {'They are' if found else 'It holds'}: {known or 'nothing'}"
             )
@@ -223,7 +231,7 @@ class Library:
         for video in [videos] if isinstance(videos, (str, Path)) else videos:
             found = self._matching(video)
             if not found:
-                raise QueryError(f"{str(video)!r} is no video of this library: `playhead list` names them")
+                raise LibraryError(f"{str(video)!r} is no video of this library: `playhead list` names them")
             chosen.update(dict.fromkeys(record.video_id for record in found))
         return tuple(chosen)
 

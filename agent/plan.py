@@ -2,7 +2,7 @@
 
 import re
 
-from ..tools.records import MODALITIES, Modality, Span
+from ..tools.records import MODALITIES, Modality, Span, parse_clock
 from ..tools.words import STOP_WORDS, canonical, sounds_like_code, tokens
 from .records import Plan, Term
 
@@ -108,7 +108,7 @@ def make_plan(question: str, video_ids: tuple[str, ...] | None = None, between: 
 def _time(question: str) -> tuple[str, Span | None, bool]:
     """The question without what it says of time; the span that it names; whether that counts from the end."""
     if found := _BETWEEN.search(question):
-        start, end = _seconds(found[1]), _seconds(found[2])
+        start, end = parse_clock(found[1]), parse_clock(found[2])
         if end > start:
             return _without(question, found), Span(start=start, end=end), False
     if (found := _EDGE.search(question)) and (count := _count(found[2])):
@@ -116,22 +116,14 @@ def _time(question: str) -> tuple[str, Span | None, bool]:
         at_end = found[1].casefold() in ("last", "final", "closing")
         return _without(question, found), Span(start=0, end=length), at_end
     if found := _AFTER.search(question):
-        return _without(question, found), Span(start=_seconds(found[1]), end=_FAR), False
-    if (found := _BEFORE.search(question)) and _seconds(found[1]) > 0:
-        return _without(question, found), Span(start=0, end=_seconds(found[1])), False
+        return _without(question, found), Span(start=parse_clock(found[1]), end=_FAR), False
+    if (found := _BEFORE.search(question)) and parse_clock(found[1]) > 0:
+        return _without(question, found), Span(start=0, end=parse_clock(found[1])), False
     return question, None, False
 
 
 def _without(question: str, found: re.Match[str]) -> str:
     return question[: found.start()] + " " + question[found.end() :]
-
-
-def _seconds(clock: str) -> float:
-    """`MM:SS` or `HH:MM:SS` as seconds."""
-    total = 0.0
-    for part in clock.split(":"):
-        total = total * 60 + float(part)
-    return total
 
 
 def _count(word: str | None) -> float:

@@ -51,6 +51,12 @@ class Outcome:
     detail: str = ""
     record: VideoRecord | None = None
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether the file could not be indexed, or one of its stages failed."""
+        stages = self.record.stages if self.record else ()
+        return self.state == "failed" or any(stage.state == "failed" for stage in stages)
+
 
 class IndexProgress(Protocol):
     """Told how far a run is: which file of how many, which stage, seconds of video."""

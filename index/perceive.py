@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..tools.embed import TextEncoder, Vectors
 from ..tools.records import MODALITIES, Modality, Observation, Span, Still, VideoInfo
-from ..tools.speech import find_sidecar, read_sidecar
+from ..tools.sidecar import find_sidecar, read_sidecar
 from ..tools.video import scan
 from .instruments import Instruments
 from .keyframes import write_keyframe
@@ -199,7 +199,7 @@ def _why_not(modality: Modality, info: VideoInfo, instruments: Instruments) -> s
 
 
 def _sidecar(info: VideoInfo, instruments: Instruments) -> Path | None:
-    return find_sidecar(info.path) if instruments.settings.sidecars else None
+    return find_sidecar(info.path, instruments.settings.language) if instruments.settings.sidecars else None
 
 
 def _fingerprint(modality: Modality, info: VideoInfo, instruments: Instruments) -> str:

@@ -1,6 +1,7 @@
 """The records that instruments return: spans, frames, observations, what a file contains."""
 
 import math
+import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ __all__ = [
     "Word",
     "clean_text",
     "clock",
+    "parse_clock",
 ]
 
 Pixels = npt.NDArray[np.uint8]
@@ -94,6 +96,20 @@ def clock(seconds: float) -> str:
     """`HH:MM:SS.t`, truncated to tenths: for display only."""
     tenths = math.floor(seconds * 10 + 1e-6)
     return f"{tenths // 36000:02d}:{tenths // 600 % 60:02d}:{tenths // 10 % 60:02d}.{tenths % 10}"
+
+
+def parse_clock(text: str) -> float:
+    """Seconds of `HH:MM:SS`, `MM:SS` or plain seconds, each with or without a fraction.
+
+    Raises:
+        ValueError: It is none of these.
+    """
+    if not re.fullmatch(r"(?:\d+:){0,2}\d+(?:\.\d+)?", text.strip()):
+        raise ValueError(f"{text!r} is no time: HH:MM:SS, MM:SS or seconds are wanted")
+    seconds = 0.0
+    for part in text.strip().split(":"):
+        seconds = seconds * 60 + float(part)
+    return seconds
 
 
 class Box(Record):

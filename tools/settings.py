@@ -2,11 +2,18 @@
 
 import hashlib
 import os
+import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from .errors import SettingsError
 
@@ -47,6 +54,11 @@ _PROFILES: dict[str, dict[str, str]] = {
 }
 
 
+def _listed(value: object) -> object:
+    """`car, bus` as a list."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
 class Settings(BaseSettings):
     """How Playhead works. Each field is also the environment variable `PLAYHEAD_<FIELD>`.
 
@@ -67,8 +79,8 @@ class Settings(BaseSettings):
     ocr: Literal["rapidocr", "easyocr", "off"] | None = Field(None, description="What reads text in the picture.")
     ocr_model: str | None = Field(None, description="A folder with the reader's own weights. None: its usual ones.")
     objects_model: str | None = Field(None, description="An Ultralytics detector: a name, or a path (.pt, .onnx).")
-    objects_vocabulary: tuple[str, ...] = Field(
-        (), description="Labels for an open-vocabulary detector. Empty: the detector's own labels."
+    objects_vocabulary: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        (), description="Labels for an open-vocabulary detector, with commas. Empty: the detector's own labels."
     )
     objects_score: float = Field(0.4, ge=0, le=1, description="Boxes below this confidence are dropped.")
     text_model: str | None = Field(None, description="A sentence-transformers model: a name, hub name, or path.")
@@ -90,6 +102,8 @@ class Settings(BaseSettings):
                 f"setting {name!r}: {first['msg']} (got {first['input']!r}). "
                 f"Settings: {', '.join(sorted(type(self).model_fields))}"
             ) from error
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError(f"settings file {settings_file()} is no TOML ({error}): mend or remove it") from error
 
     @classmethod
     def settings_customise_sources(

@@ -9,7 +9,8 @@ in none of them, football commentary and questions about design programs; relate
 a short description of it, the best still of each video with its description, and each photograph of
 the talk with what it shows.
 
-A floor lets through what lies at or above it: unrelated pairs should not, related ones should.
+A floor lets through what lies at or above it: related pairs should pass, unrelated ones should not. "Queries that
+still hit" is the share of unrelated queries with at least one line or still at or above the floor.
 """
 
 import json
@@ -49,7 +50,7 @@ _DESCRIBED = {
 _ABSENT = (
     "a giraffe", "a bowl of soup", "playing the piano", "a birthday cake", "a train at a station", "a snowy mountain",
     "a swimming pool", "an elephant", "a bride and groom", "a man milking a cow", "bicycle race", "a violin concert",
-    "sushi on a plate", "penguins on ice", "a volcano erupting", "a hospital bed", "a tennis match", "a horse jumping",
+    "sushi on a plate", "penguins on ice", "a volcano erupting", "a lighthouse", "a tennis match", "a horse jumping",
     "a zebra crossing the river", "fireworks at night",
 )  # fmt: skip
 
@@ -141,6 +142,7 @@ def _floors(now: float, unrelated: _Cosines, related: Mapping[str, _Cosines]) ->
             "floor": name,
             "at": round(floor, 3),
             "unrelated_kept_out_percent": round(100 * float(np.mean(unrelated < floor)), 2),
+            "queries_that_still_hit_percent": percent(np.mean(unrelated.max(axis=1) >= floor)),
             **{f"lost: {pairs}, %": percent(np.mean(cosines < floor)) for pairs, cosines in related.items()},
         }
         for name, floor in chosen.items()

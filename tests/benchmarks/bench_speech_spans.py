@@ -26,8 +26,8 @@ from pathlib import Path
 import jiwer
 import numpy as np
 from playhead.tools.records import Observation, Span
+from playhead.tools.sidecar import read_sidecar
 from playhead.tools.sound import RATE, sound_blocks
-from playhead.tools.speech import read_sidecar
 from playhead.tools.video import probe
 from recordings import MODELS, make_talk, normalised, recording_sets, transcriber
 from report import Figures, percent, real_data
@@ -88,10 +88,10 @@ def _errors(pairs: Sequence[tuple[Span, Span]], count: int) -> dict[str, float |
     starts = np.array([abs(cited.start - true.start) for true, cited in pairs])
     ends = np.array([abs(cited.end - true.end) for true, cited in pairs])
     return {
-        "start_median": round(float(np.median(starts)), 3),
-        "start_max": round(float(starts.max()), 3),
-        "end_median": round(float(np.median(ends)), 3),
-        "end_max": round(float(ends.max()), 3),
+        "start_median_seconds": round(float(np.median(starts)), 3),
+        "start_max_seconds": round(float(starts.max()), 3),
+        "end_median_seconds": round(float(np.median(ends)), 3),
+        "end_max_seconds": round(float(ends.max()), 3),
         "within_percent": percent(((starts <= NEAR_SECONDS) & (ends <= NEAR_SECONDS)).sum() / count),
     }
 
@@ -118,7 +118,7 @@ def _film(heard: Sequence[Observation], subtitles: Sequence[Observation]) -> dic
         "word_error_rate_percent": percent(aligned.wer),
         "same_words": len(off),
         "in_place_percent": percent(np.mean(np.array(off) <= NEAR_SECONDS)),
-        "farthest_off": round(max(off), 2),
+        "farthest_off_seconds": round(max(off), 2),
     }
 
 

@@ -1,0 +1,47 @@
+"""Build the wheel, install it alone with its base requirements in a new environment, and import it there."""
+
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+PROBE = """
+import importlib.util, sys
+import playhead
+heavy = {"torch", "faiss", "av", "cv2", "langgraph", "openai", "transformers"} & set(sys.modules)
+assert not heavy, f"import playhead loads {heavy}"
+from playhead import Answer, Library, Settings, Span
+from playhead.prompts import render
+assert render("caption", count="3")
+for name in ("agent", "tools", "index", "prompts"):
+    assert importlib.util.find_spec(name) is None, f"{name} is importable as a top-level module"
+"""
+
+
+def main() -> None:
+    """Fail with the command that failed."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, str(ROOT), quiet=True)
+        wheel = next(place.glob("playhead-*.whl"))
+        venv.create(place / "bare", with_pip=True)
+        python = str(place / "bare" / "bin" / "python")
+        lock = str(ROOT / ".ci" / "requirements.lock")
+        run(python, "-m", "pip", "install", "--quiet", "--constraint", lock, str(wheel), quiet=True)
+        run(python, "-c", PROBE, cwd=folder)
+        run(str(place / "bare" / "bin" / "playhead"), "--help", cwd=folder, quiet=True)
+        print(f"{wheel.name}: installed alone, imported, prompts found, no stray modules")  # noqa: T201
+
+
+def run(*command: str, cwd: str | None = None, quiet: bool = False) -> None:
+    """Run a command; show its output only when it fails."""
+    done = subprocess.run(command, cwd=cwd, capture_output=quiet, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}\n{done.stdout or ''}{done.stderr or ''}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""What works here: one line for each part, before anything is indexed or asked."""
+
+import importlib.metadata
+import importlib.util
+import platform
+from typing import Literal
+
+from pydantic import Field
+
+from ..index.instruments import Instruments
+from ..index.vectors import faiss_state
+from ..tools.device import resolve_device
+from ..tools.errors import PlayheadError
+from ..tools.records import Modality, Record
+from ..tools.settings import Settings
+
+__all__ = ["Finding", "examine"]
+
+_STAGES: tuple[tuple[str, Modality], ...] = (
+    ("speech", "speech"),
+    ("text in the picture", "text"),
+    ("objects", "object"),
+    ("picture embeddings", "frame"),
+    ("captions", "caption"),
+)
+
+
+class Finding(Record):
+    """The state of one part."""
+
+    part: str = Field(description="What was looked at.")
+    state: Literal["ready", "missing"] = Field(description="Whether it can work here.")
+    detail: str = Field(description="Model and version; or what is missing, and how to get it.")
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """The state of every part that the settings name. No model is loaded, nothing is downloaded.
+
+    Raises:
+        SettingsError: A setting asks for what does not exist.
+    """
+    instruments = Instruments.gather(settings)
+    findings = [
+        Finding(part="python", state="ready", detail=f"{platform.python_version()} on {platform.machine()}"),
+        Finding(part="device", state="ready", detail=f"{resolve_device(settings)} (device={settings.device})"),
+        _decoder(settings),
+        _faiss(),
+    ]
+    for part, modality in _STAGES:
+        if modality in instruments.missing:
+            findings.append(Finding(part=part, state="missing", detail=instruments.missing[modality]))
+        else:
+            findings.append(Finding(part=part, state="ready", detail=instruments.source(modality)))
+    texts = instruments.texts
+    if texts:
+        findings.append(Finding(part="text embeddings", state="ready", detail=texts.space))
+    else:
+        findings.append(Finding(part="text embeddings", state="missing", detail=instruments.texts_missing or ""))
+    findings.append(_video_llm(settings))
+    return findings
+
+
+def _decoder(settings: Settings) -> Finding:
+    module = {"pyav": "av", "decord": "decord"}[settings.decoder]
+    if importlib.util.find_spec(module) is None:
+        return Finding(part="decoder", state="missing", detail=f"pip install 'playhead[{settings.decoder}]'")
+    return Finding(part="decoder", state="ready", detail=f"{settings.decoder} {importlib.metadata.version(module)}")
+
+
+def _faiss() -> Finding:
+    try:
+        return Finding(part="faiss", state="ready", detail=faiss_state())
+    except PlayheadError as error:
+        return Finding(part="faiss", state="missing", detail=str(error))
+
+
+def _video_llm(settings: Settings) -> Finding:
+    if not settings.video_llm_url:
+        detail = "no server set (video_llm_url): answers quote the evidence"
+        return Finding(part="video LLM", state="missing", detail=detail)
+    from ..tools.video_llm import check
+
+    state = check(settings)
+    return Finding(part="video LLM", state="ready" if state.ok else "missing", detail=state.words)
