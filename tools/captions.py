@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from ..prompts import render
 from .records import Frame, Observation, Span, Still, clean_text
 from .settings import Settings
-from .video_llm import OpenAIVideoLLM, VideoLLM
+from .video_llm import VideoLLM, video_llm
 
 __all__ = ["Captioner"]
 
@@ -24,10 +24,11 @@ class Captioner:
         """Take the video LLM that `settings` name, or the one that is given.
 
         Raises:
-            SettingsError: No usable server is set.
+            SettingsError: No usable video LLM is set.
             ServerError: The model is not set and the server does not say what it serves.
+            WeightsError: The weights of a model for this process cannot be had.
         """
-        self._llm = llm or OpenAIVideoLLM(settings)
+        self._llm = llm or video_llm(settings)
         self.source = self._llm.source
 
     def caption(self, span: Span, frames: Sequence[Frame]) -> Observation:

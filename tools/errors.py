@@ -1,6 +1,12 @@
 """One root error. Each message says what was given, what is allowed, and what to do next."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .video_llm import TokenUsage
+
 __all__ = [
+    "AnswerFormatError",
     "LibraryError",
     "MediaError",
     "MissingExtraError",
@@ -47,3 +53,15 @@ class QueryError(PlayheadError):
 
 class ServerError(PlayheadError):
     """The video-LLM server did not answer, or answered something unusable."""
+
+
+class AnswerFormatError(ServerError):
+    """The video LLM answered, but not in the form asked for: ask something else, or do without.
+
+    Attributes:
+        usage: What its answers cost, where that is known.
+    """
+
+    def __init__(self, message: str, usage: "TokenUsage | None" = None) -> None:
+        super().__init__(message)
+        self.usage = usage

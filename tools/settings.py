@@ -66,18 +66,24 @@ class Settings(BaseSettings):
     `off` to leave its stage out. None means: what the profile chooses.
     """
 
-    model_config = SettingsConfigDict(env_prefix="PLAYHEAD_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="PLAYHEAD_", extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    profile: Literal["local", "gpu"] = Field("local", description="Which models are the default.")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="`auto`: cuda if there is one, else cpu.")
+    profile: Literal["local", "gpu"] = Field(
+        "local", description="Which models are the default: small ones, or large ones for a GPU."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Where models run. `auto`: cuda if there is one, else cpu."
+    )
     offline: bool = Field(False, description="Never ask a model hub.")
     decoder: Literal["pyav", "decord"] = Field("pyav", description="What decodes pictures.")
     sample_seconds: float = Field(2.0, ge=0.1, le=60, description="While the picture moves, one frame each so often.")
-    language: str | None = Field(None, description="Spoken language as ISO 639-1, e.g. `en`. None: detected.")
+    language: str | None = Field(None, description="Spoken language as ISO 639-1, e.g. `en`. Unset: detected.")
     speech_model: str | None = Field(None, description="`whisper-base`, `whisper-tiny.en`, a hub name, or a path.")
     sidecars: bool = Field(True, description="Use a .srt or .vtt beside a video instead of transcribing it.")
     ocr: Literal["rapidocr", "easyocr", "off"] | None = Field(None, description="What reads text in the picture.")
-    ocr_model: str | None = Field(None, description="A folder with the reader's own weights. None: its usual ones.")
+    ocr_model: str | None = Field(
+        None, description="A folder with other weights for the reader of text. Unset: its usual ones."
+    )
     objects_model: str | None = Field(None, description="An Ultralytics detector: a name, or a path (.pt, .onnx).")
     objects_vocabulary: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
         (), description="Labels for an open-vocabulary detector, with commas. Empty: the detector's own labels."
@@ -91,19 +97,24 @@ class Settings(BaseSettings):
     video_llm_model: str | None = Field(None, description="The model's name on that server.")
     video_llm_key: SecretStr = Field(SecretStr("none"), description="API key for that server.")
     video_llm_timeout: float = Field(120.0, gt=0, description="Seconds to wait for one answer.")
+    video_llm_backend: Literal["server", "in-process"] = Field(
+        "server", description="Where the video LLM runs; in this process, its model is a hub name or a path."
+    )
+    video_llm_frames: Literal["images", "video"] = Field(
+        "images", description="How a server gets frames. `video`: as vLLM's JPEG sequences; not for Qwen3-VL."
+    )
 
     def __init__(self, **values: Any) -> None:
         try:
             super().__init__(**values)
         except ValidationError as error:
-            first = error.errors()[0]
-            name = ".".join(str(part) for part in first["loc"])
-            raise SettingsError(
-                f"setting {name!r}: {first['msg']} (got {first['input']!r}). "
-                f"Settings: {', '.join(sorted(type(self).model_fields))}"
-            ) from error
-        except tomllib.TOMLDecodeError as error:
+            raise _complaint(error, values) from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"settings file {settings_file()} is no TOML ({error}): mend or remove it") from error
+        except OSError as error:
+            raise SettingsError(
+                f"settings file {settings_file()} cannot be read ({error.strerror}): check its permissions"
+            ) from error
 
     @classmethod
     def settings_customise_sources(
@@ -126,3 +137,21 @@ class Settings(BaseSettings):
         """The model that a stage uses: as set, else as the profile chooses. `off` leaves the stage out."""
         chosen: str | None = getattr(self, stage)
         return chosen if chosen is not None else _PROFILES[self.profile][stage]
+
+
+def _complaint(error: ValidationError, arguments: dict[str, Any]) -> SettingsError:
+    """The first thing that is wrong with the settings, and where it was set. A secret is not shown."""
+    first = error.errors()[0]
+    name = str(first["loc"][0])
+    known = ", ".join(Settings.model_fields)
+    variable = f"PLAYHEAD_{name.upper()}"
+    if name in arguments:
+        place = ""
+    elif variable in map(str.upper, os.environ):
+        place = f" (set by {variable})"
+    else:
+        place = f" (set in {settings_file()})"
+    if name not in Settings.model_fields:
+        return SettingsError(f"there is no setting {name!r}{place}: settings are {known}")
+    value = "a value" if Settings.model_fields[name].annotation is SecretStr else repr(first["input"])
+    return SettingsError(f"setting {name} does not take {value}{place}: {first['msg']}")

@@ -1,45 +1,49 @@
-"""The client of a served video LLM: sends text and timed frames, gets words back, over the OpenAI protocol.
+"""What can be asked of a video LLM, whatever runs it: texts and timed pictures in, words out.
 
-Knows nothing of what is asked. It uses only what vLLM, `transformers serve` and their like agree on:
-one user message of interleaved `<12.0 seconds>` texts and JPEG data URIs.
+Knows nothing of what is asked, and of no backend more than its name: `tools/video_llm_server.py` speaks
+to a server, `tools/video_llm_local.py` runs the model in this process, as `video_llm_backend` says.
 """
 
-import base64
-import io
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, TypeVar
-from urllib.parse import urlsplit
+import math
+import re
+import time
+from collections.abc import Iterator, Sequence
+from typing import Protocol, Self, TypeAlias
 
-from PIL import Image
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
-from .errors import QueryError, ServerError, SettingsError
-from .records import Frame, Record, clean_text
+from .device import resolve_device
+from .errors import QueryError, SettingsError
+from .records import Frame, Record
 from .settings import Settings
+from .video_llm_pictures import Grid, Picture, Shown, shown
 
-if TYPE_CHECKING:
-    import openai
-    from openai.types.chat import ChatCompletionContentPartParam, ChatCompletionMessageParam
+__all__ = [
+    "Budget",
+    "ModelState",
+    "Part",
+    "Reply",
+    "TokenUsage",
+    "VideoLLM",
+    "check",
+    "is_set",
+    "pieces",
+    "serve_command",
+    "time_mark",
+    "unarmed",
+    "video_llm",
+]
 
-__all__ = ["OpenAIVideoLLM", "Reply", "ServerState", "VideoLLM", "check"]
+# One piece of a request, in the order in which the model reads them. A bare frame is shown at the usual size.
+Part: TypeAlias = str | Frame | Picture | Grid
 
-# Measured on eleven frames of five films: 768 pixels at quality 85 make 45 kB and cost 5 ms a frame,
-# and keep a structural similarity of 0.975 at least; quality 95 doubles the bytes for 0.991.
-LONGEST_SIDE = 768
-JPEG_QUALITY = 85
-# More after the first try, by the openai client: on 408, 409, 429, 5xx, timeouts and lost connections.
-RETRIES = 2
-CONNECT_SECONDS = 5.0
-CHECK_SECONDS = 3.0
-
-_CUT = ("length", "content_filter")
-_ADVICE = {
-    401: "check video_llm_key",
-    403: "check video_llm_key",
-    404: "check video_llm_model, and that video_llm_url ends where the API begins, usually with /v1",
-    413: "send fewer frames",
-    429: "the server is too busy: try later",
-}
+# Servers obey control tokens wherever they stand: `<|im_end|>` read off a slide would end our message,
+# `<|image_pad|>` makes transformers answer HTTP 500. These are those of Qwen, Llama and Phi (`<|…`),
+# DeepSeek (`<｜…`), Gemma, InternVL, LLaVA and Mistral.
+_CONTROL = re.compile(
+    r"<(?=[|｜]|/?(?:s|bos|eos|pad|unk|img|image|video|audio|think|tool_call|tool_response|IMG_CONTEXT|"
+    r"image_soft_token|(?:start|end)_of_(?:turn|image))>)|\[(?=/?(?:INST|IMG|IMG_BREAK|IMG_END|SYSTEM_PROMPT|THINK)\])"
+)
 
 
 class Reply(Record):
@@ -48,14 +52,47 @@ class Reply(Record):
     text: str = Field(description="Its words, never blank. Untrusted: data, never an instruction.")
     prompt_tokens: int | None = Field(description="Tokens read, pictures included; None if the server does not say.")
     completion_tokens: int | None = Field(description="Tokens written; None if the server does not say.")
-    truncated: bool = Field(description="Whether the server cut the words off before their end.")
+    truncated: bool = Field(description="Whether the words were cut off before their end.")
 
 
-class ServerState(Record):
-    """How a server was found by `check`."""
+class TokenUsage(Record):
+    """What requests cost; the usage of several is their sum."""
 
-    ok: bool = Field(description="Whether it answers and, as far as it tells, serves the model that is set.")
+    requests: int = Field(default=0, ge=0, description="Answers that the model gave.")
+    prompt_tokens: int | None = Field(default=0, description="Tokens read; None if a server does not say.")
+    completion_tokens: int | None = Field(default=0, description="Tokens written; None if a server does not say.")
+    seconds: float = Field(default=0.0, ge=0, description="Time spent waiting for answers.")
+
+    def __add__(self, other: Self) -> "TokenUsage":
+        def total(one: int | None, two: int | None) -> int | None:
+            return None if one is None or two is None else one + two
+
+        return TokenUsage(
+            requests=self.requests + other.requests,
+            prompt_tokens=total(self.prompt_tokens, other.prompt_tokens),
+            completion_tokens=total(self.completion_tokens, other.completion_tokens),
+            seconds=self.seconds + other.seconds,
+        )
+
+
+class ModelState(Record):
+    """How the video LLM was found by `check`."""
+
+    ok: bool = Field(description="Whether it is there and, as far as it tells, is the model that is set.")
     words: str = Field(description="The finding in one line, with the next step where it is not ok.")
+
+
+class Budget:
+    """A stretch of time that runs from when it is made."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self.seconds = math.inf if seconds is None else seconds
+        self._end = time.monotonic() + self.seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds left, 0 at least; infinite without a limit."""
+        return max(0.0, self._end - time.monotonic())
 
 
 class VideoLLM(Protocol):
@@ -63,267 +100,112 @@ class VideoLLM(Protocol):
 
     @property
     def source(self) -> str:
-        """The model as `model@server`."""
+        """The model as `model@server`, or `model@version` where it runs in this process."""
 
-    def ask(self, parts: Sequence[str | Frame], *, instructions: str = "", max_tokens: int = 1024) -> Reply:
+    def ask(
+        self,
+        parts: Sequence[Part],
+        *,
+        instructions: str = "",
+        max_tokens: int = 1024,
+        kind: type[BaseModel] | None = None,
+        seconds: float | None = None,
+    ) -> Reply:
         """One question, one answer; nothing is remembered.
 
         Args:
-            parts: Texts and frames in the order in which the model shall read them. What was read
-                or heard in a video belongs here, quoted, and never into `instructions`.
+            parts: Texts and pictures in the order in which the model shall read them, each frame after
+                its time. What was read or heard in a video belongs here, quoted, and never into
+                `instructions`. Control tokens in texts are broken up.
             instructions: What to do, in our own words only.
             max_tokens: The answer is cut after so many tokens.
+            kind: The form the answer shall have, as JSON. A backend that can holds the model to it;
+                the reply stays text, and may have any form: use `ask_structured`.
+            seconds: Time for all of it, retries included. None: as long as `video_llm_timeout` allows.
 
         Raises:
-            ServerError: No usable answer came.
+            ServerError: No usable answer came, or none in time.
             QueryError: There are no parts.
         """
 
 
-class OpenAIVideoLLM:
-    """A `VideoLLM` behind an OpenAI-compatible server. One object may be used by many threads."""
+def video_llm(settings: Settings) -> VideoLLM:
+    """The video LLM that the settings name.
 
-    def __init__(self, settings: Settings) -> None:
-        """Find out which model to ask; the server is contacted only if the settings do not name it.
-
-        Raises:
-            SettingsError: URL or key cannot be used, or the server offers no single model to choose.
-            ServerError: The model is not set and the server does not say what it serves.
-        """
-        self._server = _Server(settings, settings.video_llm_timeout, RETRIES)
-        self._model = settings.video_llm_model or _only_model(self._server)
-        self.source = f"{clean_text(self._model)}@{self._server.host}"
-
-    def ask(self, parts: Sequence[str | Frame], *, instructions: str = "", max_tokens: int = 1024) -> Reply:
-        """As `VideoLLM.ask`. Sampling is off (temperature 0): the same frames give the same words."""
-        import openai
-
-        if not parts:
-            raise QueryError("a video LLM is asked with at least one text or frame, got none")
-        content = [piece for part in parts for piece in _pieces(part)]
-        messages: list[ChatCompletionMessageParam] = [{"role": "user", "content": content}]
-        if instructions:
-            messages.insert(0, {"role": "system", "content": instructions})
-        try:
-            raw = self._server.client.chat.completions.with_raw_response.create(
-                model=self._model, messages=messages, max_tokens=max_tokens, temperature=0.0
-            )
-        except openai.APIError as error:
-            raise self._server.failure(error) from error
-        answer = self._server.parsed(_Completion, raw.content)
-        choice, usage = answer.choices[0], answer.usage or _Usage()
-        text = choice.message.content or ""
-        if not clean_text(text):
-            raise ServerError(
-                f"video LLM at {self._server.url}: the answer has no words (finish_reason {choice.finish_reason!r}, "
-                f"max_tokens {max_tokens}): does model {self._model!r} take pictures? A reasoning model needs more tokens"
-            )
-        return Reply(
-            text=text.strip(),
-            prompt_tokens=usage.prompt_tokens,
-            completion_tokens=usage.completion_tokens,
-            truncated=choice.finish_reason in _CUT,
-        )
-
-
-def check(settings: Settings) -> ServerState:
-    """Whether the server that the settings name can be used, within 6 s at worst; nothing is generated.
-
-    Asks for `/models`; a server that cannot list them (`transformers serve` without a hub cache)
-    is asked for `/health`.
+    Raises:
+        SettingsError: The settings name none, or one that cannot be used.
+        ServerError: The server does not say what it serves, and no model is set.
+        WeightsError: The weights of a model for this process cannot be had.
+        MissingExtraError: A library that it needs is not installed.
     """
-    import openai
+    if settings.video_llm_backend == "in-process":
+        from .video_llm_local import LocalVideoLLM
 
-    try:
-        server = _Server(settings, CHECK_SECONDS, 0)
-    except SettingsError as error:
-        return ServerState(ok=False, words=str(error))
-    wanted = settings.video_llm_model
-    try:
-        served = server.models()
-    except (openai.APIConnectionError, openai.AuthenticationError, openai.PermissionDeniedError) as error:
-        return ServerState(ok=False, words=str(server.failure(error)))
-    except (openai.APIError, ServerError) as error:
-        return _healthy(server, settings, error)
-    if wanted is None and len(served) != 1:
-        return ServerState(ok=False, words=_choose(server, served))
-    if wanted is not None and wanted not in served:
-        words = f"video LLM at {server.url} does not list {wanted!r} but {_listed(served)}: check video_llm_model"
-        return ServerState(ok=False, words=words)
-    return ServerState(ok=True, words=f"video LLM at {server.url} serves {wanted or clean_text(served[0])}")
+        return LocalVideoLLM(settings)
+    from .video_llm_server import OpenAIVideoLLM
+
+    return OpenAIVideoLLM(settings)
 
 
-class _Message(BaseModel):
-    content: str | None = None
+def is_set(settings: Settings) -> bool:
+    """Whether the settings name a video LLM at all."""
+    named = settings.video_llm_model if settings.video_llm_backend == "in-process" else settings.video_llm_url
+    return bool(named)
 
 
-class _Choice(BaseModel):
-    message: _Message
-    finish_reason: str | None = None
+def check(settings: Settings) -> ModelState:
+    """Whether the video LLM that the settings name can be used, within 6 s at worst; nothing is generated."""
+    if settings.video_llm_backend == "in-process":
+        from .video_llm_local import check_weights
+
+        return check_weights(settings)
+    from .video_llm_server import check_server
+
+    return check_server(settings)
 
 
-class _Usage(BaseModel):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+def serve_command(settings: Settings) -> list[str]:
+    """The command that serves `video_llm_model` where `video_llm_url` looks for it (without one: port 8000 here).
 
+    vLLM where torch sees a CUDA device, else `transformers serve`.
 
-class _Completion(BaseModel):
-    choices: list[_Choice] = Field(min_length=1)
-    usage: _Usage | None = None
+    Raises:
+        SettingsError: No model is set, the URL is not one where a model can be served, or the model runs in this process.
+    """
+    from .video_llm_http import listening_at
 
-
-class _Model(BaseModel):
-    id: str
-
-
-class _Models(BaseModel):
-    data: list[_Model]
-
-
-_Answer = TypeVar("_Answer", bound=BaseModel)
-
-
-class _Server:
-    """An address with its client, and the words for what can go wrong there. Holds the key, never shows it."""
-
-    def __init__(self, settings: Settings, seconds: float, retries: int) -> None:
-        import openai
-
-        self.url, self.host = _address(settings.video_llm_url)
-        self._key = settings.video_llm_key.get_secret_value().strip() or "none"
-        if not (self._key.isascii() and self._key.isprintable()):
-            raise SettingsError(
-                "video_llm_key holds a character that no HTTP header takes: set it again, in plain ASCII"
-            )
-        self._seconds, self._tries = seconds, retries + 1
-        self.client = openai.OpenAI(
-            base_url=settings.video_llm_url,
-            api_key=self._key,
-            timeout=openai.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS)),
-            max_retries=retries,
-        )
-
-    def models(self) -> list[str]:
-        """Names of what is served; the openai client's errors pass through."""
-        raw = self.client.models.with_raw_response.list()
-        return [model.id for model in self.parsed(_Models, raw.content).data]
-
-    def parsed(self, kind: type[_Answer], content: bytes) -> _Answer:
-        try:
-            return kind.model_validate_json(content)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "body"
-            raise ServerError(
-                f"video LLM at {self.url}: the answer is not of the OpenAI protocol ({where}: {first['msg']}), it begins "
-                f"{self._quoted(content.decode(errors='replace'))}: check video_llm_url"
-            ) from error
-
-    def failure(self, error: "openai.APIError") -> ServerError:
-        """One line: where, what happened, what to do."""
-        import openai
-
-        tries = f"{self._tries} tries" if self._tries > 1 else "1 try"
-        if isinstance(error, openai.APITimeoutError):
-            what = f"no answer within {self._seconds:g} s ({tries}): send fewer frames, or raise video_llm_timeout"
-        elif isinstance(error, openai.APIConnectionError):
-            why = self._quoted(str(error.__cause__ or error))
-            what = f"cannot be reached ({tries}, {why}): is the server running? Check video_llm_url"
-        elif isinstance(error, openai.APIStatusError):
-            status, body = error.status_code, error.body
-            if isinstance(body, dict):
-                body = body.get("message") or body.get("detail") or body
-            advice = "look into the server's log" if status >= 500 else "does the model take pictures, and so many?"
-            again = f" in each of {tries}" if status == 429 or status >= 500 else ""
-            what = (
-                f"HTTP {status}{again}, {self._quoted(str(body or error.response.text))}: {_ADVICE.get(status, advice)}"
-            )
-        else:
-            what = f"{self._quoted(str(error))}: look into the server's log"
-        return ServerError(f"video LLM at {self.url}: {what}")
-
-    def _quoted(self, text: str) -> str:
-        """What the server said, on one line of 300 characters at most; some echo the key."""
-        shown = text if self._key == "none" else text.replace(self._key, "***")
-        return repr(clean_text(shown)[:300])
-
-
-def _address(url: str | None) -> tuple[str, str]:
-    """The URL without credentials, for messages, and its `host:port`."""
-    if not url:
+    model = settings.video_llm_model
+    if settings.video_llm_backend == "in-process":
+        raise SettingsError("video_llm_backend='in-process' needs no server: set it to 'server' to serve the model")
+    if model is None:
         raise SettingsError(
-            "video_llm_url is not set: give the base URL of an OpenAI-compatible server, e.g. "
-            "PLAYHEAD_VIDEO_LLM_URL=http://localhost:8000/v1"
+            "video_llm_model is not set: name what to serve, a hub name or a path, e.g. "
+            "PLAYHEAD_VIDEO_LLM_MODEL=Qwen/Qwen3-VL-8B-Instruct"
         )
-    try:
-        parts = urlsplit(url)
-        (parts.hostname or "").encode("idna")  # what the resolver does, outside the errors that openai wraps
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and not parts.query
-    except ValueError:
-        usable = False
-    if not usable or not url.isprintable() or " " in url:
-        shown = url.rpartition("@")[2].partition("?")[0]
-        raise SettingsError(
-            f"video_llm_url={shown!r} is no server's address: give http://host:port/v1 or https://…, without a query (?…)"
-        )
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path.rstrip('/')}", host
+    host, port = listening_at(settings.video_llm_url)
+    where = ["--host", host, "--port", str(port)]
+    if resolve_device(settings) == "cuda":
+        # `auto`: the whole 256k tokens of a Qwen3-VL do not fit beside it on most GPUs, and vLLM would not start.
+        return ["vllm", "serve", model, *where, "--max-model-len", "auto"]
+    return ["transformers", "serve", model, *where, "--device", "cpu"]
 
 
-def _only_model(server: _Server) -> str:
-    import openai
+def pieces(parts: Sequence[Part]) -> Iterator[str | Shown]:
+    """The parts as a backend sends them: texts with their control tokens broken up, pictures at their size.
 
-    try:
-        served = server.models()
-    except openai.APIError as error:
-        raise ServerError(f"{server.failure(error)}; video_llm_model is not set: set it") from error
-    if len(served) != 1:
-        raise SettingsError(_choose(server, served))
-    return served[0]
-
-
-def _choose(server: _Server, served: Sequence[str]) -> str:
-    return f"video LLM at {server.url} lists {_listed(served)}: set video_llm_model to the one to use"
+    Raises:
+        QueryError: There are no parts.
+    """
+    if not parts:
+        raise QueryError("a video LLM is asked with at least one text or frame, got none")
+    return (unarmed(part) if isinstance(part, str) else shown(part) for part in parts)
 
 
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(clean_text(name)[:100] for name in names[:5]) or "no models"
-    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
+def time_mark(seconds: float) -> str:
+    """A frame's time as the model reads it, before the frame."""
+    return f"<{seconds:.1f} seconds>"
 
 
-def _healthy(server: _Server, settings: Settings, error: Exception) -> ServerState:
-    """The finding for a server whose list of models could not be read because of `error`."""
-    import openai
-
-    why = str(server.failure(error) if isinstance(error, openai.APIError) else error)
-    # A new connection: uvicorn resets the old one after an error of its own.
-    client = _Server(settings, CHECK_SECONDS, 0).client
-    try:
-        # /health lies beside /v1, not in it.
-        client.get(f"{str(client.base_url).rstrip('/').removesuffix('/v1')}/health", cast_to=str)
-    except openai.APIError:
-        return ServerState(ok=False, words=why)
-    up = f"video LLM at {server.url} is up, but does not list its models"
-    if settings.video_llm_model is None:
-        return ServerState(ok=False, words=f"{up}: set video_llm_model")
-    return ServerState(ok=True, words=f"{up}; {settings.video_llm_model} is taken on trust")
-
-
-def _pieces(part: str | Frame) -> "list[ChatCompletionContentPartParam]":
-    if isinstance(part, str):
-        # Servers obey a chat template's control tokens wherever they stand: `<|im_end|>` read off
-        # a slide would end our message, `<|image_pad|>` makes transformers answer HTTP 500.
-        return [{"type": "text", "text": part.replace("<|", "< |")}]
-    return [
-        {"type": "text", "text": f"<{part.seconds:.1f} seconds>"},
-        {"type": "image_url", "image_url": {"url": _data_uri(part)}},
-    ]
-
-
-def _data_uri(frame: Frame) -> str:
-    """The frame as JPEG, shrunk to `LONGEST_SIDE` if it is larger, never enlarged."""
-    picture = Image.fromarray(frame.pixels)
-    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-    jpeg = io.BytesIO()
-    picture.save(jpeg, "JPEG", quality=JPEG_QUALITY)
-    return f"data:image/jpeg;base64,{base64.b64encode(jpeg.getvalue()).decode('ascii')}"
+def unarmed(text: str) -> str:
+    """Text in which control tokens are broken up: `<|im_end|>` becomes `< |im_end|>`."""
+    return _CONTROL.sub(lambda found: f"{found.group()} ", text)
