@@ -13,13 +13,19 @@ CANDIDATES = 30
 def retrieve(plan: Plan, search: Search) -> list[Evidence]:
     """Evidence for a plan from the whole library, best first.
 
-    A stretch that counts from the end is another one in each video, so each is searched by itself.
+    A stretch that counts from the end is another one in each video, so each is searched by itself. A moment
+    is not searched, but read: all that overlaps it, the shortest first.
     """
+    records = search.records
+    among = plan.video_ids if plan.video_ids is not None else tuple(records)
+    if plan.is_moment and plan.between is not None:
+        seen = [one for video_id in among for one in search.of_video(video_id) if one.modality in plan.modalities]
+        there = [one for one in seen if one.start < plan.between.end and one.end > plan.between.start]
+        return sorted(there, key=lambda e: e.end - e.start)[:CANDIDATES]
     if plan.between is None or not plan.from_end:
         return search.find(plan.query, CANDIDATES, plan.modalities, plan.video_ids, plan.between)
-    records = search.records
     found: list[Evidence] = []
-    for video_id in plan.video_ids if plan.video_ids is not None else tuple(records):
+    for video_id in among:
         tail = _tail(records[video_id], plan.between.end)
         found += search.find(plan.query, CANDIDATES, plan.modalities, (video_id,), tail)
     return sorted(found, key=lambda e: (-e.score, -e.similarity))[:CANDIDATES]

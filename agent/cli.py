@@ -2,19 +2,17 @@
 
 import io
 import json
-import logging
 import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from ..tools.errors import LibraryError, PlayheadError, QueryError, SettingsError
 from ..tools.records import clean_text, parse_clock
-from ..tools.settings import Settings
-from .options import with_settings
+from .options import MODELS, Chosen, Command, with_settings
 
 if TYPE_CHECKING:
     from .library import Library
@@ -24,7 +22,15 @@ __all__ = ["app", "main"]
 LIBRARY = ".playhead"
 
 app = typer.Typer(
-    help="Ask questions about hour-long videos; get answers that cite the second.",
+    help="""Ask questions about hour-long videos; get answers that cite the second.
+
+    \b
+    playhead index talks/
+    playhead ask talks/ "What does the speaker say about the budget?"
+    playhead search talks/ "red car" --in object,caption --between 10:00-20:00
+    """,
+    epilog="A setting is taken from its option, else from the environment (PLAYHEAD_<FIELD>), else from the user's "
+    "settings file (playhead/settings.toml in the configuration folder), else it has its default.",
     no_args_is_help=True,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -32,60 +38,72 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Place = Annotated[Path, typer.Argument(metavar="PLACE", help="A folder of videos, or one video, that is indexed.")]
+Place = Annotated[
+    Path, typer.Argument(metavar="PLACE", readable=False, help="A folder of indexed videos, or one of them.")
+]
 LibraryFolder = Annotated[
     Path | None,
-    typer.Option("--library", metavar="DIR", help="The library's folder. By default .playhead in the videos' folder."),
+    typer.Option(
+        "--library",
+        metavar="DIR",
+        readable=False,
+        help="The library's folder. Default: .playhead in the videos' folder.",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print data for programs.")]
 Between = Annotated[
     str | None, typer.Option("--between", metavar="START-END", help="Only this stretch, e.g. 10:00-20:00 or 90-120.5.")
 ]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no warnings.")]
-Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Tell more of what happens.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"playhead {version('playhead')}")
+        raise typer.Exit
 
 
 @app.callback()
-def _global(
-    context: typer.Context,
-    offline: Annotated[bool, typer.Option("--offline", help="Never ask a model hub.")] = False,
-    device: Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.")] = None,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+@with_settings()
+def _general(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_version)
+    ] = False,
+    chosen: Chosen,
 ) -> None:
-    context.obj = {"offline": offline or None, "device": device, "quiet": quiet, "verbose": verbose}
+    del version, chosen  # the first has printed and left; the second is kept for the command
 
 
-@app.command()
-@with_settings
+@app.command(cls=Command)
+@with_settings(*MODELS)
 def index(
-    context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Folders of videos, or videos.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", readable=False, help="Folders of videos, or videos.")
+    ],
     library: LibraryFolder = None,
     force: Annotated[bool, typer.Option("--force", help="Index anew what is unchanged, too.")] = False,
     as_json: AsJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
     *,
-    settings: dict[str, Any],
+    chosen: Chosen,
 ) -> None:
-    """Index videos: what is new or changed since the last time, and nothing else."""
+    """Index videos: what is new or changed, and nothing else."""
     from .screen import IndexScreen, outcome_data
 
-    _logging(context, quiet, verbose)
-    opened = _open(context, library or _home(paths), settings)
-    with IndexScreen(quiet=quiet or context.obj["quiet"], to_stdout=not as_json) as screen:
+    opened = _open(library or _home(paths), chosen)
+    with IndexScreen(quiet=chosen.quiet, verbose=chosen.verbose, to_stdout=not as_json) as screen:
         outcomes = opened.index(paths, force=force, progress=screen.progress, done=screen.done)
+    screen.summary(opened.folder)
     if as_json:
         _print_json([outcome_data(outcome) for outcome in outcomes])
     if any(outcome.has_failed for outcome in outcomes):
         raise typer.Exit(1)
 
 
-@app.command()
-@with_settings
+@app.command(cls=Command)
+@with_settings(*MODELS)
 def ask(
-    context: typer.Context,
     place: Place,
     question: Annotated[str, typer.Argument(metavar="QUESTION", help="A question in plain words.")],
     library: LibraryFolder = None,
@@ -94,28 +112,27 @@ def ask(
         str | None, typer.Option("--thread", metavar="NAME", help="Name of a conversation to keep.")
     ] = None,
     as_json: AsJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
     *,
-    settings: dict[str, Any],
+    chosen: Chosen,
 ) -> None:
-    """Answer a question, with the seconds that the answer rests on."""
-    _logging(context, quiet, verbose)
-    opened, videos = _opened(context, place, library, settings)
-    answer = opened.ask(question, videos=videos, between=_seconds(between), thread_id=thread)
+    """Answer a question, with the seconds that it rests on."""
+    from .screen import print_answer, print_trace, waiting
+
+    stretch = _seconds(between)
+    opened, videos = _opened(place, library, chosen)
+    with waiting("looking for an answer", chosen.quiet):
+        answer = opened.ask(question, videos=videos, between=stretch, thread_id=thread)
+    if chosen.verbose:
+        print_trace(answer)
     if as_json:
         _print_json(answer.model_dump(mode="json"))
-        return
-    print(answer)
-    if verbose or context.obj["verbose"]:
-        for step in answer.trace:
-            print(f"  {step.step}: {step.detail} ({step.seconds:.2f} s)", file=sys.stderr)
+    else:
+        print_answer(answer)
 
 
-@app.command()
-@with_settings
+@app.command(cls=Command)
+@with_settings(*MODELS)
 def search(
-    context: typer.Context,
     place: Place,
     query: Annotated[str, typer.Argument(metavar="QUERY", help="What to look for, in plain words.")],
     library: LibraryFolder = None,
@@ -123,43 +140,35 @@ def search(
         str | None, typer.Option("--in", metavar="MODALITY,...", help="Of speech, text, object, caption, frame.")
     ] = None,
     between: Between = None,
-    k: Annotated[int, typer.Option("-k", min=1, help="At most this many results.")] = 10,
+    k: Annotated[int, typer.Option("-k", metavar="NUMBER", min=1, help="At most this many results.")] = 10,
     as_json: AsJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
     *,
-    settings: dict[str, Any],
+    chosen: Chosen,
 ) -> None:
     """Find moments by what was said, written or shown."""
-    _logging(context, quiet, verbose)
-    opened, videos = _opened(context, place, library, settings)
+    from .screen import print_evidence, waiting
+
+    stretch = _seconds(between)
     modalities: Any = [part.strip() for part in within.split(",")] if within else None
-    found = opened.search(query, k, modalities=modalities, videos=videos, between=_seconds(between))
+    opened, videos = _opened(place, library, chosen)
+    with waiting("searching", chosen.quiet):
+        found = opened.search(query, k, modalities=modalities, videos=videos, between=stretch)
     if as_json:
         _print_json([evidence.model_dump(mode="json") for evidence in found])
     elif found:
-        from .screen import print_evidence
-
         print_evidence(found)
     else:
         print("nothing found", file=sys.stderr)
 
 
-@app.command("list")
-def list_(
-    context: typer.Context,
-    place: Place,
-    library: LibraryFolder = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> None:
+@app.command("list", cls=Command)
+@with_settings()
+def list_(place: Place, library: LibraryFolder = None, as_json: AsJson = False, *, chosen: Chosen) -> None:
     """List the indexed videos."""
-    _logging(context, quiet, verbose)
-    opened, videos = _opened(context, place, library, {})
-    records = opened.videos(videos)
     from .screen import print_videos, video_data
 
+    opened, videos = _opened(place, library, chosen)
+    records = opened.videos(videos)
     if as_json:
         _print_json([video_data(opened, record) for record in records])
     elif records:
@@ -168,21 +177,22 @@ def list_(
         print("no video is indexed here", file=sys.stderr)
 
 
-@app.command()
+@app.command(cls=Command)
+@with_settings()
 def show(
-    context: typer.Context,
-    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="An indexed video.")],
+    video: Annotated[
+        Path, typer.Argument(metavar="VIDEO", readable=False, help="An indexed video: its path, file name or id.")
+    ],
     library: LibraryFolder = None,
     as_json: AsJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    *,
+    chosen: Chosen,
 ) -> None:
-    """Show what is known of a video: its stages, and all that was perceived."""
-    _logging(context, quiet, verbose)
-    opened, _ = _opened(context, video, library, {})
-    record, evidence = opened.observed(video)
+    """Show what was perceived in a video, second by second."""
     from .screen import print_video, video_data
 
+    opened, _ = _opened(video, library, chosen)
+    record, evidence = opened.observed(video)
     if as_json:
         observations = [one.model_dump(mode="json", exclude={"score", "similarity"}) for one in evidence]
         _print_json(video_data(opened, record) | {"observations": observations})
@@ -190,49 +200,44 @@ def show(
         print_video(opened, record, evidence)
 
 
-@app.command()
+@app.command(cls=Command)
+@with_settings()
 def remove(
-    context: typer.Context,
-    videos: Annotated[list[Path], typer.Argument(metavar="VIDEO...", help="Indexed videos.")],
+    videos: Annotated[
+        list[Path],
+        typer.Argument(metavar="VIDEO...", readable=False, help="Indexed videos: their paths, file names or ids."),
+    ],
     library: LibraryFolder = None,
     as_json: AsJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    *,
+    chosen: Chosen,
 ) -> None:
-    """Take videos out of the library. The files themselves are not touched."""
-    _logging(context, quiet, verbose)
+    """Take videos out of the library; their files stay."""
     from .screen import video_data
 
     removed = []
     for video in videos:
-        opened, _ = _opened(context, video, library, {})
+        opened, _ = _opened(video, library, chosen)
         removed.append(video_data(opened, opened.remove(video)))
-        if not as_json:
+        if not as_json and not chosen.quiet:
             print(f"removed {clean_text(str(video))}")
     if as_json:
         _print_json(removed)
 
 
-@app.command()
-@with_settings
-def doctor(
-    context: typer.Context,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    *,
-    settings: dict[str, Any],
-) -> None:
+@app.command(cls=Command)
+@with_settings(*MODELS)
+def doctor(as_json: AsJson = False, *, chosen: Chosen) -> None:
     """Tell what works here, and how to get what does not."""
     from .doctor import examine
+    from .screen import print_findings, waiting
 
-    _logging(context, quiet, verbose)
-    findings = examine(_settings(context, settings))
+    settings = chosen.settings()
+    with waiting("examining", chosen.quiet):
+        findings = examine(settings)
     if as_json:
         _print_json([finding.model_dump() for finding in findings])
     else:
-        from .screen import print_findings
-
         print_findings(findings)
 
 
@@ -242,34 +247,46 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 still gets its answer
     try:
-        app()
+        try:
+            app(prog_name="playhead")
+        finally:
+            sys.stdout.flush()
     except PlayheadError as error:
-        if os.environ.get("PLAYHEAD_DEBUG") == "1":
-            raise
-        print(f"playhead: {clean_text(str(error))}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, (SettingsError, QueryError)) else 1)
+        _leave(str(error), error, 2 if isinstance(error, (SettingsError, QueryError)) else 1)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python writes once more, and complains
+        if isinstance(error, BrokenPipeError):  # `playhead show … | head`
+            sys.exit(1)
+        _leave(f"{error.strerror or error}: {error.filename or 'standard output'}", error, 1)
 
 
-def _open(context: typer.Context, folder: Path, values: dict[str, Any]) -> "Library":
+def _leave(message: str, error: Exception, code: int) -> NoReturn:
+    if os.environ.get("PLAYHEAD_DEBUG") == "1":
+        raise error
+    print(f"playhead: {clean_text(message)}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _open(folder: Path, chosen: Chosen) -> "Library":
+    settings = chosen.settings()
     from .library import Library
 
-    return Library(folder, _settings(context, values))
+    return Library(folder, settings)
 
 
-def _opened(
-    context: typer.Context, place: Path, library: Path | None, values: dict[str, Any]
-) -> "tuple[Library, list[Path] | None]":
+def _opened(place: Path, library: Path | None, chosen: Chosen) -> "tuple[Library, list[Path] | None]":
     """The library that a place belongs to, and which of its videos the place means; None: all."""
-    folder = library or _library_of(place)
-    opened = _open(context, folder, values)
-    place = place.expanduser().absolute()
+    if library is not None and not library.expanduser().exists():
+        raise LibraryError(f"there is no library {library}: check --library, or run `playhead index` with it first")
+    opened = _open(library or _library_of(place), chosen)
+    place = _absolute(place)
     whole = place == opened.folder or (library is None and place == opened.folder.parent)
     return opened, None if whole else [place]
 
 
 def _library_of(place: Path) -> Path:
     """The library of a folder or video: there, or in the nearest folder above."""
-    place = place.expanduser().absolute()
+    place = _absolute(place)
     for folder in (place, *(above / LIBRARY for above in (place, *place.parents))):
         if (folder / "library.json").is_file():
             return folder
@@ -280,24 +297,14 @@ def _library_of(place: Path) -> Path:
 
 def _home(paths: list[Path]) -> Path:
     """Where the library of these paths goes."""
-    places = {path if path.is_dir() else path.parent for path in (path.expanduser().absolute() for path in paths)}
+    places = {path if path.is_dir() else path.parent for path in map(_absolute, paths)}
     if len(places) > 1:
         raise typer.BadParameter("paths in several folders: say where the library goes with --library DIR")
     return places.pop() / LIBRARY
 
 
-def _settings(context: typer.Context, values: dict[str, Any]) -> Settings:
-    general = {name: context.obj[name] for name in ("offline", "device") if context.obj[name] is not None}
-    return Settings(**(general | values))
-
-
-def _logging(context: typer.Context, quiet: bool, verbose: bool) -> None:
-    if quiet or context.obj["quiet"]:
-        level = logging.ERROR
-    else:
-        level = logging.INFO if verbose or context.obj["verbose"] else logging.WARNING
-    logging.basicConfig(level=logging.ERROR, format="playhead: %(message)s", stream=sys.stderr)
-    logging.getLogger(__name__.partition(".")[0]).setLevel(level)
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path.expanduser()))
 
 
 def _seconds(between: str | None) -> tuple[float, float] | None:

@@ -13,6 +13,7 @@ from ..tools.device import resolve_device
 from ..tools.errors import PlayheadError
 from ..tools.records import Modality, Record
 from ..tools.settings import Settings
+from ..tools.video_llm import check, is_set
 
 __all__ = ["Finding", "examine"]
 
@@ -75,10 +76,8 @@ def _faiss() -> Finding:
 
 
 def _video_llm(settings: Settings) -> Finding:
-    if not settings.video_llm_url:
-        detail = "no server set (video_llm_url): answers quote the evidence"
+    if not is_set(settings):
+        detail = "none is set (video_llm_url): answers quote the evidence"
         return Finding(part="video LLM", state="missing", detail=detail)
-    from ..tools.video_llm import check
-
     state = check(settings)
     return Finding(part="video LLM", state="ready" if state.ok else "missing", detail=state.words)

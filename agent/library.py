@@ -1,6 +1,7 @@
 """The SDK: one `Library` a folder of indexed videos."""
 
 import asyncio
+import os
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -22,6 +23,8 @@ from .show import HOW
 from .threads import open_checkpointer
 
 __all__ = ["Library"]
+
+_LISTED = 8  # videos that an error message lists
 
 
 class Library:
@@ -46,6 +49,9 @@ class Library:
         """
         self.settings = settings or Settings()
         self._store = Store(Path(folder))
+
+    def __repr__(self) -> str:
+        return f"Library({str(self.folder)!r})"
 
     @property
     def folder(self) -> Path:
@@ -89,8 +95,8 @@ class Library:
         query: str,
         k: int = 10,
         *,
-        modalities: Sequence[Modality] | None = None,
-        videos: Sequence[Path | str] | None = None,
+        modalities: Modality | Sequence[Modality] | None = None,
+        videos: Path | str | Sequence[Path | str] | None = None,
         between: tuple[float, float] | Span | None = None,
     ) -> list[Evidence]:
         """The evidence that fits a query best, best first.
@@ -106,13 +112,14 @@ class Library:
             QueryError: The query or a filter is not valid.
             LibraryError: The library is empty or damaged.
         """
-        return self._opened().find(query, k, modalities, self._video_ids(videos), _span(between))
+        kinds = [modalities] if isinstance(modalities, str) else modalities
+        return self._opened().find(query, k, kinds, self._video_ids(videos), _span(between))
 
     def ask(
         self,
         question: str,
         *,
-        videos: Sequence[Path | str] | None = None,
+        videos: Path | str | Sequence[Path | str] | None = None,
         between: tuple[float, float] | Span | None = None,
         thread_id: str | None = None,
     ) -> Answer:
@@ -148,7 +155,7 @@ class Library:
             self._graph.checkpointer.delete_thread(thread)
         return self._answer(question, thread, state, time.perf_counter() - began)
 
-    def videos(self, among: Sequence[Path | str] | None = None) -> list[VideoRecord]:
+    def videos(self, among: Path | str | Sequence[Path | str] | None = None) -> list[VideoRecord]:
         """The indexed videos, by path.
 
         Args:
@@ -164,6 +171,11 @@ class Library:
     def path_of(self, record: VideoRecord) -> Path:
         """Where a video's file lies now."""
         return self._store.file_of(record)
+
+    def paths_of(self, record: VideoRecord) -> list[Path]:
+        """Where all files with a video's content lie; first the one from `path_of`."""
+        first = self.path_of(record)
+        return [first, *(path for path in map(self._store.absolute_path, record.paths) if path != first)]
 
     def observed(self, video: Path | str) -> tuple[VideoRecord, list[Evidence]]:
         """A video's record and all that was perceived in it, by modality and time.
@@ -217,14 +229,16 @@ class Library:
     def _one(self, video: Path | str) -> VideoRecord:
         found = self._matching(video)
         if len(found) != 1:
-            known = ", ".join(sorted(self.path_of(record).name for record in found or self.videos())[:8])
+            records = found or self.videos()
+            known = ", ".join([str(self.path_of(record)) for record in records[:_LISTED]] or ["nothing"])
+            more = f" and {len(records) - _LISTED} more" if len(records) > _LISTED else ""
             raise LibraryError(
                 f"{str(video)!r} names {len(found) or 'no'} videos of this library, one is wanted: "
-                f"give a path or an id. {'They are' if found else 'It holds'}: {known or 'nothing'}"
+                f"give its path or id. {'They are' if found else 'It holds'}: {known}{more}"
             )
         return found[0]
 
-    def _video_ids(self, videos: Sequence[Path | str] | None) -> tuple[str, ...] | None:
+    def _video_ids(self, videos: Path | str | Sequence[Path | str] | None) -> tuple[str, ...] | None:
         if videos is None:
             return None
         chosen: dict[str, None] = {}
@@ -237,7 +251,7 @@ class Library:
 
     def _matching(self, video: Path | str) -> list[VideoRecord]:
         """Videos with this id (or its beginning), path or file name, or below this folder."""
-        path, text = Path(video).expanduser().absolute(), str(video)
+        path, text = Path(os.path.abspath(Path(video).expanduser())), str(video)
         records = self.videos()
         places = {r.video_id: [self._store.absolute_path(stored) for stored in r.paths] for r in records}
         exact = [r for r in records if path in places[r.video_id] or r.video_id == text]

@@ -3,68 +3,96 @@
 import re
 
 from ..tools.records import MODALITIES, Modality, Span, parse_clock
-from ..tools.words import STOP_WORDS, canonical, sounds_like_code, tokens
+from ..tools.words import STOP_WORDS, canonical, names, pieces, sounds_like_code, tokens
 from .records import Plan, Term
 
 __all__ = ["make_plan"]
 
-# Words that tell where to look. "What does the slide say" asks for what is written: written comes first.
-_WRITTEN = frozenset("written write writes wrote slide slides headline caption captions subtitle label reads".split())
-_SHOWN = frozenset("show shows shown showing see seen visible depicted displayed picture pictures photo photos".split())
-_SHOWN_PHRASES = re.compile(r"\b(look(s|ed)? like|on (the )?camera|in (the )?(picture|frame|background))\b")
-_SAID = frozenset(
-    "say says said saying speak speaks spoke spoken speaker talk talks talked talking mention mentions mentioned "
-    "tell tells told hear hears heard discuss discusses discussed explain explains explained announce announces "
-    "announced narrator lecturer presenter voice quote quotes quoted".split()
+# No evidence holds more, and each costs time.
+MOST_TERMS = 64
+
+_PICTURES = "pictures?|photos?|photographs?|images?|frames?|footage"
+_WRITINGS = "slides?|headlines?|captions?|subtitles?|labels?|signs?|titles?|posters?|banners?|whiteboards?|blackboards?"
+
+# What tells where to look: "What does the slide say?" asks for what is written, though it has "say" in it.
+_WRITTEN = re.compile(
+    rf"\bwritten\b(?! by\b)|\b(?:which|what) slides?\b"
+    rf"|\b(?:{_WRITINGS})(?: [\w'-]+){{0,4}}? (?:says?|said|reads?|shows?|lists?|states?|tells?|mentions?|contains?)\b"
+    rf"|\b(?:on|in) (?:the |an? |this |that |any |which |what )?(?:[\w-]+ )?(?:{_WRITINGS})\b"
+    rf"|\b(?:text|words?|code|numbers?|letters?)(?: is| are)? (?:on|in) (?:the |an? )?(?:screen|{_PICTURES})\b"
 )
-_ON_SCREEN = re.compile(
-    r"\b(text|words?|title|code|number|sign) (is |are )?(on|in) (the |a )?(screen|picture|frame|slide)"
+# An order to us is none of these: "Tell me …", "Explain …".
+_SAID = re.compile(
+    r"(?<=\W)(?:say|says|said|saying|speaks?|spoke|spoken|speaking|talk(?:s|ed|ing)? (?:about|of|to|with)|mention(?:s|ed)?"
+    r"|tells?(?! me\b| us\b)|told|hear|hears|heard|discuss(?:es|ed)?|explain(?:s|ed)?|announce[sd]?|according to"
+    r"|(?<!who is the )(?:speaker|narrator|lecturer|presenter))\b"
 )
-_PLACES: tuple[tuple[str, tuple[Modality, ...]], ...] = (
-    ("written", ("text",)),
-    ("said", ("speech",)),
-    ("shown", ("frame", "object", "caption")),
+_SHOWN = re.compile(
+    rf"(?<=\W)(?:shows?(?! me\b| us\b)|shown|showing|seen|visible|depict(?:s|ed)|displayed|looks? like|on (?:the )?camera"
+    rf"|(?:you|we) (?:can )?see|in the (?:{_PICTURES}|background|foreground)|(?:{_PICTURES}) of)\b"
 )
+# What the asker wants to do is no place to look: "How do I show the rulers?", "What do I do to add a title?".
+_DOING = re.compile(
+    r"\bhow (?:to|do|can|could|should|would|must)\b|\b(?:do|can|could|should|must|may|would|will|if|when|after|before) i\b"
+)
+# Where something is in a video; no part of what it is.
+_INSIDE = re.compile(
+    rf"\b(?:in|on|of|during|from|throughout|at) (?:the|this|these|that|those|any|which|what|each) (?:whole |entire )?"
+    rf"(?:videos?|clips?|films?|movies?|recordings?|screens?|scenes?|talks?|lectures?|presentations?|{_PICTURES}|{_WRITINGS})\b",
+    re.IGNORECASE,
+)
+_ONCE = re.compile(r"\b(?:after|before|if|once|when) (?:i|you|we)\b", re.IGNORECASE)
 
 # What a question is made of, not what it is about.
-_FRAME = (
-    _WRITTEN
-    | _SHOWN
-    | _SAID
-    | frozenset(
-        "video videos clip film movie footage recording scene scenes moment moments screen image images frame frames "
-        "appear appears appeared appearing display displays word words text texts look looks looked like find found "
-        "people person someone somebody anyone anybody everyone something anything ask asks asked answer please there "
-        "summarise summarize summary overview describe description read state states stated mean means meant call called calls titled".split()
-    )
+_ASKING = frozenset(
+    "say says said saying speak speaks spoke spoken speaking talk talks talked talking mention mentions mentioned tell "
+    "tells told hear hears heard discuss discusses discussed explain explains explained announce announces announced "
+    "speaker narrator lecturer presenter show shows shown showing see seen visible depicted displayed displays look "
+    "looks looked like appear appears appeared appearing written reads find found describe summarise summarize summary "
+    "overview video videos clip clips footage recording recordings moment moments someone somebody anyone anybody "
+    "everyone something anything happen happens happened happening many much ask asks asked answer answers please mean means meant call called calls titled stated "
+    "states let us me".split()
 )
-# Verbs and nouns that any answer may leave out: "what time does it start" is answered by "Beta: 09:30".
+_SURFACES = re.compile(rf"(?:{_PICTURES}|{_WRITINGS}|screens?|words?|texts?|background|foreground)\Z")
+# Words that an answer may leave out: "What time does it start?" is answered by "Beta: 09:30".
 _LIGHT = frozenset(
-    "amount begin begins come comes cost costs date day days end ends ended get gets give gives given go goes going gone "
-    "got happen happens happened hour hours kind long many much make makes made month name names named number numbers "
-    "occur percent percentage place reason second seconds start starts started take takes taken thing things time times "
-    "took type types use uses used want wants way week year minute minutes happening contain contains content include "
-    "includes about topic subject exactly actually really tell us know known let need needs".split()
+    "able above access across actually again against allow allows along already among amount another around available behind below benefit beside besides best better between beyond certain come comes "
+    "contain contains content cost costs date day days despite different during employ enable end ended ends even exactly except exist exists "
+    "film films get gets give given gives go goes going gone good got great help helps "
+    "hour hours include includes inside kind know known long made make makes method minute minutes month movie "
+    "movies name named names near need needed needs number numbers occur ok okay one outside part parts per particular people percent "
+    "percentage perform person place possible purpose put really reason regarding rest scene scenes seconds set since specific start "
+    "started starts begin begins step steps still subject sure take taken takes thing things time times took topic toward towards type "
+    "types use used uses using usage utilise utilize various versus via vs want wants way ways week weeks work works year years".split()
 )
-
-# Alike to a model, different to a person: never taken for one another.
+# Alike to a model, different to a person: nothing alike stands for them.
 _DISTINCT = frozenset(
     "monday tuesday wednesday thursday friday saturday sunday january february march april june july august september "
     "october november december black white red green blue yellow orange purple brown pink grey gray silver gold copper "
-    "north south east west left right top bottom first last second third increase decrease increased decreased more less "
-    "before after yes open closed win lost won lose hot cold old new male female man woman boy girl".split()
+    "north south east west left right top bottom first second third last before after more less".split()
 )
 
+_ENUMERATOR = re.compile(r"\s*\(?\d{1,3}[.)]\s+(?=\S)")  # "3. What is …": a list was pasted
+_CHUNK = re.compile(r"\w[\w\-./:@#&+'’]*")
+_COUNTED = re.compile(r"\d+(?:st|nd|rd|th|s)?(?:-[a-z]+)*")  # "2nd", "1990s", "12-year-old" are no codes
 _QUOTED = re.compile(r"[\"“”«»„]([^\"“”«»„]{2,200})[\"“”«»„]|(?<!\w)'([^']{3,200})'(?!\w)")
-_CLOCK = r"(\d{1,3}:\d{2}(?::\d{2})?(?:\.\d+)?)"
-_BETWEEN = re.compile(rf"\b(?:between|from)\s+{_CLOCK}\s*(?:and|to|until|till|-|–)\s*{_CLOCK}", re.IGNORECASE)
-_AFTER = re.compile(rf"\b(?:after|since|from)\s+{_CLOCK}", re.IGNORECASE)
-_BEFORE = re.compile(rf"\b(?:before|until|till|up to)\s+{_CLOCK}", re.IGNORECASE)
+
+_CLOCK = r"(\d{1,3}:\d{2}(?::\d{2})?(?:\.\d{1,3})?)(?![\w:])"
+_TIME = rf"(?:{_CLOCK}|minute +(\d{{1,4}})\b)"
+_BETWEEN = re.compile(rf"\b(?:between|from) +{_CLOCK} *(?:and|to|until|till|-|–) *{_CLOCK}", re.IGNORECASE)
+_MINUTES = re.compile(
+    r"\b(?:between|from) +minutes? +(\d{1,4}) *(?:and|to|until|till|-|–) *(?:minute +)?(\d{1,4})\b", re.IGNORECASE
+)
+_AFTER = re.compile(rf"\b(?:after|since|from) +{_TIME}", re.IGNORECASE)
+_BEFORE = re.compile(rf"\b(?:before|until|till|up to) +{_TIME}", re.IGNORECASE)
+_AT = re.compile(rf"\b(?:at|around|in) +{_TIME}", re.IGNORECASE)
 _EDGE = re.compile(
-    r"\b(?:in|during|within|over|of)\s+(?:the\s+)?(first|last|final|opening|closing)\s+(?:(\w+)\s+)?(second|minute|hour)s?\b",
+    r"\b(in|during|within|over|of|after) +(?:the +)?(first|last|final|opening|closing) +((?:[\w.\-]+ +){0,4}?)"
+    r"(second|sec|minute|min|hour)s?\b",
     re.IGNORECASE,
 )
-_UNITS = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
+_UNITS = {"second": 1.0, "sec": 1.0, "minute": 60.0, "min": 60.0, "hour": 3600.0}
+_PARTS = {"half": 0.5, "quarter": 0.25, "few": 3.0, "couple": 2.0, "several": 3.0}
 _FAR = 1e7  # seconds: past the end of any video
 
 
@@ -76,62 +104,93 @@ def make_plan(question: str, video_ids: tuple[str, ...] | None = None, between: 
         video_ids: Only these videos; None: all.
         between: Only this stretch of each video; what the question says of time is used if None.
     """
-    rest, span, from_end = _time(question)
-    phrases = tuple(" ".join((a or b).split()) for a, b in _QUOTED.findall(rest))
-    words = set(tokens(rest))
-    places = [
-        modality
-        for place, modalities in _PLACES
-        if {
-            "written": bool(words & _WRITTEN) or bool(_ON_SCREEN.search(rest.casefold())),
-            "said": bool(words & _SAID),
-            "shown": bool(words & _SHOWN) or bool(_SHOWN_PHRASES.search(rest.casefold())),
-        }[place]
-        for modality in modalities
-    ]
-    if "text" in places:  # "what does the slide say", "what is written on the screen"
-        places = ["text"]
-    elif "speech" in places:
-        places = ["speech"]
+    rest, span, from_end = _time(_ENUMERATOR.sub("", question, count=1))
+    phrases = tuple(dict.fromkeys(" ".join((a or b).split()) for a, b in _QUOTED.findall(rest)))
+    places = _places(rest)
+    terms = _terms(rest, phrases, places)
+    is_moment = False
+    if not (span or between) and (found := _AT.search(rest)):
+        others = _terms(_without(rest, found), phrases, places)
+        if not any(
+            term.required for term in others
+        ):  # else the time is what is asked about: "Which train leaves at 9:30?"
+            start = _seconds(found)
+            rest, span, terms, is_moment = _without(rest, found), Span(start=start, end=start + 1), (), True
+    if not any(term.required for term in terms):
+        terms = tuple(term.model_copy(update={"required": True}) for term in terms)
     return Plan(
         question=question,
-        query=_description(rest) or " ".join(rest.split()),
-        terms=_terms(rest, phrases),
+        query=_description(rest) or " ".join(rest.split()) or question,
+        terms=terms,
         phrases=phrases,
-        modalities=tuple(places) or MODALITIES,
+        modalities=places or MODALITIES,
         between=between or span,
         from_end=from_end and between is None,
+        is_moment=is_moment,
         video_ids=video_ids,
     )
 
 
 def _time(question: str) -> tuple[str, Span | None, bool]:
     """The question without what it says of time; the span that it names; whether that counts from the end."""
-    if found := _BETWEEN.search(question):
-        start, end = parse_clock(found[1]), parse_clock(found[2])
-        if end > start:
-            return _without(question, found), Span(start=start, end=end), False
-    if (found := _EDGE.search(question)) and (count := _count(found[2])):
-        length = count * _UNITS[found[3].casefold()]
-        at_end = found[1].casefold() in ("last", "final", "closing")
-        return _without(question, found), Span(start=0, end=length), at_end
+    if found := _BETWEEN.search(question) or _MINUTES.search(question):
+        start, end = (parse_clock(edge) if ":" in edge else 60.0 * float(edge) for edge in found.groups())
+        if start != end:
+            return _without(question, found), Span(start=min(start, end), end=max(start, end)), False
+    if (found := _EDGE.search(question)) and (count := _count(found[3])):
+        length = min(_FAR / 2, count * _UNITS[found[4].casefold()])
+        at_end = found[2].casefold() in ("last", "final", "closing")
+        if found[1].casefold() != "after":
+            return _without(question, found), Span(start=0, end=length), at_end
+        if not at_end:
+            return _without(question, found), Span(start=length, end=_FAR), False
     if found := _AFTER.search(question):
-        return _without(question, found), Span(start=parse_clock(found[1]), end=_FAR), False
-    if (found := _BEFORE.search(question)) and parse_clock(found[1]) > 0:
-        return _without(question, found), Span(start=0, end=parse_clock(found[1])), False
+        return _without(question, found), Span(start=_seconds(found), end=_FAR), False
+    if (found := _BEFORE.search(question)) and _seconds(found) > 0:
+        return _without(question, found), Span(start=0, end=_seconds(found)), False
     return question, None, False
+
+
+def _seconds(found: re.Match[str]) -> float:
+    """The time that `_TIME` found."""
+    clock, minute = found.groups()
+    return parse_clock(clock) if clock else 60.0 * float(minute)
 
 
 def _without(question: str, found: re.Match[str]) -> str:
     return question[: found.start()] + " " + question[found.end() :]
 
 
-def _count(word: str | None) -> float:
-    """A number in figures or words; no word is one ("the last minute"); 0 where it is none."""
-    if word is None:
-        return 1.0
-    number = canonical(word.casefold())
-    return float(number) if number.isdigit() else {"few": 3.0, "couple": 2.0}.get(word.casefold(), 0.0)
+def _count(text: str) -> float:
+    """A number in figures or words: "ten", "2.5", "half an"; without any it is one ("the last minute"); 0 is none."""
+    total = 0.0
+    words = [word for word in tokens(text) if word not in ("a", "an", "and", "of")]
+    for word in words:
+        number = canonical(word)
+        if re.fullmatch(r"[0-9]{1,9}(?:\.[0-9]+)?", number):
+            total += float(number)
+        elif word in _PARTS:
+            total += _PARTS[word]
+        else:
+            return 0.0
+    return total if words else 1.0
+
+
+def _places(question: str) -> tuple[Modality, ...]:
+    """Where an answer must come from; empty: anywhere."""
+    text = question.casefold()
+    if _DOING.search(text):
+        return ()
+    is_written = bool(_WRITTEN.search(text))
+    text = _WRITTEN.sub(" ", text)
+    places: list[Modality] = []
+    if is_written:
+        places += ["text"]
+    if _SAID.search(text):
+        places += ["speech"]
+    if _SHOWN.search(text) and not places:
+        places += ["frame", "object", "caption"]
+    return tuple(places)
 
 
 def _description(question: str) -> str:
@@ -141,17 +200,16 @@ def _description(question: str) -> str:
     telling = [number for number, chunk in enumerate(kept) if _tells(chunk)]
     if not telling:
         return ""
-    first, last = telling[0], telling[-1]
-    between = [chunk for chunk in kept[first : last + 1] if not set(tokens(chunk)) <= _FRAME]
-    return " ".join(between)
+    inside = [chunk for chunk in kept[telling[0] : telling[-1] + 1] if not set(tokens(chunk)) <= _ASKING]
+    return " ".join(inside[:MOST_TERMS])
 
 
 def _tells(chunk: str) -> bool:
     words = tokens(chunk)
-    return bool(words) and not set(words) <= (STOP_WORDS | _FRAME)
+    return bool(words) and not set(words) <= (STOP_WORDS | _ASKING)
 
 
-def _terms(question: str, phrases: tuple[str, ...]) -> tuple[Term, ...]:
+def _terms(question: str, phrases: tuple[str, ...], places: tuple[Modality, ...]) -> tuple[Term, ...]:
     """What an answer must be about: phrases, codes, names, numbers, and the content words left over."""
     terms: dict[str, Term] = {}
     rest = question
@@ -160,19 +218,21 @@ def _terms(question: str, phrases: tuple[str, ...]) -> tuple[Term, ...]:
         if spelled:
             terms[spelled] = Term(text=spelled, exact=True)
         rest = rest.replace(phrase, " ")
-    chunks = re.findall(r"\w[\w\-./:@#&+'’]*", rest)
-    titled = sum(chunk[0].isupper() for chunk in chunks) > len(chunks) / 2  # Every Word Is Capitalised
-    for number, chunk in enumerate(chunks):
-        words = tokens(chunk)
-        if sounds_like_code(chunk) and len(words) > 1:
-            terms[" ".join(words)] = Term(text=" ".join(words), exact=True)
+    for chunk in set(_CHUNK.findall(rest)):
+        parts = pieces(chunk)
+        if sounds_like_code(chunk) and len(parts) > 1 and not _COUNTED.fullmatch(chunk):
+            terms[" ".join(parts)] = Term(text=" ".join(parts), exact=True)
+            rest = rest.replace(chunk, " ")
+    named = names(rest)
+    rest = (_ONCE if _DOING.search(rest.casefold()) else _INSIDE).sub(" ", rest)
+    for word in tokens(rest):
+        if word in STOP_WORDS or (len(word) < 2 and word not in named and not word.isdigit()):
             continue
-        named = chunk[0].isupper() and number > 0 and not titled
-        for word in words:
-            if word in STOP_WORDS or word in _FRAME or (word in _LIGHT and not named):
-                continue
-            if len(word) < 2 and not word.isdigit():
-                continue
-            exact = named or word in _DISTINCT or any(c.isdigit() for c in canonical(word))
-            terms.setdefault(word, Term(text=word, exact=exact))
-    return tuple(terms.values())
+        is_name = word in named
+        if not is_name and word in _ASKING:
+            continue
+        if not is_name and places and "speech" not in places and _SURFACES.match(word):
+            continue
+        exact = is_name or word in _DISTINCT or (any(c.isdigit() for c in canonical(word)) and word != "one")
+        terms.setdefault(word, Term(text=word, exact=exact, required=exact or word not in _LIGHT))
+    return tuple(terms.values())[:MOST_TERMS]

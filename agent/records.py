@@ -16,6 +16,7 @@ class Term(Record):
 
     text: str = Field(description="A word, or the words of a quoted phrase or code, in lower case.")
     exact: bool = Field(description="A name, number, code or quote: nothing alike stands for it.")
+    required: bool = Field(default=True, description="No evidence answers without it.")
 
 
 class Plan(Record):
@@ -28,6 +29,7 @@ class Plan(Record):
     modalities: tuple[Modality, ...] = Field(description="Where an answer may come from.")
     between: Span | None = Field(default=None, description="Only this stretch of each video.")
     from_end: bool = Field(default=False, description="`between` counts backwards from each video's end.")
+    is_moment: bool = Field(default=False, description="Whatever is perceived in `between` answers.")
     video_ids: tuple[str, ...] | None = Field(default=None, description="Only these videos; None: all.")
     planner: str = Field(default="rules", description="What made the plan.")
 
@@ -91,6 +93,9 @@ class Answer(Record):
     trace: tuple[TraceStep, ...] = Field(description="How it was found.")
     settings_fingerprint: str = Field(description="Hash of the settings it was made with.")
     thread_id: str = Field(description="The conversation that it belongs to.")
+
+    def __repr__(self) -> str:
+        return f"Answer({self.status!r}, {self.text!r}, confidence={self.confidence})"
 
     def __str__(self) -> str:
         from .show import answer_text

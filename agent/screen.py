@@ -1,13 +1,16 @@
-"""What the command line draws: the progress of indexing, and tables. Text from videos is printed as it is, unmarked."""
+"""What the command line draws: the progress of work, and tables. Text from videos is printed as it is, unmarked."""
 
+import os
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from ..tools.records import clean_text, clock
@@ -16,74 +19,122 @@ from .show import HOW
 
 if TYPE_CHECKING:
     from ..index.build import Outcome
-    from ..index.records import Evidence, VideoRecord
+    from ..index.records import Evidence, StageReport, VideoRecord
     from .library import Library
+    from .records import Answer
 
 __all__ = [
     "IndexScreen",
     "outcome_data",
+    "print_answer",
     "print_evidence",
     "print_findings",
+    "print_trace",
     "print_video",
     "print_videos",
     "video_data",
+    "waiting",
 ]
 
-_MARKS = {"indexed": "✓", "unchanged": "=", "same": "=", "removed": "−", "failed": "✗"}
+_MARKS = {  # and their colours
+    "indexed": ("✓", "green"),
+    "unchanged": ("=", ""),
+    "same": ("=", ""),
+    "removed": ("−", "yellow"),
+    "failed": ("✗", "red"),
+}
+_NAMED = 3  # files that share a reason are named up to here, then counted
 
 
 class IndexScreen:
-    """The progress of indexing on stderr, and a line for each finished file."""
+    """The progress of indexing on stderr, a line for each file, and what the run as a whole came to."""
 
-    def __init__(self, *, quiet: bool, to_stdout: bool) -> None:
+    def __init__(self, *, quiet: bool, verbose: bool, to_stdout: bool) -> None:
         """Draw on a terminal only.
 
         Args:
             quiet: No progress, and no line but for failures.
+            verbose: A line for unchanged files, too.
             to_stdout: Lines go to stdout; else, failures only, to stderr.
         """
-        self._quiet, self._to_stdout = quiet, to_stdout
+        self._verbose = verbose
+        self._tells = to_stdout and not quiet
         self._bars = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
+            BarColumn(bar_width=20),
             TaskProgressColumn(),
             TimeRemainingColumn(),
             console=Console(stderr=True),
             disable=quiet or not sys.stderr.isatty(),
             transient=True,
+            redirect_stdout=False,  # a line for stdout goes to stdout, also where that is a file
+            redirect_stderr=False,
         )
         self._task: Any = None
         self._at: tuple[Path, str] | None = None
+        self._outcomes: list[Outcome] = []
 
     def __enter__(self) -> Self:
         self._bars.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._bars.stop()
+        if kind is KeyboardInterrupt:
+            print("playhead: stopped. What was finished is kept: run again to go on", file=sys.stderr)
 
     def progress(self, path: Path, number: int, count: int, stage: str, done: float, total: float) -> None:
         """Show how far a file is."""
         if self._at != (path, stage):
             if self._task is not None:
                 self._bars.remove_task(self._task)
-            self._task = self._bars.add_task(
-                f"[{number + 1}/{count}] {clean_text(path.name)}: {stage}", total=total or 1
-            )
+            described = f"[{number + 1}/{count}] {clean_text(path.name)}: {stage}"
+            self._task = self._bars.add_task(described, total=total or 1)
             self._at = (path, stage)
         self._bars.update(self._task, completed=min(done, total))
 
     def done(self, outcome: "Outcome") -> None:
         """Tell what became of a file."""
-        stages = outcome.record.stages if outcome.record and outcome.state == "indexed" else ()
-        lines = [
-            f"{_MARKS[outcome.state]} {clean_text(outcome.path.name)}: {_told(outcome)}",
-            *(f"    {HOW[s.modality]}: {s.state}: {clean_text(s.detail)}" for s in stages if s.state != "done"),
-        ]
+        self._outcomes.append(outcome)
         if outcome.has_failed:
-            print("\n".join(lines), file=sys.stderr)
-        elif self._to_stdout and not self._quiet:
-            print("\n".join(lines))
+            stream = sys.stderr
+        elif self._tells and (outcome.state != "unchanged" or outcome.detail or self._verbose):
+            stream = sys.stdout
+        else:
+            return
+        table = _table(2, gap=1)
+        mark, style = _MARKS["failed" if outcome.has_failed else outcome.state]
+        table.add_row(Text(mark, style=style), Text(_told(outcome)))
+        for stage in _stages(outcome, "failed"):
+            table.add_row("", Text(f"{HOW[stage.modality]}: failed: {clean_text(stage.detail)}"))
+        self._bars.stop()  # a line between two drawings of the bars would tear them
+        _print(table, stream)
+        self._bars.start()
+
+    def summary(self, library: Path) -> None:
+        """Tell what was left out and why, once a reason, and how many files came to what."""
+        if not self._tells:
+            return
+        indexed = [outcome for outcome in self._outcomes if outcome.state == "indexed"]
+        left_out: dict[tuple[str, str], list[str]] = {}
+        for outcome in indexed:
+            for stage in _stages(outcome, "skipped"):
+                left_out.setdefault((HOW[stage.modality], stage.detail), []).append(_shown(outcome.path))
+        if left_out:
+            print("Left out:")
+            table = _table(2)
+            for (how, reason), files in left_out.items():
+                table.add_row(f"  {how}", Text(reason if len(files) == len(indexed) else f"{reason} ({_few(files)})"))
+            _print(table)
+        counts: Counter[str] = Counter("unchanged" if o.state == "same" else o.state for o in self._outcomes)
+        told = ", ".join(f"{counts[state]} {state}" for state in _MARKS if counts[state])
+        print(f"{told} · library {_shown(library)}")
+
+
+def waiting(what: str, quiet: bool) -> AbstractContextManager[Any]:
+    """On a terminal, show that work goes on; its length is not known."""
+    console = Console(stderr=True, quiet=quiet or not sys.stderr.isatty())
+    return console.status(f"{what} …")
 
 
 def outcome_data(outcome: "Outcome") -> dict[str, Any]:
@@ -102,69 +153,126 @@ def outcome_data(outcome: "Outcome") -> dict[str, Any]:
 def video_data(library: "Library", record: "VideoRecord") -> dict[str, Any]:
     """A video for programs."""
     data = record.model_dump(mode="json", exclude={"info", "commit", "paths"})
-    return data | {"video": str(library.path_of(record)), "info": record.info.model_dump(mode="json", exclude={"path"})}
+    paths = [str(path) for path in library.paths_of(record)]
+    info = record.info.model_dump(mode="json", exclude={"path"})
+    return data | {"video": str(library.path_of(record)), "paths": paths, "info": info}
 
 
 def print_evidence(found: "Sequence[Evidence]") -> None:
-    """One line a result: when, where, how, what."""
-    table = _table()
-    several = len({evidence.video_id for evidence in found}) > 1
+    """One line a result: when, where, how, how well it fits, what."""
+    names = _names({evidence.video for evidence in found})
+    table = _table(5 if len(names) > 1 else 4)
     for evidence in found:
-        name = [Text(evidence.name)] if several else []
+        name = [names[evidence.video]] if len(names) > 1 else []
         when = f"{clock(evidence.start)}–{clock(evidence.end)}"
         table.add_row(when, *name, HOW[evidence.modality], f"{evidence.score:.2f}", Text(evidence.text))
-    _console().print(table)
+    _print(table)
+
+
+def print_answer(answer: "Answer") -> None:
+    """The answer, each claim with the spans behind it."""
+    for line in str(answer).splitlines():
+        _print(Text(line))
+
+
+def print_trace(answer: "Answer") -> None:
+    """On stderr, how an answer was found."""
+    for step in answer.trace:
+        print(f"{step.step}: {step.detail} ({step.seconds:.2f} s)", file=sys.stderr)
+    print(f"confidence {answer.confidence:.2f}, {answer.usage.seconds:.2f} s in all", file=sys.stderr)
 
 
 def print_videos(library: "Library", records: "Sequence[VideoRecord]") -> None:
     """One line a video: how long, what was indexed, where it lies."""
-    table = _table()
+    table = _table(4)
     for record in records:
         stages = ", ".join(HOW[s.modality] for s in record.stages if s.state == "done")
-        table.add_row(clock(record.duration), record.video_id[:12], stages, Text(str(library.path_of(record))))
-    _console().print(table)
+        places = [_shown(p) if p.exists() else f"{_shown(p)} (gone)" for p in library.paths_of(record)]
+        table.add_row(clock(record.duration), record.video_id[:12], stages, Text(", ".join(places)))
+    _print(table)
 
 
 def print_video(library: "Library", record: "VideoRecord", evidence: "Sequence[Evidence]") -> None:
     """A video's record, its stages, and all that was perceived."""
     info = record.info
-    print(clean_text(str(library.path_of(record))))
     picture = f"{info.video.width}×{info.video.height} {info.video.codec}" if info.video else "no pictures"
     sound = info.sound.codec if info.sound else "no sound"
-    print(f"{clock(record.duration)}  {picture}, {sound}  id {record.video_id}  indexed {record.indexed_at}")
+    print(_shown(library.paths_of(record)[0]))
+    print(f"{clock(record.duration)} · {picture}, {sound} · id {record.video_id} · indexed {record.indexed_at}")
+    for other in library.paths_of(record)[1:]:
+        print(f"the same video: {_shown(other)}")
     for note in record.notes:
         print(f"note: {clean_text(note)}")
-    table = _table()
+    print()
+    table = _table(3)
     for stage in record.stages:
-        table.add_row(HOW[stage.modality], stage.state, Text(stage.source), Text(stage.detail))
-    _console().print(table)
-    rows = _table()
+        detail = f"{stage.detail}, {stage.source}" if stage.source else stage.detail
+        table.add_row(HOW[stage.modality], stage.state, Text(detail))
+    _print(table)
+    print()
+    rows = _table(3)
     for one in sorted(evidence, key=lambda e: (e.start, e.end)):
         rows.add_row(f"{clock(one.start)}–{clock(one.end)}", HOW[one.modality], Text(one.text))
-    _console().print(rows)
+    _print(rows)
 
 
 def print_findings(findings: Sequence[Finding]) -> None:
     """The doctor's table."""
-    table = _table()
+    table = _table(3)
     for finding in findings:
         style = "green" if finding.state == "ready" else "yellow"
         table.add_row(finding.part, Text(finding.state, style=style), Text(finding.detail))
-    _console().print(table)
+    _print(table)
 
 
 def _told(outcome: "Outcome") -> str:
+    name, detail = _shown(outcome.path), clean_text(outcome.detail)
     if outcome.state == "indexed" and outcome.record:
-        counts = [f"{s.detail} {HOW[s.modality]}" for s in outcome.record.stages if s.state == "done"]
-        notes = f" ({outcome.detail})" if outcome.detail else ""
-        return f"indexed {clock(outcome.record.duration)}: {', '.join(counts) or 'nothing perceived'}{notes}"
-    return clean_text(f"{outcome.state}: {outcome.detail}" if outcome.detail else outcome.state)
+        found = [f"{s.detail.removesuffix(' found')} {HOW[s.modality]}" for s in _stages(outcome, "done")]
+        notes = f" ({detail})" if detail else ""
+        return f"{name}: {clock(outcome.record.duration)}, {', '.join(found) or 'nothing perceived'}{notes}"
+    itself = clean_text(str(outcome.path))
+    if detail.startswith(itself):  # "/talks/a.mp4 is empty …": the file is named already
+        return name + detail.removeprefix(itself)
+    return f"{name}: {detail or outcome.state}"
 
 
-def _table() -> Table:
-    return Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+def _stages(outcome: "Outcome", state: str) -> "list[StageReport]":
+    """The stages of a file that was indexed now which came to this state."""
+    indexed = outcome.record if outcome.state == "indexed" else None
+    return [stage for stage in indexed.stages if stage.state == state] if indexed else []
 
 
-def _console() -> Console:
-    """A terminal as it is; without one, lines are as long as they must be."""
-    return Console(width=None if sys.stdout.isatty() else 10_000, soft_wrap=not sys.stdout.isatty(), highlight=False)
+def _shown(path: Path) -> str:
+    """A path as a person would write it here: relative to the working folder if below it."""
+    here = Path.cwd()
+    return clean_text(os.fspath(path.relative_to(here) if path.is_relative_to(here) else path))
+
+
+def _names(videos: Iterable[str]) -> dict[str, str]:
+    """For each path of a video its file name; where two are the same, the paths."""
+    paths = {video: Path(video) for video in videos}
+    unique = len({path.name for path in paths.values()}) == len(paths)
+    return {video: clean_text(path.name) if unique else _shown(path) for video, path in paths.items()}
+
+
+def _few(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _table(columns: int, gap: int = 2) -> Table:
+    """A table without lines whose last column takes what room is left."""
+    given = [*(Column(no_wrap=True) for _ in range(columns - 1)), Column(overflow="fold")]
+    return Table(*given, box=None, show_header=False, pad_edge=False, padding=(0, gap, 0, 0))
+
+
+def _print(drawing: Table | Text, stream: TextIO | None = None) -> None:
+    """Draw as wide as the terminal; without one, lines are as long as they must be."""
+    stream = stream or sys.stdout
+    console = Console(file=stream, width=None if stream.isatty() else 10_000, highlight=False)
+    with console.capture() as drawn:
+        console.print(drawing)
+    for line in drawn.get().splitlines():
+        print(line.rstrip(), file=stream)
+    stream.flush()

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The demo of the README: a narrated sample video, indexed offline and asked three questions.
+# The demo of the README: a narrated sample video, indexed offline and asked what is said, written, shown, and never.
 set -eu
 folder=demo
 
@@ -18,3 +18,4 @@ run playhead --offline index "$folder"
 ask "What does the speaker say about the budget for travel?"
 ask "What does the slide say about the certificate?"
 ask "When is a cat shown?"
+ask "What does the speaker say about penguins?"

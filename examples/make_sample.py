@@ -6,10 +6,10 @@ The talk has slides with text, photographs, and a voice. Nothing is downloaded, 
 package versions give the same film. What is said, what is written and what is shown never repeat
 each other, so an answer shows which of the three it came from. The truth file lists all three:
 
-    {"duration": 87.0,
-     "said":    [{"text": "Good morning, …", "start": 1.0, "end": 3.517}, …],
-     "written": [{"lines": ["Northwind Labs", …], "start": 0.0, "end": 8.0}, …],
-     "shown":   [{"what": "cat", "start": 44.0, "end": 53.0}, …]}
+    {"duration": 78.0,
+     "said":    [{"text": "Good morning, …", "start": 1.0, "end": 4.475}, …],
+     "written": [{"lines": ["Northwind Labs", …], "start": 0.0, "end": 9.0}, …],
+     "shown":   [{"what": "cat", "start": 38.0, "end": 46.0}, …]}
 
 Seconds count from the film's start. A picture fills start <= t < end, and both are whole seconds,
 so every cut falls on a frame. A sentence runs from its first audible sample to its last.

@@ -4,25 +4,25 @@ Each video is perceived into a staged folder and committed by a rename, so a run
 keeps every video it finished.
 """
 
+import logging
 import os
-import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
-from ..tools.container import measured_duration
 from ..tools.errors import LibraryError, MediaError, PlayheadError, SettingsError
 from ..tools.records import VideoInfo
 from ..tools.video import probe
+from .disk import writing
 from .instruments import Instruments
-from .keyframes import KEYFRAMES
-from .perceive import Former, Perception, Progress, perceive, stages_to_run
+from .perceive import Perception, perceive, stages_to_run
 from .records import VideoRecord
-from .store import Store, content_id, writing
-from .table import read, write
+from .store import Store, content_id
+from .table import write
+from .texts import Former, Progress
 
 __all__ = ["MEDIA_SUFFIXES", "IndexProgress", "Outcome", "bring_in_line", "media_files"]
 
@@ -31,8 +31,7 @@ MEDIA_SUFFIXES = frozenset(
     ".ts .vob .webm .wmv .aac .ac3 .aif .aiff .flac .m4a .mka .mp2 .mp3 .oga .ogg .opus .wav .wma".split()
 )
 
-# Headers round; what differs by more is told.
-_DURATION_TOLERANCE = 0.5
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -53,9 +52,10 @@ class Outcome:
 
     @property
     def has_failed(self) -> bool:
-        """Whether the file could not be indexed, or one of its stages failed."""
-        stages = self.record.stages if self.record else ()
-        return self.state == "failed" or any(stage.state == "failed" for stage in stages)
+        """Whether the file could not be indexed, or one of its stages or the embedding of its texts failed."""
+        if self.record is None:
+            return self.state == "failed"
+        return self.record.texts_state == "failed" or any(stage.state == "failed" for stage in self.record.stages)
 
 
 class IndexProgress(Protocol):
@@ -70,7 +70,7 @@ def media_files(path: Path) -> Iterator[Path]:
     Raises:
         MediaError: There is no such file or folder, or the folder cannot be read.
     """
-    path = Path(path).expanduser().absolute()
+    path = Path(os.path.abspath(Path(path).expanduser()))
     if not path.is_dir():
         if not path.exists():
             raise MediaError(f"{path} does not exist: check the path")
@@ -78,7 +78,7 @@ def media_files(path: Path) -> Iterator[Path]:
         return
     if not os.access(path, os.R_OK | os.X_OK):
         raise MediaError(f"folder {path} may not be read: give yourself permission (chmod u+rx)")
-    for folder, folders, names in os.walk(path):
+    for folder, folders, names in os.walk(path, onerror=_tell):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             file = Path(folder) / name
@@ -95,25 +95,26 @@ def bring_in_line(
 
     Files whose content and stages are as committed are skipped. A changed file replaces what it was;
     a file that is gone from an indexed folder leaves the library, unless the folder holds no video at
-    all (a disk that is not mounted would empty the library).
+    all (a disk that is not mounted would empty the library). A failed file loses nothing that was
+    committed of it before.
 
     Args:
         store: The library.
         paths: Files and folders.
         instruments: What perceives.
-        force: Perceive anew what is unchanged, too.
+        force: Perceive anew what is unchanged, too, and what is damaged in the library.
         progress: Told how far it is.
 
     Raises:
         MediaError: A path does not exist, or there is no video below any of them.
-        LibraryError: The library cannot be written.
+        LibraryError: The library cannot be written, or is damaged as a whole.
     """
     files = list(dict.fromkeys(file for path in paths for file in media_files(path)))
     if not files:
         raise MediaError(
             f"no video or sound file in {', '.join(map(str, paths))}: known endings are {' '.join(sorted(MEDIA_SUFFIXES))}"
         )
-    store.create()
+    store.create(mend=force)
     library = _Library(store, instruments, force)
     for number, file in enumerate(files):
 
@@ -126,8 +127,8 @@ def bring_in_line(
             raise
         except PlayheadError as error:
             yield Outcome(file, "failed", str(error))
-    folders = [Path(path).expanduser().absolute() for path in paths if Path(path).expanduser().is_dir()]
-    yield from library.drop_missing(folders)
+    folders = [Path(os.path.abspath(Path(path).expanduser())) for path in paths]
+    yield from library.drop_missing([folder for folder in folders if any(f.is_relative_to(folder) for f in files)])
 
 
 class _Library:
@@ -135,116 +136,135 @@ class _Library:
 
     def __init__(self, store: Store, instruments: Instruments, force: bool) -> None:
         self._store, self._instruments, self._force = store, instruments, force
-        self._records = store.read()
+        self._records, self._damaged = store.survey()
+        self._owners = {path: record.video_id for record in self._records.values() for path in record.paths}
         self._done: dict[str, Path] = {}
 
     def bring(self, file: Path, progress: Progress) -> Outcome:
         """Index one file, or note that nothing is to be done."""
         video_id = content_id(file)
+        stored = _utf8(self._store.stored_path(file))
         if video_id in self._done:
-            self._note_path(self._records[video_id], file)
-            return Outcome(file, "same", f"same content as {self._done[video_id]}", self._records[video_id])
+            return Outcome(file, "same", f"same content as {self._done[video_id]}", self._note_path(video_id, stored))
+        if video_id in self._damaged and not self._force:
+            return Outcome(file, "failed", str(self._damaged[video_id]))
         record = self._records.get(video_id)
         info = probe(file)
         run = stages_to_run(info, self._instruments, record, self._force)
         if record and not run and self._texts_fit(record):
-            was_elsewhere = self._store.stored_path(file) not in record.paths
-            record = self._note_path(record, file)
+            was_elsewhere = stored not in record.paths
             self._done[video_id] = file
-            return Outcome(file, "unchanged", "moved or copied" if was_elsewhere else "", record)
+            detail = "moved or copied" if was_elsewhere else ""
+            return Outcome(file, "unchanged", detail, self._note_path(video_id, stored))
         if not record and not run:
             raise SettingsError(f"{file}: no stage can run on it; `playhead doctor` tells what is missing")
-        folder = self._store.videos_folder / video_id
-        former = self._former(record, folder) if record else None
-        with self._store.staged(video_id) as staged, writing(self._store.folder):
+        try:
+            former = self._former(record) if record else None
+        except LibraryError as error:
+            return Outcome(file, "failed", str(error))
+        with self._store.staged(video_id) as staged:
             perception = perceive(info, self._instruments, run, former, staged, progress)
-            write(staged, perception.perceived)
-            if perception.pictures_end is None and (folder / KEYFRAMES).is_dir():
-                shutil.copytree(folder / KEYFRAMES, staged / KEYFRAMES)
-            record = self._record(video_id, file, info, perception, former)
-            self._store.commit(staged, record)
-        self._records[video_id] = self._note_path(record, file)
+            with writing(self._store.folder):
+                write(staged, perception.perceived)
+            if content_id(file) != video_id:
+                raise MediaError(f"{file} changed while it was indexed: run again when it is complete")
+            record = self._store.commit(staged, _record(video_id, stored, info, perception))
+        self._records[video_id] = record
         self._done[video_id] = file
-        return Outcome(file, "indexed", "; ".join(record.notes), self._records[video_id])
+        texts = f"texts were not embedded: {perception.texts_failure}" if perception.texts_failure else ""
+        detail = "; ".join(filter(None, (*record.notes, texts)))
+        return Outcome(file, "indexed", detail, self._note_path(video_id, stored))
 
     def drop_missing(self, folders: Sequence[Path]) -> Iterator[Outcome]:
         """Forget files that are gone from the indexed folders, and videos without any file."""
         for record in list(self._records.values()):
-            paths = [self._store.absolute_path(stored) for stored in record.paths]
-            gone = [path for path in paths if not path.exists() and any(path.is_relative_to(f) for f in folders)]
-            if not gone:
-                continue
-            kept = tuple(self._store.stored_path(path) for path in paths if path not in gone)
-            if kept:
-                self._records[record.video_id] = self._store.update_paths(record, kept)
-            else:
-                self._store.remove(record.video_id)
-                del self._records[record.video_id]
-                yield Outcome(gone[0], "removed", "the file is gone")
+            paths = [(stored, self._store.absolute_path(stored)) for stored in record.paths]
+            gone = [
+                (stored, path)
+                for stored, path in paths
+                if any(path.is_relative_to(folder) for folder in folders) and _is_gone(path)
+            ]
+            if gone and self._forget(record.video_id, [stored for stored, _ in gone]) is None:
+                yield Outcome(gone[0][1], "removed", "the file is gone")
 
-    def _note_path(self, record: VideoRecord, file: Path) -> VideoRecord:
+    def _note_path(self, video_id: str, stored: str) -> VideoRecord | None:
         """Note that a file has a video's content, and no other video's any more."""
-        stored = self._store.stored_path(file)
-        for other in list(self._records.values()):
-            if other.video_id == record.video_id or stored not in other.paths:
-                continue
-            kept = tuple(path for path in other.paths if path != stored)
-            if kept:
-                self._records[other.video_id] = self._store.update_paths(other, kept)
-            else:
-                self._store.remove(other.video_id)
-                del self._records[other.video_id]
-        if stored not in record.paths:
-            record = self._store.update_paths(record, (*record.paths, stored))
-        self._records[record.video_id] = record
+        owner = self._owners.get(stored)
+        if owner is not None and owner != video_id:
+            self._forget(owner, [stored])
+        self._owners[stored] = video_id
+        record = self._records.get(video_id)
+        if record is None or stored in record.paths:
+            return record
+        return self._keep(video_id, self._store.update_paths(video_id, add=[stored]))
+
+    def _forget(self, video_id: str, stored: Collection[str]) -> VideoRecord | None:
+        return self._keep(video_id, self._store.update_paths(video_id, drop=stored))
+
+    def _keep(self, video_id: str, record: VideoRecord | None) -> VideoRecord | None:
+        if record is None:
+            self._records.pop(video_id, None)
+        else:
+            self._records[video_id] = record
         return record
 
     def _texts_fit(self, record: VideoRecord) -> bool:
         texts = self._instruments.texts
-        return texts is None or record.text_space == texts.space
+        return texts is None or (record.texts_state == "done" and record.text_space in ("", texts.space))
 
-    def _former(self, record: VideoRecord, folder: Path) -> Former | None:
+    def _former(self, record: VideoRecord) -> Former | None:
         """What was perceived before; with --force, a damaged folder is made anew instead of read."""
         try:
-            return Former(record, read(folder))
+            return Former(self._store.videos_folder / record.video_id, record, self._store.perceived(record))
         except LibraryError:
             if self._force:
                 return None
             raise
 
-    def _record(
-        self, video_id: str, file: Path, info: VideoInfo, perception: Perception, former: Former | None
-    ) -> VideoRecord:
-        duration, notes = _duration(info, perception.pictures_end, former)
-        return VideoRecord(
-            video_id=video_id,
-            commit=uuid.uuid4().hex,
-            paths=former.record.paths if former else (self._store.stored_path(file),),
-            info=info,
-            duration=duration,
-            notes=notes,
-            stages=perception.reports,
-            text_space=perception.text_space,
-            image_space=perception.image_space,
-            indexed_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
+
+def _record(video_id: str, stored: str, info: VideoInfo, perception: Perception) -> VideoRecord:
+    return VideoRecord(
+        video_id=video_id,
+        commit=uuid.uuid4().hex,
+        paths=(stored,),
+        info=info,
+        duration=perception.duration,
+        notes=perception.notes,
+        stages=perception.reports,
+        text_space=perception.text_space,
+        image_space=perception.image_space,
+        texts_state="failed" if perception.texts_failure else "skipped" if perception.texts_missing else "done",
+        indexed_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
 
 
-def _duration(info: VideoInfo, pictures_end: float | None, former: Former | None) -> tuple[float, tuple[str, ...]]:
-    """Length in seconds: the header's, unless what is really in the file says otherwise; and a note on that."""
-    if former and pictures_end is None:
-        return former.record.duration, former.record.notes
-    if pictures_end is not None and abs(pictures_end - info.duration) <= _DURATION_TOLERANCE:
-        return info.duration, ()
-    stream = info.video or info.sound
-    measured = max(pictures_end or 0.0, measured_duration(info.path, stream.start if stream else None))
-    if abs(measured - info.duration) <= _DURATION_TOLERANCE:
-        return info.duration, ()
-    return measured, (f"the header says {info.duration:.1f} s, the file holds {measured:.1f} s: it may be cut off",)
+def _utf8(stored: str) -> str:
+    try:
+        stored.encode()
+    except UnicodeEncodeError as error:
+        raise MediaError(f"{stored!a}: its name is not UTF-8 and cannot be kept: rename it") from error
+    return stored
+
+
+def _is_gone(path: Path) -> bool:
+    """Whether a file is not there any more; one in a folder that may not be read is not known to be gone."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _tell(error: OSError) -> None:
+    _log.warning("folder %s is left out (%s)", error.filename, error.strerror)
 
 
 def _is_transport_stream(file: Path) -> bool:
     """MPEG-TS packets begin with the byte 0x47; TypeScript shares the ending `.ts`."""
+    if not file.is_file():
+        return True  # reading it will say what is wrong
     try:
         with file.open("rb") as stream:
             return stream.read(1) == b"\x47"

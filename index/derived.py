@@ -5,27 +5,31 @@ made again from the videos' folders where it is missing or damaged.
 """
 
 import hashlib
+import logging
 import sqlite3
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from ..tools.errors import LibraryError
 from ..tools.records import MODALITIES, Modality
-from .catalog import Catalog
+from .catalog import Catalog, CatalogError
 from .records import VideoRecord
 from .store import Store
-from .table import Perceived, read, read_vectors
+from .table import Perceived, damaged
 from .vectors import VectorIndex
 
 __all__ = ["Derived"]
+
+_log = logging.getLogger(__name__)
 
 _CATALOG = "catalog.sqlite"
 
 
 class Derived:
-    """Catalogue and vector indexes of one library."""
+    """Catalogue and vector indexes of one library. Several processes may share them, but not several threads."""
 
     def __init__(self, store: Store) -> None:
         """Bring what is derived in line with the committed videos. Where the disk is read-only, it is held in memory.
@@ -34,25 +38,12 @@ class Derived:
             LibraryError: A video's folder is damaged.
         """
         self._store = store
-        self._vectors: dict[tuple[Modality, str], VectorIndex] = {}
-        self._token = ""
-        self._folder: Path | None = store.derived_folder
-        try:
-            if store.folder.exists():
-                store.derived_folder.mkdir(exist_ok=True)
-                self.catalog = Catalog(store.derived_folder / _CATALOG)
-                self.refresh()
-                return
-        except (OSError, sqlite3.OperationalError):
-            pass  # a read-only or full disk: what is derived fits in memory
-        self._folder = None
-        self._vectors, self._token = {}, ""
-        self.catalog = Catalog(None)
+        self._open(store.derived_folder if store.folder.exists() else None)
         self.refresh()
 
     def vectors(self, modality: Modality, space: str) -> VectorIndex | None:
         """The index of a modality's vectors in a space; None if there are none."""
-        return self._vectors.get((modality, _short(space)))
+        return self._vectors.get(_key(modality, space))
 
     def refresh(self) -> dict[str, VideoRecord]:
         """Follow what was committed or removed since; returns the committed videos.
@@ -60,95 +51,141 @@ class Derived:
         Raises:
             LibraryError: A video's folder is damaged.
         """
+        for _ in range(2):  # a new file, then memory
+            try:
+                return self._follow()
+            except CatalogError as error:
+                self.make_again(error)
+            except OSError as error:
+                self._hold_in_memory(error)
+        return self._follow()
+
+    def make_again(self, error: CatalogError) -> None:
+        """After SQLite's error, start from nothing: with a new file, or in memory where none can be written."""
+        self.catalog.close()
+        if self._folder is None or isinstance(error, sqlite3.OperationalError):
+            self._hold_in_memory(error)
+            return
+        _log.warning("%s is damaged (%s) and made again", self._folder / _CATALOG, error)
+        Catalog.delete(self._folder / _CATALOG)
+        self._open(self._folder)
+
+    def _open(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._vectors: dict[str, VectorIndex] = {}
+        self._token = ""
+        if folder is None:
+            self.catalog = Catalog(None)
+            return
+        try:
+            folder.mkdir(exist_ok=True)
+            self.catalog = Catalog(folder / _CATALOG)
+        except (OSError, CatalogError) as error:
+            self._hold_in_memory(error)
+
+    def _hold_in_memory(self, error: Exception) -> None:
+        """A read-only or full disk: what is derived fits in memory."""
+        _log.info("%s cannot be written (%s): what is derived is held in memory", self._store.derived_folder, error)
+        self._open(None)
+
+    def _follow(self) -> dict[str, VideoRecord]:
         records = self._store.read()
-        wanted = {video_id: record.commit for video_id, record in records.items()}
-        if self.catalog.commits() == wanted and self._load(self.catalog.state()):
+        if self.catalog.commits() == _commits(records) and self._load():
             return records
-        with self.catalog.changing():
-            there = self.catalog.commits()
-            loaded = self._load(self.catalog.state())
-            if not loaded:
-                self._vectors = {}
-            stale = [video_id for video_id, commit in there.items() if wanted.get(video_id) != commit]
-            for video_id in stale:
-                rows = self.catalog.drop(video_id)
-                for index in self._vectors.values():
-                    index.remove(rows)
-            for video_id, record in records.items():
-                if video_id in stale or video_id not in there:
-                    perceived = read(self._store.videos_folder / video_id)
-                    self._add(record, perceived, self.catalog.add(record, perceived))
-                elif not loaded:
-                    perceived = read(self._store.videos_folder / video_id)
-                    self._add(record, perceived, self.catalog.first_row(video_id))
-            self._vectors = {key: index for key, index in self._vectors.items() if len(index)}
-            token = uuid.uuid4().hex[:12]
-            self._save(token)
-            self.catalog.set_state(token)
+        try:
+            with self.catalog.changing():
+                records = self._store.read()  # while we waited, others may have added what we did not know of
+                self._change(records)
+                token = uuid.uuid4().hex[:12]
+                self._save(token)
+        except BaseException:
+            self._vectors, self._token = {}, ""  # they may be ahead of the catalogue
+            raise
         self._token = token
         self._sweep()
         return records
 
-    def _add(self, record: VideoRecord, perceived: Perceived, first_row: int) -> None:
-        folder = self._store.videos_folder / record.video_id
-        frames = sum(o.modality == "frame" for o in perceived.observations)
-        kinds = (
-            ("text", record.text_space, len(perceived.observations) - frames),
-            ("image", record.image_space, frames),
-        )
-        for kind, space, count in kinds:
-            if not space:
+    def _change(self, records: Mapping[str, VideoRecord]) -> None:
+        there, wanted = self.catalog.commits(), _commits(records)
+        loaded = self._load()
+        if not loaded:
+            self._vectors = {}
+        stale = {video_id for video_id, commit in there.items() if wanted.get(video_id) != commit}
+        for video_id in stale:
+            rows = self.catalog.drop(video_id)
+            for index in self._vectors.values():
+                index.remove(rows)
+        for video_id, record in records.items():
+            is_new = video_id in stale or video_id not in there
+            if loaded and not is_new:
                 continue
-            vectors = read_vectors(folder, kind, count)
-            rows = [n for n, o in enumerate(perceived.observations) if (o.modality == "frame") == (kind == "image")]
-            for modality in MODALITIES:
-                chosen = [i for i, n in enumerate(rows) if perceived.observations[n].modality == modality]
-                chosen = [i for i in chosen if vectors[i].any()]
-                if not chosen:
-                    continue
-                key = (modality, _short(space))
-                if key not in self._vectors:
-                    self._vectors[key] = VectorIndex(vectors.shape[1])
-                self._vectors[key].add(vectors[chosen], np.asarray([first_row + rows[i] for i in chosen], np.int64))
+            try:
+                perceived = self._store.perceived(record)
+            except LibraryError:
+                if self._store.is_current(record):
+                    raise
+                if not is_new:
+                    self.catalog.drop(video_id)
+                continue  # another process replaces it at this moment: the next refresh sees it
+            first = self.catalog.add(record, perceived) if is_new else self.catalog.first_row(video_id)
+            self._add(record, perceived, first)
+        self._vectors = {key: index for key, index in self._vectors.items() if len(index)}
 
-    def _load(self, token: str) -> bool:
-        """Have the vector files of a token in memory; False if they are not all there."""
+    def _add(self, record: VideoRecord, perceived: Perceived, first_row: int) -> None:
+        frames = [o.modality == "frame" for o in perceived.observations]
+        for space, vectors, is_frame in (
+            (record.text_space, perceived.text_vectors.astype(np.float32), False),
+            (record.image_space, perceived.image_vectors.astype(np.float32), True),
+        ):
+            if not vectors.size:
+                continue
+            rows = np.flatnonzero(np.asarray(frames) == is_frame)
+            embedded = vectors.any(axis=1)
+            for modality in MODALITIES:
+                chosen = embedded & np.asarray([perceived.observations[int(row)].modality == modality for row in rows])
+                if not chosen.any():
+                    continue
+                index = self._vectors.setdefault(_key(modality, space), VectorIndex(vectors.shape[1]))
+                if index.dimensions != vectors.shape[1]:
+                    raise damaged(self._store.videos_folder / record.video_id)
+                index.add(vectors[chosen], first_row + rows[chosen])
+
+    def _load(self) -> bool:
+        """Have the vectors that belong to the catalogue's rows in memory; False if their files are not all there."""
+        token, *names = self.catalog.state().split() or [""]
         if not token:
             return False
         if token == self._token:
             return True
         if self._folder is None:
             return False
-        listed = self._folder / f"vectors-{token}.list"
         try:
-            names = listed.read_text(encoding="utf-8").split()
             loaded = {name: VectorIndex.load(self._folder / f"{name}-{token}.faiss") for name in names}
-        except (OSError, LibraryError):
+        except LibraryError:
             return False
-        self._vectors = {}
-        for name, index in loaded.items():
-            modality, _, space = name.partition("-")
-            self._vectors[next(m for m in MODALITIES if m == modality), space] = index
-        self._token = token
+        self._vectors, self._token = loaded, token
         return True
 
     def _save(self, token: str) -> None:
-        if self._folder is None:
-            return
-        names = []
-        for (modality, space), index in self._vectors.items():
-            names.append(f"{modality}-{space}")
-            index.save(self._folder / f"{modality}-{space}-{token}.faiss")
-        (self._folder / f"vectors-{token}.list").write_text("\n".join(names), encoding="utf-8")
+        if self._folder is not None:
+            for name, index in self._vectors.items():
+                index.save(self._folder / f"{name}-{token}.faiss")
+        self.catalog.set_state(" ".join([token, *self._vectors]))
 
     def _sweep(self) -> None:
-        """Delete vector files that nothing belongs to any more."""
+        """Delete vector files that belong to no rows any more; nobody is between saving and committing meanwhile."""
         if self._folder is None:
             return
-        for path in [*self._folder.glob("*.faiss"), *self._folder.glob("vectors-*.list")]:
-            if not path.stem.endswith(self._token):
-                path.unlink(missing_ok=True)
+        with self.catalog.changing():
+            token = self.catalog.state().partition(" ")[0]
+            for path in self._folder.glob("*.faiss*"):
+                if f"-{token}." not in path.name:
+                    path.unlink(missing_ok=True)
 
 
-def _short(space: str) -> str:
-    return hashlib.blake2b(space.encode(), digest_size=6).hexdigest()
+def _commits(records: Mapping[str, VideoRecord]) -> dict[str, str]:
+    return {video_id: record.commit for video_id, record in records.items()}
+
+
+def _key(modality: Modality, space: str) -> str:
+    return f"{modality}-{hashlib.blake2b(space.encode(), digest_size=6).hexdigest()}"

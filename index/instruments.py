@@ -8,12 +8,13 @@ from typing import Any, TypeVar
 
 from ..tools.captions import Captioner
 from ..tools.embed import ImageEncoder, SentenceEncoder, TextEncoder, image_encoder
-from ..tools.errors import MissingExtraError, WeightsError
+from ..tools.errors import MissingExtraError, ServerError, WeightsError
 from ..tools.objects import ObjectDetector
 from ..tools.ocr import TextReader, text_reader
 from ..tools.records import Modality
 from ..tools.settings import Settings
 from ..tools.speech import Speech
+from ..tools.video_llm import is_set
 
 __all__ = ["Instruments"]
 
@@ -64,7 +65,7 @@ class Instruments:
             name: settings.model_for(name) != "off" for name in ("speech_model", "ocr", "objects_model", "image_model")
         }
         captioner = None
-        if settings.video_llm_url:
+        if is_set(settings):
             captioner = stage("caption", True, lambda: Captioner(settings))
         else:
             missing["caption"] = "no video-LLM server: serve one and set video_llm_url"
@@ -114,5 +115,5 @@ class Instruments:
 def _made(make: Callable[[], _T]) -> tuple[_T | None, str | None]:
     try:
         return make(), None
-    except (MissingExtraError, WeightsError) as error:
+    except (MissingExtraError, ServerError, WeightsError) as error:
         return None, str(error)

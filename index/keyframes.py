@@ -1,11 +1,12 @@
 """Small evidence pictures: one JPEG a still, named by its true time in milliseconds."""
 
 import bisect
+import shutil
 from pathlib import Path
 
 from ..tools.records import Frame
 
-__all__ = ["KEYFRAMES", "keyframe_at", "keyframe_times", "write_keyframe"]
+__all__ = ["KEYFRAMES", "copy_keyframes", "keyframe_at", "keyframe_times", "write_keyframe"]
 
 KEYFRAMES = "keyframes"
 _LONGEST_SIDE = 384
@@ -21,6 +22,14 @@ def write_keyframe(folder: Path, frame: Frame) -> None:
     picture = Image.fromarray(frame.pixels)
     picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
     picture.save(target / _name(round(frame.seconds * 1000)), quality=_QUALITY)
+
+
+def copy_keyframes(source: Path, target: Path) -> None:
+    """Copy the keyframes of one video's folder below another."""
+    if (source / KEYFRAMES).is_dir():
+        (target / KEYFRAMES).mkdir(exist_ok=True)
+        for picture in (source / KEYFRAMES).iterdir():
+            shutil.copyfile(picture, target / KEYFRAMES / picture.name)
 
 
 def keyframe_times(folder: Path) -> list[int]:

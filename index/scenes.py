@@ -2,29 +2,34 @@
 
 A still spans the time from the frame where the picture became different to the frame where it
 becomes different again, so slides and captions keep frame-exact edges. While the picture moves,
-one still stands for each `sample_seconds`.
+one still stands for each `sample_seconds`. A still that comes back need not be looked at again.
 """
 
+import math
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from ..tools.container import THUMBNAIL_SIZE
 from ..tools.records import Pixels, Span, Still
 from ..tools.video import ScannedFrame
 
-__all__ = ["stills"]
+__all__ = ["RecentStills", "stills"]
 
 # Thumbnail cells are 20×20 pixels of 720p. One line of 18-pixel text changes a cell by 15 levels
 # and more; compression noise by 3 at most (H.264, crf 20–35).
 CHANGED_LEVELS = 10
 STANDING_LEVELS = 3
-# The picture stands once it was the same for this long; no still is shorter.
+# The picture stands once it was the same for this long; but for the last, no still is shorter.
 STANDING_SECONDS = 0.25
 # A cut changes the mean by more than this, and by more than this many times what the frames before
 # it did: fast motion passes 20 levels for seconds on end.
 CUT_LEVELS = 20
 CUT_RATIO = 3
+# A still that comes back is known among this many: the slide after the speaker, the line before the cursor blinked.
+REMEMBERED = 8
 _MEMORY = 0.7  # of the running mean of changes: about three frames
 
 
@@ -38,12 +43,14 @@ class _Open:
     stands: bool = False
 
 
-def stills(frames: Iterable[ScannedFrame], sample_seconds: float) -> Iterator[Still]:
+def stills(frames: Iterable[ScannedFrame], sample_seconds: float, ends_at: float = math.inf) -> Iterator[Still]:
     """The stills of a video, in order, without gaps.
 
     Args:
         frames: Every frame in presentation order, from `tools.video.scan`.
         sample_seconds: Longest stretch of moving picture that one still stands for.
+        ends_at: Where the container says that the video ends: no frame tells how long the last one is
+            shown. Without it the last is shown as long as the one before; so it is where the container is wrong.
 
     Yields:
         Stills whose spans cover the time from the first frame to the end of the last.
@@ -58,6 +65,8 @@ def stills(frames: Iterable[ScannedFrame], sample_seconds: float) -> Iterator[St
             before, moved_at = frame, frame.seconds
             continue
         frame_seconds = frame.seconds - before.seconds
+        if not current.stands and frame.seconds - max(moved_at, current.changed_at) >= STANDING_SECONDS:
+            current.stands, current.shown = True, before
         if _largest(frame.thumbnail, before.thumbnail) > STANDING_LEVELS:
             moved_at = frame.seconds
         change = _mean(frame.thumbnail, before.thumbnail)
@@ -65,17 +74,37 @@ def stills(frames: Iterable[ScannedFrame], sample_seconds: float) -> Iterator[St
         usual = _MEMORY * usual + (1 - _MEMORY) * change
         if _largest(frame.thumbnail, current.shown.thumbnail) > CHANGED_LEVELS:
             age = frame.seconds - current.start
-            cut = cut and age >= STANDING_SECONDS
-            if current.stands or cut or age >= sample_seconds:
+            if current.stands or age >= sample_seconds or (cut and age >= STANDING_SECONDS):
                 yield _closed(current, frame.seconds)
                 current = _Open(frame.seconds, frame, frame.seconds)
             else:
                 current.shown, current.changed_at = frame, frame.seconds
-        elif not current.stands and frame.seconds - max(moved_at, current.changed_at) >= STANDING_SECONDS:
-            current.stands, current.shown = True, frame
         before = frame
     if current is not None and before is not None:
-        yield _closed(current, before.seconds + frame_seconds)
+        end = before.seconds + frame_seconds
+        yield _closed(current, ends_at if before.seconds < ends_at < end else end)
+
+
+class RecentStills:
+    """The last few different stills, to know one that comes back."""
+
+    def __init__(self) -> None:
+        self._known: deque[tuple[Pixels, float]] = deque(maxlen=REMEMBERED)
+
+    def same_as(self, still: Still) -> float | None:
+        """Seconds of the frame of an earlier still that shows the same up to noise; None: it is new, and remembered."""
+        from PIL import Image
+
+        thumbnail = np.asarray(
+            Image.fromarray(still.frame.pixels).convert("L").resize(THUMBNAIL_SIZE, Image.Resampling.BOX)
+        )
+        for number, (known, seconds) in enumerate(self._known):
+            if _largest(thumbnail, known) <= CHANGED_LEVELS:
+                del self._known[number]
+                self._known.append((known, seconds))
+                return seconds
+        self._known.append((thumbnail, still.frame.seconds))
+        return None
 
 
 def _closed(current: _Open, end: float) -> Still:

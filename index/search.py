@@ -5,26 +5,39 @@ models are never compared, only ranks.
 """
 
 import logging
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from ..tools.embed import ImageEncoder, SentenceEncoder, TextEncoder, Vectors, image_encoder
 from ..tools.errors import MissingExtraError, QueryError, WeightsError
-from ..tools.records import MODALITIES, Modality, Span
+from ..tools.records import MODALITIES, Modality, Span, clean_text
 from ..tools.settings import Settings
-from .catalog import Filter, Row
+from .catalog import CatalogError, Filter, Row
 from .derived import Derived
 from .keyframes import keyframe_at, keyframe_times
 from .records import Evidence, VideoRecord
 from .store import Store
+from .vectors import VectorIndex
 
 __all__ = ["RRF_K", "Search", "reciprocal_rank_fusion"]
 
 logger = logging.getLogger(__name__)
 
 RRF_K = 60  # the paper's constant
-# Each ranking is read this deep, or four times as deep as results are wanted.
+# Each ranking is read this deep, or four times as deep as results are wanted; deeper where they repeat each other.
 _DEPTH = 50
+# A folder's time is a clock tick of the system: what changed just now may have changed again.
+_SETTLED_NS = 100_000_000
+_VIDEOS_REMEMBERED = 256
+
+_T = TypeVar("_T")
 
 
 def reciprocal_rank_fusion(rankings: Sequence[Sequence[int]], k: int = RRF_K) -> dict[int, float]:
@@ -49,7 +62,7 @@ class _Hit:
 
 
 class Search:
-    """Searches one library. Safe to use from several threads."""
+    """Searches one library as it is now, also where another process changes it. Threads take turns."""
 
     def __init__(self, store: Store, settings: Settings, texts: TextEncoder | None = None) -> None:
         """Open what is derived; encoders load at the first search.
@@ -58,28 +71,33 @@ class Search:
             store: The library.
             settings: Which encoders embed queries.
             texts: A text encoder that is loaded already.
+
+        Raises:
+            LibraryError: A video's folder is damaged.
         """
+        self._lock = threading.RLock()
         self._store = store
         self._settings = settings
         self._derived = Derived(store)
         self._records: dict[str, VideoRecord] = {}
         self._read_at = -1
         self._texts = texts
+        self._text_spaces: set[str] = set()
         self._images: ImageEncoder | None = None
-        self._keyframes: dict[tuple[str, str], list[int]] = {}
+        self._image_spaces: set[str] = set()
+        self._keyframe_times = lru_cache(_VIDEOS_REMEMBERED)(self._read_keyframe_times)
         self._told: set[str] = set()
 
     @property
     def records(self) -> dict[str, VideoRecord]:
-        """The committed videos by their id."""
-        try:
-            changed = self._store.videos_folder.stat().st_mtime_ns
-        except FileNotFoundError:
-            changed = 0
-        if changed != self._read_at:
-            self._records = self._derived.refresh()
-            self._read_at = changed
-        return self._records
+        """The committed videos by their id.
+
+        Raises:
+            LibraryError: A video's folder is damaged.
+        """
+        with self._lock:
+            self._refresh()
+            return self._records
 
     def find(
         self,
@@ -102,100 +120,166 @@ class Search:
             QueryError: The query is empty, or a filter is not valid.
             LibraryError: A video's folder is damaged.
         """
-        if not query.strip():
+        query = clean_text(query)
+        if not query:
             raise QueryError("the query is empty: say what to look for, in words")
         if k < 1:
             raise QueryError(f"k={k}: at least 1 result must be asked for")
         unknown = set(modalities or ()) - set(MODALITIES)
         if unknown:
             raise QueryError(f"no modality {', '.join(sorted(unknown))}: there are {', '.join(MODALITIES)}")
-        records = self.records
-        missing = set(video_ids or ()) - set(records)
-        if missing:
-            raise QueryError(f"no video {', '.join(sorted(missing))} in this library")
-        depth = max(_DEPTH, 4 * k)
-        hits: list[_Hit] = []
-        for modality in modalities or MODALITIES:
-            where = Filter(modality, tuple(video_ids) if video_ids is not None else None, between)
-            hits += self._in_modality(query, where, depth)
-        hits.sort(key=lambda hit: (-hit.fused, -hit.similarity, hit.row))
-        return self._evidence(hits, k)
+        within = tuple(video_ids) if video_ids is not None else None
+        filters = [Filter(modality, within, between) for modality in dict.fromkeys(modalities or MODALITIES)]
+        return self._reading(lambda: self._find(query, k, filters))
 
     def evidence(self, evidence_id: str) -> Evidence | None:
         """The stored evidence with an id; None if there is none."""
-        records = self.records
-        row = self._derived.catalog.by_evidence_id(evidence_id)
-        return self._as_evidence(row, records[row.video_id], 0.0, 0.0) if row and row.video_id in records else None
+
+        def read() -> Evidence | None:
+            row = self._derived.catalog.by_evidence_id(evidence_id)
+            return self._as_evidence(row) if row and row.video_id in self._records else None
+
+        return self._reading(read)
 
     def of_video(self, video_id: str) -> list[Evidence]:
-        """All evidence of a video, by modality and time."""
-        record = self.records[video_id]
-        return [self._as_evidence(row, record, 0.0, 0.0) for row in self._derived.catalog.of_video(video_id)]
+        """All evidence of a video, by modality and time.
+
+        Raises:
+            QueryError: The library holds no such video.
+        """
+
+        def read() -> list[Evidence]:
+            self._check_known([video_id])
+            return [self._as_evidence(row) for row in self._derived.catalog.of_video(video_id)]
+
+        return self._reading(read)
 
     def nearby(self, evidence: Evidence, seconds: float) -> list[Evidence]:
         """Evidence of the same kind in the same video that overlaps the evidence's span or lies so near; not itself."""
         around = Span(start=max(0.0, evidence.start - seconds), end=evidence.end + seconds)
-        catalog, record = self._derived.catalog, self.records[evidence.video_id]
-        rows = catalog.fetch(catalog.rows_where(Filter(evidence.modality, (evidence.video_id,), around)).tolist())
-        found = sorted(rows.values(), key=lambda row: (row.start, row.row))
-        return [self._as_evidence(row, record, 0.0, 0.0) for row in found if row.evidence_id != evidence.evidence_id]
+
+        def read() -> list[Evidence]:
+            catalog = self._derived.catalog
+            among = catalog.rows_where(Filter(evidence.modality, (evidence.video_id,), around)).tolist()
+            rows = catalog.fetch(among)
+            return [
+                self._as_evidence(rows[row])
+                for row in catalog.in_order(among)
+                if rows[row].evidence_id != evidence.evidence_id and rows[row].video_id in self._records
+            ]
+
+        return self._reading(read)
 
     def shows(self, query: str, evidence: Evidence) -> bool:
         """Whether the picture of an evidence of this query shows what the query describes."""
-        encoder = self._image_encoder()
-        return encoder is not None and encoder.shows(query, evidence.text, evidence.similarity)
+        with self._lock:
+            encoder = self._image_encoder()
+            return encoder is not None and encoder.shows(query, evidence.text, evidence.similarity)
 
     def embed(self, texts: Sequence[str]) -> Vectors | None:
         """Texts in the text encoder's space; None where there is no encoder."""
-        encoder = self._text_encoder()
-        return encoder.encode(texts) if encoder else None
+        with self._lock:
+            encoder = self._text_encoder()
+            return encoder.encode(texts) if encoder else None
 
-    def _in_modality(self, query: str, where: Filter, depth: int) -> list[_Hit]:
+    def _reading(self, read: Callable[[], _T]) -> _T:
+        """Read from the library as it is now; once more where the catalogue turns out to be damaged."""
+        with self._lock:
+            self._refresh()
+            try:
+                return read()
+            except CatalogError as error:
+                self._derived.make_again(error)
+                self._read_at = -1
+                self._refresh()
+                return read()
+
+    def _refresh(self) -> None:
+        try:
+            changed = self._store.videos_folder.stat().st_mtime_ns
+        except FileNotFoundError:
+            changed = 0
+        if changed == self._read_at:
+            return
+        has_settled = time.time_ns() - changed > _SETTLED_NS
+        self._records = self._derived.refresh()
+        self._read_at = changed if has_settled else -1
+        self._text_spaces = {record.text_space for record in self._records.values()} - {""}
+        self._image_spaces = {record.image_space for record in self._records.values()} - {""}
+
+    def _check_known(self, video_ids: Sequence[str]) -> None:
+        missing = set(video_ids) - set(self._records)
+        if missing:
+            raise QueryError(f"no video {', '.join(sorted(missing))} in this library")
+
+    def _find(self, query: str, k: int, filters: Sequence[Filter]) -> list[Evidence]:
+        self._check_known(filters[0].video_ids or ())
+        depth = max(_DEPTH, 4 * k)
+        while True:
+            hits: list[_Hit] = []
+            is_all = True
+            for where in filters:
+                ranked, is_all_of_it = self._in_modality(query, where, depth)
+                hits += ranked
+                is_all = is_all and is_all_of_it
+            hits.sort(key=lambda hit: (-hit.fused, -hit.similarity))
+            found = self._evidence(hits, k)
+            if len(found) == k or is_all:
+                return found
+            depth *= 4
+
+    def _in_modality(self, query: str, where: Filter, depth: int) -> tuple[list[_Hit], bool]:
+        """Rows of one modality, fused; and whether these are all that the rankings hold."""
         catalog = self._derived.catalog
         by_words = [row for row, _ in catalog.match(query, where, depth)]
-        similarities = self._alike(query, where, depth)
-        fused = reciprocal_rank_fusion([by_words, list(similarities)])
-        return [_Hit(row, score, similarities.get(row, 0.0)) for row, score in fused.items()]
+        asked = self._asked(query, where)
+        if asked is None:
+            hits = [_Hit(row, fused, 0.0) for row, fused in reciprocal_rank_fusion([by_words]).items()]
+            return hits, len(by_words) < depth
+        index, vector, floor = asked
+        among = None if where.is_open else catalog.rows_where(where)
+        cosines = _cosines(index, vector, depth, among)
+        # Ties are told apart by what the rows hold, so that a catalogue made again ranks as before.
+        by_meaning = sorted(
+            catalog.in_order(row for row, cosine in cosines.items() if cosine >= floor), key=lambda row: -cosines[row]
+        )
+        fused = reciprocal_rank_fusion([by_words, by_meaning])
+        unknown = np.asarray([row for row in by_words if row not in cosines], np.int64)
+        cosines |= _cosines(index, vector, len(unknown), unknown)
+        hits = [_Hit(row, score, cosines.get(row, 0.0)) for row, score in fused.items()]
+        return hits, max(len(by_words), len(by_meaning)) < depth
 
-    def _alike(self, query: str, where: Filter, depth: int) -> dict[int, float]:
-        """Rows of one modality near the query, best first, with their cosine."""
+    def _asked(self, query: str, where: Filter) -> tuple[VectorIndex, Vectors, float] | None:
+        """Where a modality's vectors are, the query in their space, and the cosine from which they are alike."""
         assert where.modality is not None
         if where.modality == "frame":
             images = self._image_encoder()
-            if images is None or (index := self._derived.vectors("frame", images.space)) is None:
-                return {}
-            vector, floor = images.encode_queries([query])[0], images.floor
-        else:
-            texts = self._text_encoder()
-            if texts is None or (index := self._derived.vectors(where.modality, texts.space)) is None:
-                return {}
-            vector, floor = texts.encode([query])[0], texts.floor
-        among = None if where.is_open else self._derived.catalog.rows_where(where)
-        rows, cosines = index.search(vector, depth, among)
-        return {row: cosine for row, cosine in zip(rows.tolist(), cosines.tolist(), strict=True) if cosine >= floor}
+            index = self._derived.vectors("frame", images.space) if images else None
+            return (index, images.encode_queries([query])[0], images.floor) if images and index is not None else None
+        texts = self._text_encoder()
+        index = self._derived.vectors(where.modality, texts.space) if texts else None
+        return (index, texts.encode([query])[0], texts.floor) if texts and index is not None else None
 
     def _text_encoder(self) -> TextEncoder | None:
         """The encoder of queries; None, told once, where it cannot be had."""
-        spaces = {record.text_space for record in self._records.values()} - {""}
-        if self._texts is None and spaces and "texts" not in self._told:
+        if self._texts is None and self._text_spaces and "texts" not in self._told:
             try:
                 self._texts = SentenceEncoder(self._settings)
             except (WeightsError, MissingExtraError) as error:
                 self._tell("texts", f"texts are searched by their words only: {error}")
         if self._texts is not None:
-            self._tell_others(spaces - {self._texts.space}, "text_model")
+            self._tell_others(self._text_spaces - {self._texts.space}, "text_model")
         return self._texts
 
     def _image_encoder(self) -> ImageEncoder | None:
         """The encoder of queries for pictures; None, told once, where it cannot be had."""
-        spaces = {record.image_space for record in self._records.values()} - {""}
-        if self._images is None and spaces and "images" not in self._told:
+        if self._images is None and self._image_spaces and "images" not in self._told:
             try:
                 self._images = image_encoder(self._settings, self._text_encoder())
             except (WeightsError, MissingExtraError) as error:
                 self._tell("images", f"pictures are searched by their labels only: {error}")
         if self._images is not None:
-            self._tell_others(spaces - {self._images.space}, "image_model")
+            self._tell_others(self._image_spaces - {self._images.space}, "image_model")
         return self._images
 
     def _tell_others(self, spaces: set[str], setting: str) -> None:
@@ -214,26 +298,29 @@ class Search:
     def _evidence(self, hits: Sequence[_Hit], k: int) -> list[Evidence]:
         """The best `k` as evidence; the same words or label seen again in the same moment count once."""
         most = 2 / (RRF_K + 1)  # first by words and by meaning
-        rows = self._derived.catalog.fetch(hit.row for hit in hits[: 8 * k])
         found: list[Evidence] = []
-        for hit in hits[: 8 * k]:
-            row = rows.get(hit.row)
-            record = self._records.get(row.video_id) if row else None
-            if row is None or record is None or any(_repeats(row, other) for other in found):
-                continue
-            found.append(self._as_evidence(row, record, min(1.0, hit.fused / most), hit.similarity))
-            if len(found) == k:
-                break
+        seen: dict[tuple[str, Modality, str], list[Row]] = {}
+        for first in range(0, len(hits), 4 * k):
+            part = hits[first : first + 4 * k]
+            rows = self._derived.catalog.fetch(hit.row for hit in part)
+            for hit in part:
+                row = rows.get(hit.row)
+                if row is None or row.video_id not in self._records:
+                    continue  # another process took it out at this moment
+                same = seen.setdefault((row.video_id, row.modality, row.text.casefold()), [])
+                if any(row.start < other.end and row.end > other.start for other in same):
+                    continue
+                same.append(row)
+                found.append(self._as_evidence(row, min(1.0, hit.fused / most), hit.similarity))
+                if len(found) == k:
+                    return found
         return found
 
-    def _as_evidence(self, row: Row, record: VideoRecord, score: float, similarity: float) -> Evidence:
-        folder = self._store.videos_folder / row.video_id
-        key = (row.video_id, record.commit)
-        if key not in self._keyframes:
-            self._keyframes[key] = keyframe_times(folder)
-        keyframe = keyframe_at(
-            folder, self._keyframes[key], row.start if row.frame_seconds is None else row.frame_seconds
-        )
+    def _as_evidence(self, row: Row, score: float = 0.0, similarity: float = 0.0) -> Evidence:
+        record = self._records[row.video_id]
+        times = self._keyframe_times(row.video_id, record.commit)
+        shown_at = (row.start + row.end) / 2 if row.frame_seconds is None else row.frame_seconds
+        keyframe = keyframe_at(self._store.videos_folder / row.video_id, times, shown_at)
         return Evidence(
             evidence_id=row.evidence_id,
             video_id=row.video_id,
@@ -250,12 +337,10 @@ class Search:
             keyframe=str(keyframe) if keyframe else None,
         )
 
+    def _read_keyframe_times(self, video_id: str, commit: str) -> list[int]:  # noqa: ARG002 (another commit, others)
+        return keyframe_times(self._store.videos_folder / video_id)
 
-def _repeats(row: Row, other: Evidence) -> bool:
-    return (
-        row.video_id == other.video_id
-        and row.modality == other.modality
-        and row.text.casefold() == other.text.casefold()
-        and row.start < other.end
-        and row.end > other.start
-    )
+
+def _cosines(index: VectorIndex, vector: Vectors, depth: int, among: npt.NDArray[np.int64] | None) -> dict[int, float]:
+    rows, cosines = index.search(vector, depth, among)
+    return dict(zip(rows.tolist(), cosines.tolist(), strict=True))

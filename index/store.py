@@ -6,23 +6,24 @@ library/
     video.json  observations.parquet  vectors.text.npy  vectors.image.npy  keyframes/*.jpg
   staging/                     being written, or left by a process that was killed
   derived/                     FAISS indexes and catalog.sqlite: rebuilt when stale
+  lock                         held by whoever changes which videos there are, for that moment
 """
 
-import errno
 import fcntl
 import hashlib
 import json
 import os
 import shutil
+import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from ..tools.errors import LibraryError, MediaError
+from .disk import flush, write_text, writing
 from .records import VideoRecord
+from .table import Perceived, damaged, read
 
 __all__ = ["FORMAT", "Store", "content_id", "writing"]
 
@@ -44,6 +45,8 @@ def content_id(path: Path) -> str:
     """
     digest = hashlib.blake2b(digest_size=16)
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise MediaError(f"{path} is no file but a folder, pipe or device: give a video file")
         size = path.stat().st_size
         digest.update(size.to_bytes(8, "big"))
         with path.open("rb") as file:
@@ -60,59 +63,43 @@ def content_id(path: Path) -> str:
     return digest.hexdigest()
 
 
-@contextmanager
-def writing(place: Path) -> Iterator[None]:
-    """Turn what the operating system says about a disk into one clear line.
-
-    Raises:
-        LibraryError: The disk is full or read-only, or permission is missing.
-    """
-    try:
-        yield
-    except OSError as error:
-        reasons = {
-            errno.ENOSPC: "the disk is full: free some space and run again",
-            errno.EDQUOT: "the disk quota is used up: free some space and run again",
-            errno.EROFS: "the disk is read-only: choose another place with --library",
-            errno.EACCES: "permission denied: choose another place with --library, or change its permissions",
-            errno.EPERM: "permission denied: choose another place with --library, or change its permissions",
-            errno.ENOTDIR: "a file lies where a folder is wanted: choose another place with --library",
-            errno.EEXIST: "a file lies where a folder is wanted: choose another place with --library",
-        }
-        if error.errno not in reasons:
-            raise
-        raise LibraryError(
-            f"cannot write to {place}: {reasons[error.errno]}. What was there before is unharmed"
-        ) from error
-
-
 class Store:
-    """The committed videos of one library."""
+    """The committed videos of one library. Several processes may use it at once."""
 
     def __init__(self, folder: Path) -> None:
         """Name the library's folder; it need not exist before something is written.
 
         Raises:
-            LibraryError: It is no library, or one of a newer format.
+            LibraryError: It is something else, or a library of a newer format. (A damaged `library.json`
+                is told by what reads it, for `create` can mend it.)
         """
-        self.folder = Path(folder).expanduser().absolute()
+        self.folder = Path(os.path.abspath(Path(folder).expanduser()))
         self.videos_folder = self.folder / "videos"
         self.derived_folder = self.folder / "derived"
         self._staging = self.folder / "staging"
-        self._check_format()
+        self._format_file = self.folder / "library.json"
+        self._damage = self._check_format()
 
-    def create(self) -> None:
+    def create(self, mend: bool = False) -> None:
         """Make the folders of a new library, and clean up after processes that were killed.
 
+        Args:
+            mend: Write a damaged `library.json` anew.
+
         Raises:
-            LibraryError: They cannot be written.
+            LibraryError: They cannot be written, or the library is damaged.
         """
+        if self._damage and not mend:
+            raise LibraryError(self._damage)
         with writing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if self._damage or not self._format_file.exists():
+                write_text(self._format_file, json.dumps({"format": FORMAT}) + "\n")
+            self._damage = ""
             for folder in (self.videos_folder, self.derived_folder, self._staging):
-                folder.mkdir(parents=True, exist_ok=True)
-            if not self._format_file.exists():
-                _write_text(self._format_file, json.dumps({"format": FORMAT}) + "\n")
-            self._recover()
+                folder.mkdir(exist_ok=True)
+            with self._alone():
+                self._recover()
 
     def read(self) -> dict[str, VideoRecord]:
         """All committed videos by their id.
@@ -120,56 +107,133 @@ class Store:
         Raises:
             LibraryError: A record is damaged or of a newer format.
         """
-        if not self.videos_folder.is_dir():
-            return {}
-        found = {}
-        for folder in sorted(self.videos_folder.iterdir()):
-            with suppress(FileNotFoundError):  # another process replaces it at this moment
-                found[folder.name] = self._record(folder)
-        return found
+        records, broken = self.survey()
+        for error in broken.values():
+            raise error
+        return records
+
+    def survey(self) -> tuple[dict[str, VideoRecord], dict[str, LibraryError]]:
+        """The committed videos by their id, and what is wrong with those that cannot be read.
+
+        Raises:
+            LibraryError: The library as a whole cannot be read.
+        """
+        if self._damage:
+            raise LibraryError(self._damage)
+        records: dict[str, VideoRecord] = {}
+        broken: dict[str, LibraryError] = {}
+        try:
+            folders = sorted(self.videos_folder.iterdir()) if self.videos_folder.is_dir() else []
+        except OSError as error:
+            raise _unreadable(self.folder, error) from error
+        for folder in folders:
+            try:
+                records[folder.name] = self._record(folder)
+            except (FileNotFoundError, NotADirectoryError):
+                continue  # another process replaces it at this moment, or it is none of ours
+            except LibraryError as error:
+                broken[folder.name] = error
+        return records, broken
+
+    def perceived(self, record: VideoRecord) -> Perceived:
+        """What was perceived in a committed video.
+
+        Raises:
+            LibraryError: Its folder is damaged.
+        """
+        folder = self.videos_folder / record.video_id
+        perceived = read(folder)
+        for space, vectors in (
+            (record.text_space, perceived.text_vectors),
+            (record.image_space, perceived.image_vectors),
+        ):
+            if bool(space) != bool(vectors.size):
+                raise damaged(folder)
+        return perceived
+
+    def is_current(self, record: VideoRecord) -> bool:
+        """Whether a record is still what is committed: another process may have replaced or removed it."""
+        with suppress(OSError):
+            return self._record(self.videos_folder / record.video_id).commit == record.commit
+        return False
 
     @contextmanager
     def staged(self, video_id: str) -> Iterator[Path]:
         """An empty folder to write one video's index into; it is gone afterwards unless committed."""
         folder = self._staging / f"new-{video_id}-{uuid.uuid4().hex}"
-        with writing(self.folder):
+        with writing(self.folder), self._alone():
             folder.mkdir(parents=True)
-        lock = (folder / "lock").open("w")
-        fcntl.flock(lock, fcntl.LOCK_EX)
+            lock = (folder / "lock").open("w")
+            fcntl.flock(lock, fcntl.LOCK_EX)  # until this process ends: `_recover` leaves it alone
         try:
             yield folder
         finally:
             lock.close()
             shutil.rmtree(folder, ignore_errors=True)
 
-    def commit(self, staged: Path, record: VideoRecord) -> None:
+    def commit(self, staged: Path, record: VideoRecord) -> VideoRecord:
         """Put a staged folder in its place, instead of what was there for this video.
+
+        Returns:
+            The record as committed: with the paths that other processes noted meanwhile.
 
         Raises:
             LibraryError: The disk does not take it; what was there before stays.
         """
         target = self.videos_folder / record.video_id
+        old = self._staging / f"old-{record.video_id}-{uuid.uuid4().hex}"
         with writing(self.folder):
-            _write_text(staged / "video.json", record.model_dump_json(indent=2) + "\n")
-            (staged / "lock").unlink(missing_ok=True)
-            for file in staged.glob("*.*"):
-                _flush(file)
-            if not target.exists():
-                staged.rename(target)
-                _flush(self.videos_folder)
-                return
-            old = self._staging / f"old-{record.video_id}-{uuid.uuid4().hex}"
-            target.rename(old)
-            staged.rename(target)  # killed before this line: `_recover` puts the old one back
-            _flush(self.videos_folder)
-            shutil.rmtree(old, ignore_errors=True)
+            for file in (*staged.glob("*.*"), staged):
+                flush(file)
+            with self._alone():
+                with suppress(OSError, LibraryError):
+                    paths = dict.fromkeys((*self._record(target).paths, *record.paths))
+                    record = record.model_copy(update={"paths": tuple(paths)})
+                write_text(staged / "video.json", record.model_dump_json(indent=2) + "\n")
+                (staged / "lock").unlink(missing_ok=True)
+                if target.exists():
+                    target.rename(old)
+                try:
+                    staged.rename(target)  # killed before this line: `_recover` puts the old one back
+                except OSError:
+                    if old.exists():
+                        old.rename(target)
+                    raise
+                flush(self.videos_folder)
+        shutil.rmtree(old, ignore_errors=True)
+        return record
 
-    def update_paths(self, record: VideoRecord, paths: tuple[str, ...]) -> VideoRecord:
-        """Note where a video's files lie; nothing that was perceived changes."""
-        changed = record.model_copy(update={"paths": paths})
-        with writing(self.folder):
-            _write_text(self.videos_folder / record.video_id / "video.json", changed.model_dump_json(indent=2) + "\n")
-        return changed
+    def update_paths(
+        self, video_id: str, *, add: Collection[str] = (), drop: Collection[str] = ()
+    ) -> VideoRecord | None:
+        """Note where files with a video's content lie; nothing that was perceived changes.
+
+        Args:
+            video_id: The video.
+            add: Paths from `stored_path`.
+            drop: The same.
+
+        Returns:
+            The record now; None if no path was left: then the video leaves the library.
+
+        Raises:
+            LibraryError: The disk does not allow it.
+        """
+        with writing(self.folder), self._alone():
+            folder = self.videos_folder / video_id
+            try:
+                before = self._record(folder)
+            except FileNotFoundError:
+                return None  # another process removed it
+            paths = tuple(path for path in dict.fromkeys((*before.paths, *add)) if path not in drop)
+            if not paths:
+                self._take_out(video_id)
+                return None
+            after = before.model_copy(update={"paths": paths})
+            if after != before:
+                write_text(folder / "video.json", after.model_dump_json(indent=2) + "\n")
+                os.utime(self.videos_folder)  # so an open search sees it
+        return after
 
     def remove(self, video_id: str) -> None:
         """Take a video out of the library; its file is not touched.
@@ -177,15 +241,12 @@ class Store:
         Raises:
             LibraryError: The disk does not allow it.
         """
-        with writing(self.folder):
-            self._staging.mkdir(exist_ok=True)
-            gone = self._staging / f"gone-{video_id}-{uuid.uuid4().hex}"
-            (self.videos_folder / video_id).rename(gone)
-            shutil.rmtree(gone, ignore_errors=True)
+        with writing(self.folder), self._alone():
+            self._take_out(video_id)
 
     def stored_path(self, path: Path) -> str:
         """A file's path as kept: relative to the library's parent if below it, so that both can move together."""
-        path, base = path.absolute(), self.folder.parent
+        path, base = Path(os.path.abspath(path)), self.folder.parent
         return path.relative_to(base).as_posix() if path.is_relative_to(base) else str(path)
 
     def absolute_path(self, stored: str) -> Path:
@@ -195,48 +256,65 @@ class Store:
     def file_of(self, record: VideoRecord) -> Path:
         """The first of a video's files that exists, else the first one noted."""
         paths = [self.absolute_path(stored) for stored in record.paths]
-        return next((path for path in paths if path.exists()), paths[0])
+        return next((path for path in paths if os.path.exists(path)), paths[0])
 
-    @property
-    def _format_file(self) -> Path:
-        return self.folder / "library.json"
-
-    def _check_format(self) -> None:
-        if self.folder.exists() and not self.folder.is_dir():
-            raise LibraryError(f"{self.folder} is a file, not a library folder: choose another place with --library")
+    def _check_format(self) -> str:
+        """What is wrong with `library.json`; empty: nothing."""
+        damage = f"{self._format_file} is damaged or missing: index again with --force, which writes it anew"
         try:
-            text = self._format_file.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            if self.folder.is_dir() and any(self.folder.iterdir()) and not self.videos_folder.is_dir():
+            if self.folder.exists() and not self.folder.is_dir():
+                raise LibraryError(
+                    f"{self.folder} is a file, not a library folder: choose another place with --library"
+                )
+            if self._format_file.exists():
+                version = json.loads(self._format_file.read_bytes())["format"]
+            elif any(self.videos_folder.glob("*/video.json")):
+                return damage
+            elif self.folder.is_dir() and any(not entry.name.startswith(".") for entry in self.folder.iterdir()):
                 raise LibraryError(
                     f"{self.folder} is a folder of something else, not a library: choose another place with --library"
-                ) from None
-            return
+                )
+            else:
+                return ""
         except OSError as error:
-            raise LibraryError(
-                f"library {self.folder} cannot be read ({error.strerror}): check its permissions"
-            ) from error
-        try:
-            version = int(json.loads(text)["format"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise LibraryError(
-                f"{self._format_file} is damaged: write {json.dumps({'format': FORMAT})} into it, or index anew elsewhere"
-            ) from error
+            raise _unreadable(self.folder, error) from error
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return damage
+        if type(version) is not int or version < 1:
+            return damage
         if version > FORMAT:
             raise LibraryError(
                 f"library {self.folder} has format {version}, this Playhead reads up to {FORMAT}: "
                 "upgrade Playhead (pip install --upgrade playhead), or index into another place with --library"
             )
+        return ""
 
     def _record(self, folder: Path) -> VideoRecord:
         try:
-            return VideoRecord.model_validate_json((folder / "video.json").read_text(encoding="utf-8"))
-        except ValidationError as error:
-            raise LibraryError(
-                f"{folder / 'video.json'} is damaged: remove the folder {folder} and index again"
-            ) from error
-        except PermissionError as error:
-            raise LibraryError(f"{folder} cannot be read: check its permissions") from error
+            record = VideoRecord.model_validate_json((folder / "video.json").read_bytes())
+        except ValueError as error:
+            raise damaged(folder) from error
+        except (FileNotFoundError, NotADirectoryError):
+            raise
+        except OSError as error:
+            raise _unreadable(folder, error) from error
+        if record.video_id != folder.name:
+            raise damaged(folder)
+        return record
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else changes which videos there are meanwhile; the system lets go of the lock if we are killed."""
+        with (self.folder / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _take_out(self, video_id: str) -> None:
+        self._staging.mkdir(exist_ok=True)
+        gone = self._staging / f"gone-{video_id}-{uuid.uuid4().hex}"
+        with suppress(FileNotFoundError):  # another process was first
+            (self.videos_folder / video_id).rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
     def _recover(self) -> None:
         """Put back what a killed replacement had moved away; drop what nobody writes any more."""
@@ -260,24 +338,5 @@ def _is_being_written(folder: Path) -> bool:
     return False
 
 
-def _write_text(path: Path, text: str) -> None:
-    """Replace a file in one step."""
-    staged = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
-    try:
-        with staged.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        staged.replace(path)
-    except BaseException:
-        staged.unlink(missing_ok=True)
-        raise
-
-
-def _flush(path: Path) -> None:
-    """Have the operating system write a file or a folder's names to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _unreadable(place: Path, error: OSError) -> LibraryError:
+    return LibraryError(f"{place} cannot be read ({error.strerror}): check its permissions")

@@ -1,6 +1,7 @@
 """The files of one committed video: observations as Parquet, vectors as float16, row for row."""
 
 import hashlib
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,11 +9,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..tools.embed import Vectors
 from ..tools.errors import LibraryError
 from ..tools.records import Box, Modality, Observation, Span, Word
 
-__all__ = ["Perceived", "observation_id", "read", "read_vectors", "write"]
+__all__ = ["Perceived", "damaged", "observation_id", "read", "write"]
 
 _OBSERVATIONS = "observations.parquet"
 _EDGES = ("left", "top", "right", "bottom")
@@ -21,6 +21,8 @@ _EDGES = ("left", "top", "right", "bottom")
 @dataclass(frozen=True)
 class Perceived:
     """All that was perceived in one video.
+
+    Vectors of no rows and no columns mean that nothing was embedded.
 
     Attributes:
         observations: In order of modality, then time.
@@ -31,6 +33,15 @@ class Perceived:
     observations: Sequence[Observation]
     text_vectors: npt.NDArray[np.float16] = field(default_factory=lambda: np.zeros((0, 0), np.float16))
     image_vectors: npt.NDArray[np.float16] = field(default_factory=lambda: np.zeros((0, 0), np.float16))
+
+    def __post_init__(self) -> None:
+        frames = sum(o.modality == "frame" for o in self.observations)
+        for name, vectors, rows in (
+            ("text", self.text_vectors, len(self.observations) - frames),
+            ("image", self.image_vectors, frames),
+        ):
+            if vectors.ndim != 2 or (vectors.size and len(vectors) != rows):
+                raise ValueError(f"{name} vectors: {rows} rows expected, got an array of shape {vectors.shape}")
 
     def of(self, modality: Modality) -> list[Observation]:
         """The observations of one modality."""
@@ -62,7 +73,7 @@ def write(folder: Path, perceived: Perceived) -> None:
         "source": pa.array([o.source for o in observations], pa.string()),
         "box": pa.array(
             [[getattr(o.box, edge) for edge in _EDGES] if o.box else None for o in observations],
-            pa.list_(pa.float32()),
+            pa.list_(pa.float64()),
         ),
         "words": pa.array(
             [[w.model_dump() for w in o.words] for o in observations],
@@ -73,7 +84,10 @@ def write(folder: Path, perceived: Perceived) -> None:
     pq.write_table(pa.table(columns), folder / _OBSERVATIONS, compression="zstd")
     for name, vectors in (("text", perceived.text_vectors), ("image", perceived.image_vectors)):
         if vectors.size:
-            np.save(folder / f"vectors.{name}.npy", vectors.astype(np.float16))
+            # NumPy itself says of a disk that fills up on the way only how many bytes are missing.
+            held = io.BytesIO()
+            np.save(held, vectors.astype(np.float16))
+            (folder / f"vectors.{name}.npy").write_bytes(held.getbuffer())
 
 
 def read(folder: Path) -> Perceived:
@@ -100,36 +114,20 @@ def read(folder: Path) -> Perceived:
             )
             for row in rows
         ]
-        frames = sum(o.modality == "frame" for o in observations)
-        return Perceived(
-            observations,
-            _vectors(folder / "vectors.text.npy", len(observations) - frames),
-            _vectors(folder / "vectors.image.npy", frames),
-        )
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-        raise _damaged(folder) from error
+        return Perceived(observations, _vectors(folder / "vectors.text.npy"), _vectors(folder / "vectors.image.npy"))
+    except (OSError, EOFError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        raise damaged(folder) from error
 
 
-def read_vectors(folder: Path, kind: str, rows: int) -> Vectors:
-    """Vectors of one kind (`text` or `image`) as float32, shape `(rows, dimensions)`, or `(0, 0)` if there are none.
-
-    Raises:
-        LibraryError: The file is damaged, or does not fit the observations.
-    """
-    try:
-        return _vectors(folder / f"vectors.{kind}.npy", rows).astype(np.float32)
-    except (OSError, ValueError) as error:
-        raise _damaged(folder) from error
+def damaged(folder: Path) -> LibraryError:
+    """What to say of a committed folder that cannot be read."""
+    return LibraryError(f"{folder} is damaged: index its video again with --force, or delete this folder")
 
 
-def _vectors(path: Path, rows: int) -> npt.NDArray[np.float16]:
+def _vectors(path: Path) -> npt.NDArray[np.float16]:
     if not path.exists():
         return np.zeros((0, 0), np.float16)
-    vectors = np.load(path, allow_pickle=False)
-    if vectors.dtype != np.float16 or vectors.ndim != 2 or len(vectors) != rows:
-        raise ValueError(f"{path}: float16 of {rows} rows expected, got {vectors.dtype} of shape {vectors.shape}")
+    vectors: npt.NDArray[np.float16] = np.load(path, allow_pickle=False)
+    if vectors.dtype != np.float16 or not np.isfinite(vectors).all():
+        raise ValueError(f"{path}: finite float16 expected, got {vectors.dtype}")
     return vectors
-
-
-def _damaged(folder: Path) -> LibraryError:
-    return LibraryError(f"{folder} is damaged: index its video again with --force")

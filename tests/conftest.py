@@ -1,10 +1,18 @@
-"""What all tests share: a user without settings, and the real data that may lie beside the repository."""
+"""What all tests share: a user without settings, the demo's sample, and the real data beside the repository."""
 
+import importlib.util
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from .media import write_media
+
+if TYPE_CHECKING:
+    from playhead import Library
 
 _DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -30,3 +38,53 @@ def real_data() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the demo's sample: `talk.mp4`, and `talk.truth.json` for what happens in it."""
+    script = Path(__file__).resolve().parents[1] / "examples" / "make_sample.py"
+    spec = importlib.util.spec_from_file_location("make_sample", script)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.make_sample(tmp_path_factory.mktemp("sample") / "talks").parent
+
+
+@pytest.fixture(scope="session")
+def truth(talk: Path) -> dict[str, Any]:
+    """What is said, written and shown in the sample, with seconds: see `examples/make_sample.py`."""
+    return json.loads((talk / "talk.truth.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def talk_library(talk: Path) -> "Library":
+    """The sample, indexed once for all tests with the models of the default profile. No test changes it."""
+    from playhead import Library, Settings
+
+    library = Library(talk / ".playhead", Settings(objects_model="off", offline=True))
+    assert [outcome.state for outcome in library.index(talk)] == ["indexed"]
+    return library
+
+
+@pytest.fixture
+def no_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every model is left out: of a video, its subtitles are indexed, in a fraction of a second."""
+    for stage in ("SPEECH_MODEL", "OCR", "OBJECTS_MODEL", "TEXT_MODEL", "IMAGE_MODEL"):
+        monkeypatch.setenv(f"PLAYHEAD_{stage}", "off")
+    monkeypatch.setenv("PLAYHEAD_OFFLINE", "1")
+
+
+@pytest.fixture(scope="session")
+def write_talk() -> Callable[[Path, list[tuple[float, float, str]]], Path]:
+    """Writes a small video of five seconds whose subtitles say what was said: `(start, end, text)` each."""
+
+    def write(path: Path, said: list[tuple[float, float, str]]) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_media(path, [n / 10 for n in range(50)])
+        with path.open("ab") as file:  # the pictures are always the same: these bytes make it a video of its own
+            file.write(repr(said).encode())
+        cues = [f"00:00:{start:06.3f} --> 00:00:{end:06.3f}\n{text}\n" for start, end, text in said]
+        path.with_suffix(".vtt").write_text("\n".join(["WEBVTT\n", *cues]))
+        return path
+
+    return write

@@ -5,49 +5,142 @@ import unicodedata
 from functools import lru_cache
 from typing import Any
 
-__all__ = ["STOP_WORDS", "canonical", "sounds_like_code", "stem", "tokens"]
+__all__ = ["STOP_WORDS", "canonical", "is_same", "names", "pieces", "sounds_like_code", "stem", "tokens"]
 
 # Words that say nothing of what is asked for.
 STOP_WORDS = frozenset(
-    "a about all also an and any are as at be because been being both but by can could did do does doing done each "
-    "either ever every for from had has have having he her hers him his how i if in into is it its itself just may me "
-    "might more most must my neither no nor not of off on once only onto or other our ours out over own same shall she "
-    "should so some such than that the their theirs them then there these they this those though through to too under "
-    "until up upon us very was we were what whatever when where whether which while who whom whose why will with "
-    "within without would yes yet you your yours".split()
+    "a about all also an and any are as at be because been being both but by can cannot could did do does doing done "
+    "each either ever every for from had has have having he her hers him his how i if in into is it its itself just "
+    "may me might more most must my neither no nor not of off on once only onto or other our ours out over own same "
+    "shall she should so some such than that the their theirs them then there these they this those though through to "
+    "too under until up upon us very was we were what whatever when where whether which while who whom whose why will "
+    "with within without would yes yet you your yours".split()
 )
 
-_NUMBERS = dict(
-    zip(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen twenty".split(),
-        map(str, range(21)),
-        strict=True,
-    )
-) | {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80", "ninety": "90"}
+_ONES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+).split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
+_NUMBERS = (
+    {word: str(value) for value, word in enumerate(_ONES)}
+    | {word: str(value) for value, word in zip(range(20, 100, 10), _TENS, strict=True)}
+    | dict(zip(_ORDINALS, "1st 2nd 3rd 4th 5th 6th 7th 8th 9th 10th 11th 12th".split(), strict=True))
+)
+_SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
+_ONE = "|".join((*_ONES, *_TENS))
+_TWENTY_FIVE = re.compile(rf"\b({'|'.join(_TENS)})[ -]({'|'.join(_ONES[1:10])})\b")
+_TWO_HUNDRED_FIVE = re.compile(
+    rf"\b(a|{_ONE}|\d{{1,12}}(?:\.\d{{1,6}})?) ({'|'.join(_SCALES)})\b(?:(?: and)? ({_ONE}|\d{{1,6}})\b(?! (?:{'|'.join(_SCALES)})))?"
+)
+
+# Forms of a word that no rule derives; the first stands for all. Left out is what is another word too: left, rose, saw.
+_IRREGULAR = {
+    form: forms.split()[0]
+    for forms in (
+        "begin began begun|break broke broken|bring brought|build built|bus buses|buy bought|catch caught|child children|"
+        "choose chose chosen|come came|draw drew drawn|drink drank drunk|drive drove driven|eat ate eaten|fall fell fallen|"
+        "feel felt|fight fought|find found|fly flew flown|foot feet|forget forgot forgotten|freeze froze frozen|"
+        "gas gases|get got gotten|give gave given|go went gone goes|grow grew grown|hear heard|hide hid hidden|hold held|keep kept|"
+        "know knew known|lend lent|lens lenses|lose lost|make made|man men|mean meant|meet met|mouse mice|pay paid|person people|"
+        "ride rode ridden|run ran|say said|sell sold|send sent|shake shook shaken|show shown|sing sang sung|"
+        "sink sank sunk|sit sat|sleep slept|speak spoke spoken|spend spent|stand stood|steal stole stolen|"
+        "swim swam swum|take took taken|teach taught|tell told|think thought|throw threw thrown|tooth teeth|"
+        "understand understood|wear wore worn|win won|woman women|write wrote written|gray grey"
+    ).split("|")
+    for form in forms.split()
+}
+
+_TOKEN = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|[^\W\d_]{0,9}\d+(?:[.:]\d+)+|[^\W_]+")
+_CONTRACTED = re.compile(r"\b(?:ca|wo|sha)n't\b|n't\b|'(?:s|ll|ve|re|d|m)\b")
+_CHUNK = re.compile(r"[^\W_][\w'’\-]*")
+
+# What a verb or noun ends in, after the letters that its forms share: walk, walked; make, making; carry, carries.
+_ENDINGS = (
+    frozenset(("", "s", "es", "ed", "ing")),
+    frozenset(("e", "es", "ed", "ing")),
+    frozenset(("y", "ies", "ied", "ying")),
+)
 
 
 def tokens(text: str) -> list[str]:
-    """Runs of letters and digits, case folded: `ERR_CERT-7` gives err, cert, 7."""
+    """Runs of letters and digits, case folded; numbers stay whole.
+
+    `ERR_CERT-7 grew by 1,200.5 or twenty-five` gives err, cert, 7, grew, by, 1200.5, or, 25.
+    """
     folded = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
-    return re.findall(r"[^\W_]+", re.sub(r"'s\b", "", folded))
+    folded = _TWENTY_FIVE.sub(lambda found: str(int(_NUMBERS[found[1]]) + int(_NUMBERS[found[2]])), folded)
+    folded = _TWO_HUNDRED_FIVE.sub(_in_digits, _TWO_HUNDRED_FIVE.sub(_in_digits, folded))  # two hundred thousand
+    return [token.replace(",", "") for token in _TOKEN.findall(_CONTRACTED.sub(" ", folded))]
 
 
 @lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
-    """The word's stem (Porter 2, English): what `budgets` and `budget` share."""
+    """The word's stem (Porter 2, English): what `budgets` and `budget` share, but also `animal` and `animation`."""
     return str(_stemmer().stemWord(word))
 
 
 @lru_cache(maxsize=50_000)
 def canonical(word: str) -> str:
-    """One form for words that mean the same literally: stems, and digits for number words."""
-    return _NUMBERS.get(word, stem(word))
+    """One form for spellings of the same word: digits for numbers (twelve, 09:30), American for British."""
+    if word in _NUMBERS:
+        return _NUMBERS[word]
+    if word[:1].isdigit():
+        return re.sub(r"^0+(?=\d+:)", "", word)
+    word = _IRREGULAR.get(word, word)
+    word = re.sub(r"(?<=...)our(?=(s|ed|ing|ful|able)?$)", "or", word)
+    return re.sub(r"(?<=...)is(?=(e|es|ed|ing|ation|ations|er|ers)$)", "iz", word)
+
+
+@lru_cache(maxsize=50_000)
+def is_same(one: str, other: str) -> bool:
+    """Whether two words are forms of one: grow and grew, colour and colors, but not animal and animation."""
+    one, other = canonical(one), canonical(other)
+    if one == other or one[:1].isdigit() or other[:1].isdigit() or stem(one) != stem(other):
+        return one == other
+    shared = one[
+        : next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    ]
+    tails = {_undoubled(word[len(shared) :], shared[-1:]) for word in (one, other)}
+    return any(tails <= endings for endings in _ENDINGS) or (shared.endswith("e") and tails <= {"", "s", "d"})
+
+
+def pieces(text: str) -> list[str]:
+    """Runs of letters and numbers: `ORDER-7731`, `order 7731` and `Order7731` all give order, 7731."""
+    return [piece for token in tokens(text) for piece in re.findall(r"\d+(?:[.:]\d+)*|\D+", token)]
+
+
+def names(text: str) -> set[str]:
+    """Words that are written as names: with a capital letter that their place in the text does not explain."""
+    found: set[str] = set()
+    if text.isupper():
+        return found
+    for chunk in _CHUNK.finditer(text):
+        before = text[max(0, chunk.start() - 9) : chunk.start()].rstrip(" \"'“‘(")[-1:]
+        if chunk[0][0].isupper() and before not in ("", *".!?:;•·|"):
+            words = set(tokens(chunk[0]))
+            if words <= STOP_WORDS - {"i"}:
+                return set()  # Every Word Is Capitalised
+            found |= words - {"i"}
+    return found
 
 
 def sounds_like_code(text: str) -> bool:
     """Whether a chunk such as `ORDER-7731`, `ERR_CERT_DATE` or `v2` is a name made by a machine."""
     return "_" in text or (any(c.isdigit() for c in text) and any(c.isalpha() for c in text))
+
+
+def _in_digits(found: re.Match[str]) -> str:
+    first, scale, rest = found.groups()
+    first = "1" if first == "a" else _NUMBERS.get(first, first)
+    value = float(first) * _SCALES[scale] + int(_NUMBERS.get(rest, rest) if rest else 0)
+    return f"{value:.6f}".rstrip("0").rstrip(".")
+
+
+def _undoubled(tail: str, last: str) -> str:
+    """What follows the shared letters of planned and plan: `ed`, for the n is only written twice."""
+    return tail[1:] if tail[:1] == last and tail[1:] in ("ed", "ing") else tail
 
 
 @lru_cache(maxsize=1)

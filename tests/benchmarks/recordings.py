@@ -59,14 +59,13 @@ def recording_sets() -> dict[str, dict[Path, str]]:
 
 
 def transcriber(model: str) -> Callable[[Path], list[Observation]]:
-    """What transcribes a file with a model, its weights loaded; subtitles beside the file are not looked at.
+    """What transcribes a file with a model, which loads at first use; subtitles beside the file are not looked at.
 
     Raises:
         WeightsError: The weights are not here.
         MissingExtraError: faster-whisper is not installed.
     """
     speech = Speech(Settings(speech_model=model, sidecars=False))
-    list(speech.transcribe(probe(real_data("speech/1089-134691-0000.flac"))))
     return lambda path: list(speech.transcribe(probe(path)))
 
 

@@ -1,0 +1,94 @@
+"""A stage of indexing at work: what its instrument observed, where that was seen again, how it failed."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from ..tools.embed import Vectors
+from ..tools.records import Modality, Observation, Span
+from .records import StageReport
+from .texts import check_vectors, told
+
+__all__ = ["Observed", "Return", "Stage"]
+
+
+class Return(NamedTuple):
+    """A still that shows again what the frame at `first_seconds` showed."""
+
+    first_seconds: float
+    span: Span
+    frame_seconds: float
+
+
+Observed = tuple[list[Observation], Vectors | None]
+
+
+@dataclass
+class Stage:
+    """A stage at work."""
+
+    modality: Modality
+    source: str
+    fingerprint: str
+    observations: list[Observation] = field(default_factory=list)
+    vectors: list[Vectors] = field(default_factory=list)
+    failure: str = ""
+    seconds: float = 0.0
+
+    def run(self, observe: Callable[[], Observed]) -> None:
+        """Observe once more; after a failure, nothing more."""
+        if self.failure:
+            return
+        began = time.perf_counter()
+        try:
+            seen, vectors = observe()
+            if vectors is not None:
+                check_vectors(vectors, len(seen))
+        except Exception as error:  # noqa: BLE001 (whatever a model throws, the other stages go on)
+            self.fail(error)
+        else:
+            self.observations += seen
+            if vectors is not None:
+                self.vectors.append(vectors)
+        self.seconds += time.perf_counter() - began
+
+    def fail(self, error: Exception) -> None:
+        """Let go of what was observed so far: it would look like all there is."""
+        self.failure = told(error)
+        self.observations, self.vectors = [], []
+
+    def repeat(self, returns: Sequence[Return]) -> None:
+        """Observe what was seen in a frame also where the same picture came back."""
+        if self.failure or not returns:
+            return
+        rows_of: dict[float | None, list[int]] = {}
+        for row, seen in enumerate(self.observations):
+            rows_of.setdefault(seen.frame_seconds, []).append(row)
+        copied = [(row, again) for again in returns for row in rows_of.get(again.first_seconds, ())]
+        self.observations += [
+            self.observations[row].model_copy(update={"span": again.span, "frame_seconds": again.frame_seconds})
+            for row, again in copied
+        ]
+        order = sorted(range(len(self.observations)), key=lambda row: self.observations[row].span.start)
+        self.observations = [self.observations[row] for row in order]
+        if self.vectors:
+            vectors = np.concatenate(self.vectors)
+            self.vectors = [np.concatenate([vectors, vectors[[row for row, _ in copied]]])[order]]
+
+    def report(self) -> StageReport:
+        """How it went."""
+        if self.failure:
+            return StageReport(
+                modality=self.modality, state="failed", detail=self.failure, seconds=round(self.seconds, 3)
+            )
+        return StageReport(
+            modality=self.modality,
+            state="done",
+            source=self.source,
+            detail=f"{len(self.observations)} found",
+            fingerprint=self.fingerprint,
+            seconds=round(self.seconds, 3),
+        )

@@ -1,0 +1,107 @@
+"""Vectors of a video's texts: each different text is embedded once, and what an earlier run embedded is used again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..tools.embed import TextEncoder, Vectors
+from ..tools.records import Observation
+from .records import VideoRecord
+from .table import Perceived
+
+__all__ = ["Former", "Progress", "Texts", "check_vectors", "embed_texts", "told"]
+
+_AT_ONCE = 512
+
+
+class Progress(Protocol):
+    """Told how far a stage is."""
+
+    def __call__(self, stage: str, done: float, total: float, /) -> None: ...
+
+
+@dataclass(frozen=True)
+class Former:
+    """What an earlier run perceived in the same content, committed in `folder`."""
+
+    folder: Path
+    record: VideoRecord
+    perceived: Perceived
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The vectors of all texts of a video.
+
+    Attributes:
+        vectors: float16, one row an observation that is no `frame`, zeros where it has none; `(0, 0)` if none has.
+        space: Their vector space; empty if there are none.
+        are_missing: Whether a text has no vector.
+        failure: Why they could not be embedded; empty: they are, or there is no encoder.
+    """
+
+    vectors: npt.NDArray[np.float16] = field(default_factory=lambda: np.zeros((0, 0), np.float16))
+    space: str = ""
+    are_missing: bool = False
+    failure: str = ""
+
+
+def embed_texts(
+    observations: Sequence[Observation], encoder: TextEncoder | None, former: Former | None, progress: Progress
+) -> Texts:
+    """Embed the texts of a video's observations.
+
+    Args:
+        observations: All of the video; `frame` observations have vectors of their own.
+        encoder: None, or one that fails: the vectors of an earlier run are kept.
+        former: The earlier run.
+        progress: Told how far it is.
+    """
+    texts = [o.text for o in observations if o.modality != "frame"]
+    space = encoder.space if encoder else former.record.text_space if former else ""
+    known = _known(former, space)
+    new = sorted({text for text in texts if text} - known.keys())
+    if encoder:
+        try:
+            for first in range(0, len(new), _AT_ONCE):
+                progress("embedding", first, len(new))
+                part = new[first : first + _AT_ONCE]
+                vectors = encoder.encode(part)
+                check_vectors(vectors, len(part))
+                known.update(zip(part, vectors.astype(np.float16), strict=True))
+        except Exception as error:  # noqa: BLE001 (whatever a model throws, what was perceived is kept)
+            return replace(embed_texts(observations, None, former, progress), failure=told(error))
+    are_missing = any(text not in known for text in new)
+    if not texts or not known:
+        return Texts(are_missing=are_missing)
+    nothing = np.zeros_like(next(iter(known.values())))
+    return Texts(np.stack([known.get(text, nothing) for text in texts]), space, are_missing)
+
+
+def told(error: Exception) -> str:
+    """An error of somebody else's code on one line."""
+    return f"{type(error).__name__}: {error}".splitlines()[0][:300]
+
+
+def check_vectors(vectors: Vectors, rows: int) -> None:
+    """Refuse what a model should not give, before it is stored.
+
+    Raises:
+        ValueError: There are more or fewer vectors, or some are not finite.
+    """
+    if len(vectors) != rows:
+        raise ValueError(f"{rows} vectors expected, got {len(vectors)}")
+    if not np.isfinite(vectors).all():
+        raise ValueError("vectors that are not finite")
+
+
+def _known(former: Former | None, space: str) -> dict[str, npt.NDArray[np.float16]]:
+    if former is None or former.record.text_space != space or not former.perceived.text_vectors.size:
+        return {}
+    texts = [o.text for o in former.perceived.observations if o.modality != "frame"]
+    pairs = zip(texts, former.perceived.text_vectors, strict=True)
+    return {text: vector for text, vector in pairs if vector.any()}

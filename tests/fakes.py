@@ -1,0 +1,228 @@
+"""Instruments that need no model: they tell what the numbered pictures of `media` show, and count how often they are asked."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from playhead.index.instruments import Instruments
+from playhead.index.records import StageReport, VideoRecord
+from playhead.index.store import Store
+from playhead.index.table import Perceived, write
+from playhead.tools.embed import Vectors, unit
+from playhead.tools.records import MODALITIES, Box, Frame, Observation, Pixels, Span, Still, VideoInfo
+from playhead.tools.settings import Settings
+
+from .media import number_in
+
+BOX = Box(left=0.1, top=0.2, right=0.6, bottom=0.7)
+
+
+def observation(text: str, start: float = 0.0, end: float | None = None, **fields) -> Observation:
+    """What somebody said; `fields` make it something else."""
+    span = Span(start=start, end=start + 1 if end is None else end)
+    return Observation(**{"modality": "speech", "span": span, "text": text, "score": 1.0, "source": "fake@1"} | fields)
+
+
+class BagOfWords:
+    """Texts as sums of random directions, one a word: equal words lie near, nothing else does."""
+
+    floor = 0.3  # in 256 dimensions cosines of strangers reach 0.2
+
+    def __init__(self, space: str = "bag@1", fails: bool = False) -> None:
+        self.space, self.fails = space, fails
+        self.asked: list[str] = []
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        if self.fails:
+            raise RuntimeError("out of memory")
+        self.asked += texts
+        return unit(np.stack([self._sum(text) for text in texts]))
+
+    def _sum(self, text: str) -> np.ndarray:
+        total = np.zeros(256)
+        for word in text.casefold().split():
+            seed = int.from_bytes(hashlib.blake2b((self.space + word).encode(), digest_size=8).digest(), "big")
+            total += np.random.default_rng(seed).normal(size=256)
+        return total
+
+
+class Fake:
+    """An instrument; `raises` is what it throws, `when` the call at which it does so (from 1)."""
+
+    def __init__(self, source: str, raises: Exception | None = None, when: int = 1) -> None:
+        self.source, self.raises, self.when = source, raises, when
+        self.calls = 0
+
+    def _called(self) -> None:
+        self.calls += 1
+        if self.raises is not None and self.calls >= self.when:
+            raise self.raises
+
+
+class Speaker(Fake):
+    """Hears `words` in the first second of any sound."""
+
+    def __init__(self, words: str = "hello from the sound", **options) -> None:
+        super().__init__(f"speaker-{words}@1", **options)
+        self.words = words
+
+    def transcribe(self, info: VideoInfo):
+        self._called()
+        yield observation(self.words, 0.0, 1.0, source=self.source)
+
+
+class Reader(Fake):
+    """Reads the number of a picture."""
+
+    def __init__(self, version: str = "1", **options) -> None:
+        super().__init__(f"reader@{version}", **options)
+
+    def observe(self, stills: Sequence[Still]) -> list[Observation]:
+        self._called()
+        return [
+            observation(
+                f"number {number_in(s.frame.pixels)}",
+                modality="text",
+                span=s.span,
+                source=self.source,
+                box=BOX,
+                frame_seconds=s.frame.seconds,
+            )
+            for s in stills
+        ]
+
+
+class Detector(Fake):
+    """Sees a square in each picture."""
+
+    def __init__(self, version: str = "1", **options) -> None:
+        super().__init__(f"detector@{version}", **options)
+
+    def observe(self, stills: Sequence[Still]) -> list[Observation]:
+        self._called()
+        return [
+            observation(
+                "square", modality="object", span=s.span, source=self.source, box=BOX, frame_seconds=s.frame.seconds
+            )
+            for s in stills
+        ]
+
+
+class Pictures(Fake):
+    """Pictures as their own rough brightness; queries are blind to all but `black` and `white`."""
+
+    floor = 0.1
+
+    def __init__(self, space: str = "pixels@1", **options) -> None:
+        super().__init__(f"encoder-{space}", **options)
+        self.space = space
+
+    def observe(self, stills: Sequence[Still]) -> tuple[list[Observation], Vectors]:
+        self._called()
+        observations = [
+            observation("", modality="frame", span=s.span, source=self.source, frame_seconds=s.frame.seconds)
+            for s in stills
+        ]
+        return observations, unit(np.stack([s.frame.pixels[::16, ::16, 0].astype(float).ravel() for s in stills]))
+
+    def encode_queries(self, queries: Sequence[str]) -> Vectors:
+        return unit(np.ones((len(queries), 24)))
+
+    def shows(self, query: str, text: str, cosine: float) -> bool:
+        return cosine > 0.9
+
+
+class Captions(Fake):
+    """Says how many frames it was given."""
+
+    def __init__(self, version: str = "1", **options) -> None:
+        super().__init__(f"captions@{version}", **options)
+
+    def caption(self, span: Span, frames: Sequence[Frame]) -> Observation:
+        self._called()
+        return observation(f"a caption of {len(frames)}", modality="caption", span=span, source=self.source)
+
+
+def instruments(settings: Settings | None = None, **changes) -> Instruments:
+    """All the fakes; `changes` replace them, None takes one away."""
+    parts = {
+        "speech": Speaker(),
+        "reader": Reader(),
+        "detector": Detector(),
+        "images": Pictures(),
+        "captioner": Captions(),
+        "texts": BagOfWords(),
+    } | changes
+    stages = {"speech": "speech", "reader": "text", "detector": "object", "images": "frame", "captioner": "caption"}
+    missing = {modality: "not installed" for part, modality in stages.items() if parts[part] is None}
+    return Instruments(
+        settings=settings or Settings(),
+        **parts,
+        missing=missing,
+        texts_missing="not installed" if parts["texts"] is None else None,
+    )
+
+
+def calls(gear: Instruments) -> Counter:
+    """How often each instrument was asked."""
+    parts = (gear.speech, gear.reader, gear.detector, gear.images, gear.captioner)
+    return Counter({part.source.split("@")[0].split("-")[0]: part.calls for part in parts if part and part.calls})
+
+
+def record(video_id: str = "ab" * 16, **fields) -> VideoRecord:
+    """A record of a video in which every stage is done; its file does not exist."""
+    path = Path(f"{video_id[:4]}.mp4")
+    return VideoRecord(
+        **{
+            "video_id": video_id,
+            "commit": "1",
+            "paths": (str(path),),
+            "info": VideoInfo(path=path, format="mp4", duration=60.0, video=None, sound=None),
+            "duration": 60.0,
+            "stages": tuple(StageReport(modality=modality, state="done") for modality in MODALITIES),
+            "indexed_at": "2026-01-01T00:00:00+00:00",
+        }
+        | fields
+    )
+
+
+def commit(
+    store: Store,
+    observations: Sequence[Observation],
+    encoder: BagOfWords | None = None,
+    images: Callable[[], Vectors] | None = None,
+    **fields,
+) -> VideoRecord:
+    """Commit observations as one video, with their vectors where encoders are given."""
+    texts = [o.text for o in observations if o.modality != "frame"]
+    vectors = {}
+    if encoder and texts:
+        vectors["text_vectors"] = encoder.encode(texts).astype(np.float16)
+        fields["text_space"] = encoder.space
+    if images:
+        vectors["image_vectors"] = images().astype(np.float16)
+        fields["image_space"] = "pixels@1"
+    made = record(**fields)
+    with store.staged(made.video_id) as staged:
+        write(staged, Perceived(observations, **vectors))
+        return store.commit(staged, made)
+
+
+def write_pictures(path: Path, pictures: Sequence[Pixels], times: Sequence[float], fps: int = 30) -> Path:
+    """Encode pictures of any size, each shown from its second on."""
+    tick = Fraction(1, 90_000)
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=fps, options={"crf": "28", "preset": "ultrafast", "g": "60"})
+        stream.height, stream.width = pictures[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        stream.time_base = stream.codec_context.time_base = tick
+        for picture, second in zip(pictures, times, strict=True):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.time_base, frame.pts = tick, round(second / tick)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return path
