@@ -16,6 +16,18 @@ def retrieve(plan: Plan, search: Search) -> list[Evidence]:
     A stretch that counts from the end is another one in each video, so each is searched by itself. A moment
     is not searched, but read: all that overlaps it, the shortest first.
     """
+    found = {one.evidence_id: one for one in _for_query(plan, search)}
+    for query in plan.more:
+        asked = plan.model_copy(update={"query": query.text, "modalities": query.modalities, "more": ()})
+        for one in _for_query(asked, search):
+            if one.evidence_id not in found or found[one.evidence_id].score < one.score:
+                found[one.evidence_id] = one
+    if not plan.more:
+        return list(found.values())
+    return sorted(found.values(), key=lambda e: (-e.score, -e.similarity))[: 2 * CANDIDATES]
+
+
+def _for_query(plan: Plan, search: Search) -> list[Evidence]:
     records = search.records
     among = plan.video_ids if plan.video_ids is not None else tuple(records)
     if plan.is_moment and plan.between is not None:

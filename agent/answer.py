@@ -59,8 +59,10 @@ def _cite(evidence: Evidence, plan: Plan) -> Citation:
     """A citation of an evidence; narrowed to the words of a quoted phrase where their times are known."""
     start, end, quote = evidence.start, evidence.end, evidence.text
     for phrase in plan.phrases:
-        if spoken := _spoken(evidence.words, phrase):
-            start, end = spoken[0].start, spoken[-1].end
+        spoken = _spoken(evidence.words, phrase)
+        # A word's time may be empty, or reach out of its sentence.
+        if spoken and max(start, spoken[0].start) < min(end, spoken[-1].end):
+            start, end = max(start, spoken[0].start), min(end, spoken[-1].end)
             quote = " ".join(word.text for word in spoken)
             break
     return Citation(

@@ -1,9 +1,10 @@
 """The node that checks: every citation must resolve in the library, and its words must be stored there."""
 
+import unicodedata
 from collections.abc import Callable, Sequence
 
 from ..index.records import Evidence
-from ..tools.words import canonical, tokens
+from ..tools.words import tokens
 from .records import Citation, Claim, Verdict
 
 __all__ = ["check_claims"]
@@ -15,8 +16,8 @@ _TOLERANCE = 1e-6
 def check_claims(claims: Sequence[Claim], resolve: Callable[[str], Evidence | None]) -> list[Claim]:
     """The claims with their verdicts; citations that do not resolve are taken out.
 
-    `supported`: every word and number of the claim stands in what it cites. `refuted`: none of its
-    citations resolves. `unverified`: the rest.
+    `supported`: the claim is quoted, word for word, from what it cites; quotes may be joined by " · ".
+    `refuted`: none of its citations resolves. `unverified`: the rest.
 
     Args:
         claims: What an answerer wrote.
@@ -29,26 +30,31 @@ def _checked(claim: Claim, resolve: Callable[[str], Evidence | None]) -> Claim:
     citations = tuple(citation for citation in claim.citations if _resolves(citation, resolve(citation.evidence_id)))
     if not citations:
         return claim.model_copy(update={"verdict": "refuted", "citations": ()})
-    stands = _words(" ".join(citation.quote for citation in citations))
-    verdict: Verdict = "supported" if _words(claim.text) <= stands else "unverified"
+    is_quoted = bool(tokens(claim.text)) and all(
+        any(_stands_in(part, citation.quote) for citation in citations) for part in claim.text.split(" · ")
+    )
+    verdict: Verdict = "supported" if is_quoted else "unverified"
     return claim.model_copy(update={"verdict": verdict, "citations": citations})
 
 
 def _resolves(citation: Citation, stored: Evidence | None) -> bool:
-    """Whether a citation is what the library holds: the same video and kind, a span within, words that are there."""
+    """Whether a citation is what the library holds: the same video, kind and picture, a span within, words from it."""
     return (
         stored is not None
-        and citation.video_id == stored.video_id
-        and citation.modality == stored.modality
-        and citation.start >= stored.start - _TOLERANCE
-        and citation.end <= stored.end + _TOLERANCE
-        and _is_part(tokens(citation.quote), tokens(stored.text))
+        and (citation.video_id, citation.video, citation.modality) == (stored.video_id, stored.video, stored.modality)
+        and citation.keyframe in (None, stored.keyframe)
+        and stored.start - _TOLERANCE <= citation.start < citation.end <= stored.end + _TOLERANCE
+        and (_stands_in(citation.quote, stored.text) if tokens(stored.text) else not tokens(citation.quote))
     )
 
 
-def _is_part(part: Sequence[str], whole: Sequence[str]) -> bool:
-    return any(list(part) == list(whole[first : first + len(part)]) for first in range(len(whole) - len(part) + 1))
+def _stands_in(part: str, whole: str) -> bool:
+    """Whether a text is a stretch of another: its words in a row, and the signs between them (−5 is not 5)."""
+    words, others = tokens(part), tokens(whole)
+    starts = range(len(others) - len(words) + 1)
+    in_a_row = bool(words) and any(others[first : first + len(words)] == words for first in starts)
+    return in_a_row and _squeezed(part) in _squeezed(whole)
 
 
-def _words(text: str) -> set[str]:
-    return {canonical(token) for token in tokens(text)}
+def _squeezed(text: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", text).casefold().split())

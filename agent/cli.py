@@ -4,6 +4,8 @@ import io
 import json
 import os
 import re
+import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -239,6 +241,25 @@ def doctor(as_json: AsJson = False, *, chosen: Chosen) -> None:
         _print_json([finding.model_dump() for finding in findings])
     else:
         print_findings(findings)
+
+
+@app.command(cls=Command)
+@with_settings(*MODELS)
+def serve(
+    run: Annotated[bool, typer.Option("--run", help="Run it here, instead of printing it.")] = False, *, chosen: Chosen
+) -> None:
+    """Print the command that serves the video LLM that is set, or run it."""
+    from ..tools.video_llm import serve_command
+
+    command = serve_command(chosen.settings())
+    if not run:
+        print(shlex.join(command))
+        return
+    program = shutil.which(command[0], path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    if program is None:
+        extra = "pip install vllm" if command[0] == "vllm" else "pip install 'transformers[serving]'"
+        raise SettingsError(f"{command[0]} is not installed: {extra}")
+    os.execv(program, command)  # noqa: S606 (its parts are our own words and the user's own settings; no shell)
 
 
 def main() -> None:

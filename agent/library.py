@@ -17,9 +17,10 @@ from ..index.store import Store
 from ..tools.errors import LibraryError, QueryError
 from ..tools.records import Modality, Span
 from ..tools.settings import Settings
-from .graph import Context, State, compiled
-from .records import Answer, Usage
-from .show import HOW
+from ..tools.video_llm import VideoLLM, is_set, video_llm
+from .graph import Context, compiled, start_state
+from .outcome import final_answer
+from .records import Answer
 from .threads import open_checkpointer
 
 __all__ = ["Library"]
@@ -134,26 +135,23 @@ class Library:
         Raises:
             QueryError: The question or a filter is not valid.
             LibraryError: The library is empty or damaged.
+            ServerError: The video LLM that the settings name does not answer.
         """
         if not question.strip():
             raise QueryError("the question is empty: ask something")
         began = time.perf_counter()
         search = self._opened()
-        start: State = {
-            "question": question,
-            "video_ids": self._video_ids(videos),
-            "between": _span(between),
-            "trace": [],
-        }
+        chosen, settings = self._video_ids(videos), self.settings
         thread = thread_id or uuid.uuid4().hex
         state = self._graph.invoke(
-            start,
+            start_state(question, chosen, _span(between), settings.max_seconds),
             {"configurable": {"thread_id": thread}},
-            context=Context(search),
+            context=Context(search, settings, self._llm),
         )
         if thread_id is None:
             self._graph.checkpointer.delete_thread(thread)
-        return self._answer(question, thread, state, time.perf_counter() - began)
+        asked = [record for record in self.videos() if chosen is None or record.video_id in chosen]
+        return final_answer(state, asked, settings, thread, time.perf_counter() - began)
 
     def videos(self, among: Path | str | Sequence[Path | str] | None = None) -> list[VideoRecord]:
         """The indexed videos, by path.
@@ -217,6 +215,14 @@ class Library:
         return Search(self._store, self.settings)
 
     @cached_property
+    def _llm(self) -> VideoLLM | None:
+        """The video LLM that answers; None: evidence is quoted."""
+        wanted = self.settings.answerer
+        if wanted == "extractive" or (wanted is None and not is_set(self.settings)):
+            return None
+        return video_llm(self.settings)
+
+    @cached_property
     def _graph(self) -> Any:
         return compiled(open_checkpointer(self.folder))
 
@@ -259,49 +265,6 @@ class Library:
         named = [r for r in records if any(place.name == text for place in places[r.video_id])]
         begun = [r for r in records if len(text) >= 6 and r.video_id.startswith(text)]
         return exact or below or named or begun
-
-    def _answer(self, question: str, thread: str, state: dict[str, Any], seconds: float) -> Answer:
-        claims, trace = tuple(state["claims"]), tuple(state["trace"])
-        plan = state["plan"]
-        if claims:
-            text = " ".join(
-                claim.text if claim.text.endswith((".", "?", "!")) else f"{claim.text}." for claim in claims
-            )
-        else:
-            text = self._refusal(plan.modalities, state["missing"], bool(plan.terms))
-        return Answer(
-            question=question,
-            status="answered" if claims else "insufficient",
-            text=text,
-            confidence=state["confidence"],
-            claims=claims,
-            usage=Usage(seconds=round(seconds, 4), rounds=1, evidence=len(state["evidence"])),
-            trace=trace,
-            settings_fingerprint=self.settings.fingerprint(),
-            thread_id=thread,
-        )
-
-    def _refusal(self, modalities: Sequence[Modality], missing: Sequence[str], has_terms: bool) -> str:
-        """Why there is no answer, and what was not even looked at."""
-        if not has_terms:
-            return (
-                "The question names nothing that could be looked for, and summaries need a video LLM. "
-                "Ask about something that is said, written or shown."
-            )
-        text = "Nothing in the indexed videos supports an answer."
-        if missing:
-            text += f" Not found: {', '.join(missing)}."
-        blind = sorted(
-            {
-                HOW[stage.modality]
-                for record in self.videos()
-                for stage in record.stages
-                if stage.modality in modalities and stage.state != "done" and stage.modality != "caption"
-            }
-        )
-        if blind:
-            text += f" Not every video was indexed for what is {', '.join(blind)}: `playhead show VIDEO` tells why."
-        return text
 
 
 def _span(between: tuple[float, float] | Span | None) -> Span | None:

@@ -8,7 +8,8 @@ from .records import Plan, Term
 
 __all__ = ["make_plan"]
 
-# No evidence holds more, and each costs time.
+# What follows is no longer a question; no evidence holds more terms, and each costs time.
+MOST_CHARACTERS = 4000
 MOST_TERMS = 64
 
 _PICTURES = "pictures?|photos?|photographs?|images?|frames?|footage"
@@ -59,9 +60,9 @@ _LIGHT = frozenset(
     "able above access across actually again against allow allows along already among amount another around available behind below benefit beside besides best better between beyond certain come comes "
     "contain contains content cost costs date day days despite different during employ enable end ended ends even exactly except exist exists "
     "film films get gets give given gives go goes going gone good got great help helps "
-    "hour hours include includes inside kind know known long made make makes method minute minutes month movie "
-    "movies name named names near need needed needs number numbers occur ok okay one outside part parts per particular people percent "
-    "percentage perform person place possible purpose put really reason regarding rest scene scenes seconds set since specific start "
+    "hour hours include includes inside kind know known later located long made make makes method minute minutes month movie "
+    "movies name named names near need needed needs now number numbers occur ok okay one outside part parts per particular people percent "
+    "percentage perform person place placed possible purpose put really reason regarding rest scene scenes seconds set since specific start "
     "started starts begin begins step steps still subject sure take taken takes thing things time times took topic toward towards type "
     "types use used uses using usage utilise utilize various versus via vs want wants way ways week weeks work works year years".split()
 )
@@ -72,7 +73,7 @@ _DISTINCT = frozenset(
     "north south east west left right top bottom first second third last before after more less".split()
 )
 
-_ENUMERATOR = re.compile(r"\s*\(?\d{1,3}[.)]\s+(?=\S)")  # "3. What is …": a list was pasted
+_ENUMERATOR = re.compile(r"\A\s*\(?\d{1,3}[.)]\s*(?=[^\W\d])")  # "3. What is …": a list was pasted
 _CHUNK = re.compile(r"\w[\w\-./:@#&+'’]*")
 _COUNTED = re.compile(r"\d+(?:st|nd|rd|th|s)?(?:-[a-z]+)*")  # "2nd", "1990s", "12-year-old" are no codes
 _QUOTED = re.compile(r"[\"“”«»„]([^\"“”«»„]{2,200})[\"“”«»„]|(?<!\w)'([^']{3,200})'(?!\w)")
@@ -100,20 +101,17 @@ def make_plan(question: str, video_ids: tuple[str, ...] | None = None, between: 
     """What to look for, and where.
 
     Args:
-        question: As a person asks it.
+        question: As a person asks it; only the first 4000 characters are read.
         video_ids: Only these videos; None: all.
         between: Only this stretch of each video; what the question says of time is used if None.
     """
-    rest, span, from_end = _time(_ENUMERATOR.sub("", question, count=1))
-    phrases = tuple(dict.fromkeys(" ".join((a or b).split()) for a, b in _QUOTED.findall(rest)))
+    rest, span, from_end = _time(_ENUMERATOR.sub("", question[:MOST_CHARACTERS]))
     places = _places(rest)
-    terms = _terms(rest, phrases, places)
+    terms = _terms(rest, places)
     is_moment = False
     if not (span or between) and (found := _AT.search(rest)):
-        others = _terms(_without(rest, found), phrases, places)
-        if not any(
-            term.required for term in others
-        ):  # else the time is what is asked about: "Which train leaves at 9:30?"
+        others = _terms(_without(rest, found), places)
+        if not any(term.required for term in others):  # else it asks about the time: "Which train leaves at 9:30?"
             start = _seconds(found)
             rest, span, terms, is_moment = _without(rest, found), Span(start=start, end=start + 1), (), True
     if not any(term.required for term in terms):
@@ -122,7 +120,7 @@ def make_plan(question: str, video_ids: tuple[str, ...] | None = None, between: 
         question=question,
         query=_description(rest) or " ".join(rest.split()) or question,
         terms=terms,
-        phrases=phrases,
+        phrases=tuple(dict.fromkeys(phrase for about, phrase in _phrases(rest) if not about)),
         modalities=places or MODALITIES,
         between=between or span,
         from_end=from_end and between is None,
@@ -209,30 +207,35 @@ def _tells(chunk: str) -> bool:
     return bool(words) and not set(words) <= (STOP_WORDS | _ASKING)
 
 
-def _terms(question: str, phrases: tuple[str, ...], places: tuple[Modality, ...]) -> tuple[Term, ...]:
+def _phrases(question: str) -> list[tuple[bool, str]]:
+    """The quoted phrases; each with whether something is asked about it, not where it occurs."""
+    return [
+        (question[: found.start()].casefold().rstrip().endswith(" about"), " ".join((found[1] or found[2]).split()))
+        for found in _QUOTED.finditer(question)
+    ]
+
+
+def _terms(question: str, places: tuple[Modality, ...]) -> tuple[Term, ...]:
     """What an answer must be about: phrases, codes, names, numbers, and the content words left over."""
     terms: dict[str, Term] = {}
-    rest = question
-    for phrase in phrases:
-        spelled = " ".join(tokens(phrase))
-        if spelled:
-            terms[spelled] = Term(text=spelled, exact=True)
-        rest = rest.replace(phrase, " ")
-    for chunk in set(_CHUNK.findall(rest)):
-        parts = pieces(chunk)
-        if sounds_like_code(chunk) and len(parts) > 1 and not _COUNTED.fullmatch(chunk):
-            terms[" ".join(parts)] = Term(text=" ".join(parts), exact=True)
-            rest = rest.replace(chunk, " ")
+    rest = _QUOTED.sub(" ", question)
+    exact = [" ".join(tokens(phrase)) for _, phrase in _phrases(question)]
+    exact += [" ".join(pieces(chunk)) for chunk in _CHUNK.findall(rest) if _is_code(chunk)]
+    for spelled in filter(None, exact):
+        terms[spelled] = Term(text=spelled, exact=True)
+    rest = _CHUNK.sub(lambda found: " " if _is_code(found[0]) else found[0], rest)
     named = names(rest)
     rest = (_ONCE if _DOING.search(rest.casefold()) else _INSIDE).sub(" ", rest)
     for word in tokens(rest):
-        if word in STOP_WORDS or (len(word) < 2 and word not in named and not word.isdigit()):
-            continue
         is_name = word in named
-        if not is_name and word in _ASKING:
+        if word in STOP_WORDS or (len(word) < 2 and not is_name and not word.isdigit()):
             continue
-        if not is_name and places and "speech" not in places and _SURFACES.match(word):
+        if not is_name and (word in _ASKING or (places and "speech" not in places and _SURFACES.match(word))):
             continue
-        exact = is_name or word in _DISTINCT or (any(c.isdigit() for c in canonical(word)) and word != "one")
-        terms.setdefault(word, Term(text=word, exact=exact, required=exact or word not in _LIGHT))
+        is_exact = is_name or word in _DISTINCT or (any(c.isdigit() for c in canonical(word)) and word != "one")
+        terms.setdefault(word, Term(text=word, exact=is_exact, required=is_exact or word not in _LIGHT))
     return tuple(terms.values())[:MOST_TERMS]
+
+
+def _is_code(chunk: str) -> bool:
+    return sounds_like_code(chunk) and len(pieces(chunk)) > 1 and not _COUNTED.fullmatch(chunk)

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from ..tools.records import Modality, Record, Seconds, Span, Text
 
-__all__ = ["Answer", "Citation", "Claim", "Plan", "Term", "TraceStep", "Usage", "Verdict"]
+__all__ = ["Answer", "Citation", "Claim", "Plan", "SubQuery", "Term", "TraceStep", "Usage", "Verdict"]
 
 Verdict = Literal["supported", "refuted", "unverified"]
 
@@ -17,6 +17,13 @@ class Term(Record):
     text: str = Field(description="A word, or the words of a quoted phrase or code, in lower case.")
     exact: bool = Field(description="A name, number, code or quote: nothing alike stands for it.")
     required: bool = Field(default=True, description="No evidence answers without it.")
+
+
+class SubQuery(Record):
+    """One more description to search for."""
+
+    text: Text = Field(description="What may have been said, written or shown. Made by a model: untrusted.")
+    modalities: tuple[Modality, ...] = Field(description="Where.")
 
 
 class Plan(Record):
@@ -31,6 +38,7 @@ class Plan(Record):
     from_end: bool = Field(default=False, description="`between` counts backwards from each video's end.")
     is_moment: bool = Field(default=False, description="Whatever is perceived in `between` answers.")
     video_ids: tuple[str, ...] | None = Field(default=None, description="Only these videos; None: all.")
+    more: tuple[SubQuery, ...] = Field(default=(), description="Descriptions by a video LLM.")
     planner: str = Field(default="rules", description="What made the plan.")
 
 
@@ -67,8 +75,8 @@ class Usage(Record):
     rounds: int = Field(default=0, ge=0, description="Rounds of retrieval.")
     evidence: int = Field(default=0, ge=0, description="Evidence that was considered.")
     frames: int = Field(default=0, ge=0, description="Frames that a video LLM was shown.")
-    prompt_tokens: int = Field(default=0, ge=0, description="Tokens read by a language model.")
-    completion_tokens: int = Field(default=0, ge=0, description="Tokens written by a language model.")
+    prompt_tokens: int | None = Field(default=0, ge=0, description="Tokens read by a language model; None: not told.")
+    completion_tokens: int | None = Field(default=0, ge=0, description="Tokens written by it; None: not told.")
 
 
 class TraceStep(Record):

@@ -1,12 +1,11 @@
 """Answers and evidence for people: in a terminal, and in a notebook. Text from videos stays text."""
 
 import base64
-import html
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..tools.records import Modality
+from ..tools.records import Modality, clean_text
 from .records import Answer, Citation, Claim
 
 __all__ = ["HOW", "answer_markdown", "answer_text"]
@@ -19,8 +18,8 @@ HOW: dict[Modality, str] = {
     "frame": "shown",
 }
 
-# Markdown's own characters, and dollars that a notebook takes for mathematics.
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~$>])")
+# What Markdown, HTML, mathematics in a notebook ($, \\() or the making of links (www., @) could take for their own.
+_LIVE = re.compile(r"[^\w\s,;?%'’“”–—…·]|_")
 
 
 def answer_text(answer: Answer) -> str:
@@ -51,7 +50,7 @@ def _claim_text(claim: Claim, several: bool) -> str:
 
 def _place(citation: Citation, named: bool) -> str:
     """`[00:41:07–00:41:32] talk.mp4, said`."""
-    name = f" {Path(citation.video).name}," if named else ""
+    name = f" {clean_text(Path(citation.video).name)}," if named else ""
     return f"{citation.span}{name} {HOW[citation.modality]}"
 
 
@@ -69,4 +68,5 @@ def _picture(citations: Iterable[Citation]) -> str:
 
 
 def _escaped(text: str) -> str:
-    return _MARKDOWN.sub(r"\\\1", html.escape(text, quote=False))
+    """Text as nothing but text: as numbered characters, which are never syntax."""
+    return _LIVE.sub(lambda found: f"&#{ord(found[0])};", text)

@@ -34,9 +34,10 @@ ALIKE_SPELLED_WORDS = 0.9
 CONTEXT_SECONDS = 5.0
 # What the talk is about at that moment: a word that was named once is a pronoun afterwards.
 TOPIC_SECONDS = 60.0
-# Evidence whose topic is only assumed is itself about the question: 99.9 % of unrelated sentences lie
-# below (see tests/benchmarks/results/floors.json).
-TOPIC_SIMILARITY = 0.3
+# A sentence that shares words with a question may be about something else ("save a file", "the goalkeeper saved
+# it"): 99.9 % of unrelated sentences lie below this cosine (tests/benchmarks/results/floors.json).
+RELATED = 0.3
+_SENTENCES = ("speech", "text", "caption")
 
 # Near each other to a model, and never the same: opposites, and roles that face each other.
 _CONTRARY = {
@@ -77,6 +78,7 @@ class Support:
         context: Evidence beside it that holds further terms.
         topic: Required terms that are named in the context, or further off.
         missing: Required terms that are nowhere near.
+        is_related: Whether the evidence as a whole is about the question.
         is_moment: The question asks for whatever is perceived then.
     """
 
@@ -86,13 +88,14 @@ class Support:
     context: tuple[Evidence, ...] = ()
     topic: tuple[Term, ...] = ()
     missing: tuple[Term, ...] = ()
+    is_related: bool = True
     is_moment: bool = False
 
     @property
     def holds(self) -> bool:
-        """Whether the evidence bears on the question itself, and no required term is missing."""
-        own = any(term.required for term in (*self.literal, *self.alike))
-        return self.is_moment or (own and not self.missing)
+        """Whether no required term is missing, and the evidence itself holds half of them at least."""
+        own = sum(term.required for term in (*self.literal, *self.alike))
+        return self.is_moment or (self.is_related and not self.missing and own >= max(1, len(self.topic)))
 
     @property
     def strength(self) -> float:
@@ -136,7 +139,7 @@ def _support(plan: Plan, evidence: Evidence, means: Mapping[str, set[str]], near
     if left and evidence.modality == "frame" and shows(plan.query, evidence):
         alike = [term for term in left if not term.exact]
     else:
-        alike = [term for term in left if _read(evidence.text).plain & means.get(term.text, set())]
+        alike = [term for term in left if _means(evidence.text, term, means)]
     left = [term for term in left if term.required and term not in alike]
     has_own = any(term.required for term in (*literal, *alike))
     context: list[Evidence] = []
@@ -148,7 +151,7 @@ def _support(plan: Plan, evidence: Evidence, means: Mapping[str, set[str]], near
                 context.append(other)
                 topic += held
                 left = [term for term in left if term not in held]
-    if left and has_own and evidence.similarity >= TOPIC_SIMILARITY and not any(term.exact for term in left):
+    if left and has_own and evidence.similarity >= RELATED and not any(term.exact for term in left):
         around = nearby(evidence, TOPIC_SECONDS)
         topic += [term for term in left if any(_named([term], other.text, means) for other in around)]
     return Support(
@@ -158,12 +161,25 @@ def _support(plan: Plan, evidence: Evidence, means: Mapping[str, set[str]], near
         context=tuple(context),
         topic=tuple(topic),
         missing=tuple(term for term in left if term not in topic),
+        is_related=_is_related(evidence, literal),
     )
+
+
+def _is_related(evidence: Evidence, literal: Sequence[Term]) -> bool:
+    """Whether a sentence is about the question as a whole; two of its terms, or a name, number or code, say so too."""
+    if evidence.modality not in _SENTENCES or evidence.similarity == 0 or evidence.similarity >= RELATED:
+        return True
+    return any(term.exact for term in literal) or sum(term.required for term in literal) > 1
 
 
 def _named(terms: Sequence[Term], text: str, means: Mapping[str, set[str]]) -> list[Term]:
     literal = _literal(terms, text)
-    return [term for term in terms if term in literal or _read(text).plain & means.get(term.text, set())]
+    return [term for term in terms if term in literal or _means(text, term, means)]
+
+
+def _means(text: str, term: Term, means: Mapping[str, set[str]]) -> bool:
+    wanted = means.get(term.text, set())
+    return any(stem(word) in wanted for word in _read(text).plain) if wanted else False
 
 
 def _literal(terms: Sequence[Term], text: str) -> list[Term]:
@@ -206,17 +222,21 @@ def _read(text: str) -> _Read:
 
 
 def _meanings(terms: Sequence[Term], evidence: Sequence[Evidence], embed: Embed) -> dict[str, set[str]]:
-    """For each term, the words of the evidence that mean the same to the text encoder."""
-    there = {word for one in evidence for word in _read(one.text).plain}
-    words = sorted(word for word in there if word not in STOP_WORDS and len(word) > 2 and not word[0].isdigit())
-    asked = [_ASKED_AS.format(word) for word in (*(term.text for term in terms), *words)]
-    vectors = embed(asked) if terms and words else None
+    """For each term, the stems of words in the evidence that mean the same to the text encoder."""
+    by_stem: dict[str, str] = {}
+    for word in sorted({word for one in evidence for word in _read(one.text).plain}, key=lambda w: (len(w), w)):
+        if word not in STOP_WORDS and len(word) > 2 and not word[0].isdigit():
+            by_stem.setdefault(stem(word), word)
+    words = list(by_stem.values())
+    vectors = (
+        embed([_ASKED_AS.format(word) for word in (*(t.text for t in terms), *words)]) if terms and words else None
+    )
     if vectors is None:
         return {}
     cosines = vectors[: len(terms)] @ vectors[len(terms) :].T
     return {
         term.text: {
-            words[column]
+            stem(words[column])
             for column in np.flatnonzero(row >= ALIKE_WORDS)
             if _may_mean(term.text, words[column], float(row[column]))
         }

@@ -7,7 +7,7 @@ keeps every video it finished.
 import logging
 import os
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,7 +40,7 @@ class Outcome:
 
     Attributes:
         path: The file.
-        state: `indexed`, `unchanged`, `same` (as another file of this run or library), `removed`, or `failed`.
+        state: `indexed`, `unchanged`, `same` (as another file of this run), `removed`, or `failed`.
         detail: Why, for `failed`; else what is worth knowing.
         record: The committed record, except for `removed` and `failed`.
     """
@@ -137,8 +137,8 @@ class _Library:
     def __init__(self, store: Store, instruments: Instruments, force: bool) -> None:
         self._store, self._instruments, self._force = store, instruments, force
         self._records, self._damaged = store.survey()
-        self._owners = {path: record.video_id for record in self._records.values() for path in record.paths}
         self._done: dict[str, Path] = {}
+        self._contents: dict[str, str] = {}  # of the files that were brought, by their stored path
 
     def bring(self, file: Path, progress: Progress) -> Outcome:
         """Index one file, or note that nothing is to be done."""
@@ -176,36 +176,30 @@ class _Library:
         return Outcome(file, "indexed", detail, self._note_path(video_id, stored))
 
     def drop_missing(self, folders: Sequence[Path]) -> Iterator[Outcome]:
-        """Forget files that are gone from the indexed folders, and videos without any file."""
+        """Forget what files held before they changed, files that are gone from the folders, and videos without a file.
+
+        Only at the end of a run: what changed its name meanwhile is known by then, and need not be perceived again.
+        """
         for record in list(self._records.values()):
-            paths = [(stored, self._store.absolute_path(stored)) for stored in record.paths]
-            gone = [
-                (stored, path)
-                for stored, path in paths
-                if any(path.is_relative_to(folder) for folder in folders) and _is_gone(path)
-            ]
-            if gone and self._forget(record.video_id, [stored for stored, _ in gone]) is None:
-                yield Outcome(gone[0][1], "removed", "the file is gone")
+            changed = [path for path in record.paths if self._contents.get(path, record.video_id) != record.video_id]
+            places = [(path, self._store.absolute_path(path)) for path in record.paths if path not in changed]
+            gone = [path for path, at in places if any(at.is_relative_to(f) for f in folders) and _is_gone(at)]
+            if not changed and not gone:
+                continue
+            left = self._store.update_paths(record.video_id, drop=[*changed, *gone])
+            if left is None and gone:
+                yield Outcome(self._store.absolute_path(gone[0]), "removed", "the file is gone")
 
     def _note_path(self, video_id: str, stored: str) -> VideoRecord | None:
-        """Note that a file has a video's content, and no other video's any more."""
-        owner = self._owners.get(stored)
-        if owner is not None and owner != video_id:
-            self._forget(owner, [stored])
-        self._owners[stored] = video_id
+        """Note that a file has a video's content; None if another process took the video out meanwhile."""
+        self._contents[stored] = video_id
         record = self._records.get(video_id)
-        if record is None or stored in record.paths:
-            return record
-        return self._keep(video_id, self._store.update_paths(video_id, add=[stored]))
-
-    def _forget(self, video_id: str, stored: Collection[str]) -> VideoRecord | None:
-        return self._keep(video_id, self._store.update_paths(video_id, drop=stored))
-
-    def _keep(self, video_id: str, record: VideoRecord | None) -> VideoRecord | None:
-        if record is None:
-            self._records.pop(video_id, None)
-        else:
-            self._records[video_id] = record
+        if record is not None and stored not in record.paths:
+            record = self._store.update_paths(video_id, add=[stored])
+            if record is None:
+                del self._records[video_id]
+            else:
+                self._records[video_id] = record
         return record
 
     def _texts_fit(self, record: VideoRecord) -> bool:

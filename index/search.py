@@ -141,8 +141,8 @@ class Search:
 
         return self._reading(read)
 
-    def of_video(self, video_id: str) -> list[Evidence]:
-        """All evidence of a video, by modality and time.
+    def of_video(self, video_id: str, modality: Modality | None = None) -> list[Evidence]:
+        """All evidence of a video, or of one kind, by modality and time.
 
         Raises:
             QueryError: The library holds no such video.
@@ -150,7 +150,8 @@ class Search:
 
         def read() -> list[Evidence]:
             self._check_known([video_id])
-            return [self._as_evidence(row) for row in self._derived.catalog.of_video(video_id)]
+            rows = self._derived.catalog.of_video(video_id)
+            return [self._as_evidence(row) for row in rows if modality in (None, row.modality)]
 
         return self._reading(read)
 
@@ -334,6 +335,7 @@ class Search:
             source=row.source,
             box=row.box,
             words=row.words,
+            frame_seconds=row.frame_seconds,
             keyframe=str(keyframe) if keyframe else None,
         )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+
 from playhead.index.instruments import Instruments
 from playhead.index.records import StageReport, VideoRecord
 from playhead.index.store import Store

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from playhead.tools.records import Frame
 from playhead.tools.settings import Settings
 

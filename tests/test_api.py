@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from playhead import Answer, Evidence, Library, PlayheadError, Settings, Span
 from playhead.tools.errors import LibraryError, MediaError, QueryError
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from playhead.index.baselines import Chooser, TStarAim, aks, t_star, top_k, uniform
 from playhead.index.frames import Candidate, choose_frames
 from playhead.tools.errors import QueryError

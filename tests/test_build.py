@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from playhead.index.build import bring_in_line, media_files
 from playhead.index.instruments import Instruments
 from playhead.index.joining import joined
@@ -214,6 +215,19 @@ def test_a_changed_file_replaces_its_old_content(store, talks, films):
     assert list(store.read()) == [content_id(films[1])]
 
 
+def test_a_stopped_run_leaves_nothing_for_good(store, talks, films):
+    """The run ends before it forgets what a changed file held; the next run does."""
+    shutil.copy(films[0], talks / "a.mp4")
+    index(store)
+    shutil.copy(films[1], talks / "a.mp4")
+    run = bring_in_line(store, [talks], instruments(), False, lambda *_: None)
+    assert next(run).state == "indexed"
+    run.close()
+    assert set(store.read()) == {content_id(films[0]), content_id(films[1])}
+    assert told(index(store)) == [("a.mp4", "unchanged")]
+    assert list(store.read()) == [content_id(films[1])]
+
+
 def test_a_changed_file_leaves_the_copy_of_its_old_content(store, talks, films):
     for name in ("a.mp4", "b.mp4"):
         shutil.copy(films[0], talks / name)
@@ -232,7 +246,9 @@ def test_files_that_swap_their_names(store, talks, films):
     index(store)
     for n in (0, 1):
         shutil.copy(films[n], talks / f"{1 - n}.mp4")
-    index(store)
+    gear = instruments()
+    assert told(index(store, gear=gear)) == [("0.mp4", "unchanged"), ("1.mp4", "unchanged")]
+    assert calls(gear) == {}
     assert {v: r.paths for v, r in store.read().items()} == {
         content_id(films[0]): ("1.mp4",),
         content_id(films[1]): ("0.mp4",),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+
 from playhead.prompts import render
 from playhead.tools.captions import Captioner
 from playhead.tools.errors import QueryError, ServerError, SettingsError

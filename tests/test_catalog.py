@@ -7,6 +7,7 @@ import time
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
 from playhead.index.catalog import Catalog, CatalogError, Filter, match_expression
 from playhead.index.table import Perceived
 from playhead.index.terms import terms_of

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+
 from playhead import Library
 from playhead.agent.cli import main
 from playhead.agent.screen import IndexScreen

@@ -1,6 +1,7 @@
 """The demo tells the truth: each answer about the sample film against what is known of its every second."""
 
 import pytest
+
 from playhead import Library, Span
 from playhead.tools.words import canonical, tokens
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from playhead.index.baselines import top_k
 from playhead.index.frames import Candidate, Picture, assign_sizes, choose_frames, size_at, stretched
 from playhead.tools.errors import QueryError

@@ -16,6 +16,7 @@ from typing import Any, Never
 import numpy as np
 import pytest
 from PIL import Image
+
 from playhead.tools import objects
 from playhead.tools.errors import MissingExtraError, SettingsError, WeightsError
 from playhead.tools.objects import ObjectDetector

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
+
 from playhead.tools.errors import MissingExtraError, SettingsError, WeightsError
 from playhead.tools.ocr import LINES_SIDE, EasyOcrReader, RapidOcrReader, TextReader, text_reader
 from playhead.tools.records import Box, Frame, Observation, Span, Still

@@ -4,6 +4,7 @@ from importlib import resources
 from string import Template
 
 import pytest
+
 from playhead.prompts import render
 
 TEMPLATES = sorted(

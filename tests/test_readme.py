@@ -30,7 +30,7 @@ def test_every_command_line_names_a_command_and_options_that_exist() -> None:
     lines = re.findall(r"^(?:\$ )?(playhead .*?)(?:  #.*)?$", README, re.MULTILINE)
     assert len(lines) >= 8
     for line in lines:
-        words = [word for word in shlex.split(line)[1:]]
+        words = shlex.split(line)[1:]
         command = next(word for word in words if not word.startswith("-"))
         shown = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"})
         assert shown.exit_code == 0, line

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
+
 from playhead.index.scenes import STANDING_SECONDS, RecentStills, stills
 from playhead.tools.container import THUMBNAIL_SIZE
 from playhead.tools.records import Frame, Span, Still

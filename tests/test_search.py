@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from playhead.index.build import bring_in_line
 from playhead.index.catalog import Catalog
 from playhead.index.derived import Derived

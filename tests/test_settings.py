@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from playhead import PlayheadError, Settings
 from playhead.tools.errors import SettingsError
 from playhead.tools.settings import cache_folder, settings_file

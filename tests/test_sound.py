@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+
 from playhead.tools.sound import RATE, sound_blocks
 from playhead.tools.video import probe
 

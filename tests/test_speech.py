@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+
 from playhead.tools import speech
 from playhead.tools.errors import MediaError, SettingsError, WeightsError
 from playhead.tools.settings import Settings

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from playhead.index.disk import write_text
 from playhead.index.keyframes import keyframe_at, keyframe_times, write_keyframe
 from playhead.index.store import FORMAT, Store, content_id

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from playhead.index.vectors import VectorIndex, faiss_state
 from playhead.tools.embed import unit
 from playhead.tools.errors import LibraryError

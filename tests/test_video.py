@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from playhead.tools.container import measured_duration, packet_times
 from playhead.tools.errors import MediaError, QueryError
 from playhead.tools.video import frames_at, probe, scan

@@ -13,6 +13,7 @@ from email.utils import format_datetime
 import numpy as np
 import pytest
 from PIL import Image
+
 from playhead.tools.errors import AnswerFormatError, QueryError, ServerError, SettingsError
 from playhead.tools.settings import Settings
 from playhead.tools.structured import json_schema

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from PIL import Image
+from pydantic import ValidationError
+
 from playhead.tools.errors import QueryError
 from playhead.tools.records import Frame
 from playhead.tools.video_llm_pictures import Picture, cells_of, make_grid, shown
-from pydantic import ValidationError
 
 GAP, STRIP = 4, 20
 

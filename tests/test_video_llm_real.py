@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from playhead.tools.captions import Captioner
 from playhead.tools.errors import AnswerFormatError, QueryError, ServerError, SettingsError, WeightsError
 from playhead.tools.records import Span, Still

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Literal
 
 import pytest
+from pydantic import BaseModel, Field
+
 from playhead.prompts import render
 from playhead.tools.errors import AnswerFormatError, QueryError, ServerError
 from playhead.tools.records import Record
@@ -13,7 +15,6 @@ from playhead.tools.structured import ask_structured, json_schema, read_json
 from playhead.tools.video_llm import TokenUsage
 from playhead.tools.video_llm_pictures import cells_of, make_grid
 from playhead.tools.video_llm_server import OpenAIVideoLLM
-from pydantic import BaseModel, Field
 
 from .servers import Scripted, completion, frame, scripted_server, settings_for
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Never
 
 import pytest
+
 from playhead.tools.errors import WeightsError
 from playhead.tools.weights import find, find_detector, fingerprint, is_at_hand
 

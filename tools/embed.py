@@ -89,8 +89,9 @@ class SentenceEncoder:
         model = self._loaded()
         if not texts:
             return np.zeros((0, model.get_embedding_dimension() or 0), np.float32)
-        if len(texts) == 1 and self._last and self._last[0] == texts[0]:
-            return self._last[1]  # every ranking of a search asks for the same query
+        last = self._last  # read once: another thread may set it
+        if len(texts) == 1 and last and last[0] == texts[0]:
+            return last[1]  # every ranking of a search asks for the same query
         vectors = unit(model.encode(list(texts), batch_size=_BATCH, show_progress_bar=False, convert_to_numpy=True))
         if len(texts) == 1:
             self._last = (texts[0], vectors)

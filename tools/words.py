@@ -54,6 +54,7 @@ _IRREGULAR = {
 
 _TOKEN = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|[^\W\d_]{0,9}\d+(?:[.:]\d+)+|[^\W_]+")
 _CONTRACTED = re.compile(r"\b(?:ca|wo|sha)n't\b|n't\b|'(?:s|ll|ve|re|d|m)\b")
+_KANA_VOICING = "\u3099\u309a"  # か and が are letters of their own
 _CHUNK = re.compile(r"[^\W_][\w'’\-]*")
 
 # What a verb or noun ends in, after the letters that its forms share: walk, walked; make, making; carry, carries.
@@ -65,11 +66,11 @@ _ENDINGS = (
 
 
 def tokens(text: str) -> list[str]:
-    """Runs of letters and digits, case folded; numbers stay whole.
+    """Runs of letters and digits, without case and accents; numbers stay whole.
 
     `ERR_CERT-7 grew by 1,200.5 or twenty-five` gives err, cert, 7, grew, by, 1200.5, or, 25.
     """
-    folded = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
+    folded = _folded(text).replace("\u2019", "'")
     folded = _TWENTY_FIVE.sub(lambda found: str(int(_NUMBERS[found[1]]) + int(_NUMBERS[found[2]])), folded)
     folded = _TWO_HUNDRED_FIVE.sub(_in_digits, _TWO_HUNDRED_FIVE.sub(_in_digits, folded))  # two hundred thousand
     return [token.replace(",", "") for token in _TOKEN.findall(_CONTRACTED.sub(" ", folded))]
@@ -90,6 +91,7 @@ def canonical(word: str) -> str:
         return re.sub(r"^0+(?=\d+:)", "", word)
     word = _IRREGULAR.get(word, word)
     word = re.sub(r"(?<=...)our(?=(s|ed|ing|ful|able)?$)", "or", word)
+    word = re.sub(r"(?<=..og)ue(?=s?$)", "", word)
     return re.sub(r"(?<=...)is(?=(e|es|ed|ing|ation|ations|er|ers)$)", "iz", word)
 
 
@@ -129,6 +131,14 @@ def names(text: str) -> set[str]:
 def sounds_like_code(text: str) -> bool:
     """Whether a chunk such as `ORDER-7731`, `ERR_CERT_DATE` or `v2` is a name made by a machine."""
     return "_" in text or (any(c.isdigit() for c in text) and any(c.isalpha() for c in text))
+
+
+def _folded(text: str) -> str:
+    if text.isascii():
+        return text.lower()
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    bare = (c for c in apart if c in _KANA_VOICING or not unicodedata.category(c).startswith("M"))
+    return unicodedata.normalize("NFKC", "".join(bare))
 
 
 def _in_digits(found: re.Match[str]) -> str:

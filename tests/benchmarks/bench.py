@@ -13,8 +13,9 @@ import sys
 import time
 from pathlib import Path
 
-from playhead.tools.errors import MissingExtraError, WeightsError
 from report import Skipped, keep, show
+
+from playhead.tools.errors import MissingExtraError, WeightsError
 
 _HERE = Path(__file__).resolve().parent
 

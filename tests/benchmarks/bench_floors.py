@@ -21,15 +21,16 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from recordings import make_talk
+from report import Figures, percent, real_data
+from transcripts import football, tutorial_questions, tutorials
+
 from playhead.index.scenes import stills
 from playhead.tools.conse import ConseEncoder
 from playhead.tools.embed import SentenceEncoder, Vectors
 from playhead.tools.records import Still
 from playhead.tools.settings import Settings
 from playhead.tools.video import scan
-from recordings import make_talk
-from report import Figures, percent, real_data
-from transcripts import football, tutorial_questions, tutorials
 
 _QUESTIONS, _LINES = 500, 2000
 

@@ -8,10 +8,11 @@ the time that took.
 import time
 from collections.abc import Iterable, Iterator
 
+from report import Figures, Skipped, real_data
+
 from playhead.index.scenes import stills
 from playhead.tools.settings import Settings
 from playhead.tools.video import ScannedFrame, probe, scan
-from report import Figures, Skipped, real_data
 
 _SUFFIXES = (".avi", ".mp4", ".webm")
 

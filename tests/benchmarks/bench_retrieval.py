@@ -14,13 +14,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from report import Figures, percent
+from transcripts import Question, build, tutorial_questions, tutorials, video_id
+
 from playhead.index.catalog import Filter
 from playhead.index.derived import Derived
 from playhead.index.search import Search
 from playhead.tools.embed import SentenceEncoder
 from playhead.tools.settings import Settings
-from report import Figures, percent
-from transcripts import Question, build, tutorial_questions, tutorials, video_id
 
 _DEPTHS = (1, 5, 10)
 _NAMES = ("first_percent", "in_five_percent", "in_ten_percent")

@@ -17,12 +17,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from report import Figures, percent
+from transcripts import Line, build, football, video_id
+
 from playhead.index.search import Search
 from playhead.index.store import Store
 from playhead.tools.embed import SentenceEncoder
 from playhead.tools.settings import Settings
-from report import Figures, percent
-from transcripts import Line, build, football, video_id
 
 _QUERIES = 500
 _K = 10

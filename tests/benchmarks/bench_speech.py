@@ -8,9 +8,10 @@ British spellings (see recordings.py). The real-time factor is transcription tim
 import time
 
 import jiwer
-from playhead.tools.video import probe
 from recordings import MODELS, normalised, recording_sets, transcriber
 from report import Figures, percent
+
+from playhead.tools.video import probe
 
 
 def measure() -> Figures:

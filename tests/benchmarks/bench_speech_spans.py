@@ -25,12 +25,13 @@ from pathlib import Path
 
 import jiwer
 import numpy as np
+from recordings import MODELS, make_talk, normalised, recording_sets, transcriber
+from report import Figures, Skipped, percent, real_data
+
 from playhead.tools.records import Observation, Span
 from playhead.tools.sidecar import read_sidecar
 from playhead.tools.sound import RATE, sound_blocks
 from playhead.tools.video import probe
-from recordings import MODELS, make_talk, normalised, recording_sets, transcriber
-from report import Figures, Skipped, percent, real_data
 
 NEAR_SECONDS = 0.5
 _SILENCE_SECONDS = 1.0

@@ -12,11 +12,12 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from report import Skipped, real_data
+
 from playhead.tools.records import Observation
 from playhead.tools.settings import Settings
 from playhead.tools.speech import Speech
 from playhead.tools.video import probe
-from report import Skipped, real_data
 
 __all__ = ["MODELS", "make_talk", "normalised", "recording_sets", "transcriber"]
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from report import real_data
+
 from playhead.index.records import StageReport, VideoRecord
 from playhead.index.store import Store
 from playhead.index.table import Perceived, write
 from playhead.tools.embed import Vectors
 from playhead.tools.records import MODALITIES, Observation, Span, VideoInfo, clean_text
-from report import real_data
 
 __all__ = ["Line", "Question", "build", "football", "tutorial_questions", "tutorials", "video_id"]
 

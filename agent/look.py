@@ -1,0 +1,213 @@
+"""The node that looks: which rows and which stills a video LLM is given, and how large.
+
+Stored evidence says where to look first; where a video has more stills than may be shown, a temporal
+search shows the model grids of small frames until it is sure, and the stills are chosen by what it saw.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..index.frames import Candidate, assign_sizes, choose_frames
+from ..index.frames import Picture as Size
+from ..index.records import Evidence
+from ..index.search import Search
+from ..index.temporal import Aim, Clue, Searched, Timeline, beliefs, search
+from ..prompts import render
+from ..tools.errors import AnswerFormatError
+from ..tools.records import Span
+from ..tools.settings import Settings
+from ..tools.structured import ask_structured
+from ..tools.video import frames_at
+from ..tools.video_llm import TokenUsage, VideoLLM
+from ..tools.video_llm_pictures import cells_of, make_grid
+from .brief import SizedFrame, quoted
+from .records import Plan
+
+__all__ = ["Looked", "frames_cited", "look"]
+
+# A transcript hit shows that something was said; it may be seen some seconds before or after.
+PAD_SECONDS = 4.0
+# Rows that the model reads, of each kind, so that text does not drown the frames.
+ROWS_A_MODALITY = 10
+MOST_VIDEOS = 3
+GRID = 16
+# What a search result alone is worth as a belief that the target is there.
+CLUE_WEIGHT = 0.6
+# Belief from a grid cell that the model names, and from one that it passes over.
+NAMED, PASSED = 0.9, 0.05
+# From one that the model said nothing usable of: half of what is sure, which speaks neither for nor against.
+UNTOLD = 0.35
+# Qwen-VL reads one token for 32 × 32 pixels; other models are near it.
+_TOKEN_SIDE = 32
+# At which a claim is checked against a still that it cites.
+CHECKED_SIDE = 512
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What the answerer is given.
+
+    Attributes:
+        rows: Text evidence, by video and time.
+        frames: Stills, at the size they shall have.
+        inspected: Small frames shown in grids on the way.
+        usage: What the grids cost.
+    """
+
+    rows: tuple[Evidence, ...]
+    frames: tuple[SizedFrame, ...]
+    inspected: int
+    usage: TokenUsage
+
+
+def look(
+    plan: Plan, evidence: Sequence[Evidence], library: Search, settings: Settings, llm: VideoLLM, seconds: float
+) -> Looked:
+    """Choose rows and stills for a plan.
+
+    Args:
+        plan: What is looked for.
+        evidence: What retrieval found, best first.
+        library: Where stills are stored.
+        settings: Budgets of frames and tokens.
+        llm: Looks at grids of frames.
+        seconds: Time for it.
+
+    Raises:
+        ServerError: The model did not answer.
+        MediaError: A video's file cannot be read.
+    """
+    rows: list[Evidence] = []
+    for modality in dict.fromkeys(one.modality for one in evidence if one.modality != "frame"):
+        rows += [one for one in evidence if one.modality == modality and one.text][:ROWS_A_MODALITY]
+    videos = _videos(plan, evidence, library)
+    frames: list[SizedFrame] = []
+    inspected, usage = 0, TokenUsage()
+    for number, video_id in enumerate(videos):
+        left = settings.max_frames - len(frames)
+        share = left // (len(videos) - number)
+        stills = [one for one in library.of_video(video_id, "frame") if _within(one, plan, library)]
+        if not stills or share < 1:
+            continue
+        found = _relevance(plan, stills, evidence, share, llm, settings, seconds / len(videos))
+        inspected += found.inspected
+        usage += found.usage
+        frames += _sized(stills, found.beliefs, share, library, settings.frame_tokens * share // settings.max_frames)
+    return Looked(
+        rows=tuple(sorted(rows, key=lambda one: (one.video, one.start))),
+        frames=tuple(frames),
+        inspected=inspected,
+        usage=usage,
+    )
+
+
+def frames_cited(evidence: Sequence[Evidence]) -> list[SizedFrame]:
+    """The stills among cited evidence, to be shown once more."""
+    return [SizedFrame(one, _second(one), CHECKED_SIDE) for one in evidence if one.modality == "frame"]
+
+
+@dataclass(frozen=True)
+class _Relevance:
+    beliefs: tuple[float, ...]
+    inspected: int
+    usage: TokenUsage
+
+
+def _videos(plan: Plan, evidence: Sequence[Evidence], library: Search) -> list[str]:
+    """The videos that hold most of the evidence; without any, those that are asked about, if they are few."""
+    worth: dict[str, float] = {}
+    for one in evidence:
+        worth[one.video_id] = worth.get(one.video_id, 0.0) + one.score
+    if not worth:
+        asked = plan.video_ids if plan.video_ids is not None else tuple(library.records)
+        return list(asked) if len(asked) <= MOST_VIDEOS else []
+    return sorted(worth, key=lambda video_id: (-worth[video_id], video_id))[:MOST_VIDEOS]
+
+
+def _within(still: Evidence, plan: Plan, library: Search) -> bool:
+    if plan.between is None:
+        return True
+    start, end = plan.between.start, plan.between.end
+    if plan.from_end:
+        duration = library.records[still.video_id].duration
+        start, end = max(0.0, duration - plan.between.end), duration
+    return still.start < end and still.end > start
+
+
+def _relevance(
+    plan: Plan,
+    stills: Sequence[Evidence],
+    evidence: Sequence[Evidence],
+    share: int,
+    llm: VideoLLM,
+    settings: Settings,
+    seconds: float,
+) -> _Relevance:
+    """How likely each still shows what is looked for: by stored evidence; and by looking, where not all can be shown."""
+    timeline = Timeline(
+        bins=tuple(still.span for still in stills),
+        scenes=tuple(range(len(stills))),  # a still begins where the picture changed
+        seconds=tuple(_second(still) for still in stills),
+    )
+    ours = [one for one in evidence if one.video_id == stills[0].video_id]
+    clues = [Clue(target=0, span=_padded(one), weight=CLUE_WEIGHT * one.score) for one in ours]
+    aim = Aim(
+        kind="needle",
+        targets=(plan.query,),
+        frames=2 * settings.max_frames,
+        frames_a_round=GRID,
+        seconds=max(1.0, seconds / 2),
+    )
+    if len(stills) <= share:
+        return _Relevance(tuple(beliefs(timeline, clues, aim)[0].tolist()), 0, TokenUsage())
+    usage = TokenUsage()
+
+    def see(moments: Sequence[float]) -> list[list[float]]:
+        nonlocal usage
+        grid = make_grid(list(frames_at(Path(stills[0].video), moments, decoder=settings.decoder)))
+        parts = (f"To find: {quoted(plan.query)}", grid)
+        orders = render("look", count=str(len(moments)))
+        try:
+            cells, cost = ask_structured(
+                llm, parts, cells_of(grid), instructions=orders, max_tokens=256, seconds=seconds
+            )
+        except AnswerFormatError as error:
+            usage += error.usage or TokenUsage()
+            return [[UNTOLD] for _ in moments]
+        usage += cost
+        named = set(cells.cells)
+        return [[NAMED if number in named else PASSED] for number in range(1, len(moments) + 1)]
+
+    searched: Searched = search(timeline, clues, see, aim)
+    peak = max(1e-9, float(searched.posterior[0].max()))
+    return _Relevance(tuple((searched.posterior[0] / peak).tolist()), inspected=len(searched.looked), usage=usage)
+
+
+def _sized(
+    stills: Sequence[Evidence], relevance: Sequence[float], k: int, library: Search, tokens: int
+) -> list[SizedFrame]:
+    candidates = [
+        Candidate(seconds=_second(still), relevance=min(1.0, value), span=still.span)
+        for still, value in zip(stills, relevance, strict=True)
+    ]
+    by_second = {_second(still): still for still in stills}
+    chosen = choose_frames(candidates, k)
+    picture = library.records[stills[0].video_id].info.video
+    assert picture is not None
+    sides = assign_sizes(
+        [Size(relevance=one.relevance, width=picture.width, height=picture.height) for one in chosen],
+        tokens,
+        lambda width, height: math.ceil(width / _TOKEN_SIDE) * math.ceil(height / _TOKEN_SIDE),
+    )
+    return [SizedFrame(by_second[one.seconds], one.seconds, side) for one, side in zip(chosen, sides, strict=True)]
+
+
+def _second(still: Evidence) -> float:
+    return still.start if still.frame_seconds is None else still.frame_seconds
+
+
+def _padded(one: Evidence) -> Span:
+    pad = PAD_SECONDS if one.modality == "speech" else 0.0
+    return Span(start=max(0.0, one.start - pad), end=one.end + pad)
