@@ -34,9 +34,8 @@ def quote_evidence(plan: Plan, supports: Sequence[Support]) -> list[Claim]:
         cited += [evidence, *found.context]
         citations = [_cite(evidence, plan), *(_cite(other, plan) for other in found.context)]
         text = " · ".join(dict.fromkeys(c.quote for c in citations if c.quote))
-        claims.append(
-            Claim(text=text or f"a picture of: {plan.query}", verdict="unverified", citations=tuple(citations))
-        )
+        text = text or ("a picture" if plan.is_moment else f"a picture of: {plan.query}")
+        claims.append(Claim(text=text, verdict="unverified", citations=tuple(citations)))
     return claims
 
 

@@ -53,6 +53,9 @@ LibraryFolder = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print data for programs.")]
+Within = Annotated[
+    str | None, typer.Option("--in", metavar="MODALITY,...", help="Of speech, text, object, caption, frame.")
+]
 Between = Annotated[
     str | None, typer.Option("--between", metavar="START-END", help="Only this stretch, e.g. 10:00-20:00 or 90-120.5.")
 ]
@@ -138,16 +141,14 @@ def search(
     place: Place,
     query: Annotated[str, typer.Argument(metavar="QUERY", help="What to look for, in plain words.")],
     library: LibraryFolder = None,
-    within: Annotated[
-        str | None, typer.Option("--in", metavar="MODALITY,...", help="Of speech, text, object, caption, frame.")
-    ] = None,
+    within: Within = None,
     between: Between = None,
     k: Annotated[int, typer.Option("-k", metavar="NUMBER", min=1, help="At most this many results.")] = 10,
     as_json: AsJson = False,
     *,
     chosen: Chosen,
 ) -> None:
-    """Find moments by what was said, written or shown."""
+    """Find pieces of evidence by what was said, written or shown."""
     from .screen import print_evidence, waiting
 
     stretch = _seconds(between)
@@ -159,6 +160,37 @@ def search(
         _print_json([evidence.model_dump(mode="json") for evidence in found])
     elif found:
         print_evidence(found)
+    else:
+        print("nothing found", file=sys.stderr)
+
+
+@app.command(cls=Command)
+@with_settings(*MODELS)
+def find(
+    place: Place,
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="A description or question, in plain words.")],
+    library: LibraryFolder = None,
+    within: Within = None,
+    between: Between = None,
+    k: Annotated[int, typer.Option("-k", metavar="NUMBER", min=1, help="At most this many moments.")] = 5,
+    precise: Annotated[bool, typer.Option("--precise", help="Short spans inside the moment.")] = False,
+    as_json: AsJson = False,
+    *,
+    chosen: Chosen,
+) -> None:
+    """Find moments: from when to when something is said, written or shown."""
+    from .screen import print_moments, waiting
+
+    stretch = _seconds(between)
+    modalities: Any = [part.strip() for part in within.split(",")] if within else None
+    opened, videos = _opened(place, library, chosen)
+    with waiting("searching", chosen.quiet):
+        mode: Any = "precise" if precise else "balanced"
+        found = opened.find(query, k, modalities=modalities, videos=videos, between=stretch, mode=mode)
+    if as_json:
+        _print_json([moment.model_dump(mode="json") for moment in found])
+    elif found:
+        print_moments(found)
     else:
         print("nothing found", file=sys.stderr)
 

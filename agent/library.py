@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..index.build import IndexProgress, Outcome, bring_in_line
 from ..index.instruments import Instruments
@@ -19,6 +19,7 @@ from ..tools.records import Modality, Span
 from ..tools.settings import Settings
 from ..tools.video_llm import VideoLLM, is_set, video_llm
 from .graph import Context, compiled, start_state
+from .moments import FoundMoment, find_moments
 from .outcome import final_answer
 from .records import Answer
 from .threads import open_checkpointer
@@ -115,6 +116,33 @@ class Library:
         """
         kinds = [modalities] if isinstance(modalities, str) else modalities
         return self._opened().find(query, k, kinds, self._video_ids(videos), _span(between))
+
+    def find(
+        self,
+        query: str,
+        k: int = 5,
+        *,
+        modalities: Modality | Sequence[Modality] | None = None,
+        videos: Path | str | Sequence[Path | str] | None = None,
+        between: tuple[float, float] | Span | None = None,
+        mode: Literal["balanced", "precise"] = "balanced",
+    ) -> list[FoundMoment]:
+        """The moments that fit a description or question best, best first: from when to when, and the evidence there.
+
+        Args:
+            query: Words as a person writes them; "at the end" or "after she sat down" count.
+            k: At most this many.
+            modalities: Of `speech`, `text`, `object`, `caption`, `frame`; None: all.
+            videos: Paths, file names or ids of videos, or folders of them; None: all.
+            between: Seconds; only this stretch of each video.
+            mode: `balanced` moments cover what is meant, `precise` ones lie inside it.
+
+        Raises:
+            QueryError: The query or a filter is not valid.
+            LibraryError: The library is empty or damaged.
+        """
+        kinds = [modalities] if isinstance(modalities, str) else modalities
+        return find_moments(query, self._opened(), k, kinds, self._video_ids(videos), _span(between), mode)
 
     def ask(
         self,

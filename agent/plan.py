@@ -24,53 +24,57 @@ _WRITTEN = re.compile(
 )
 # An order to us is none of these: "Tell me …", "Explain …".
 _SAID = re.compile(
-    r"(?<=\W)(?:say|says|said|saying|speaks?|spoke|spoken|speaking|talk(?:s|ed|ing)? (?:about|of|to|with)|mention(?:s|ed)?"
-    r"|tells?(?! me\b| us\b)|told|hear|hears|heard|discuss(?:es|ed)?|explain(?:s|ed)?|announce[sd]?|according to"
-    r"|(?<!who is the )(?:speaker|narrator|lecturer|presenter))\b"
+    r"(?<=\W)(?:say|says|said|saying|speaks?|spoke|spoken|speaking|talk(?:s|ed|ing)? (?:about|of|to|with)"
+    r"|mention(?:s|ed)?|tells?(?! me\b| us\b)|told|hear|hears|heard|discuss(?:es|ed)?|explain(?:s|ed)?|announce[sd]?"
+    r"|according to|(?<!who is the )(?:speaker|narrator|lecturer|presenter))\b"
 )
 _SHOWN = re.compile(
-    rf"(?<=\W)(?:shows?(?! me\b| us\b)|shown|showing|seen|visible|depict(?:s|ed)|displayed|looks? like|on (?:the )?camera"
-    rf"|(?:you|we) (?:can )?see|in the (?:{_PICTURES}|background|foreground)|(?:{_PICTURES}) of)\b"
+    rf"(?<=\W)(?:shows?(?! me\b| us\b)|shown|showing|seen|visible|depict(?:s|ed)|displayed|looks? like"
+    rf"|on (?:the )?camera|(?:you|we) (?:can )?see|in the (?:{_PICTURES}|background|foreground)|(?:{_PICTURES}) of)\b"
 )
 # What the asker wants to do is no place to look: "How do I show the rulers?", "What do I do to add a title?".
 _DOING = re.compile(
-    r"\bhow (?:to|do|can|could|should|would|must)\b|\b(?:do|can|could|should|must|may|would|will|if|when|after|before) i\b"
+    r"\bhow (?:to|do|can|could|should|would|must)\b"
+    r"|\b(?:do|can|could|should|must|may|would|will|if|when|after|before) i\b"
 )
 # Where something is in a video; no part of what it is.
 _INSIDE = re.compile(
     rf"\b(?:in|on|of|during|from|throughout|at) (?:the|this|these|that|those|any|which|what|each) (?:whole |entire )?"
-    rf"(?:videos?|clips?|films?|movies?|recordings?|screens?|scenes?|talks?|lectures?|presentations?|{_PICTURES}|{_WRITINGS})\b",
+    rf"(?:videos?|clips?|films?|movies?|recordings?|screens?|scenes?|talks?|lectures?|presentations?|{_PICTURES}"
+    rf"|{_WRITINGS})\b",
     re.IGNORECASE,
 )
 _ONCE = re.compile(r"\b(?:after|before|if|once|when) (?:i|you|we)\b", re.IGNORECASE)
 
 # What a question is made of, not what it is about.
 _ASKING = frozenset(
-    "say says said saying speak speaks spoke spoken speaking talk talks talked talking mention mentions mentioned tell "
-    "tells told hear hears heard discuss discusses discussed explain explains explained announce announces announced "
-    "speaker narrator lecturer presenter show shows shown showing see seen visible depicted displayed displays look "
-    "looks looked like appear appears appeared appearing written reads find found describe summarise summarize summary "
-    "overview video videos clip clips footage recording recordings moment moments someone somebody anyone anybody "
-    "everyone something anything happen happens happened happening many much ask asks asked answer answers please mean means meant call called calls titled stated "
-    "states let us me".split()
+    "say says said saying speak speaks spoke spoken speaking talk talks talked talking mention mentions mentioned "
+    "tell tells told hear hears heard discuss discusses discussed explain explains explained announce announces "
+    "announced speaker narrator lecturer presenter show shows shown showing see seen visible depicted displayed "
+    "displays look looks looked like appear appears appeared appearing written reads find found describe summarise "
+    "summarize summary overview video videos clip clips footage recording recordings moment moments someone somebody "
+    "anyone anybody everyone something anything happen happens happened happening many much ask asks asked answer "
+    "answers please mean means meant call called calls titled stated states let us me".split()
 )
 _SURFACES = re.compile(rf"(?:{_PICTURES}|{_WRITINGS}|screens?|words?|texts?|background|foreground)\Z")
 # Words that an answer may leave out: "What time does it start?" is answered by "Beta: 09:30".
 _LIGHT = frozenset(
-    "able above access across actually again against allow allows along already among amount another around available behind below benefit beside besides best better between beyond certain come comes "
-    "contain contains content cost costs date day days despite different during employ enable end ended ends even exactly except exist exists "
-    "film films get gets give given gives go goes going gone good got great help helps "
-    "hour hours include includes inside kind know known later located long made make makes method minute minutes month movie "
-    "movies name named names near need needed needs now number numbers occur ok okay one outside part parts per particular people percent "
-    "percentage perform person place placed possible purpose put really reason regarding rest scene scenes seconds set since specific start "
-    "started starts begin begins step steps still subject sure take taken takes thing things time times took topic toward towards type "
-    "types use used uses using usage utilise utilize various versus via vs want wants way ways week weeks work works year years".split()
+    "able above access across actually again against allow allows along already among amount another around available "
+    "begin begins behind below benefit beside besides best better between beyond certain come comes contain contains "
+    "content cost costs date day days despite different during employ enable end ended ends even exactly except exist "
+    "exists film films get gets give given gives go goes going gone good got great help helps hour hours include "
+    "includes inside kind know known later located long made make makes method minute minutes month movie movies name "
+    "named names near need needed needs now number numbers occur ok okay one outside part particular parts people per "
+    "percent percentage perform person place placed possible purpose put really reason regarding rest scene scenes "
+    "seconds set since specific start started starts step steps still subject sure take taken takes thing things time "
+    "times took topic toward towards type types usage use used uses using utilise utilize various versus via vs want "
+    "wants way ways week weeks work works year years".split()
 )
 # Alike to a model, different to a person: nothing alike stands for them.
 _DISTINCT = frozenset(
     "monday tuesday wednesday thursday friday saturday sunday january february march april june july august september "
-    "october november december black white red green blue yellow orange purple brown pink grey gray silver gold copper "
-    "north south east west left right top bottom first second third last before after more less".split()
+    "october november december black white red green blue yellow orange purple brown pink grey gray silver gold "
+    "copper north south east west left right top bottom first second third last before after more less".split()
 )
 
 _ENUMERATOR = re.compile(r"\A\s*\(?\d{1,3}[.)]\s*(?=[^\W\d])")  # "3. What is …": a list was pasted

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..index.build import Outcome
     from ..index.records import Evidence, StageReport, VideoRecord
     from .library import Library
+    from .moments import FoundMoment
     from .records import Answer
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "print_answer",
     "print_evidence",
     "print_findings",
+    "print_moments",
     "print_trace",
     "print_video",
     "print_videos",
@@ -166,6 +168,18 @@ def print_evidence(found: "Sequence[Evidence]") -> None:
         name = [names[evidence.video]] if len(names) > 1 else []
         when = f"{clock(evidence.start)}–{clock(evidence.end)}"
         table.add_row(when, *name, HOW[evidence.modality], f"{evidence.score:.2f}", Text(evidence.text))
+    _print(table)
+
+
+def print_moments(found: "Sequence[FoundMoment]") -> None:
+    """One line a moment: when, where, how well it fits, and the best of what was perceived there."""
+    names = _names({moment.video for moment in found})
+    table = _table(4 if len(names) > 1 else 3)
+    for moment in found:
+        name = [names[moment.video]] if len(names) > 1 else []
+        best = moment.evidence[0]
+        when = f"{clock(moment.start)}–{clock(moment.end)}"
+        table.add_row(when, *name, f"{moment.score:.2f}", Text(f"{HOW[best.modality]}: {best.text}"))
     _print(table)
 
 

@@ -8,7 +8,7 @@ the same video speaks of it nearby.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 import numpy as np
 
@@ -42,27 +42,28 @@ _SENTENCES = ("speech", "text", "caption")
 # Near each other to a model, and never the same: opposites, and roles that face each other.
 _CONTRARY = {
     frozenset((stem(one), stem(other)))
-    for kind in (
-        "husband wife|mother father|uncle aunt|brother sister|son daughter|king queen|man woman|male female|boy girl|"
-        "cheap expensive|cheap costly|victory defeat|win lose|strong weak|wet dry|clean dirty|horizontal vertical|"
-        "lender borrower|lend borrow|buy sell|buyer seller|purchase sale|safe dangerous|morning evening afternoon night day noon|"
-        "encrypt decrypt|lock unlock|long short tall|hard soft easy|parent child|teacher student|attack defense|"
-        "boss employee|employer employee|rich poor|push pull|question answer|offense defense|plaintiff defendant|"
-        "guilty innocent|increase decrease reduce|rise fall|grow shrink|up down|open close shut|hot cold|warm cool|"
-        "old new young|start begin stop end finish|import export|upload download|input output|read write|love hate|"
-        "success failure|accept reject|inside outside|indoor outdoor|add remove delete subtract|happy sad|easy difficult hard|"
-        "democrat republican|catholic protestant|summer winter spring autumn fall|profit loss|maximum minimum|"
-        "positive negative|majority minority|predator prey|arrive depart leave|arrival departure|early late|"
-        "big large small little|high low|light dark|light heavy|fast slow|quick slow|hire fire|ally enemy|friend enemy|"
-        "host guest|doctor patient|creditor debtor|copy paste|encode decode|create destroy|build destroy|"
-        "beginning end|before after|first last|above below|over under|front back|left right|top bottom|"
-        "north south east west|enable disable|include exclude|expand collapse|maximize minimize|zoom pan|"
-        "hello goodbye|ancestor descendant|singular plural|import export|winner loser|question response|war peace|"
-        "wide narrow|thick thin|deep shallow|full empty|loud quiet|alive dead|birth death|true false|near far|same different"
+    for sides in (
+        "husband/wife|mother/father|uncle/aunt|brother/sister|son/daughter|king/queen|man/woman|male/female|"
+        "boy/girl|parent/child|teacher/student pupil|boss employer/employee worker|doctor physician/patient|"
+        "host/guest|friend ally/enemy foe|plaintiff/defendant|lender creditor/borrower debtor|lend/borrow|"
+        "buyer/seller|buy purchase/sell|purchase/sale|profit gain/loss|income/expense|"
+        "cheap inexpensive/expensive costly|rich wealthy/poor|win victory/lose defeat loss|winner/loser|"
+        "attack offense/defense|war/peace|democrat/republican|catholic/protestant|guilty/innocent|strong/weak|"
+        "wet/dry|clean/dirty|safe/dangerous|hard/soft|hard difficult/easy simple|long tall/short|high tall/low|"
+        "big large huge/small little tiny|wide broad/narrow|thick/thin|deep/shallow|full/empty|heavy/light|"
+        "light bright/dark|loud/quiet|fast quick/slow|early/late|old/new young|near/far|hot warm/cold cool|"
+        "happy/sad|love/hate|alive/dead|birth/death|true/false|same/different|positive/negative|"
+        "majority/minority|maximum/minimum|maximize/minimize|success/failure|accept/reject|include/exclude|"
+        "enable/disable|increase grow rise/decrease reduce shrink fall drop|expand/collapse shrink|up/down|"
+        "above over/below under|front/back|inside/outside|indoor/outdoor|horizontal/vertical|open/close shut|"
+        "start begin/stop end finish|beginning/end|arrive/depart leave|arrival/departure|push/pull|lock/unlock|"
+        "add insert/remove delete subtract|create build/destroy delete|hire/fire|import/export|upload/download|"
+        "input/output|read/write|encrypt/decrypt|encode/decode|copy/paste|question/answer reply response|"
+        "morning/noon/afternoon/evening/night|day/night|summer/winter/spring/autumn fall|predator/prey"
     ).split("|")
-    for one in kind.split()
-    for other in kind.split()
-    if one != other
+    for side, against in permutations(sides.split("/"), 2)
+    for one in side.split()
+    for other in against.split()
 }
 _NEGATIONS = ("un", "in", "im", "il", "ir", "dis", "non", "de", "anti", "mis")
 

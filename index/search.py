@@ -171,6 +171,26 @@ class Search:
 
         return self._reading(read)
 
+    def compare(self, query: str, modality: Modality, video_id: str, between: Span) -> list[Evidence]:
+        """All evidence of one kind in a stretch of a video, in order, with its cosine to a query; 0 where it has none.
+
+        Raises:
+            QueryError: The library holds no such video.
+        """
+        where = Filter(modality, (video_id,), between)
+
+        def read() -> list[Evidence]:
+            self._check_known([video_id])
+            catalog = self._derived.catalog
+            among = catalog.rows_where(where)
+            asked = self._asked(clean_text(query), where)
+            cosines = _cosines(asked[0], asked[1], len(among), among) if asked else {}
+            rows = catalog.fetch(among.tolist())
+            ordered = sorted(rows.values(), key=lambda row: (row.start, row.row))
+            return [self._as_evidence(row, similarity=cosines.get(row.row, 0.0)) for row in ordered]
+
+        return self._reading(read)
+
     def shows(self, query: str, evidence: Evidence) -> bool:
         """Whether the picture of an evidence of this query shows what the query describes."""
         with self._lock:

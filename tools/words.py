@@ -31,22 +31,24 @@ _NUMBERS = (
 _SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
 _ONE = "|".join((*_ONES, *_TENS))
 _TWENTY_FIVE = re.compile(rf"\b({'|'.join(_TENS)})[ -]({'|'.join(_ONES[1:10])})\b")
+_SCALE = "|".join(_SCALES)
 _TWO_HUNDRED_FIVE = re.compile(
-    rf"\b(a|{_ONE}|\d{{1,12}}(?:\.\d{{1,6}})?) ({'|'.join(_SCALES)})\b(?:(?: and)? ({_ONE}|\d{{1,6}})\b(?! (?:{'|'.join(_SCALES)})))?"
+    rf"\b(a|{_ONE}|\d{{1,12}}(?:\.\d{{1,6}})?) ({_SCALE})\b(?:(?: and)? ({_ONE}|\d{{1,6}})\b(?! (?:{_SCALE})))?"
 )
 
 # Forms of a word that no rule derives; the first stands for all. Left out is what is another word too: left, rose, saw.
 _IRREGULAR = {
     form: forms.split()[0]
     for forms in (
-        "begin began begun|break broke broken|bring brought|build built|bus buses|buy bought|catch caught|child children|"
-        "choose chose chosen|come came|draw drew drawn|drink drank drunk|drive drove driven|eat ate eaten|fall fell fallen|"
-        "feel felt|fight fought|find found|fly flew flown|foot feet|forget forgot forgotten|freeze froze frozen|"
-        "gas gases|get got gotten|give gave given|go went gone goes|grow grew grown|hear heard|hide hid hidden|hold held|keep kept|"
-        "know knew known|lend lent|lens lenses|lose lost|make made|man men|mean meant|meet met|mouse mice|pay paid|person people|"
-        "ride rode ridden|run ran|say said|sell sold|send sent|shake shook shaken|show shown|sing sang sung|"
-        "sink sank sunk|sit sat|sleep slept|speak spoke spoken|spend spent|stand stood|steal stole stolen|"
-        "swim swam swum|take took taken|teach taught|tell told|think thought|throw threw thrown|tooth teeth|"
+        "begin began begun|break broke broken|bring brought|build built|bus buses|buy bought|catch caught|"
+        "child children|choose chose chosen|come came|draw drew drawn|drink drank drunk|drive drove driven|"
+        "eat ate eaten|fall fell fallen|feel felt|fight fought|find found|fly flew flown|foot feet|"
+        "forget forgot forgotten|freeze froze frozen|gas gases|get got gotten|give gave given|go went gone goes|"
+        "grow grew grown|hear heard|hide hid hidden|hold held|keep kept|know knew known|lend lent|lens lenses|"
+        "lose lost|make made|man men|mean meant|meet met|mouse mice|pay paid|person people|ride rode ridden|"
+        "run ran|say said|sell sold|send sent|shake shook shaken|show shown|sing sang sung|sink sank sunk|"
+        "sit sat|sleep slept|speak spoke spoken|spend spent|stand stood|steal stole stolen|swim swam swum|"
+        "take took taken|teach taught|tell told|think thought|throw threw thrown|tooth teeth|"
         "understand understood|wear wore worn|win won|woman women|write wrote written|gray grey"
     ).split("|")
     for form in forms.split()

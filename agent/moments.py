@@ -1,0 +1,130 @@
+"""Moments of videos that a description or question is about: what retrieval finds, grounded to spans.
+
+Retrieval says where to look; within a few minutes around, all that was perceived says from when to when.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from ..index.grounding import Asked, Channel, ask_of_time, span_posterior, word_match
+from ..index.records import Evidence
+from ..index.search import Search
+from ..tools.records import MODALITIES, Modality, Record, Seconds, Span
+
+__all__ = ["FoundMoment", "find_moments"]
+
+# Grounding is sharp to a 48th of its window: five minutes give six seconds.
+WINDOW_SECONDS = 300.0
+CANDIDATES = 40
+SAME_SPAN_IOU = 0.5
+
+
+class FoundMoment(Record):
+    """One stretch of a video, best first in a list of them."""
+
+    video_id: str = Field(description="The video's content hash.")
+    video: str = Field(description="Absolute path of the video's file.")
+    start: Seconds = Field(description="First second.")
+    end: Seconds = Field(description="First second after it.")
+    score: float = Field(ge=0, le=1, description="How well the best evidence in it fits the query.")
+    evidence: tuple[Evidence, ...] = Field(description="What was found there, best first.")
+
+    @property
+    def span(self) -> Span:
+        """The stretch as a record."""
+        return Span(start=self.start, end=self.end)
+
+
+def find_moments(
+    query: str,
+    library: Search,
+    k: int,
+    modalities: Sequence[Modality] | None = None,
+    video_ids: Sequence[str] | None = None,
+    between: Span | None = None,
+    mode: Literal["balanced", "precise"] = "balanced",
+) -> list[FoundMoment]:
+    """The moments that fit a query best, best first; none overlaps another.
+
+    Args:
+        query: A description, or a question; what it says of time ("at the end", "after she sat down") counts.
+        library: Where to look.
+        k: At most this many.
+        modalities: Only these; None: all.
+        video_ids: Only these videos; None: all.
+        between: Only this stretch of each video.
+        mode: `balanced` spans cover the moment, `precise` ones lie inside it.
+
+    Raises:
+        QueryError: The query or a filter is not valid.
+    """
+    asked = ask_of_time(query)
+    found = library.find(asked.text or query, CANDIDATES, modalities, video_ids, between)
+    moments: list[FoundMoment] = []
+    for one in found:
+        if any(_overlap(one.video_id, one.span, moment) for moment in moments):
+            continue
+        span = _grounded(asked, one, library, modalities or MODALITIES, between, mode)
+        if any(_overlap(one.video_id, span, moment) for moment in moments):
+            continue
+        there = tuple(e for e in found if e.video_id == one.video_id and e.span.overlap(span) > 0)
+        moments.append(
+            FoundMoment(
+                video_id=one.video_id, video=one.video, start=span.start, end=span.end, score=one.score, evidence=there
+            )
+        )
+        if len(moments) == k:
+            break
+    return moments
+
+
+def _grounded(
+    asked: Asked,
+    hit: Evidence,
+    library: Search,
+    modalities: Sequence[Modality],
+    between: Span | None,
+    mode: Literal["balanced", "precise"],
+) -> Span:
+    """From when to when, around a hit."""
+    window = _window(hit, library.records[hit.video_id].duration, between)
+    channels = _channels(asked.text, library, hit, modalities, window)
+    anchors = _channels(asked.anchor, library, hit, modalities, window) if asked.anchor else []
+    # A place such as "at the end" is one of the whole video.
+    whole = window.duration >= library.records[hit.video_id].duration - 1e-6
+    usual = asked if whole else asked.model_copy(update={"place": None})
+    spans = span_posterior(window, channels, usual, anchors).best(mode, k=8)
+    best = next((one.span for one in spans if one.span.overlap(hit.span) > 0), hit.span)
+    # What was perceived has exact edges; the posterior's are those of its bins.
+    return hit.span if best.iou(hit.span) >= SAME_SPAN_IOU else best
+
+
+def _channels(text: str, library: Search, hit: Evidence, modalities: Sequence[Modality], window: Span) -> list[Channel]:
+    """What was perceived in the window and how alike it is to a text: by meaning, and by rare words."""
+    channels = []
+    for modality in modalities:
+        rows = library.compare(text, modality, hit.video_id, window)
+        if len(rows) < 2:
+            continue
+        spans = [row.span for row in rows]
+        channels.append(Channel(spans, [row.similarity for row in rows]))
+        channels.append(Channel(spans, word_match(text, [row.text for row in rows])))
+    return channels
+
+
+def _window(hit: Evidence, duration: float, between: Span | None) -> Span:
+    """The whole video if it is short; else some minutes around the hit."""
+    start, end = 0.0, max(duration, hit.end)
+    if between is not None:
+        start, end = max(start, between.start), min(end, between.end)
+    if end - start > WINDOW_SECONDS:
+        middle = (hit.start + hit.end) / 2
+        start = max(start, min(middle - WINDOW_SECONDS / 2, end - WINDOW_SECONDS))
+        end = min(end, start + WINDOW_SECONDS)
+    return Span(start=min(start, hit.start), end=max(end, hit.end))
+
+
+def _overlap(video_id: str, span: Span, moment: FoundMoment) -> bool:
+    return video_id == moment.video_id and span.overlap(moment.span) > 0
