@@ -139,8 +139,8 @@ def t_star(seconds: Sequence[float], look: Look, aim: TStarAim) -> TStarSearched
     After `TStar/interface_searcher.py` of github.com/mll-lab-nu/TStar (commit 8c0d496). Its flaws are kept:
     - The distribution is flat: a sigmoid maps scores 0..1 to 0.5..0.73, and grid² / n is added to probabilities of
       about 1 / n. After a hit of 0.9 in an hour, weights differ by 0.2 %: what steers at all is that only the
-      upper quarter is sampled. With a detector that never errs it finds ten seconds in an hour after 413 frames
-      on average (100 seeds, grid 8); frames in random order need 327.
+      upper quarter is sampled. With a detector that never errs it finds ten seconds in an hour no
+      sooner than frames in random order do (tests/benchmarks/bench_looks.py).
     - The spline may miss by a sum of squares of 0.5: one hit of up to 0.7 is smoothed into a cubic over all.
     - Scores raised around a hit lie on unvisited frames, which the spline leaves out. They only count in the end:
       of the `k` chosen most are neighbours of a hit that nobody looked at.

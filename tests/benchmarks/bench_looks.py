@@ -10,18 +10,23 @@ way to search may look at the same 3600 frames, one a second, and gets the same 
   to 4 s off, is among the first five in 70 % of the hours, lower in 20 %, and not there in 10 %; the rest is wrong.
 
 A search ends at the first score of 0.7 or more, and has found the target if that frame shows it; a wrong one ends it
-too. What is looked at in one round counts whole. `temporal` is `index.temporal.search`, in rounds of 4 (its default)
-and of 16 (one grid, as the agent asks); `uniform` takes every 2048th second, then every 1024th and so on; `random` a
-shuffled order. By clues choose `top-k`, k growing by one, and `AKS` with its defaults, k = 32 (below it chooses
-nothing), 64 and so on, new frames in order of time; a frame's score is its strongest clue's weight. Without clues
-neither has anything to choose by. `T*` takes no clues; in grids of 8 × 8 as published, and of 4 × 4. All but
-`temporal` are from `index.baselines` or written here.
+too. What is looked at in one round counts whole. The ways:
+
+- `temporal`: `index.temporal.search` in rounds of 4 (its default), of 16 (one grid, as the agent asks) and, where
+  there are clues, of 1.
+- `uniform`: every 2048th second, then every 1024th and so on. `random`: a shuffled order.
+- `clue middles`: one frame in the middle of each clue, best first, then `uniform`. These hours suit it: the middle
+  of the right clue always shows the target.
+- `top-k`, k growing by one, and `AKS` with its defaults, k = 32 (below it chooses nothing), 64 and so on, new frames
+  in order of time; a frame's score is its strongest clue's weight. Without clues they have nothing to choose by.
+- `T*` in grids of 8 × 8 as published, and of 4 × 4; it takes no clues.
 
 Not found counts as endless in median and 90th percentile ("–"); the mean is over what was looked at, found or not.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -93,6 +98,8 @@ def _ways(hinted: bool) -> dict[str, Callable[[Hour], Ended]]:
         "T*, grids of 4 × 4": lambda hour: _t_star(hour, 4),
     }
     if hinted:
+        ways["temporal, one by one"] = lambda hour: _temporal(hour, 1)
+        ways["clue middles, then uniform"] = lambda hour: _in_turn(hour, chain(_middles(hour), _finer()))
         ways["top-k by clue"] = lambda hour: _in_turn(hour, np.argsort(-_relevance(hour), kind="stable"))
         ways["AKS by clue"] = lambda hour: _in_turn(hour, _by_aks(hour))
     return ways
@@ -188,6 +195,10 @@ def _finer() -> Iterator[int]:
         yield from range(step // 2, _SECONDS, step)
         step //= 2
     yield 0
+
+
+def _middles(hour: Hour) -> list[int]:
+    return [int((one.span.start + one.span.end) / 2) for one in sorted(hour.clues, key=lambda one: -one.weight)]
 
 
 def _by_aks(hour: Hour) -> Iterator[int]:
