@@ -178,7 +178,7 @@ def find(
     *,
     chosen: Chosen,
 ) -> None:
-    """Find moments: from when to when something is said, written or shown."""
+    """Find moments: from when to when something happens."""
     from .screen import print_moments, waiting
 
     stretch = _seconds(between)
@@ -280,7 +280,7 @@ def doctor(as_json: AsJson = False, *, chosen: Chosen) -> None:
 def serve(
     run: Annotated[bool, typer.Option("--run", help="Run it here, instead of printing it.")] = False, *, chosen: Chosen
 ) -> None:
-    """Print the command that serves the video LLM that is set, or run it."""
+    """Print or run the command that serves the video LLM."""
     from ..tools.video_llm import serve_command
 
     command = serve_command(chosen.settings())

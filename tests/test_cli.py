@@ -26,7 +26,7 @@ SAID = {
     "budget.mp4": [(1.0, 3.0, "The budget for travel grew by twelve percent.")],
     "traffic.mp4": [(0.5, 2.0, "The red car stops at the bridge."), (2.5, 4.0, "Nobody is hurt.")],
 }
-COMMANDS = ("index", "ask", "search", "list", "show", "remove", "doctor")
+COMMANDS = ("index", "ask", "search", "find", "list", "show", "remove", "doctor", "serve")
 PLAYHEAD = [sys.executable, "-c", "from playhead.agent.cli import main; main()"]
 
 pytestmark = pytest.mark.usefixtures("no_models")
@@ -258,7 +258,8 @@ def test_each_command_has_help(command, playhead):
     done = playhead(command, "--help")
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"Usage: playhead {command} [OPTIONS]")
-    for option in ("--json", "--offline", "--device", "-q, --quiet", "-v, --verbose", "-h, --help"):
+    assert ("--json" in done.out) == (command != "serve")
+    for option in ("--offline", "--device", "-q, --quiet", "-v, --verbose", "-h, --help"):
         assert option in done.out
     assert playhead(command, "-h") == done
 

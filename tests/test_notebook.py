@@ -3,6 +3,7 @@
 `UPDATE_NOTEBOOK=1 python -m pytest tests/test_notebook.py` runs it and keeps its new outputs.
 """
 
+import html
 import json
 import os
 import re
@@ -63,7 +64,8 @@ def told(book: NotebookNode) -> list[str]:
             data = output.get("data", {})
             drawn = "<picture>" if "image/png" in data else data.get("text/markdown") or data.get("text/plain")
             parts.append(output.get("text") or drawn)
-        shown.append(re.sub(r"\(data:image/jpeg;base64,[\w+/=]+\)", "(picture)", "".join(parts)).strip())
+        text = html.unescape("".join(parts))  # answers write what Markdown could take for its own as entities
+        shown.append(re.sub(r"\(data:image/jpeg;base64,[\w+/=]+\)", "(picture)", text).strip())
     return shown
 
 
