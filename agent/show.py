@@ -18,8 +18,8 @@ HOW: dict[Modality, str] = {
     "frame": "shown",
 }
 
-# What Markdown, HTML, mathematics in a notebook ($, \\() or the making of links (www., @) could take for their own.
-_LIVE = re.compile(r"[^\w\s,;?%'’“”–—…·]|_")
+# Nothing else is surely text: a backslash in front leaves \( as mathematics in a notebook, and makes links of addresses.
+_SIGNS = re.compile(r"[^\w\s,;?%'’“”–—…·]|_")
 
 
 def answer_text(answer: Answer) -> str:
@@ -60,13 +60,13 @@ def _distinct(citations: Iterable[Citation]) -> list[Citation]:
 
 
 def _picture(citations: Iterable[Citation]) -> str:
-    keyframe = next((c.keyframe for c in citations if c.keyframe), None)
-    if keyframe is None or not Path(keyframe).is_file():
+    keyframe = next((c.keyframe for c in citations if c.keyframe and Path(c.keyframe).is_file()), None)
+    if keyframe is None:
         return ""
     data = base64.b64encode(Path(keyframe).read_bytes()).decode("ascii")
     return f"![keyframe](data:image/jpeg;base64,{data})"
 
 
 def _escaped(text: str) -> str:
-    """Text as nothing but text: as numbered characters, which are never syntax."""
-    return _LIVE.sub(lambda found: f"&#{ord(found[0])};", text)
+    """Text as nothing but text: signs as numbered characters, which are never syntax."""
+    return _SIGNS.sub(lambda found: f"&#{ord(found[0])};", text)

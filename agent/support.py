@@ -107,12 +107,20 @@ class Support:
 
 @dataclass(frozen=True)
 class _Read:
-    """A text as its terms are looked for."""
+    """A text as terms are looked for in it.
+
+    Attributes:
+        words: Its words in their canonical form.
+        common: Its words but for names.
+        lower: Its words that are written in lower case.
+        by_stem: Its words, and each two in a row written as one, by their stem.
+        pieces: Its runs of letters and numbers.
+    """
 
     words: frozenset[str]
-    plain: frozenset[str]
-    by_stem: Mapping[str, tuple[str, ...]]
-    joined: frozenset[str]
+    common: frozenset[str]
+    lower: frozenset[str]
+    by_stem: Mapping[str, frozenset[str]]
     pieces: tuple[str, ...]
 
 
@@ -180,7 +188,7 @@ def _named(terms: Sequence[Term], text: str, means: Mapping[str, set[str]]) -> l
 
 def _means(text: str, term: Term, means: Mapping[str, set[str]]) -> bool:
     wanted = means.get(term.text, set())
-    return any(stem(word) in wanted for word in _read(text).plain) if wanted else False
+    return any(stem(word) in wanted for word in _read(text).common) if wanted else False
 
 
 def _literal(terms: Sequence[Term], text: str) -> list[Term]:
@@ -188,7 +196,7 @@ def _literal(terms: Sequence[Term], text: str) -> list[Term]:
     read = _read(text)
     held = {term for term in terms if _holds(read, term)}
     for one, other in pairwise(terms):
-        if not (one.exact or other.exact) and canonical(one.text + other.text) in read.words:
+        if not (one.exact or other.exact) and _holds(read, Term(text=one.text + other.text, exact=False)):
             held |= {one, other}
     return [term for term in terms if term in held]
 
@@ -200,24 +208,23 @@ def _holds(read: _Read, term: Term) -> bool:
         return any(read.pieces[end - len(wanted) : end] == wanted for end in ends)
     if canonical(term.text) in read.words:
         return True
-    forms = [word for word in read.by_stem.get(stem(canonical(term.text)), ()) if is_same(term.text, word)]
-    if term.exact:  # a name has no plural: Williams is not William, but networks are for who asks about Networks
-        return any(word in read.plain for word in forms)
-    return bool(forms) or canonical(term.text) in read.joined
+    forms = {word for word in read.by_stem.get(stem(canonical(term.text)), ()) if is_same(term.text, word)}
+    # A name has no other form: Williams is not William; but a network is what somebody means by Networks.
+    return bool(forms & read.lower if term.exact else forms)
 
 
 @lru_cache(maxsize=4096)
 def _read(text: str) -> _Read:
     words = tokens(text)
-    by_stem: dict[str, tuple[str, ...]] = {}
-    for word in dict.fromkeys(words):
+    by_stem: dict[str, frozenset[str]] = {}
+    for word in {*words, *(one + other for one, other in pairwise(words))}:
         key = stem(canonical(word))
-        by_stem[key] = (*by_stem.get(key, ()), word)
+        by_stem[key] = by_stem.get(key, frozenset()) | {word}
     return _Read(
         words=frozenset(map(canonical, words)),
-        plain=frozenset(words) - names(text),
+        common=frozenset(words) - names(text),
+        lower=frozenset(tokens(" ".join(chunk for chunk in text.split() if chunk.islower()))),
         by_stem=by_stem,
-        joined=frozenset(canonical(one + other) for one, other in pairwise(words)),
         pieces=tuple(canonical(piece) for piece in pieces(text)),
     )
 
@@ -225,7 +232,7 @@ def _read(text: str) -> _Read:
 def _meanings(terms: Sequence[Term], evidence: Sequence[Evidence], embed: Embed) -> dict[str, set[str]]:
     """For each term, the stems of words in the evidence that mean the same to the text encoder."""
     by_stem: dict[str, str] = {}
-    for word in sorted({word for one in evidence for word in _read(one.text).plain}, key=lambda w: (len(w), w)):
+    for word in sorted({word for one in evidence for word in _read(one.text).common}, key=lambda w: (len(w), w)):
         if word not in STOP_WORDS and len(word) > 2 and not word[0].isdigit():
             by_stem.setdefault(stem(word), word)
     words = list(by_stem.values())

@@ -1,0 +1,202 @@
+"""Answering without a video LLM: how often a question is answered, rightly, and how often it should not have been.
+
+TutorialVQA, 150 questions (seed 0) on each half of the videos. The rules were tuned on the first half; the second
+was only measured. A sentence lasts as long as its words take at 150 a minute. An answer is right if a claim of it
+cites a second of the sentences that answer the question; the set names one such place a question, though others may
+answer it, too. "First hit" is the first result of `Library.search`, which never refuses.
+
+What should be refused: the same questions asked of a football match (SoccerNet-Echoes), and of their own video with
+one of their required words replaced by one that has nothing to do with it. Of another tutorial, drawn at random, some
+can be answered: all are about the same program.
+
+Words: whether one stands for the other where it is asked about. Synonyms should, two of a kind should not; none of
+these words was looked at when the rules were made. The last row is the bare words' cosine at the share of right ones
+that is in use.
+"""
+
+import random
+import re
+import statistics
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from report import Figures, percent
+from transcripts import Line, Question, build, football, tutorial_questions, tutorials, video_id
+
+from playhead import Answer, Library, Settings
+from playhead.agent.plan import make_plan
+from playhead.agent.records import Citation
+from playhead.agent.support import supports
+from playhead.index.records import Evidence
+from playhead.tools.embed import SentenceEncoder
+
+_QUESTIONS = 150
+_WORDS_A_SECOND = 2.5
+_STRANGE = (
+    "helicopter volcano trumpet penguin vaccine parliament motorcycle earthquake bakery satellite mortgage orchestra "
+    "dinosaur submarine refugee glacier pharmacy telescope wedding tractor kangaroo cathedral inflation lawyer emperor"
+).split()
+_OF_ONE_KIND = (
+    "shark whale,eagle hawk,sandwich burger,train tram,scooter motorcycle,river lake,mountain valley,thunder lightning,"
+    "breakfast dinner,pencil pen,novel poem,actor director,singer drummer,pilot sailor,nurse surgeon,kidney liver,"
+    "protein fat,copper zinc,wheat rice,cotton wool,leather plastic,glass metal,brick wood,roof floor,kitchen bathroom,"
+    "curtain carpet,bucket spoon,hammer saw,gun knife,bomb missile,army navy,police fire,court parliament,"
+    "minister president,mayor governor,republic monarchy,democracy dictatorship,socialism capitalism,stocks bonds,"
+    "loan deposit,rent mortgage,lease sale,tax subsidy,wage dividend,merger bankruptcy,laptop tablet,printer scanner,"
+    "router modem,python ruby,mercury venus,comet asteroid,electron proton,acid base,plus minus,square cube,sine cosine,"
+    "mean median,sphere cylinder,flood drought,hurricane earthquake,fog snow,maple birch,daisy lily,bee wasp,ant spider,"
+    "frog lizard,goose swan,sheep goat,pig cow,violin viola,clarinet saxophone,ballet opera,comedy tragedy,"
+    "sculpture painting,church mosque,monk priest,christmas easter,wedding funeral,marriage divorce,pregnancy abortion,"
+    "vaccine antibiotic,diabetes cancer,stroke seizure,anxiety depression,knee ankle,thumb toe,nose ear,tooth tongue,"
+    "shirt pants,hat glove,ring necklace,encryption compression,supplier customer,landlord tenant,winner runner"
+)
+_SYNONYMS = (
+    "rubbish garbage,couch sofa,start commence,purchase buy,assist help,physician doctor,automobile vehicle,infant baby,"
+    "attorney lawyer,stone rock,rabbit bunny,ship vessel,aeroplane airplane,movie film,picture photograph,pupil student,"
+    "mistake error,reply answer,quick rapid,huge enormous,tiny small,wealthy rich,ill sick,freedom liberty,wage salary,"
+    "earnings income,cash money,shop store,road street,gift present,end finish,choose pick,forbid prohibit,permit allow,"
+    "show demonstrate,search seek,hide conceal,shout yell,cry weep,jump leap,sleep nap,woods forest,ocean sea,coast shore,"
+    "hill slope,house residence,apartment flat,garden yard,cinema theater,holiday vacation,journey trip,luggage baggage,"
+    "taxi cab,truck lorry,gasoline petrol,soccer football,contest competition,prize award,leader chief,enemy foe,"
+    "friend buddy,spouse partner,kids children,medicine medication,cure remedy,wound injury,ache pain,exam test,"
+    "lecture speech,author writer,song tune,software program,website webpage,password passcode,chart graph,profit gain,"
+    "cost expense,price cost,discount reduction,contract agreement,rule regulation,prison jail,weapon arm,war battle"
+)
+
+
+def measure() -> Figures:
+    videos = {name: _timed(lines) for name, lines in tutorials().items()}
+    matches = dict(sorted(football().items())[:3])
+    encoder = SentenceEncoder(Settings())
+    names = sorted(videos)
+    rows, refused, took = [], [], []
+    with tempfile.TemporaryDirectory() as folder:
+        transcripts = videos | matches
+        vectors = {name: encoder.encode([line.text for line in lines]) for name, lines in transcripts.items()}
+        build(Path(folder) / "library", transcripts, vectors, encoder.space)
+        library = Library(Path(folder) / "library", Settings())
+        library.ask("warm up")
+        halves = {"tuned on": names[: len(names) // 2], "held out": names[len(names) // 2 :]}
+        for half, own in halves.items():
+            chance = random.Random(1)
+            asked, wrong, seconds = [], {"another tutorial": [], "a football match": [], "one word replaced": []}, []
+            for question in _sample(own):
+                began = time.perf_counter()
+                answer = library.ask(question.text, videos=[video_id(question.video)])
+                seconds.append(time.perf_counter() - began)
+                first = library.search(question.text, 1, videos=[video_id(question.video)])
+                asked.append((answer, *_rights(answer, first, question, videos[question.video])))
+                other = chance.choice([name for name in names if name != question.video])
+                wrong["another tutorial"].append(library.ask(question.text, videos=[video_id(other)]))
+                match = chance.choice(sorted(matches))
+                wrong["a football match"].append(library.ask(question.text, videos=[video_id(match)]))
+                if strange := _with_a_strange_word(question.text, chance):
+                    wrong["one word replaced"].append(library.ask(strange, videos=[video_id(question.video)]))
+            rows.append({"videos": half} | _shares(asked))
+            refused += [
+                {"videos": half, "asked of": of, "questions": len(answers), "answered_percent": _answered(answers)}
+                for of, answers in wrong.items()
+            ]
+            took.append({"videos": half} | _times(seconds))
+    return {
+        "Its own video": rows,
+        "What should be refused": refused,
+        "Seconds an ask": took,
+        "Words": _words(encoder),
+    }
+
+
+def _timed(lines: Iterable[Line]) -> list[Line]:
+    timed, now = [], 0.0
+    for line in lines:
+        end = now + max(1, len(line.text.split())) / _WORDS_A_SECOND
+        timed.append(Line(now, end, line.text))
+        now = end
+    return timed
+
+
+def _sample(videos: Sequence[str]) -> list[Question]:
+    """Questions on some videos, each asked once."""
+    asked = {(q.video, q.text.strip().casefold()): q for q in tutorial_questions(["train", "dev", "test"])}
+    return random.Random(0).sample([q for q in asked.values() if q.video in videos], _QUESTIONS)
+
+
+def _rights(
+    answer: Answer, found: Sequence[Evidence], question: Question, lines: Sequence[Line]
+) -> tuple[bool, bool, bool]:
+    """Whether the first claim is right, any claim is, and the first search result is."""
+
+    def is_right(cited: Citation | Evidence) -> bool:
+        return cited.start < lines[question.last].end - 1e-6 and cited.end > lines[question.first].start + 1e-6
+
+    claims = [any(map(is_right, claim.citations)) for claim in answer.claims]
+    return bool(claims) and claims[0], any(claims), any(map(is_right, found))
+
+
+def _shares(asked: Sequence[tuple[Answer, bool, bool, bool]]) -> dict[str, float]:
+    answered = [one for one in asked if one[0].claims]
+    return {
+        "questions": len(asked),
+        "answered_percent": _answered([one[0] for one in asked]),
+        "of_these_first_claim_right_percent": percent(np.mean([one[1] for one in answered])),
+        "of_these_any_claim_right_percent": percent(np.mean([one[2] for one in answered])),
+        "first_hit_right_percent": percent(np.mean([one[3] for one in asked])),
+        "of_answered_first_hit_right_percent": percent(np.mean([one[3] for one in answered])),
+    }
+
+
+def _answered(answers: Sequence[Answer]) -> float:
+    return percent(np.mean([answer.status == "answered" for answer in answers]))
+
+
+def _times(seconds: Sequence[float]) -> dict[str, float]:
+    return {
+        "median": round(statistics.median(seconds), 3),
+        "p95": round(float(np.quantile(seconds, 0.95)), 3),
+        "longest": round(max(seconds), 3),
+    }
+
+
+def _with_a_strange_word(question: str, chance: random.Random) -> str:
+    """The question about something else; empty where it names too little."""
+    terms = [t.text for t in make_plan(question).terms if t.required and not t.exact]
+    if len(terms) < 2:
+        return ""
+    return re.sub(rf"\b{re.escape(chance.choice(terms))}\b", chance.choice(_STRANGE), question.casefold())
+
+
+def _words(encoder: SentenceEncoder) -> list[dict[str, str | float]]:
+    rows = []
+    kinds = {"synonyms": _SYNONYMS, "two of a kind": _OF_ONE_KIND}
+    pairs = {kind: [tuple(pair.split()) for pair in listed.split(",")] for kind, listed in kinds.items()}
+    stands = {
+        kind: [_stands_for(one, other, encoder) for pair in listed for one, other in (pair, pair[::-1])]
+        for kind, listed in pairs.items()
+    }
+    bare = {}
+    for kind, listed in pairs.items():
+        vectors = encoder.encode([word for pair in listed for word in pair])
+        bare[kind] = (vectors[0::2] * vectors[1::2]).sum(axis=1)
+    threshold = np.quantile(bare["synonyms"], 1 - np.mean(stands["synonyms"]))
+    for kind, listed in pairs.items():
+        rows.append(
+            {
+                "pairs": kind,
+                "number": len(listed),
+                "accepted_percent": percent(np.mean(stands[kind])),
+                "accepted_by_bare_words_percent": percent(np.mean(bare[kind] >= threshold)),
+            }
+        )
+    return rows
+
+
+def _stands_for(one: str, other: str, encoder: SentenceEncoder) -> bool:
+    said = Evidence(
+        evidence_id="", video_id="", video="", start=0, end=1, modality="speech", score=1, source="given@1",
+        text=f"they talk about {other} again",
+    )  # fmt: skip
+    plan = make_plan(f"what about {one}")
+    return supports(plan, [said], encoder.encode, lambda *_: [], lambda *_: False)[0].holds
