@@ -249,7 +249,7 @@ def test_what_lies_in_a_checkpoint_is_data_and_never_run(folder, tmp_path, caplo
 
 def test_where_the_library_cannot_be_written_threads_live_in_memory(library, folder, caplog):
     (folder / "threads.sqlite").mkdir()
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="playhead")  # the command line sets this logger's level, too
     first = library.ask("What is said about the red car?", thread_id="t")
     assert first.status == "answered"
     assert "threads.sqlite cannot be written" in caplog.text
