@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ..index.records import Evidence
-from ..tools.records import Word
+from ..tools.records import Word, clean_text
 from ..tools.words import canonical, tokens
 from .records import Citation, Claim, Plan
 from .support import Support
@@ -64,16 +64,7 @@ def _cite(evidence: Evidence, plan: Plan) -> Citation:
             start, end = max(start, spoken[0].start), min(end, spoken[-1].end)
             quote = " ".join(word.text for word in spoken)
             break
-    return Citation(
-        evidence_id=evidence.evidence_id,
-        video_id=evidence.video_id,
-        video=evidence.video,
-        start=start,
-        end=end,
-        modality=evidence.modality,
-        quote=quote,
-        keyframe=evidence.keyframe,
-    )
+    return Citation.of(evidence).model_copy(update={"start": start, "end": end, "quote": clean_text(quote)})
 
 
 def _spoken(words: Sequence[Word], phrase: str) -> Sequence[Word]:

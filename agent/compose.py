@@ -177,18 +177,5 @@ def _claim(draft: _ClaimDraft, brief: Brief) -> Claim:
     return Claim(
         text=draft.text,
         verdict="unverified",
-        citations=tuple(_cite(brief.ids[name]) for name in cited if name in brief.ids),
-    )
-
-
-def _cite(evidence: Evidence) -> Citation:
-    return Citation(
-        evidence_id=evidence.evidence_id,
-        video_id=evidence.video_id,
-        video=evidence.video,
-        start=evidence.start,
-        end=evidence.end,
-        modality=evidence.modality,
-        quote=evidence.text,
-        keyframe=evidence.keyframe,
+        citations=tuple(Citation.of(brief.ids[name]) for name in cited if name in brief.ids),
     )
