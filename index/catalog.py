@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..tools.records import Box, Modality, Span, Word
+from ..tools.records import MODALITIES, Box, Modality, Span, Word
 from .records import VideoRecord
 from .table import Perceived, observation_id
 from .terms import match_expression, terms_of
@@ -31,11 +31,15 @@ CREATE TABLE rows (
     frame_seconds REAL
 );
 CREATE INDEX rows_by_video ON rows (video_id, modality, start);
-CREATE INDEX rows_by_evidence ON rows (evidence_id);
-CREATE VIRTUAL TABLE terms USING fts5 (text, content='', tokenize='porter ascii');
+CREATE INDEX rows_by_evidence ON rows (evidence_id)
 """
+# One table of words a modality: a search asks for one at a time, and need not look up the others' rows.
+_TERMS = "CREATE VIRTUAL TABLE terms_{} USING fts5 (text, content='', tokenize='porter ascii')"
 # Raised whenever the schema above, or how texts are cut into terms, changes: an older catalogue is made again.
-_VERSION = 2
+_VERSION = 3
+
+# For another process that changes it: learning where millions of vectors lie takes minutes.
+_WAIT_SECONDS = 600
 
 _ORDER = "video_id, start, evidence_id, row"
 # A list as one value: SQLite takes 32,766 at most.
@@ -155,35 +159,55 @@ class Catalog:
                 for row, o in numbered
             ),
         )
-        self._db.executemany(
-            "INSERT INTO terms (rowid, text) VALUES (?, ?)", ((row, terms_of(o.text)) for row, o in numbered)
-        )
+        for modality in MODALITIES:
+            self._db.executemany(
+                f"INSERT INTO terms_{modality} (rowid, text) VALUES (?, ?)",  # noqa: S608 (our own names)
+                ((row, terms_of(o.text)) for row, o in numbered if o.modality == modality),
+            )
         self._db.execute("INSERT INTO videos VALUES (?, ?, ?)", (record.video_id, record.commit, first))
         return first
 
     def drop(self, video_id: str) -> npt.NDArray[np.int64]:
         """Take a video's observations out; returns their rows."""
-        rows = self._all("SELECT row, text FROM rows WHERE video_id = ?", (video_id,))
-        self._db.executemany(
-            "INSERT INTO terms (terms, rowid, text) VALUES ('delete', ?, ?)",
-            ((row, terms_of(text)) for row, text in rows),
-        )
+        rows = self._all("SELECT row, modality, text FROM rows WHERE video_id = ?", (video_id,))
+        for modality in MODALITIES:
+            self._db.executemany(
+                f"INSERT INTO terms_{modality} (terms_{modality}, rowid, text) VALUES ('delete', ?, ?)",  # noqa: S608
+                ((row, terms_of(text)) for row, of, text in rows if of == modality),
+            )
         self._db.execute("DELETE FROM rows WHERE video_id = ?", (video_id,))
         self._db.execute("DELETE FROM videos WHERE video_id = ?", (video_id,))
-        return np.asarray([row for row, _ in rows], np.int64)
+        return np.asarray([row for row, _, _ in rows], np.int64)
 
     def match(self, query: str, where: Filter, limit: int) -> list[tuple[int, float]]:
         """Rows whose words match a human query, best first, with their BM25 score (higher is better)."""
         expression = match_expression(query)
         if not expression:
             return []
+        if where.modality is not None:
+            return self._match_one(where.modality, expression, where, limit)
+        scores = dict(found for m in MODALITIES for found in self._match_one(m, expression, where, limit))
+        return sorted(((row, scores[row]) for row in self.in_order(scores)), key=lambda found: -found[1])[:limit]
+
+    def _match_one(self, modality: Modality, expression: str, where: Filter, limit: int) -> list[tuple[int, float]]:
+        """As `match` in one modality. Rows are looked up only to tell ties apart, and where a filter wants it."""
+        terms = f"terms_{modality}"
         condition, values = _condition(where)
+        if where.is_open:
+            condition, values = "1", []
+        elif where.video_ids is not None:
+            condition = f"+rowid IN (SELECT row FROM rows WHERE {condition})"  # noqa: S608 (placeholders only)
+        else:
+            condition = f"EXISTS (SELECT 1 FROM rows WHERE row = {terms}.rowid AND {condition})"  # noqa: S608
         return [
             (int(row), -float(score))
             for row, score in self._all(
-                f"SELECT row, bm25(terms) AS score FROM terms JOIN rows ON row = terms.rowid "  # noqa: S608 (placeholders only)
-                f"WHERE terms MATCH ? AND {condition} ORDER BY score, {_ORDER} LIMIT ?",
-                (expression, *values, limit),
+                f"WITH scored AS MATERIALIZED (SELECT rowid AS row, bm25({terms}) AS score FROM {terms} "  # noqa: S608
+                f"WHERE {terms} MATCH ? AND {condition}), "
+                "best AS (SELECT * FROM scored WHERE score <= "
+                "coalesce((SELECT score FROM scored ORDER BY score LIMIT 1 OFFSET ?), 0)) "
+                f"SELECT row, score FROM best JOIN rows USING (row) ORDER BY score, {_ORDER} LIMIT ?",
+                (expression, *values, limit - 1, limit),
             )
         ]
 
@@ -191,6 +215,21 @@ class Catalog:
         """Rows that a filter lets through."""
         condition, values = _condition(where)
         return np.asarray([row for (row,) in self._all(f"SELECT row FROM rows WHERE {condition}", values)], np.int64)  # noqa: S608
+
+    def texts(self, where: Filter) -> list[str]:
+        """The different texts of the rows that a filter lets through."""
+        condition, values = _condition(where)
+        statement = f"SELECT DISTINCT text FROM rows WHERE {condition} ORDER BY text"  # noqa: S608 (placeholders only)
+        return [text for (text,) in self._all(statement, values)]
+
+    def with_texts(self, texts: Iterable[str], where: Filter) -> npt.NDArray[np.int64]:
+        """Rows that a filter lets through and that hold one of these texts, and nothing else."""
+        condition, values = _condition(where)
+        found = self._all(
+            f"SELECT row FROM rows WHERE {condition} AND text IN (SELECT value FROM json_each(?))",  # noqa: S608
+            [*values, _listed(texts)],
+        )
+        return np.asarray([row for (row,) in found], np.int64)
 
     def in_order(self, rows: Iterable[int]) -> list[int]:
         """Rows in an order that depends on what they hold, not on when they were added."""
@@ -221,7 +260,9 @@ class Catalog:
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     def _open(self, path: Path | None) -> None:
-        self._db = sqlite3.connect(path or ":memory:", timeout=60, isolation_level=None, check_same_thread=False)
+        self._db = sqlite3.connect(
+            path or ":memory:", timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False
+        )
         try:
             if self._version() == _VERSION:
                 return
@@ -232,7 +273,7 @@ class Catalog:
                     self._db.execute(f'DROP TABLE "{name}"')
                 for (name,) in self._all("SELECT name FROM sqlite_master WHERE type = 'table'"):
                     self._db.execute(f'DROP TABLE "{name}"')
-                for statement in _SCHEMA.split(";\n"):
+                for statement in (*_SCHEMA.split(";\n"), *map(_TERMS.format, MODALITIES)):
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version = {_VERSION}")
         except BaseException:

@@ -5,6 +5,7 @@ made again from the videos' folders where it is missing or damaged.
 """
 
 import hashlib
+import json
 import logging
 import sqlite3
 import uuid
@@ -73,7 +74,7 @@ class Derived:
     def _open(self, folder: Path | None) -> None:
         self._folder = folder
         self._vectors: dict[str, VectorIndex] = {}
-        self._token = ""
+        self._state = ""
         if folder is None:
             self.catalog = Catalog(None)
             return
@@ -96,12 +97,11 @@ class Derived:
             with self.catalog.changing():
                 records = self._store.read()  # while we waited, others may have added what we did not know of
                 self._change(records)
-                token = uuid.uuid4().hex[:12]
-                self._save(token)
+                state = self._save()
         except BaseException:
-            self._vectors, self._token = {}, ""  # they may be ahead of the catalogue
+            self._vectors, self._state = {}, ""  # they may be ahead of the catalogue
             raise
-        self._token = token
+        self._state = state
         self._sweep()
         return records
 
@@ -134,8 +134,8 @@ class Derived:
     def _add(self, record: VideoRecord, perceived: Perceived, first_row: int) -> None:
         frames = [o.modality == "frame" for o in perceived.observations]
         for space, vectors, is_frame in (
-            (record.text_space, perceived.text_vectors.astype(np.float32), False),
-            (record.image_space, perceived.image_vectors.astype(np.float32), True),
+            (record.text_space, perceived.text_vectors, False),
+            (record.image_space, perceived.image_vectors, True),
         ):
             if not vectors.size:
                 continue
@@ -145,41 +145,46 @@ class Derived:
                 chosen = embedded & np.asarray([perceived.observations[int(row)].modality == modality for row in rows])
                 if not chosen.any():
                     continue
-                index = self._vectors.setdefault(_key(modality, space), VectorIndex(vectors.shape[1]))
+                key = _key(modality, space)
+                index = self._vectors.setdefault(
+                    key, VectorIndex(vectors.shape[1], self._folder and self._folder / key)
+                )
                 if index.dimensions != vectors.shape[1]:
                     raise damaged(self._store.videos_folder / record.video_id)
                 index.add(vectors[chosen], first_row + rows[chosen])
 
     def _load(self) -> bool:
-        """Have the vectors that belong to the catalogue's rows in memory; False if their files are not all there."""
-        token, *names = self.catalog.state().split() or [""]
-        if not token:
-            return False
-        if token == self._token:
-            return True
+        """Have the vectors that belong to the catalogue's rows open; False if their files are not all there."""
+        state = self.catalog.state()
+        if not state or state == self._state:
+            return bool(state)
         if self._folder is None:
             return False
         try:
-            loaded = {name: VectorIndex.load(self._folder / f"{name}-{token}.faiss") for name in names}
+            opened = {
+                key: VectorIndex.load(self._folder / key, saved, self._vectors.get(key))
+                for key, saved in json.loads(state)["indexes"].items()
+            }
         except LibraryError:
             return False
-        self._vectors, self._token = loaded, token
+        self._vectors, self._state = opened, state
         return True
 
-    def _save(self, token: str) -> None:
-        if self._folder is not None:
-            for name, index in self._vectors.items():
-                index.save(self._folder / f"{name}-{token}.faiss")
-        self.catalog.set_state(" ".join([token, *self._vectors]))
+    def _save(self) -> str:
+        saved = {key: index.save() for key, index in self._vectors.items()} if self._folder else {}
+        state = json.dumps({"change": uuid.uuid4().hex, "indexes": saved})
+        self.catalog.set_state(state)
+        return state
 
     def _sweep(self) -> None:
         """Delete vector files that belong to no rows any more; nobody is between saving and committing meanwhile."""
         if self._folder is None:
             return
         with self.catalog.changing():
-            token = self.catalog.state().partition(" ")[0]
+            saved = json.loads(self.catalog.state())["indexes"].values()
+            named = {name for one in saved for name in VectorIndex.files(one)}
             for path in self._folder.glob("*.faiss*"):
-                if f"-{token}." not in path.name:
+                if path.name not in named:
                     path.unlink(missing_ok=True)
 
 
