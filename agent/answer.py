@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from ..index.records import Evidence
-from ..tools.records import Word, clean_text
-from ..tools.words import canonical, tokens
-from .records import Citation, Claim, Plan
-from .support import Support
+from ..tools.records import clean_text
+from ..tools.words import tokens
+from .records import Citation, Claim, Plan, Term
+from .support import Support, mentions
 
-__all__ = ["quote_evidence"]
+__all__ = ["cite_words", "quote_evidence"]
 
 MOST_CLAIMS = 3
 # A further claim stands beside the best one only if it is nearly as strong.
@@ -56,22 +56,18 @@ def _same_moment(one: Evidence, other: Evidence) -> bool:
 
 def _cite(evidence: Evidence, plan: Plan) -> Citation:
     """A citation of an evidence; narrowed to the words of a quoted phrase where their times are known."""
-    start, end, quote = evidence.start, evidence.end, evidence.text
     for phrase in plan.phrases:
-        spoken = _spoken(evidence.words, phrase)
-        # A word's time may be empty, or reach out of its sentence.
-        if spoken and max(start, spoken[0].start) < min(end, spoken[-1].end):
-            start, end = max(start, spoken[0].start), min(end, spoken[-1].end)
-            quote = " ".join(word.text for word in spoken)
-            break
-    return Citation.of(evidence).model_copy(update={"start": start, "end": end, "quote": clean_text(quote)})
+        places = mentions(Term(text=" ".join(tokens(phrase)), exact=True), [word.text for word in evidence.words])
+        if places and (cited := cite_words(evidence, *places[0])):
+            return cited
+    return Citation.of(evidence)
 
 
-def _spoken(words: Sequence[Word], phrase: str) -> Sequence[Word]:
-    """The words in which a phrase was spoken; none if it was not."""
-    wanted = [canonical(token) for token in tokens(phrase)]
-    pieces = [(number, canonical(token)) for number, word in enumerate(words) for token in tokens(word.text)]
-    for first in range(len(pieces) - len(wanted) + 1):
-        if wanted and [piece for _, piece in pieces[first : first + len(wanted)]] == wanted:
-            return words[pieces[first][0] : pieces[first + len(wanted) - 1][0] + 1]
-    return ()
+def cite_words(evidence: Evidence, first: int, last: int) -> Citation | None:
+    """A citation of the spoken words `[first, last)`; None where these have no time within their sentence."""
+    words = evidence.words[first:last]
+    start, end = max(evidence.start, words[0].start), min(evidence.end, words[-1].end)
+    if start >= end:  # a word's time may be empty, or reach out of its sentence
+        return None
+    quote = clean_text(" ".join(word.text for word in words))
+    return Citation.of(evidence).model_copy(update={"start": start, "end": end, "quote": quote})

@@ -12,9 +12,14 @@ from ..index.records import Evidence
 from ..tools.video import Decoder, frames_at
 from ..tools.video_llm import Part
 from ..tools.video_llm_pictures import Picture
+from .records import Turn
 from .show import HOW
 
-__all__ = ["Brief", "SizedFrame", "write_brief"]
+__all__ = ["Brief", "SizedFrame", "quoted", "quoted_question", "write_brief"]
+
+# What a follow-up question may refer to: so many earlier questions, and so much of each answer.
+EARLIER_TURNS = 3
+EARLIER_CHARACTERS = 600
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,15 @@ def write_brief(
             ids[f"F{number}"] = sized.evidence
             parts += [f"F{number} in {quoted(sized.evidence.name)}", Picture(frame, sized.longest_side)]
     return Brief(tuple(parts), ids)
+
+
+def quoted_question(question: str, turns: Sequence[Turn] = ()) -> str:
+    """A question after the last ones of its conversation and their answers, each in quotes."""
+    earlier = [
+        f"Earlier question: {quoted(turn.question)}\nIts answer: {quoted(turn.text[:EARLIER_CHARACTERS])}"
+        for turn in turns[-EARLIER_TURNS:]
+    ]
+    return "\n".join([*earlier, f"Question: {quoted(question)}"])
 
 
 def quoted(text: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from ..index.records import Evidence
 from ..tools.words import tokens
 from .records import Citation, Claim, Verdict
+from .statements import follows
 
 __all__ = ["check_claims"]
 
@@ -16,8 +17,9 @@ _TOLERANCE = 1e-6
 def check_claims(claims: Sequence[Claim], resolve: Callable[[str], Evidence | None]) -> list[Claim]:
     """The claims with their verdicts; citations that do not resolve are taken out.
 
-    `supported`: the claim is quoted, word for word, from what it cites; quotes may be joined by " · ".
-    `refuted`: none of its citations resolves. `unverified`: the rest.
+    `supported`: the claim is quoted, word for word, from what it cites (quotes may be joined by " · "); or code made
+    it, and makes it again of what it cites. `refuted`: none of its citations resolves, or, for what code made, one of
+    them does not or they say otherwise. `unverified`: the rest.
 
     Args:
         claims: What an answerer wrote.
@@ -30,6 +32,11 @@ def _checked(claim: Claim, resolve: Callable[[str], Evidence | None]) -> Claim:
     citations = tuple(citation for citation in claim.citations if _resolves(citation, resolve(citation.evidence_id)))
     if not citations:
         return claim.model_copy(update={"verdict": "refuted", "citations": ()})
+    if claim.basis != "quote":
+        is_whole = len(citations) == len(claim.citations)
+        return claim.model_copy(
+            update={"verdict": follows(claim, resolve) if is_whole else "refuted", "citations": citations}
+        )
     is_quoted = bool(tokens(claim.text)) and all(
         any(_stands_in(part, citation.quote) for citation in citations) for part in claim.text.split(" · ")
     )
@@ -43,6 +50,8 @@ def _resolves(citation: Citation, stored: Evidence | None) -> bool:
         stored is not None
         and (citation.video_id, citation.video, citation.modality) == (stored.video_id, stored.video, stored.modality)
         and citation.keyframe in (None, stored.keyframe)
+        and citation.box in (None, stored.box)
+        and citation.frame_seconds in (None, stored.frame_seconds)
         and stored.start - _TOLERANCE <= citation.start < citation.end <= stored.end + _TOLERANCE
         and (_stands_in(citation.quote, stored.text) if tokens(stored.text) else not tokens(citation.quote))
     )

@@ -3,23 +3,26 @@
 A model's own times, ids that it was not given and claims without a citation never reach an answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..index.records import Evidence
 from ..prompts import render
-from ..tools.records import Modality
+from ..tools.records import Span
 from ..tools.structured import ask_structured
 from ..tools.video import Decoder
 from ..tools.video_llm import TokenUsage, VideoLLM
-from .brief import Brief, SizedFrame, quoted, write_brief
-from .records import Citation, Claim, SubQuery, Verdict
+from .brief import SizedFrame, quoted, quoted_question, write_brief
+from .records import Citation, Claim, Turn, Verdict
 
-__all__ = ["Draft", "compose", "describe", "verify"]
+__all__ = ["Draft", "compose", "gather", "verify"]
 
 _MOST_CLAIMS = 8
 _MOST_MISSING = 6
+_MOST_CITATIONS = 12
 
 
 class _ClaimDraft(BaseModel):
@@ -34,16 +37,8 @@ class _AnswerDraft(BaseModel):
 
     answerable: bool = Field(description="Whether the evidence answers the question.")
     claims: list[_ClaimDraft] = Field(default_factory=list, max_length=_MOST_CLAIMS)
+    option: str | None = Field(default=None, max_length=8, description="The letter of the answer, if there is a list.")
     missing: list[str] = Field(default_factory=list, max_length=_MOST_MISSING, description="What to look for next.")
-
-
-class _PlanDraft(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    said: list[str] = Field(default_factory=list, max_length=3)
-    written: list[str] = Field(default_factory=list, max_length=3)
-    shown: list[str] = Field(default_factory=list, max_length=3)
-    described: list[str] = Field(default_factory=list, max_length=3)
 
 
 class _VerdictDraft(BaseModel):
@@ -59,6 +54,7 @@ class Draft(BaseModel):
         claims: Those that cite evidence it was given; unverified as yet.
         missing: What it would look for next.
         dropped: Claims without a citation that exists.
+        option: Which of the answers it chose, from 0; None: none of them.
         usage: What it cost.
     """
 
@@ -67,39 +63,8 @@ class Draft(BaseModel):
     claims: tuple[Claim, ...]
     missing: tuple[str, ...]
     dropped: int
+    option: int | None = None
     usage: TokenUsage
-
-
-def describe(llm: VideoLLM, question: str, seconds: float | None = None) -> tuple[tuple[SubQuery, ...], TokenUsage]:
-    """Descriptions of what may have been said, written, shown or described, to search for beside the question's own.
-
-    Decoupling the query by kind of evidence is Video-RAG's (Luo et al. 2024, section 3.2).
-
-    Args:
-        llm: Whom to ask.
-        question: As asked.
-        seconds: Time for it.
-
-    Raises:
-        AnswerFormatError: The model did not answer in the form asked for, twice.
-        ServerError: No usable answer came, or none in time.
-    """
-    draft, usage = ask_structured(
-        llm,
-        [f"Question: {quoted(question)}"],
-        _PlanDraft,
-        instructions=render("plan"),
-        max_tokens=512,
-        seconds=seconds,
-    )
-    kinds: tuple[tuple[list[str], tuple[Modality, ...]], ...] = (
-        (draft.said, ("speech",)),
-        (draft.written, ("text",)),
-        (draft.shown, ("object", "frame")),
-        (draft.described, ("caption",)),
-    )
-    queries = [SubQuery(text=text, modalities=where) for texts, where in kinds for text in texts]
-    return tuple(query for query in queries if query.text), usage
 
 
 def compose(
@@ -108,6 +73,9 @@ def compose(
     rows: Sequence[Evidence],
     frames: Sequence[SizedFrame],
     *,
+    turns: Sequence[Turn] = (),
+    options: Sequence[str] = (),
+    task: Literal["answer", "chapter"] = "answer",
     decoder: Decoder = "pyav",
     max_tokens: int = 1024,
     seconds: float | None = None,
@@ -119,6 +87,10 @@ def compose(
         question: As asked; it stands quoted beside the evidence.
         rows: Stored text evidence.
         frames: Stored stills to show.
+        turns: What was asked before in the conversation.
+        options: Answers to choose from.
+        task: Answer the question; or note what one chapter of a video holds, as LLoVi does before it answers (Zhang
+            et al. 2024, section 3.2).
         decoder: What decodes the stills.
         max_tokens: The answer is cut after so many.
         seconds: Time for it.
@@ -128,17 +100,52 @@ def compose(
         ServerError: No usable answer came, or none in time.
         MediaError: A video's file cannot be read.
     """
-    brief = write_brief(f"Question: {quoted(question)}\nEvidence:", rows, frames, decoder)
+    heading = quoted_question(question, turns) + _listed(options)
+    brief = write_brief(f"{heading}\nEvidence:", rows, frames, decoder)
     draft, usage = ask_structured(
-        llm, brief.parts, _AnswerDraft, instructions=render("answer"), max_tokens=max_tokens, seconds=seconds
+        llm, brief.parts, _AnswerDraft, instructions=render(task), max_tokens=max_tokens, seconds=seconds
     )
-    claims = [_claim(one, brief) for one in draft.claims] if draft.answerable else []
-    return Draft(
-        claims=tuple(claim for claim in claims if claim.citations),
-        missing=tuple(text for text in draft.missing if text.strip()),
-        dropped=sum(not claim.citations for claim in claims),
-        usage=usage,
+    return _draft(draft, {name: (Citation.of(one),) for name, one in brief.ids.items()}, options, usage)
+
+
+def gather(
+    llm: VideoLLM,
+    question: str,
+    notes: Sequence[Claim],
+    *,
+    turns: Sequence[Turn] = (),
+    options: Sequence[str] = (),
+    max_tokens: int = 1536,
+    seconds: float | None = None,
+) -> Draft:
+    """Have a question about whole videos answered from the notes on their chapters (LLoVi, Zhang et al. 2024).
+
+    A claim made of notes cites what they cite.
+
+    Args:
+        llm: Whom to ask.
+        question: As asked; it stands quoted beside the notes.
+        notes: What was noted of each chapter, by video and time.
+        turns: What was asked before in the conversation.
+        options: Answers to choose from.
+        max_tokens: The answer is cut after so many.
+        seconds: Time for it.
+
+    Raises:
+        AnswerFormatError: The model did not answer in the form asked for, twice.
+        ServerError: No usable answer came, or none in time.
+    """
+    lines = [quoted_question(question, turns) + _listed(options), "Notes:", ""]
+    cited: dict[str, tuple[Citation, ...]] = {}
+    for number, note in enumerate(notes, start=1):
+        cited[f"N{number}"] = note.citations
+        first, last = min(c.start for c in note.citations), max(c.end for c in note.citations)
+        name = Path(note.citations[0].video).name
+        lines.append(f"N{number} {Span(start=first, end=last)} in {quoted(name)}: {quoted(note.text)}")
+    draft, usage = ask_structured(
+        llm, ["\n".join(lines)], _AnswerDraft, instructions=render("whole"), max_tokens=max_tokens, seconds=seconds
     )
+    return _draft(draft, cited, options, usage)
 
 
 def verify(
@@ -172,10 +179,29 @@ def verify(
     return draft.verdict, usage
 
 
-def _claim(draft: _ClaimDraft, brief: Brief) -> Claim:
-    cited = dict.fromkeys(name.strip().upper() for name in draft.evidence)
-    return Claim(
-        text=draft.text,
-        verdict="unverified",
-        citations=tuple(Citation.of(brief.ids[name]) for name in cited if name in brief.ids),
+def _listed(options: Sequence[str]) -> str:
+    """Answers to choose from, as the model reads them."""
+    lettered = [f"\n{chr(ord('A') + number)}: {quoted(text)}" for number, text in enumerate(options)]
+    return "\nAnswers to choose from:" + "".join(lettered) if lettered else ""
+
+
+def _draft(
+    draft: _AnswerDraft, cited: Mapping[str, tuple[Citation, ...]], options: Sequence[str], usage: TokenUsage
+) -> Draft:
+    """A draft without the claims that cite nothing that was given, and with the answer chosen if there is one."""
+    claims = [_claim(one, cited) for one in draft.claims] if draft.answerable else []
+    letter = (draft.option or "").strip().rstrip(".)").upper()
+    place = ord(letter) - ord("A") if len(letter) == 1 else -1
+    return Draft(
+        claims=tuple(claim for claim in claims if claim.citations),
+        missing=tuple(text for text in draft.missing if text.strip()),
+        dropped=sum(not claim.citations for claim in claims),
+        option=place if draft.answerable and 0 <= place < len(options) else None,
+        usage=usage,
     )
+
+
+def _claim(draft: _ClaimDraft, cited: Mapping[str, tuple[Citation, ...]]) -> Claim:
+    named = dict.fromkeys(name.strip().upper() for name in draft.evidence)
+    citations = dict.fromkeys(citation for name in named for citation in cited.get(name, ()))
+    return Claim(text=draft.text, verdict="unverified", citations=tuple(citations)[:_MOST_CITATIONS])

@@ -1,10 +1,8 @@
 """The SDK: one `Library` a folder of indexed videos."""
 
 import asyncio
-import os
-import time
-import uuid
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -14,19 +12,21 @@ from ..index.instruments import Instruments
 from ..index.records import Evidence, VideoRecord
 from ..index.search import Search
 from ..index.store import Store
-from ..tools.errors import LibraryError, QueryError
-from ..tools.records import Modality, Span
+from ..tools.errors import LibraryError, QueryError, SettingsError
+from ..tools.records import Modality, Span, clean_text
 from ..tools.settings import Settings
 from ..tools.video_llm import VideoLLM, is_set, video_llm
-from .graph import Context, compiled, start_state
-from .moments import FoundMoment, find_moments
-from .outcome import final_answer
-from .records import Answer
+from .background import in_background
+from .conversation import Conversation
+from .events import Answered, Event
+from .eyes import Eyes
+from .moments import FoundMoment, find_moments, look_for_moments
+from .naming import one_video, video_ids
+from .records import Answer, Turn
+from .state import Context
 from .threads import open_checkpointer
 
 __all__ = ["Library"]
-
-_LISTED = 8  # videos that an error message lists
 
 
 class Library:
@@ -126,8 +126,12 @@ class Library:
         videos: Path | str | Sequence[Path | str] | None = None,
         between: tuple[float, float] | Span | None = None,
         mode: Literal["balanced", "precise"] = "balanced",
+        look: bool = False,
     ) -> list[FoundMoment]:
         """The moments that fit a description or question best, best first: from when to when, and the evidence there.
+
+        With `look`, up to `max_frames` real frames are looked at with the detector and the picture encoder, where
+        stored evidence suggests; what was seen comes first. It finds what was missed while indexing.
 
         Args:
             query: Words as a person writes them; "at the end" or "after she sat down" count.
@@ -136,12 +140,21 @@ class Library:
             videos: Paths, file names or ids of videos, or folders of them; None: all.
             between: Seconds; only this stretch of each video.
             mode: `balanced` moments cover what is meant, `precise` ones lie inside it.
+            look: Look at frames; the query describes what is to be seen.
 
         Raises:
             QueryError: The query or a filter is not valid.
             LibraryError: The library is empty or damaged.
+            SettingsError: Frames are to be looked at, and there is neither a detector nor a picture encoder.
+            MediaError: Frames are to be looked at, and a video's file cannot be read.
         """
         kinds = [modalities] if isinstance(modalities, str) else modalities
+        if look:
+            if kinds is not None:
+                raise QueryError("modalities cannot be chosen where frames are looked at: leave one of both out")
+            frames, decoder = self.settings.max_frames, self.settings.decoder
+            search, among = self._opened(), self._video_ids(videos)
+            return look_for_moments(query, search, k, self._eyes, among, _span(between), frames=frames, decoder=decoder)
         return find_moments(query, self._opened(), k, kinds, self._video_ids(videos), _span(between), mode)
 
     def ask(
@@ -150,36 +163,78 @@ class Library:
         *,
         videos: Path | str | Sequence[Path | str] | None = None,
         between: tuple[float, float] | Span | None = None,
+        options: Sequence[str] = (),
         thread_id: str | None = None,
     ) -> Answer:
-        """Answer a question from what is indexed, with checked citations.
+        """Answer a question from what is indexed, with checked citations: the last event of `stream`."""
+        return _last(self.stream(question, videos=videos, between=between, options=options, thread_id=thread_id))
+
+    def stream(
+        self,
+        question: str,
+        *,
+        videos: Path | str | Sequence[Path | str] | None = None,
+        between: tuple[float, float] | Span | None = None,
+        options: Sequence[str] = (),
+        thread_id: str | None = None,
+    ) -> Iterator[Event]:
+        """Answer a question, and tell each step at once.
+
+        In a thread, "And when does she say that?" is understood with the questions before.
 
         Args:
             question: As a person asks it.
-            videos: Paths, file names or ids of videos, or folders of them; None: all.
+            videos: Paths, file names or ids of videos, or folders of them; None: all, or those of the question that
+                this one follows.
             between: Seconds; only this stretch of each video.
+            options: The answers to choose from, if there are some.
             thread_id: Name of a conversation to keep in the library; None: nothing is kept.
+
+        Returns:
+            The events, which come as they happen: the plan, evidence and frames of each round, the draft, verdicts,
+            and last the answer (`Answered`).
 
         Raises:
             QueryError: The question or a filter is not valid.
             LibraryError: The library is empty or damaged.
-            ServerError: The video LLM that the settings name does not answer.
+            ServerError: The video LLM that the settings name does not answer. `resume` goes on in a named thread.
         """
-        if not question.strip():
+        asked = clean_text(question)
+        if not asked:
             raise QueryError("the question is empty: ask something")
-        began = time.perf_counter()
-        search = self._opened()
-        chosen, settings = self._video_ids(videos), self.settings
-        thread = thread_id or uuid.uuid4().hex
-        state = self._graph.invoke(
-            start_state(question, chosen, _span(between), settings.max_seconds),
-            {"configurable": {"thread_id": thread}},
-            context=Context(search, settings, self._llm),
-        )
-        if thread_id is None:
-            self._graph.checkpointer.delete_thread(thread)
-        asked = [record for record in self.videos() if chosen is None or record.video_id in chosen]
-        return final_answer(state, asked, settings, thread, time.perf_counter() - began)
+        conversation = self._conversation(thread_id, self._llm)
+        return conversation.ask(asked, self._video_ids(videos), _span(between), tuple(map(clean_text, options)))
+
+    def resume(self, thread_id: str) -> Answer:
+        """Go on with a question that was interrupted: the last event of `stream_resumed`."""
+        return _last(self.stream_resumed(thread_id))
+
+    def stream_resumed(self, thread_id: str) -> Iterator[Event]:
+        """Go on with the last question of a thread where it was interrupted, and tell each step at once.
+
+        What was done is not done again, also by another process; a question that was answered gives its answer again.
+
+        Args:
+            thread_id: The conversation's name.
+
+        Returns:
+            The events from there on; last the answer (`Answered`).
+
+        Raises:
+            QueryError: There is no question in this thread.
+            SettingsError: The settings name another answerer than the one that began.
+            LibraryError: The library is empty or damaged.
+            ServerError: The video LLM does not answer.
+        """
+        return self._conversation(thread_id, self._llm).resume()
+
+    def thread(self, thread_id: str) -> tuple[Turn, ...]:
+        """What was asked and answered in a conversation, the oldest first; empty if there is no such thread.
+
+        Raises:
+            LibraryError: The library is empty or damaged.
+        """
+        return self._conversation(thread_id).turns()
 
     def videos(self, among: Path | str | Sequence[Path | str] | None = None) -> list[VideoRecord]:
         """The indexed videos, by path.
@@ -190,8 +245,8 @@ class Library:
         Raises:
             LibraryError: One of them is not in the library.
         """
-        chosen = self._video_ids(among)
         records = sorted(self._store.read().values(), key=lambda record: record.paths)
+        chosen = None if among is None else video_ids(self._store, records, among)
         return [record for record in records if chosen is None or record.video_id in chosen]
 
     def path_of(self, record: VideoRecord) -> Path:
@@ -234,9 +289,26 @@ class Library:
         """As `ask`, without blocking the event loop."""
         return await asyncio.to_thread(self.ask, question, **options)
 
+    def astream(self, question: str, **options: Any) -> AsyncGenerator[Event, None]:
+        """As `stream`, without blocking the event loop."""
+        return in_background(lambda: self.stream(question, **options))
+
+    async def aresume(self, thread_id: str) -> Answer:
+        """As `resume`, without blocking the event loop."""
+        return await asyncio.to_thread(self.resume, thread_id)
+
     @cached_property
     def _instruments(self) -> Instruments:
         return Instruments.gather(self.settings)
+
+    @cached_property
+    def _eyes(self) -> Eyes:
+        """What looks at frames."""
+        detector, encoder, missing = self._instruments.detector, self._instruments.images, self._instruments.missing
+        if detector is None and encoder is None:
+            reasons = "; ".join(f"{modality}: {missing[modality]}" for modality in ("object", "frame"))
+            raise SettingsError(f"nothing can look at frames ({reasons}): set objects_model or image_model")
+        return Eyes(detector, encoder)
 
     @cached_property
     def _search(self) -> Search:
@@ -251,8 +323,16 @@ class Library:
         return video_llm(self.settings)
 
     @cached_property
-    def _graph(self) -> Any:
-        return compiled(open_checkpointer(self.folder))
+    def _saver(self) -> Any:
+        return open_checkpointer(self.folder)
+
+    def _conversation(self, thread_id: str | None, llm: VideoLLM | None = None) -> Conversation:
+        context = Context(self._opened(), self.settings, llm)
+        if thread_id is None:
+            return Conversation(context)
+        if not (name := clean_text(thread_id)):
+            raise QueryError(f"thread_id={thread_id!r}: a name is wanted")
+        return Conversation(context, name, self._saver)
 
     def _opened(self) -> Search:
         """The search over a library that has something in it."""
@@ -261,38 +341,10 @@ class Library:
         return self._search
 
     def _one(self, video: Path | str) -> VideoRecord:
-        found = self._matching(video)
-        if len(found) != 1:
-            records = found or self.videos()
-            known = ", ".join([str(self.path_of(record)) for record in records[:_LISTED]] or ["nothing"])
-            more = f" and {len(records) - _LISTED} more" if len(records) > _LISTED else ""
-            raise LibraryError(
-                f"{str(video)!r} names {len(found) or 'no'} videos of this library, one is wanted: "
-                f"give its path or id. {'They are' if found else 'It holds'}: {known}{more}"
-            )
-        return found[0]
+        return one_video(self._store, self.videos(), video)
 
     def _video_ids(self, videos: Path | str | Sequence[Path | str] | None) -> tuple[str, ...] | None:
-        if videos is None:
-            return None
-        chosen: dict[str, None] = {}
-        for video in [videos] if isinstance(videos, (str, Path)) else videos:
-            found = self._matching(video)
-            if not found:
-                raise LibraryError(f"{str(video)!r} is no video of this library: `playhead list` names them")
-            chosen.update(dict.fromkeys(record.video_id for record in found))
-        return tuple(chosen)
-
-    def _matching(self, video: Path | str) -> list[VideoRecord]:
-        """Videos with this id (or its beginning), path or file name, or below this folder."""
-        path, text = Path(os.path.abspath(Path(video).expanduser())), str(video)
-        records = self.videos()
-        places = {r.video_id: [self._store.absolute_path(stored) for stored in r.paths] for r in records}
-        exact = [r for r in records if path in places[r.video_id] or r.video_id == text]
-        below = [r for r in records if any(place.is_relative_to(path) for place in places[r.video_id])]
-        named = [r for r in records if any(place.name == text for place in places[r.video_id])]
-        begun = [r for r in records if len(text) >= 6 and r.video_id.startswith(text)]
-        return exact or below or named or begun
+        return None if videos is None else video_ids(self._store, self.videos(), videos)
 
 
 def _span(between: tuple[float, float] | Span | None) -> Span | None:
@@ -302,6 +354,12 @@ def _span(between: tuple[float, float] | Span | None) -> Span | None:
     if not 0 <= start < end:
         raise QueryError(f"between=({start}, {end}): a start of 0 or more and a later end are wanted, in seconds")
     return Span(start=start, end=end)
+
+
+def _last(events: Iterator[Event]) -> Answer:
+    last = deque(events, maxlen=1).pop()
+    assert isinstance(last, Answered)
+    return last.answer
 
 
 def _silent(path: Path, number: int, count: int, stage: str, done: float, total: float) -> None:

@@ -24,8 +24,9 @@ from ..tools.video_llm import TokenUsage, VideoLLM
 from ..tools.video_llm_pictures import cells_of, make_grid
 from .brief import SizedFrame, quoted
 from .records import Plan
+from .scopes import scopes_of
 
-__all__ = ["Looked", "frames_cited", "look"]
+__all__ = ["Looked", "frames_cited", "frames_within", "look"]
 
 # A transcript hit shows that something was said; it may be seen some seconds before or after.
 PAD_SECONDS = 4.0
@@ -63,7 +64,13 @@ class Looked:
 
 
 def look(
-    plan: Plan, evidence: Sequence[Evidence], library: Search, settings: Settings, llm: VideoLLM, seconds: float
+    plan: Plan,
+    evidence: Sequence[Evidence],
+    library: Search,
+    settings: Settings,
+    llm: VideoLLM,
+    most: int,
+    seconds: float,
 ) -> Looked:
     """Choose rows and stills for a plan.
 
@@ -71,8 +78,9 @@ def look(
         plan: What is looked for.
         evidence: What retrieval found, best first.
         library: Where stills are stored.
-        settings: Budgets of frames and tokens.
+        settings: Budgets of tokens, and the decoder.
         llm: Looks at grids of frames.
+        most: So many frames may be seen, small ones in grids and those that are to be shown together.
         seconds: Time for it.
 
     Raises:
@@ -86,15 +94,16 @@ def look(
     frames: list[SizedFrame] = []
     inspected, usage = 0, TokenUsage()
     for number, video_id in enumerate(videos):
-        left = settings.max_frames - len(frames)
-        share = left // (len(videos) - number)
+        share = (most - len(frames) - inspected) // (len(videos) - number)
         stills = [one for one in library.of_video(video_id, "frame") if _within(one, plan, library)]
         if not stills or share < 1:
             continue
         found = _relevance(plan, stills, evidence, share, llm, settings, seconds / len(videos))
         inspected += found.inspected
         usage += found.usage
-        frames += _sized(stills, found.beliefs, share, library, settings.frame_tokens * share // settings.max_frames)
+        shown = share - found.inspected
+        tokens = settings.frame_tokens * shown // settings.max_frames
+        frames += _sized(stills, found.beliefs, shown, library, tokens)
     return Looked(
         rows=tuple(sorted(rows, key=lambda one: (one.video, one.start))),
         frames=tuple(frames),
@@ -106,6 +115,16 @@ def look(
 def frames_cited(evidence: Sequence[Evidence]) -> list[SizedFrame]:
     """The stills among cited evidence, to be shown once more."""
     return [SizedFrame(one, _second(one), CHECKED_SIDE) for one in evidence if one.modality == "frame"]
+
+
+def frames_within(video_id: str, span: Span, library: Search, most: int) -> list[SizedFrame]:
+    """Stills of a stretch of a video, as far apart as may be."""
+    stills = [one for one in library.of_video(video_id, "frame") if span.start <= _second(one) < span.end]
+    if not stills:
+        return []
+    places = sorted({round((number + 0.5) * len(stills) / most - 0.5) for number in range(most)})
+    chosen = [stills[min(max(place, 0), len(stills) - 1)] for place in places]
+    return [SizedFrame(one, _second(one), CHECKED_SIDE) for one in dict.fromkeys(chosen)]
 
 
 @dataclass(frozen=True)
@@ -127,13 +146,10 @@ def _videos(plan: Plan, evidence: Sequence[Evidence], library: Search) -> list[s
 
 
 def _within(still: Evidence, plan: Plan, library: Search) -> bool:
-    if plan.between is None:
-        return True
-    start, end = plan.between.start, plan.between.end
-    if plan.from_end:
-        duration = library.records[still.video_id].duration
-        start, end = max(0.0, duration - plan.between.end), duration
-    return still.start < end and still.end > start
+    scopes = scopes_of(plan, library)
+    if scopes is None:
+        return plan.between is None or still.span.overlap(plan.between) > 0
+    return any(scope.video_id == still.video_id and still.span.overlap(scope.span) > 0 for scope in scopes)
 
 
 def _relevance(
@@ -156,11 +172,11 @@ def _relevance(
     aim = Aim(
         kind="needle",
         targets=(plan.query,),
-        frames=2 * settings.max_frames,
+        frames=max(1, share // 2),
         frames_a_round=GRID,
         seconds=max(1.0, seconds / 2),
     )
-    if len(stills) <= share:
+    if len(stills) <= share or share < 2:
         return _Relevance(tuple(beliefs(timeline, clues, aim)[0].tolist()), 0, TokenUsage())
     usage = TokenUsage()
 

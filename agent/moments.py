@@ -12,13 +12,17 @@ from ..index.grounding import Asked, Channel, ask_of_time, span_posterior, word_
 from ..index.records import Evidence
 from ..index.search import Search
 from ..tools.records import MODALITIES, Modality, Record, Seconds, Span
+from ..tools.video import Decoder
+from .eyes import Eyes, watch
 
-__all__ = ["FoundMoment", "find_moments"]
+__all__ = ["FoundMoment", "find_moments", "look_for_moments"]
 
 # Grounding is sharp to a 48th of its window: five minutes give six seconds.
 WINDOW_SECONDS = 300.0
 CANDIDATES = 40
 SAME_SPAN_IOU = 0.5
+# Videos whose frames are looked at for one query.
+MOST_WATCHED = 3
 
 
 class FoundMoment(Record):
@@ -30,6 +34,8 @@ class FoundMoment(Record):
     end: Seconds = Field(description="First second after it.")
     score: float = Field(ge=0, le=1, description="How well the best evidence in it fits the query.")
     evidence: tuple[Evidence, ...] = Field(description="What was found there, best first.")
+    seen: bool = Field(default=False, description="Whether a look at a frame of it showed what is meant.")
+    frames: int = Field(default=0, ge=0, description="How many frames of its video were looked at to find it.")
 
     @property
     def span(self) -> Span:
@@ -78,6 +84,71 @@ def find_moments(
         if len(moments) == k:
             break
     return moments
+
+
+def look_for_moments(
+    query: str,
+    library: Search,
+    k: int,
+    eyes: Eyes,
+    video_ids: Sequence[str] | None = None,
+    between: Span | None = None,
+    *,
+    frames: int = 32,
+    decoder: Decoder = "pyav",
+) -> list[FoundMoment]:
+    """The moments that show what is described, found by looking at frames: those that were seen first.
+
+    Stored evidence chooses the videos and where in them to look first; what it suggests, and no look showed, follows.
+
+    Args:
+        query: A description of what is to be seen.
+        library: Where to look.
+        k: At most this many.
+        eyes: What looks.
+        video_ids: Only these videos; None: all.
+        between: Only this stretch of each video.
+        frames: Look at no more frames, of all videos together.
+        decoder: What decodes them.
+
+    Raises:
+        QueryError: The query or a filter is not valid.
+        MediaError: A video's file cannot be read.
+    """
+    asked = ask_of_time(query).text or query
+    found = library.find(asked, CANDIDATES, None, video_ids, between)
+    among = video_ids if video_ids is not None else sorted(library.records)
+    videos = list(dict.fromkeys([*(one.video_id for one in found), *among]))[:MOST_WATCHED]
+    seen: list[FoundMoment] = []
+    looked: dict[str, int] = {}
+    for number, video_id in enumerate(videos):
+        share = (frames - sum(looked.values())) // (len(videos) - number)
+        record, stills = library.records[video_id], library.of_video(video_id, "frame")
+        if record.info.video is None or share < 1:
+            continue
+        ours = [one for one in found if one.video_id == video_id]
+        stored = [one for one in [*stills, *ours] if between is None or one.span.overlap(between) > 0]
+        file = library.file_of(video_id)
+        watched = watch(asked, record, file, stored, eyes, frames=share, decoder=decoder)
+        looked[video_id] = watched.frames
+        for moment in watched.moments:
+            if moment.sure and (between is None or moment.span.overlap(between) > 0):
+                there = tuple(e for e in [*ours, *stills] if e.span.overlap(moment.span) > 0)
+                seen.append(
+                    FoundMoment(
+                        video_id=video_id,
+                        video=str(file),
+                        start=moment.span.start,
+                        end=moment.span.end,
+                        score=moment.belief,
+                        evidence=there,
+                        seen=True,
+                    )
+                )
+    rest = find_moments(query, library, k + len(seen), None, video_ids, between)
+    others = [one for one in rest if not any(_overlap(one.video_id, one.span, moment) for moment in seen)]
+    chosen = [*sorted(seen, key=lambda moment: -moment.score), *others][:k]
+    return [one.model_copy(update={"frames": looked.get(one.video_id, 0)}) for one in chosen]
 
 
 def _grounded(

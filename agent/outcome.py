@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from ..index.records import VideoRecord
 from ..tools.records import Modality
 from ..tools.settings import Settings
-from .graph import State
 from .records import Answer, Plan, Usage
 from .show import HOW
+from .state import State
 
 __all__ = ["final_answer"]
 
@@ -38,6 +38,7 @@ def final_answer(
         text=text,
         confidence=state["confidence"] if claims else 0.0,
         claims=claims,
+        option=state["option"] if claims else None,
         usage=Usage(
             seconds=round(seconds, 4),
             rounds=state["rounds"],
@@ -54,10 +55,11 @@ def final_answer(
 
 def _refusal(plan: Plan, missing: Sequence[str], records: Sequence[VideoRecord]) -> str:
     """Why there is no answer, and what was not even indexed."""
+    if plan.kind == "whole":
+        return "Nothing that could be summarised was said, written or described in the indexed videos."
     if plan.planner == "rules" and not plan.terms and not plan.is_moment:
         return (
-            "The question names nothing that could be looked for, and summaries need a video LLM. "
-            "Ask about something that is said, written or shown."
+            "The question names nothing that could be looked for: ask about something that is said, written or shown."
         )
     text = "Nothing in the indexed videos supports an answer."
     if missing:

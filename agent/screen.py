@@ -177,9 +177,10 @@ def print_moments(found: "Sequence[FoundMoment]") -> None:
     table = _table(4 if len(names) > 1 else 3)
     for moment in found:
         name = [names[moment.video]] if len(names) > 1 else []
-        best = moment.evidence[0]
         when = f"{clock(moment.start)}–{clock(moment.end)}"
-        table.add_row(when, *name, f"{moment.score:.2f}", Text(f"{HOW[best.modality]}: {best.text}"))
+        told = f"seen in {moment.frames} frames looked at; " if moment.seen else ""
+        told += "; ".join(f"{HOW[best.modality]}: {best.text}" for best in moment.evidence[:1])
+        table.add_row(when, *name, f"{moment.score:.2f}", Text(told))
     _print(table)
 
 

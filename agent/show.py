@@ -1,14 +1,15 @@
 """Answers and evidence for people: in a terminal, and in a notebook. Text from videos stays text."""
 
 import base64
+import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ..tools.records import Modality, clean_text
+from ..tools.records import Box, Modality, clean_text
 from .records import Answer, Citation, Claim
 
-__all__ = ["HOW", "answer_markdown", "answer_text"]
+__all__ = ["HOW", "answer_markdown", "answer_text", "cited_picture"]
 
 HOW: dict[Modality, str] = {
     "speech": "said",
@@ -17,6 +18,12 @@ HOW: dict[Modality, str] = {
     "caption": "described",
     "frame": "shown",
 }
+
+# A count may rest on hundreds.
+_MOST_SPANS = 8
+_DARK, _LIGHT = (0, 0, 0), (255, 221, 0)
+_LABEL_PIXELS = 14
+_LABEL_CHARACTERS = 40
 
 # Nothing else is surely text: a backslash in front leaves \( as mathematics in a notebook, and makes links of addresses.
 _SIGNS = re.compile(r"[^\w\s,;?%'’“”–—…·]|_")
@@ -36,14 +43,14 @@ def answer_markdown(answer: Answer) -> str:
         return f"**{_escaped(answer.status)}** — {_escaped(answer.text)}"
     parts = []
     for claim in answer.claims:
-        spans = ", ".join(_place(citation, True) for citation in _distinct(claim.citations))
+        spans = _spans(claim.citations, named=True)
         mark = "" if claim.verdict == "supported" else f" _({claim.verdict})_"
         parts.append(f"{_escaped(claim.text)} {_escaped(spans)}{mark}\n\n{_picture(claim.citations)}".strip())
     return "\n\n".join(parts)
 
 
 def _claim_text(claim: Claim, several: bool) -> str:
-    spans = ", ".join(_place(citation, several) for citation in _distinct(claim.citations))
+    spans = _spans(claim.citations, several)
     mark = "" if claim.verdict == "supported" else f" ({claim.verdict})"
     return f"{claim.text} {spans}{mark}"
 
@@ -59,12 +66,77 @@ def _distinct(citations: Iterable[Citation]) -> list[Citation]:
     return list({(c.video_id, str(c.span), c.modality): c for c in reversed(list(citations))}.values())[::-1]
 
 
-def _picture(citations: Iterable[Citation]) -> str:
-    keyframe = next((c.keyframe for c in citations if c.keyframe and Path(c.keyframe).is_file()), None)
-    if keyframe is None:
+def _spans(citations: Iterable[Citation], named: bool) -> str:
+    """The spans behind a claim; of many, the first."""
+    places = list(dict.fromkeys(_place(citation, named) for citation in _distinct(citations)))
+    more = len(places) - _MOST_SPANS
+    return ", ".join(places[:_MOST_SPANS]) + (f", and {more} more" if more > 0 else "")
+
+
+def _picture(citations: Sequence[Citation]) -> str:
+    shown = cited_picture(citations)
+    if shown is None:
         return ""
-    data = base64.b64encode(Path(keyframe).read_bytes()).decode("ascii")
+    data = base64.b64encode(shown).decode("ascii")
     return f"![keyframe](data:image/jpeg;base64,{data})"
+
+
+def cited_picture(citations: Sequence[Citation]) -> bytes | None:
+    """The JPEG of a cited moment, with the cited boxes of that very frame drawn on it; None if there is none.
+
+    A box of another frame is not drawn: what it stands for may have moved. The picture is the one with the most
+    boxes; of several such, or without any, the first that is there.
+
+    Args:
+        citations: Of one claim.
+    """
+    boxes: dict[str, list[tuple[Box, str]]] = {}
+    for one in citations:
+        if one.keyframe and (one.keyframe in boxes or Path(one.keyframe).is_file()):
+            drawn = boxes.setdefault(one.keyframe, [])
+            if one.box and one.frame_seconds is not None and _shows_frame(one.keyframe, one.frame_seconds):
+                drawn.append((one.box, one.quote))
+    if not boxes:
+        return None
+    keyframe = max(boxes, key=lambda path: len(boxes[path]))
+    picture = Path(keyframe).read_bytes()
+    if not boxes[keyframe]:
+        return picture
+    try:
+        return _drawn(picture, list(dict.fromkeys(boxes[keyframe])))
+    except (OSError, SyntaxError):  # the file is damaged: a viewer may still show a part of it
+        return picture
+
+
+def _shows_frame(keyframe: str, seconds: float) -> bool:
+    """Whether a keyframe is the frame at that time: its name is its milliseconds."""
+    return Path(keyframe).stem == f"{round(seconds * 1000):010d}"
+
+
+def _drawn(picture: bytes, boxes: Sequence[tuple[Box, str]]) -> bytes:
+    """A JPEG with boxes: a light line within a dark one, seen on any ground; and their labels, white on black."""
+    from PIL import ImageDraw, ImageFont
+    from PIL.JpegImagePlugin import JpegImageFile  # Ultralytics alters `Image.open` for all of the process
+
+    image = JpegImageFile(io.BytesIO(picture)).convert("RGB")
+    width, height = image.size
+    pen, font = ImageDraw.Draw(image), ImageFont.load_default(_LABEL_PIXELS)
+    for box, _ in boxes:
+        left, top = round(box.left * (width - 1)), round(box.top * (height - 1))
+        right, bottom = round(box.right * (width - 1)), round(box.bottom * (height - 1))
+        pen.rectangle((left, top, right, bottom), outline=_DARK, width=4)
+        if right - left > 2 and bottom - top > 2:
+            pen.rectangle((left + 1, top + 1, right - 1, bottom - 1), outline=_LIGHT, width=2)
+    for box, label in boxes:
+        text = clean_text(label)[:_LABEL_CHARACTERS]
+        _, _, across, down = pen.textbbox((0, 0), text, font=font)
+        left = max(0, min(round(box.left * width), width - 1 - round(across) - 4))
+        top = max(0, min(round(box.top * height), height - 1 - round(down) - 4))
+        pen.rectangle((left, top, left + round(across) + 4, top + round(down) + 4), fill="black")
+        pen.text((left + 2, top + 2), text, font=font, fill="white")
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=85)
+    return out.getvalue()
 
 
 def _escaped(text: str) -> str:

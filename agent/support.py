@@ -5,7 +5,7 @@ no required term may be missing: it is in the evidence literally, or by a word t
 the same video speaks of it nearby.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise, permutations
@@ -16,8 +16,9 @@ from ..index.records import Evidence
 from ..tools.embed import Vectors
 from ..tools.words import STOP_WORDS, canonical, is_same, names, pieces, stem, tokens
 from .records import Plan, Term
+from .wording import DISTINCT
 
-__all__ = ["Support", "supports"]
+__all__ = ["Embed", "Support", "likeness", "mentions", "supports", "texts_with"]
 
 Embed = Callable[[Sequence[str]], Vectors | None]
 Nearby = Callable[[Evidence, float], Sequence[Evidence]]
@@ -138,8 +139,60 @@ def supports(plan: Plan, evidence: Sequence[Evidence], embed: Embed, nearby: Nea
         return [Support(one, is_moment=True) for one in evidence]
     if not plan.terms:
         return []
-    means = _meanings([term for term in plan.terms if not term.exact], evidence, embed)
+    means = _meanings(plan.terms, [one.text for one in evidence], embed)
     return [_support(plan, one, means, nearby, shows) for one in evidence]
+
+
+def texts_with(terms: Sequence[Term], texts: Sequence[str], embed: Embed | None = None) -> list[str]:
+    """Those of many texts that hold a required term: what else there is cannot support an answer.
+
+    Args:
+        terms: What an answer must be about.
+        texts: What there is; each once.
+        embed: Unit vectors of words; None: only forms of the terms themselves count.
+    """
+    wanted = [term for term in terms if term.required]
+    keys = {key for term in wanted for key in _keys(term.text)}
+    keys |= {key for one, other in pairwise(terms) for key in _keys(one.text + other.text)}
+    means = _meanings(wanted, texts, embed) if embed else {}
+    by_meaning = frozenset().union(*means.values())
+    return [
+        text
+        for text in texts
+        if not keys.isdisjoint(_keys(text)) or any(stem(word) in by_meaning for word in tokens(text))
+    ]
+
+
+def likeness(word: str, others: Sequence[str], embed: Embed) -> list[float]:
+    """How near each of some words is in meaning to one word, as cosines; 0 where there is no text encoder."""
+    vectors = embed([_ASKED_AS.format(one) for one in (word, *others)])
+    return [0.0] * len(others) if vectors is None else (vectors[1:] @ vectors[0]).tolist()
+
+
+def mentions(term: Term, words: Sequence[str]) -> list[tuple[int, int]]:
+    """Where a term stands literally in a row of words: of each place the first word, and the one after its last."""
+    wanted = [canonical(piece) for piece in pieces(term.text)]
+    if " " not in term.text:
+        keys = _keys(term.text)
+        return [
+            (number, number + 1)
+            for number, word in enumerate(words)
+            if not keys.isdisjoint(_keys(word)) and _holds(_read(word), term)
+        ]
+    spoken = [(number, canonical(piece)) for number, word in enumerate(words) for piece in pieces(word)]
+    places: list[tuple[int, int]] = []
+    for first in range(len(spoken) - len(wanted) + 1):
+        run = spoken[first : first + len(wanted)]
+        if [piece for _, piece in run] == wanted and (not places or places[-1][1] <= run[0][0]):
+            places.append((run[0][0], run[-1][0] + 1))
+    return places
+
+
+def _keys(text: str) -> set[str]:
+    """What a text shares with every term that it holds; cheaper than to look for the term."""
+    words = tokens(text)
+    spelled = [*words, *(one + other for one, other in pairwise(words))]
+    return {stem(canonical(word)) for word in spelled} | {stem(canonical(piece)) for piece in pieces(text)}
 
 
 def _support(plan: Plan, evidence: Evidence, means: Mapping[str, set[str]], nearby: Nearby, shows: Shows) -> Support:
@@ -208,6 +261,8 @@ def _holds(read: _Read, term: Term) -> bool:
         return any(read.pieces[end - len(wanted) : end] == wanted for end in ends)
     if canonical(term.text) in read.words:
         return True
+    if term.text in DISTINCT:
+        return False
     forms = {word for word in read.by_stem.get(stem(canonical(term.text)), ()) if is_same(term.text, word)}
     # A name has no other form: Williams is not William; but a network is what somebody means by Networks.
     return bool(forms & read.lower if term.exact else forms)
@@ -229,16 +284,17 @@ def _read(text: str) -> _Read:
     )
 
 
-def _meanings(terms: Sequence[Term], evidence: Sequence[Evidence], embed: Embed) -> dict[str, set[str]]:
-    """For each term, the stems of words in the evidence that mean the same to the text encoder."""
+def _meanings(terms: Sequence[Term], texts: Iterable[str], embed: Embed) -> dict[str, set[str]]:
+    """For each term that is not exact, the stems of words in the texts that mean the same to the text encoder."""
+    terms = [term for term in terms if not term.exact]
+    if not terms:
+        return {}
     by_stem: dict[str, str] = {}
-    for word in sorted({word for one in evidence for word in _read(one.text).common}, key=lambda w: (len(w), w)):
+    for word in sorted({word for text in texts for word in _read(text).common}, key=lambda w: (len(w), w)):
         if word not in STOP_WORDS and len(word) > 2 and not word[0].isdigit():
             by_stem.setdefault(stem(word), word)
     words = list(by_stem.values())
-    vectors = (
-        embed([_ASKED_AS.format(word) for word in (*(t.text for t in terms), *words)]) if terms and words else None
-    )
+    vectors = embed([_ASKED_AS.format(word) for word in (*(t.text for t in terms), *words)]) if words else None
     if vectors is None:
         return {}
     cosines = vectors[: len(terms)] @ vectors[len(terms) :].T

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..tools.errors import LibraryError
-from .graph import STORED_RECORDS
+from .state import STORED_RECORDS
 
 __all__ = ["open_checkpointer"]
 
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 def open_checkpointer(library: Path) -> Any:
-    """A checkpointer that keeps threads in `threads.sqlite`; in memory, and told, where that cannot be written.
+    """A checkpointer that keeps threads in `threads.sqlite`; in memory, with a warning, where that cannot be written.
 
     Raises:
         LibraryError: The file is damaged.
@@ -35,7 +35,7 @@ def open_checkpointer(library: Path) -> Any:
         with _closed_on_failure(connection):
             saver.setup()
     except sqlite3.OperationalError as error:  # a read-only or full disk: the answer does not depend on it
-        logger.info("conversations are kept until this process ends: %s cannot be written (%s)", file, error)
+        logger.warning("conversations are kept until this process ends: %s cannot be written (%s)", file, error)
         return InMemorySaver(serde=serde)
     except sqlite3.DatabaseError as error:
         raise LibraryError(f"{file} is damaged ({error}): delete it; only kept conversations are lost") from error

@@ -7,9 +7,10 @@ models are never compared, only ranks.
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -155,6 +156,36 @@ class Search:
 
         return self._reading(read)
 
+    def file_of(self, video_id: str) -> Path:
+        """Where a video's file lies now."""
+        return self._store.file_of(self.records[video_id])
+
+    def embedded(self, video_id: str, modality: Modality) -> tuple[list[Evidence], Vectors]:
+        """All evidence of one kind in a video, in order, with its vectors, shape `(n, dimensions)`.
+
+        A row of zeros was not embedded; no columns: none of them was.
+
+        Raises:
+            QueryError: The library holds no such video.
+            LibraryError: The video's folder is damaged.
+        """
+
+        def read() -> tuple[list[Evidence], Vectors]:
+            self._check_known([video_id])
+            perceived = self._store.perceived(self._records[video_id])
+            first = self._derived.catalog.first_row(video_id)
+            rows = [row for row in self._derived.catalog.of_video(video_id) if row.modality == modality]
+            is_frame = modality == "frame"
+            same = [number for number, o in enumerate(perceived.observations) if (o.modality == "frame") == is_frame]
+            place = {number: row for row, number in enumerate(same)}
+            vectors = perceived.image_vectors if is_frame else perceived.text_vectors
+            found = [self._as_evidence(row) for row in rows]
+            if not vectors.size:
+                return found, np.zeros((len(found), 0), np.float32)
+            return found, vectors[[place[row.row - first] for row in rows]].astype(np.float32)
+
+        return self._reading(read)
+
     def nearby(self, evidence: Evidence, seconds: float) -> list[Evidence]:
         """Evidence of the same kind in the same video that overlaps the evidence's span or lies so near; not itself."""
         around = Span(start=max(0.0, evidence.start - seconds), end=evidence.end + seconds)
@@ -162,12 +193,7 @@ class Search:
         def read() -> list[Evidence]:
             catalog = self._derived.catalog
             among = catalog.rows_where(Filter(evidence.modality, (evidence.video_id,), around)).tolist()
-            rows = catalog.fetch(among)
-            return [
-                self._as_evidence(rows[row])
-                for row in catalog.in_order(among)
-                if rows[row].evidence_id != evidence.evidence_id and rows[row].video_id in self._records
-            ]
+            return [one for one in self._in_order(among) if one.evidence_id != evidence.evidence_id]
 
         return self._reading(read)
 
@@ -191,6 +217,46 @@ class Search:
 
         return self._reading(read)
 
+    def texts(
+        self, modality: Modality, video_ids: Sequence[str] | None = None, between: Span | None = None
+    ) -> list[str]:
+        """The different texts of one kind of evidence, sorted."""
+        where = Filter(modality, None if video_ids is None else tuple(video_ids), between)
+        return self._reading(lambda: self._derived.catalog.texts(where))
+
+    def with_texts(
+        self,
+        texts: Sequence[str],
+        modality: Modality,
+        video_ids: Sequence[str] | None = None,
+        between: Span | None = None,
+    ) -> list[Evidence]:
+        """All evidence of one kind whose text is one of these, by video and time."""
+        where = Filter(modality, None if video_ids is None else tuple(video_ids), between)
+
+        def read() -> list[Evidence]:
+            among = self._derived.catalog.with_texts(texts, where)
+            return self._in_order(among.tolist())
+
+        return self._reading(read)
+
+    def alike(
+        self, query: str, modality: Modality, video_ids: Sequence[str] | None = None, between: Span | None = None
+    ) -> list[Evidence]:
+        """All evidence of one kind that a query is alike to, by video and time, each with its cosine."""
+        where = Filter(modality, None if video_ids is None else tuple(video_ids), between)
+
+        def read() -> list[Evidence]:
+            asked = self._asked(clean_text(query), where)
+            if asked is None:
+                return []
+            index, vector, floor = asked
+            among = self._derived.catalog.rows_where(where)
+            cosines = _cosines(index, vector, len(among), among)
+            return self._in_order([row for row, cosine in cosines.items() if cosine >= floor], cosines)
+
+        return self._reading(read)
+
     def shows(self, query: str, evidence: Evidence) -> bool:
         """Whether the picture of an evidence of this query shows what the query describes."""
         with self._lock:
@@ -202,6 +268,16 @@ class Search:
         with self._lock:
             encoder = self._text_encoder()
             return encoder.encode(texts) if encoder else None
+
+    def _in_order(self, among: Sequence[int], cosines: Mapping[int, float] | None = None) -> list[Evidence]:
+        """Rows as evidence, by video and time, of videos that are still there."""
+        catalog, known = self._derived.catalog, cosines or {}
+        rows = catalog.fetch(among)
+        return [
+            self._as_evidence(rows[row], similarity=known.get(row, 0.0))
+            for row in catalog.in_order(among)
+            if rows[row].video_id in self._records
+        ]
 
     def _reading(self, read: Callable[[], _T]) -> _T:
         """Read from the library as it is now; once more where the catalogue turns out to be damaged."""

@@ -213,11 +213,18 @@ def commit(
         return store.commit(staged, made)
 
 
-def write_pictures(path: Path, pictures: Sequence[Pixels], times: Sequence[float], fps: int = 30) -> Path:
-    """Encode pictures of any size, each shown from its second on."""
+def write_pictures(
+    path: Path,
+    pictures: Sequence[Pixels],
+    times: Sequence[float],
+    fps: int = 30,
+    options: dict[str, str] | None = None,
+) -> Path:
+    """Encode pictures of any size, each shown from its second on, by x264 with these options."""
+    options = options or {"crf": "28", "preset": "ultrafast", "g": "60"}
     tick = Fraction(1, 90_000)
     with av.open(str(path), "w") as out:
-        stream = out.add_stream("libx264", rate=fps, options={"crf": "28", "preset": "ultrafast", "g": "60"})
+        stream = out.add_stream("libx264", rate=fps, options=options)
         stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = "yuv420p"
         stream.time_base = stream.codec_context.time_base = tick

@@ -78,6 +78,33 @@ def test_what_is_nowhere_is_not_answered(library):
     assert "penguins" in answer.text
 
 
+def test_each_step_of_an_answer_is_told_as_it_happens(library):
+    *steps, last = library.stream("What happens to the red car?")
+    assert [step.kind for step in steps] == ["plan", "evidence", "draft", "verdict"]
+    assert steps[1].evidence[0].text == "The red car stops at the bridge."
+    assert last.answer.text == library.ask("What happens to the red car?").text
+
+
+def test_a_question_may_follow_others_in_a_thread(library, talks):
+    library.ask("What does the speaker say about the budget?", thread_id="monday")
+    answer = library.ask("And when does she say that?", thread_id="monday")
+    assert str(answer) == "The budget for travel grew by twelve percent. [00:00:01–00:00:03] said"
+    first, second = Library(talks / ".playhead").thread("monday")
+    assert (first.question, second.question) == (
+        "What does the speaker say about the budget?",
+        "And when does she say that?",
+    )
+    assert second.citations[0].span == Span(start=1, end=3)
+    assert library.resume("monday").claims == answer.claims  # nothing was interrupted: the answer again
+
+
+def test_a_question_is_text_whatever_it_holds(library):
+    answer = library.ask("What happens to the \ud800red\x1b[2J car?\u202e")
+    assert answer.question == "What happens to the red [2J car?"
+    assert Answer.model_validate_json(answer.model_dump_json()) == answer
+    assert [one.text for one in library.search("red car \ud800")] == ["The red car stops at the bridge."]
+
+
 def test_search_takes_filters(library, talks):
     assert [one.text for one in library.search("the", k=1)] == [library.search("the")[0].text]
     assert library.search("red car", modalities=["object", "caption"]) == []
@@ -209,6 +236,7 @@ def test_each_slow_call_has_an_async_twin(talks):
         library = Library(talks / ".playhead")
         outcomes = await library.aindex(talks)
         found, answer = await asyncio.gather(library.asearch("red car", k=1), library.aask("Who is hurt?"))
+        assert [event.kind async for event in library.astream("Who is hurt?")][-1] == "answer"
         return [outcome.state for outcome in outcomes], found[0].text, str(answer)
 
     states, text, answer = asyncio.run(work())
@@ -246,6 +274,8 @@ def test_all_errors_have_one_root_and_say_what_to_do(library, talks, tmp_path):
         (lambda: library.search("x", videos=["c.mp4"]), LibraryError, "'c.mp4' is no video of this library"),
         (lambda: library.search("x", k=0), QueryError, "k=0: at least 1"),
         (lambda: library.ask(""), QueryError, "the question is empty"),
+        (lambda: library.ask("\ud800\x07"), QueryError, "the question is empty"),
+        (lambda: library.resume("friday"), QueryError, "there is no question in thread 'friday'"),
         (lambda: library.observed("c.mp4"), LibraryError, "'c.mp4' names no videos .* It holds: .*budget.mp4"),
         (lambda: library.index(tmp_path / "c.mp4"), MediaError, "c.mp4 does not exist: check the path"),
         (lambda: Library(talks / "budget.mp4"), LibraryError, "budget.mp4"),

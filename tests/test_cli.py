@@ -151,7 +151,9 @@ def test_ask_prints_the_object_of_the_contract(indexed, playhead):
     assert 0 < answer["confidence"] <= 1
     ((citation,),) = [claim["citations"] for claim in answer["claims"]]
     assert {"text": "The red car stops at the bridge.", "verdict": "supported"}.items() <= answer["claims"][0].items()
-    assert set(citation) == set("evidence_id video_id video start end modality quote keyframe".split())
+    assert set(citation) == set(
+        "evidence_id video_id video start end modality quote keyframe box frame_seconds".split()
+    )
     assert (citation["start"], citation["end"], citation["modality"]) == (0.5, 2.0, "speech")
     assert (citation["video"], citation["quote"]) == (str(indexed / "traffic.mp4"), "The red car stops at the bridge.")
     assert answer["usage"]["seconds"] > 0
@@ -164,6 +166,24 @@ def test_ask_tells_its_steps_on_standard_error(indexed, playhead):
     done = playhead("ask", "talks", "What is said about the red car?", "-v")
     assert done.out == "The red car stops at the bridge. [00:00:00–00:00:02] said\n"
     assert re.search(r"^plan: .*red car.*\n(.*\n)*confidence \d\.\d\d, \d+\.\d\d s in all$", done.err, re.MULTILINE)
+
+
+def test_ask_prints_its_events_as_lines(indexed, playhead):
+    done = playhead("ask", "talks", "What is said about the red car?", "--events")
+    events = [json.loads(line) for line in done.out.splitlines()]
+    assert [event["kind"] for event in events] == ["plan", "evidence", "draft", "verdict", "answer"]
+    assert events[1]["evidence"][0]["text"] == "The red car stops at the bridge."
+    assert events[-1]["answer"]["text"] == "The red car stops at the bridge."
+    assert done.err == ""
+
+
+def test_ask_keeps_a_conversation_and_gives_its_last_answer_again(indexed, playhead):
+    first = playhead("ask", "talks", "What is said about the red car?", "--thread", "t")
+    second = playhead("ask", "talks", "And when does she say that?", "--thread", "t", "--json").data
+    assert second["text"] in first.out
+    assert "understood as" in second["trace"][0]["detail"]
+    again = playhead("ask", "talks", "--resume", "--thread", "t")
+    assert again == Done(0, "The red car stops at the bridge. [00:00:00–00:00:02] said\n", "")
 
 
 def test_search_prints_a_line_a_result(indexed, playhead):
@@ -383,6 +403,11 @@ def test_a_job_that_cannot_be_done_ends_with_one_line_and_code_1(line, complaint
         ("search talks x --between soon", "--between 'soon': START-END is wanted, e.g. 10:00-20:00 or 90-120.5"),
         ("ask talks x --between 10:00", "--between '10:00': START-END is wanted.*"),
         ("ask talks ?", "the question is empty.*"),
+        ("ask talks", "no question: write one after PLACE, or go on with one by --resume --thread NAME"),
+        ("ask talks why --resume --thread t", "--resume goes on with the question of a thread: .*"),
+        ("ask talks --resume", "--resume goes on with the question of a thread: give --thread NAME, .*"),
+        ("ask talks --resume --thread t", "there is no question in thread 't': ask one with this thread's name"),
+        ("ask talks why --json --events", "--json and --events both: choose one"),
         ("index talks --ocr tesseract", "setting ocr does not take 'tesseract': .*'rapidocr', 'easyocr' or 'off'"),
     ],
 )
@@ -397,7 +422,7 @@ def test_a_query_or_setting_that_is_not_valid_ends_with_one_line_and_code_2(line
     [
         ("", "Usage: playhead [OPTIONS] COMMAND"),
         ("frobnicate", "No such command 'frobnicate'"),
-        ("ask talks", "Missing argument 'QUESTION'"),
+        ("search talks", "Missing argument 'QUERY'"),
         ("search talks x -k 0", "Invalid value for '-k'"),
         ("search talks x -k many", "Invalid value for '-k'"),
         ("list talks --frobnicate", "No such option: --frobnicate"),
@@ -582,6 +607,21 @@ def test_an_interrupt_says_that_nothing_is_lost(talks, playhead, monkeypatch):
     assert done.complaint == "playhead: stopped. What was finished is kept: run again to go on"
 
 
+def test_an_interrupted_question_says_how_to_go_on(indexed, playhead, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("playhead.agent.nodes.quote_evidence", interrupted)
+        done = playhead("ask", "talks", "What is said about the red car?", "--thread", "monday talk")
+        without = playhead("ask", "talks", "What is said about the red car?")
+    assert done.code not in (0, 2)
+    assert done.complaint == "playhead: stopped. What was done is kept: --resume --thread 'monday talk' goes on"
+    assert (without.code, without.err) == (done.code, "")
+    done = playhead("ask", "talks", "--resume", "--thread", "monday talk")
+    assert done == Done(0, "The red car stops at the bridge. [00:00:00–00:00:02] said\n", "")
+
+
 def test_a_pipe_that_is_closed_ends_quietly(indexed):
     reader, writer = os.pipe()
     os.close(reader)
@@ -610,6 +650,27 @@ def test_on_a_terminal_progress_is_drawn_with_the_time_that_remains(talks, termi
     seen = drawn()
     assert re.search(r"\[1/2\] budget\.mp4: \w+ .* \d+% (-:--:--|\d:\d\d:\d\d)", seen)
     assert "✓" not in seen
+
+
+def test_on_a_terminal_each_step_of_a_question_is_a_line(indexed, terminal, write_talk, playhead):
+    write_talk(indexed / "odd.mp4", [(1, 2, "A [bold]zeppelin[/bold] lands \x1b]0;title\x07 :smile: \u202ehere.")])
+    assert playhead("index", "talks").code == 0
+    screen, drawn = terminal
+    asked = {"stderr": screen, "stdout": subprocess.PIPE, "capture_output": False}
+    done = process("ask", "talks", "What is said about the zeppelin?", **asked)
+    assert done.out == "A [bold]zeppelin[/bold] lands ]0;title :smile: here. [00:00:01–00:00:02] said\n"
+    lines = [line.rpartition("\r")[2].strip() for line in drawn().splitlines()]
+    steps = [line for line in lines if line and not re.search(r"\w+ing …\Z", line)]
+    assert steps == [
+        "looking for “zeppelin” in what is said",
+        "1 piece of evidence: [00:00:01–00:00:02] said A [bold]zeppelin[/bold] lands ]0;…",
+        "1 claim drafted",
+        "1 claim checked: 1 supported",
+    ]
+    done = process("ask", "talks", "What is said about the zeppelin?", "-q", **asked)
+    assert (done.code, done.out.split()[0]) == (0, "A")
+    os.write(screen, b"nothing was drawn\n")
+    assert drawn() == "nothing was drawn\n"
 
 
 def test_tables_fit_the_terminal(indexed, terminal, monkeypatch):

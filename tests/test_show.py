@@ -1,15 +1,21 @@
 """Answers for people: in a terminal and a notebook, text from videos is text and nothing else."""
 
+import base64
 import html
+import io
 import re
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from PIL import Image
 
 from playhead.agent.records import Answer, Citation, Claim, Usage
-from playhead.agent.show import answer_markdown, answer_text
+from playhead.agent.show import answer_markdown, answer_text, cited_picture
+from playhead.tools.records import Box
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -111,6 +117,82 @@ def test_a_notebook_shows_a_picture_of_the_moment(tmp_path):
         "\n\n![keyframe](data:image/jpeg;base64,/9hqcGVn)"
     )
     assert "![" not in answer_markdown(answer(claim("x", cite(), gone)))
+
+
+def pixels(jpeg: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB")).astype(int)
+
+
+@pytest.fixture
+def keyframe(tmp_path) -> str:
+    """A grey picture of 200 × 100 pixels that was shown at 61.2 s."""
+    path = tmp_path / "0000061200.jpg"
+    Image.new("RGB", (200, 100), (128, 128, 128)).save(path, quality=95)
+    return str(path)
+
+
+def boxed(keyframe: str | None, *corners: float, quote: str = "dog", **fields) -> Citation:
+    box = Box(**dict(zip(("left", "top", "right", "bottom"), corners, strict=True)))
+    return cite(quote, modality="object", keyframe=keyframe, **{"box": box, "frame_seconds": 61.2} | fields)
+
+
+def test_the_cited_boxes_are_drawn_on_the_cited_picture(keyframe):
+    made = pixels(cited_picture([boxed(keyframe, 0.2, 0.3, 0.5, 0.8), boxed(keyframe, 0.6, 0.3, 0.9, 0.8)]))
+    assert made.shape == (100, 200, 3)
+    for left, right in ((40, 99), (119, 179)):
+        for across, down in ((left + 2, 60), (right - 2, 60), ((left + right) // 2, 77)):
+            red, green, blue = made[down - 1 : down + 2, across - 1 : across + 2].reshape(-1, 3).max(axis=0)
+            assert red > 150 > blue, (across, down)  # yellow
+            assert green > 120
+        assert made[60, left - 1 : left + 4].sum(axis=-1).min() < 250  # within a dark line
+        assert abs(made[70, (left + right) // 2] - 128).max() < 12  # nothing else
+        label = made[31:44, left + 1 : left + 26]
+        assert (label.sum(axis=-1) > 600).any()  # white
+        assert (label.sum(axis=-1) < 100).any()  # on black
+    assert abs(made[10:20] - 128).max() < 12
+
+
+def test_a_box_of_another_frame_is_not_drawn(keyframe):
+    stored = Path(keyframe).read_bytes()
+    assert cited_picture([boxed(keyframe, 0.2, 0.3, 0.5, 0.8, frame_seconds=63.2)]) == stored
+    assert cited_picture([boxed(keyframe, 0.2, 0.3, 0.5, 0.8, frame_seconds=None)]) == stored
+    assert cited_picture([cite(keyframe=keyframe)]) == stored
+    assert cited_picture([boxed(None, 0.2, 0.3, 0.5, 0.8)]) is None
+
+
+def test_the_picture_with_most_of_the_boxes_is_shown(keyframe, tmp_path):
+    other = tmp_path / "0000063200.jpg"
+    Image.new("RGB", (50, 50), (200, 0, 0)).save(other)
+    here, there = boxed(keyframe, 0.2, 0.3, 0.5, 0.8), boxed(str(other), 0.1, 0.1, 0.9, 0.9, frame_seconds=63.2)
+    again = there.model_copy(update={"box": Box(left=0.3, top=0.3, right=0.6, bottom=0.6)})
+    assert pixels(cited_picture([here, there])).shape == (100, 200, 3)
+    assert pixels(cited_picture([here, there, again])).shape == (50, 50, 3)
+
+
+@pytest.mark.parametrize("label", [*HOSTILE, "", "x" * 500, "犬 🐕 كلب"])
+def test_any_label_and_any_box_can_be_drawn(keyframe, label):
+    for corners in ((0.0, 0.0, 1.0, 1.0), (0.99, 0.99, 1.0, 1.0), (0.5, 0.5, 0.5, 0.5)):
+        made = pixels(cited_picture([boxed(keyframe, *corners, quote=label)]))
+        assert made.shape == (100, 200, 3)
+
+
+def test_a_damaged_picture_is_shown_as_it_is(tmp_path):
+    damaged = tmp_path / "0000061200.jpg"
+    damaged.write_bytes(b"no picture")
+    assert cited_picture([boxed(str(damaged), 0.2, 0.3, 0.5, 0.8)]) == b"no picture"
+
+
+def test_a_notebook_shows_the_boxes(keyframe):
+    markdown = answer_markdown(answer(claim("dog", boxed(keyframe, 0.2, 0.3, 0.5, 0.8))))
+    shown = base64.b64decode(markdown.rpartition("base64,")[2].rstrip(")"))
+    assert shown == cited_picture([boxed(keyframe, 0.2, 0.3, 0.5, 0.8)]) != Path(keyframe).read_bytes()
+
+
+def test_of_many_spans_the_first_are_told():
+    many = [cite("gold", float(start), start + 1.0) for start in range(0, 200, 10)]
+    told = str(answer(claim("20 times", *many)))
+    assert told.count("[") == 8
+    assert told.endswith("[00:01:10–00:01:11] said, and 12 more")
 
 
 @pytest.mark.parametrize("text", HOSTILE)

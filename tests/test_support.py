@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from playhead.agent.occurrences import occurrences
 from playhead.agent.plan import make_plan
-from playhead.agent.support import Support, supports
+from playhead.agent.records import Subject, Term
+from playhead.agent.support import Support, likeness, mentions, supports, texts_with
 from playhead.index.records import Evidence
 from playhead.index.search import Search
 from playhead.index.store import Store
@@ -85,6 +87,7 @@ def texts(terms) -> list[str]:
         ("Where can I buy a house?", "I want to sell my house."),
         ("When does he say “the price of gold”?", "The price of the gold ring."),
         ("How do I increase the contrast?", "Drag the slider to reduce the contrast."),
+        ("What happened last month?", "It lasts for a month."),
         ("what does the wife say about rain", "The husband said it was the rain."),
     ],
 )
@@ -111,6 +114,10 @@ def test_what_was_not_said_supports_nothing(judge, question, said):
         ("where is order7731?", "the file ORDER-7731 lies here"),
         ("What time does the beta start?", "Beta: 15 June, 09:30"),
         ("When does he say “price of gold”?", "The price of gold doubled."),
+        ("Who called us?", "Many customers called us."),
+        ("What is the code ORDER-7731?", "ORDER-7731 is on the table."),
+        ("What does the schedule say about the design freeze?", "Design freeze: 3 May"),
+        ("What does the schedule say about the design freeze?", "The design was frozen in May."),
     ],
 )
 def test_what_was_said_in_other_words_supports(judge, question, said):
@@ -228,6 +235,13 @@ def test_a_picture_of_a_cat_is_no_picture_of_a_dog(encoder, tmp_path):
             one.evidence.start for one in supports(plan, found, search.embed, search.nearby, search.shows) if one.holds
         ]
 
+    def occurring(thing: str) -> list[float]:
+        shown = Subject(query=thing, terms=(Term(text=thing, exact=False),), modalities=("frame",))
+        return [one.start for one in occurrences(shown, make_plan(thing), search)]
+
+    assert occurring("cat") == occurring("animal") == [0]
+    assert occurring("coffee") == [1]
+    assert occurring("dog") == []
     assert held("When is a cat shown?") == [0]
     assert held("When is an animal shown?") == [0]
     assert held("When is a cup of coffee shown?") == [1]
@@ -235,7 +249,57 @@ def test_a_picture_of_a_cat_is_no_picture_of_a_dog(encoder, tmp_path):
     assert held("When is a bus shown?") == []
 
 
+def test_where_a_term_is_mentioned():
+    words = "The wind tunnel: Wind, tunnels, and WIND-TUNNEL tests".split()
+    assert mentions(Term(text="wind", exact=False), words) == [(1, 2), (3, 4), (6, 7)]
+    assert mentions(Term(text="tunnel", exact=False), words) == [(2, 3), (4, 5), (6, 7)]
+    assert mentions(Term(text="wind tunnel", exact=True), words) == [(1, 3), (6, 7)]
+    assert mentions(Term(text="order 7731", exact=True), ["ORDER-7731,", "order7731", "ORDER", "7732"]) == [
+        (0, 1),
+        (1, 2),
+    ]
+    assert mentions(Term(text="12", exact=True), "twelve of 12 or 120".split()) == [(0, 1), (2, 3)]
+    assert mentions(Term(text="gold", exact=False), []) == []
+
+
+def test_texts_that_hold_nothing_asked_for_are_left_out_and_no_other(encoder):
+    there = [
+        "The vehicle stopped.", "Two cars.", "Nothing else.", "The art board.", "Twelve artboards!", "ORDER7731", "7732",
+        "It grew by 12%.", "The colour.", "Karl",
+    ]  # fmt: skip
+
+    def found(question: str, embed=None) -> list[str]:
+        return texts_with(make_plan(question).terms, there, embed)
+
+    assert found("car") == ["Two cars."]
+    assert found("car", encoder.encode) == ["The vehicle stopped.", "Two cars."]
+    assert found("the artboard") == ["The art board.", "Twelve artboards!"]
+    assert found("art board") == ["The art board.", "Twelve artboards!"]
+    assert found("Where is ORDER-7731?") == ["ORDER7731"]
+    assert found("Did it grow by twelve percent?") == ["Twelve artboards!", "It grew by 12%."]
+    assert found("colors") == ["The colour."]
+    assert found("unicorn") == []
+
+
+def test_how_near_words_are(encoder):
+    phone, car = likeness("phone", ["cell phone", "car"], encoder.encode)
+    assert phone > 0.85 > 0.7 > car
+    assert likeness("phone", ["cell phone", "car"], lambda _: None) == [0.0, 0.0]
+
+
 WORDS = "the price of gold copper doubled cat dog London Monday 12 13 twelve ORDER-7731 it a".split()
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.lists(st.sampled_from(WORDS)).map(" ".join), st.lists(st.lists(st.sampled_from(WORDS)).map(" ".join), max_size=4)
+)
+def test_what_holds_is_among_the_texts_with_a_term(question, said):
+    video = [evidence(text, 4.0 * n) for n, text in enumerate(said)]
+    plan = make_plan(question)
+    among = texts_with(plan.terms, said)
+    for found in supports(plan, video, lambda _: None, beside(video), lambda *_: False):
+        assert not found.holds or found.evidence.text in among
 
 
 @settings(deadline=None, max_examples=150)

@@ -4,6 +4,8 @@ Each model has its own vector space, named by `space`; vectors of different spac
 """
 
 import logging
+import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -25,6 +27,9 @@ Vectors = npt.NDArray[np.float32]
 
 # Attention's cost grows with the longest text of a batch: small batches, texts sorted by length.
 _BATCH = 64
+# Words and short phrases are remembered: so many vectors of MiniLM are 25 MB.
+_MOST_REMEMBERED = 16_384
+_SHORT = 64  # characters
 
 
 class TextEncoder(Protocol):
@@ -82,20 +87,31 @@ class SentenceEncoder:
         self._folder = weights.path
         self._device = resolve_device(settings)
         self._model: SentenceTransformer | None = None
-        self._last: tuple[str, Vectors] | None = None
+        self._remembered: OrderedDict[str, npt.NDArray[np.float32]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors of the texts; what lies past the model's window (MiniLM: 256 tokens) is not seen."""
+        """Unit vectors of the texts; what lies past the model's window (MiniLM: 256 tokens) is not seen.
+
+        Single texts and short ones are remembered: every ranking of a search asks for the same query, and every
+        question of a video for its words.
+        """
         model = self._loaded()
         if not texts:
             return np.zeros((0, model.get_embedding_dimension() or 0), np.float32)
-        last = self._last  # read once: another thread may set it
-        if len(texts) == 1 and last and last[0] == texts[0]:
-            return last[1]  # every ranking of a search asks for the same query
-        vectors = unit(model.encode(list(texts), batch_size=_BATCH, show_progress_bar=False, convert_to_numpy=True))
-        if len(texts) == 1:
-            self._last = (texts[0], vectors)
-        return vectors
+        with self._lock:
+            known = {text: self._remembered[text] for text in texts if text in self._remembered}
+            for text in known:
+                self._remembered.move_to_end(text)
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        if new:
+            vectors = unit(model.encode(new, batch_size=_BATCH, show_progress_bar=False, convert_to_numpy=True))
+            known |= zip(new, vectors, strict=True)
+            with self._lock:
+                self._remembered |= {t: known[t].copy() for t in new if len(texts) == 1 or len(t) <= _SHORT}
+                while len(self._remembered) > _MOST_REMEMBERED:
+                    self._remembered.popitem(last=False)
+        return np.stack([known[text] for text in texts])
 
     def _loaded(self) -> "SentenceTransformer":
         if self._model is None:

@@ -82,6 +82,11 @@ class ObjectDetector:
         return observations
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """What it can find. Loads the model."""
+        return tuple(self._loaded().names.values())
+
+    @property
     def _exported(self) -> bool:
         return self._path.suffix == ".onnx"
 

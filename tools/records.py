@@ -185,10 +185,12 @@ class Still:
     Attributes:
         span: How long it stayed.
         frame: One frame of it.
+        moves: Whether the picture did not stay the same: the frame is a sample of what moved.
     """
 
     span: Span
     frame: Frame
+    moves: bool = False
 
 
 class VideoStream(Record):

@@ -1,0 +1,122 @@
+"""What a whole video is about: its chapters, and what stands for each. Without a model it quotes; it composes nothing."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from pydantic import Field
+
+from ..index.chapters import Strand, chapters
+from ..index.records import Evidence
+from ..index.search import Search
+from ..tools.embed import Vectors
+from ..tools.records import Modality, Record, Span
+from ..tools.words import tokens
+from .records import Citation, Claim, Plan
+from .scopes import scopes_of
+
+__all__ = ["Section", "outline", "quote_sections"]
+
+# Chapters of all videos together; of each, if there are many videos, fewer.
+MOST_SECTIONS = 12
+# Texts that are kept of each.
+MOST_ROWS = 24
+_SENTENCES: tuple[Modality, ...] = ("caption", "speech", "text")
+# A sentence that stands for a chapter says something, and is no paragraph.
+_FEWEST_WORDS, _MOST_WORDS = 5, 40
+# A line in large letters that stays for some seconds is a heading.
+_HEADING_SECONDS, _HEADING_HEIGHT = 2.0, 0.045
+_HEADING_WORDS, _HEADING_LETTERS = 10, 4
+
+
+class Section(Record):
+    """A chapter of a video."""
+
+    video_id: str = Field(description="The video's content hash.")
+    span: Span = Field(description="When.")
+    heading: Evidence | None = Field(description="The line in the largest letters that appears in it.")
+    rows: tuple[Evidence, ...] = Field(description="Texts of it, the most telling first.")
+
+
+def outline(plan: Plan, search: Search) -> list[Section]:
+    """The chapters of the videos that a plan is about, by video and time; those without any text are left out.
+
+    A sentence stands for its chapter if it is near to what the chapter's sentences have in common and the video's do
+    not: the centroid of the chapter less that of the whole (centroid summarisation: Radev et al. 2004, section 3).
+
+    Args:
+        plan: Which videos, and which stretch of them.
+        search: The library.
+    """
+    scopes = {scope.video_id: scope.span for scope in scopes_of(plan, search) or ()}
+    among = plan.video_ids if plan.video_ids is not None else tuple(search.records)
+    videos = sorted(among, key=lambda video_id: search.records[video_id].paths)[:MOST_SECTIONS]
+    found: list[Section] = []
+    for video_id in videos:
+        duration = max(search.records[video_id].duration, 0.001)
+        span = scopes.get(video_id) or plan.between or Span(start=0, end=duration)
+        if span.start < duration:
+            whole = Span(start=span.start, end=min(span.end, duration))
+            found += _sections(video_id, whole, search)[: max(1, MOST_SECTIONS // len(videos))]
+    return found
+
+
+def quote_sections(sections: Sequence[Section]) -> list[Claim]:
+    """A claim a chapter: its heading and its most telling sentence, quoted."""
+    claims = []
+    for section in sections:
+        quoted = [one for one in (section.heading, section.rows[0] if section.rows else None) if one is not None]
+        quoted = list({one.text.casefold(): one for one in quoted}.values())
+        citations = tuple(Citation.of(one) for one in quoted)
+        claims.append(Claim(text=" · ".join(one.text for one in quoted), verdict="unverified", citations=citations))
+    return claims
+
+
+def _sections(video_id: str, whole: Span, search: Search) -> list[Section]:
+    kinds: dict[Modality, tuple[list[Evidence], Vectors]] = {}
+    for modality in (*_SENTENCES, "frame"):
+        rows, vectors = search.embedded(video_id, modality)
+        inside = [number for number, row in enumerate(rows) if row.span.overlap(whole) > 0]
+        kinds[modality] = [rows[number] for number in inside], vectors[inside]
+    strands = [
+        Strand([row.span for row in rows], vectors) for rows, vectors in kinds.values() if len(rows) and vectors.size
+    ]
+    edges = [row.start for rows, _ in kinds.values() for row in rows if whole.start < row.start < whole.end]
+    sections = []
+    for span in chapters(whole, strands, edges):
+        rows = _telling(span, [kinds[modality] for modality in _SENTENCES])
+        heading = _heading(span, kinds["text"][0])
+        if rows or heading:
+            sections.append(Section(video_id=video_id, span=span, heading=heading, rows=tuple(rows[:MOST_ROWS])))
+    return sections
+
+
+def _telling(span: Span, kinds: Sequence[tuple[list[Evidence], Vectors]]) -> list[Evidence]:
+    """The texts of a chapter, the most telling first; of one kind the captions go before speech, speech before writing."""
+    found: list[Evidence] = []
+    for rows, vectors in kinds:
+        here = [number for number, row in enumerate(rows) if span.start <= (row.start + row.end) / 2 < span.end]
+        fit = [number for number in here if _FEWEST_WORDS <= len(tokens(rows[number].text)) <= _MOST_WORDS]
+        if not here:
+            continue
+        if not vectors.size:
+            found += [rows[number] for number in fit or here]
+            continue
+        common = vectors[here].mean(axis=0) - 0.5 * vectors.mean(axis=0)
+        worth = vectors @ common
+        found += [rows[number] for number in sorted(fit or here, key=lambda n: (-float(np.float32(worth[n])), n))]
+    return found
+
+
+def _heading(span: Span, rows: Sequence[Evidence]) -> Evidence | None:
+    """The line in the largest letters among those that begin in a chapter."""
+    large = [
+        row
+        for row in rows
+        if row.box is not None
+        and span.start <= row.start < span.end
+        and row.end - row.start >= _HEADING_SECONDS
+        and row.box.bottom - row.box.top >= _HEADING_HEIGHT
+        and len(tokens(row.text)) <= _HEADING_WORDS
+        and sum(c.isalpha() for c in row.text) >= _HEADING_LETTERS
+    ]
+    return max(large, key=lambda row: (row.box.bottom - row.box.top if row.box else 0.0, -row.start), default=None)
