@@ -26,6 +26,7 @@ _FEWEST_WORDS, _MOST_WORDS = 5, 40
 # A line in large letters that stays for some seconds is a heading.
 _HEADING_SECONDS, _HEADING_HEIGHT = 2.0, 0.045
 _HEADING_WORDS, _HEADING_LETTERS = 10, 4
+_NEARLY = 0.8
 
 
 class Section(Record):
@@ -108,7 +109,7 @@ def _telling(span: Span, kinds: Sequence[tuple[list[Evidence], Vectors]]) -> lis
 
 
 def _heading(span: Span, rows: Sequence[Evidence]) -> Evidence | None:
-    """The line in the largest letters among those that begin in a chapter."""
+    """The first line in the largest letters, or nearly so, among those that begin in a chapter."""
     large = [
         row
         for row in rows
@@ -119,4 +120,13 @@ def _heading(span: Span, rows: Sequence[Evidence]) -> Evidence | None:
         and len(tokens(row.text)) <= _HEADING_WORDS
         and sum(c.isalpha() for c in row.text) >= _HEADING_LETTERS
     ]
-    return max(large, key=lambda row: (row.box.bottom - row.box.top if row.box else 0.0, -row.start), default=None)
+    tallest = max((_height(row) for row in large), default=0.0)
+    return min(
+        (row for row in large if _height(row) >= _NEARLY * tallest),
+        key=lambda row: (row.start, -_height(row)),
+        default=None,
+    )
+
+
+def _height(row: Evidence) -> float:
+    return row.box.bottom - row.box.top if row.box else 0.0

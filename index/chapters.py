@@ -59,12 +59,14 @@ def chapters(whole: Span, strands: Sequence[Strand], edges: Sequence[float] = ()
     alike = [_likeness(strand, at, window) for strand in strands if len(strand.spans) > 1]
     if not alike or whole.duration < 2 * SHORTEST_SECONDS:
         return [whole]
+    shortest = max(SHORTEST_SECONDS, whole.duration / (3 * MOST_CHAPTERS))
     depth = np.sum([_depths(one) for one in alike], axis=0)
+    # So near to an edge no chapter may begin or end, and the windows are cut short.
+    depth[(at < whole.start + shortest) | (at > whole.end - shortest)] = 0.0
     peaks = [n for n in range(len(at)) if depth[n] > 0 and depth[n] == depth[max(0, n - 1) : n + 2].max()]
     if not peaks:
         return [whole]
     bound = max(_DEEP * float(depth.max()), _RIPPLE * len(alike))
-    shortest = max(SHORTEST_SECONDS, whole.duration / (3 * MOST_CHAPTERS))
     cuts: list[float] = []
     for peak in sorted(peaks, key=lambda n: (-depth[n], n)):
         cut = _moved(float(at[peak]), edges, window / 2)
