@@ -21,11 +21,12 @@ def choose_videos(plan: Plan, search: Search) -> Plan:
     Routing by video before searching inside is SALOVA's order (Kim et al. 2024, section 3.2), here by fused ranks.
 
     Args:
-        plan: What is looked for; a plan for few videos, or for an event or a moment, stays as it is.
+        plan: What is looked for; a plan for few videos, or for more than a plain needle, stays as it is.
         search: The library.
     """
     among = plan.video_ids if plan.video_ids is not None else tuple(search.records)
-    if len(among) <= MOST_VIDEOS or plan.is_moment or plan.anchor or plan.kind != "needle":
+    is_plain = plan.kind == "needle" and not (plan.is_moment or plan.anchor or plan.ordinal or plan.place)
+    if len(among) <= MOST_VIDEOS or not is_plain:
         return plan
     worth: dict[str, float] = {}
     counted: dict[str, int] = {}

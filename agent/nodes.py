@@ -79,6 +79,7 @@ def tally_node(state: State, runtime: Runtime[Context]) -> State:
     return {
         "claims": list(counted.claims),
         "missing": list(counted.missing),
+        "reason": "" if counted.claims else counted.told,
         "option": chosen_option(state["plan"], counted.claims),
         "confidence": counted.confidence,
         "evidence": list(evidence.values()),

@@ -30,7 +30,7 @@ def final_answer(
     elif state["over_budget"]:
         text = f"No answer was found within the budget: {state['over_budget']}."
     else:
-        text = _refusal(plan, state["missing"], records)
+        text = _refusal(plan, state["missing"], state["reason"], records)
     tokens = state["tokens"]
     return Answer(
         question=state["question"],
@@ -53,7 +53,7 @@ def final_answer(
     )
 
 
-def _refusal(plan: Plan, missing: Sequence[str], records: Sequence[VideoRecord]) -> str:
+def _refusal(plan: Plan, missing: Sequence[str], reason: str, records: Sequence[VideoRecord]) -> str:
     """Why there is no answer, and what was not even indexed."""
     if plan.kind == "whole":
         return "Nothing that could be summarised was said, written or described in the indexed videos."
@@ -64,6 +64,8 @@ def _refusal(plan: Plan, missing: Sequence[str], records: Sequence[VideoRecord])
     text = "Nothing in the indexed videos supports an answer."
     if missing:
         text += f" Not found: {', '.join(missing)}."
+    elif reason:
+        text += f" {reason[0].upper()}{reason[1:].rstrip('.')}."
     blind = sorted({HOW[modality] for record in records for modality in _blind(record, plan.modalities)})
     if blind:
         text += f" Not every video was indexed for what is {', '.join(blind)}: `playhead show VIDEO` tells why."

@@ -22,7 +22,7 @@ HOW: dict[Modality, str] = {
 # A count may rest on hundreds.
 _MOST_SPANS = 8
 _DARK, _LIGHT = (0, 0, 0), (255, 221, 0)
-_LABEL_PIXELS = 14
+_LABEL_PIXELS = 11
 _LABEL_CHARACTERS = 40
 
 # Nothing else is surely text: a backslash in front leaves \( as mathematics in a notebook, and makes links of addresses.

@@ -92,6 +92,7 @@ class State(TypedDict, total=False):
     option: int | None
     wanted: list[str]
     missing: list[str]
+    reason: str  # why nothing could be computed
     confidence: float
     over_budget: str
     verdicts: Annotated[dict[str, Verdict], _together]
@@ -164,6 +165,7 @@ def start_state(
         "option": None,
         "wanted": [],
         "missing": [],
+        "reason": "",
         "confidence": 0.0,
         "over_budget": "",
         "tokens": None,  # type: ignore[typeddict-item]

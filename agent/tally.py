@@ -153,7 +153,7 @@ def _nth(plan: Plan, search: Search) -> Tally:
     by_video = _by_video(found)
     number = plan.ordinal if plan.ordinal < 0 else plan.ordinal - 1
     chosen = [ours[number] for ours in by_video.values() if -len(ours) <= number < len(ours)]
-    told = ", ".join(f"{times_text(len(ours))} in {ours[0].citation.video}" for ours in by_video.values())
+    told = ", ".join(f"{times_text(len(ours))} in {ours[0].evidence[0].name}" for ours in by_video.values())
     told = f"“{subject.query}” {told}; number {plan.ordinal} is asked for"
     claims = tuple(_quoting(one, plan) for one in chosen[:_MOST_VIDEOS])
     return Tally(claims=claims, told=told, confidence=_confidence(chosen))
