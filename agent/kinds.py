@@ -192,6 +192,11 @@ _HOW_MANY_THINGS = re.compile(
     r"sit|walk)\b(?P<after>.*)\Z|\b(?:the )?(?:number|count) of (?P<of>[\w' -]{2,60}?) (?:that are )?(?=shown|seen|visible|on|in)(?P<where>.*)\Z",
     re.IGNORECASE,
 )
+_HOW_MANY_SLIDES = re.compile(
+    r"\b(?:on |in )?how many (?:different )?(?:slides?|pages?|titles?|captions?|signs?) (?:(?:is|are|was|were|has|have|do|does|"
+    r"contain|show|say|mention|list|with)\b)?(?P<rest>.+)\Z",
+    re.IGNORECASE,
+)
 _IN_VIEW = re.compile(
     r"\b(?:shown|seen|see|visible|in view|appear\w*|at once|at the same time|together|standing|sitting|walking"
     r"|(?:in|on) (?:the |this |that |any |one |each )?(?:picture|frame|image|scene|screen|camera|shot|photo|photograph|background|foreground|yard|street|room|stage)s?)\b",
@@ -203,6 +208,9 @@ def _counted(text: str) -> Shape | None:
     if found := _HOW_OFTEN.search(text):
         rest = f"{text[: found.start()]} {text[found.end() :]}"
         return Shape("count", text, (" ".join(rest.split()),)) if _all_name_something(rest) else None
+    if found := _HOW_MANY_SLIDES.search(text):
+        what = re.sub(r"\bwritten(?: on them)?\b|\bon them\b", " ", found["rest"])
+        return Shape("count", text, (f"{' '.join(what.split())} written",)) if _all_name_something(what) else None
     if (found := _HOW_MANY_THINGS.search(text)) and _IN_VIEW.search(text):
         what = found["what"] or found["of"]
         return Shape("count", text, (f"{what} shown",)) if terms_of(what, ()) else None
@@ -211,7 +219,7 @@ def _counted(text: str) -> Shape | None:
 
 _CLAUSES = (
     re.compile(
-        r"\A(?:right |just |immediately |shortly |soon )?(?P<how>after|once|before|until|while|when|as soon as) (?P<event>[^,]+), (?P<main>.+)\Z",
+        r"\A(?:right |just |immediately |shortly |soon )?(?P<how>after|once|before|until|while|when|as soon as) (?!(?:do|does|did|is|are|was|were|will|can|could|has|have|had)\b)(?P<event>[^,]+), (?P<main>.+)\Z",
         re.IGNORECASE,
     ),
     re.compile(
@@ -228,6 +236,10 @@ _NO_EVENT = re.compile(r"\A(?:(?:i|you|we|one|that|this|it|all|then|the fact)\b|
 _PART = re.compile(
     r"\A(?:the )?(?:video|clip|film|movie|talk|recording)?\s*(?:starts?|begins?|ends?|is over)\Z", re.IGNORECASE
 )
+# What comes next to an event is what is told of it anyway: "the last thing that she says before …".
+_NEXT_THING = re.compile(
+    r"\bthe (?:very )?(?:first|last|next) (?:thing|words?|sentence|line)s?\b(?: that)?", re.IGNORECASE
+)
 _NTH = re.compile(rf"\A(?:the )?(?P<nth>{_ORDINAL}) (?:time (?:that )?)?(?P<what>.+)\Z", re.IGNORECASE)
 
 
@@ -237,12 +249,17 @@ def _anchored(text: str) -> Shape:
         found = pattern.search(text)
         if not found or _NO_EVENT.search(found["event"]) or _PART.search(found["event"]):
             continue
+        main = _NEXT_THING.sub(" ", found["main"])
         event, ordinal = found["event"], None
         if nth := _NTH.search(event):
             event, ordinal = nth["what"], _ORDINALS[nth["nth"].casefold()]
-        if _all_name_something(event) and not re.fullmatch(r"(?:and|what|when)?", found["main"].strip(), re.IGNORECASE):
+        if _all_name_something(event) and not re.fullmatch(r"(?:and|what|when)?", main.strip(), re.IGNORECASE):
             return Shape(
-                "needle", found["main"], relation=_HOW[found["how"].casefold()], event=event, event_ordinal=ordinal
+                "needle",
+                " ".join(main.split()),
+                relation=_HOW[found["how"].casefold()],
+                event=event,
+                event_ordinal=ordinal,
             )
     return Shape("needle", text)
 

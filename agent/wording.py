@@ -21,13 +21,14 @@ __all__ = [
 # No evidence holds more terms, and each costs time.
 MOST_TERMS = 64
 
-_PICTURES = "pictures?|photos?|photographs?|images?|frames?|footage"
+_PICTURES = "pictures?|photos?|photographs?|images?|frames?|footage|shots?|views?|close-ups?"
 _WRITINGS = "slides?|headlines?|captions?|subtitles?|labels?|signs?|titles?|posters?|banners?|whiteboards?|blackboards?"
 
 # What tells where to look: "What does the slide say?" asks for what is written, though it has "say" in it.
 _WRITTEN = re.compile(
     rf"\bwritten\b(?! by\b)|\b(?:which|what) slides?\b"
-    rf"|\b(?:{_WRITINGS})(?: [\w'-]+){{0,4}}? (?:says?|said|reads?|shows?|lists?|states?|tells?|mentions?|contains?)\b"
+    rf"|\b(?:{_WRITINGS})(?: [\w'-]+){{0,4}}? (?:says?|said|reads?|shows?|lists?|states?|tells?|mentions?|contains?|gives?|gave|names?|announces?)\b"
+    rf"|\baccording to (?:the |an? |this |that )?(?:[\w-]+ )?(?:{_WRITINGS})\b"
     rf"|\b(?:on|in) (?:the |an? |this |that |any |which |what )?(?:[\w-]+ )?(?:{_WRITINGS})\b"
     rf"|\b(?:text|words?|code|numbers?|letters?)(?: is| are)? (?:on|in) (?:the |an? )?(?:screen|{_PICTURES})\b"
 )
@@ -51,6 +52,8 @@ _DOING = re.compile(
     r"|\b(?:do|can|could|should|must|may|would|will|if|when|after|before) i\b"
 )
 # Where something is in a video; no part of what it is.
+_ACCORDING = re.compile(rf",? *\baccording to (?:the |an? |this |that )?(?:[\w-]+ )?(?:{_WRITINGS})\b", re.IGNORECASE)
+_DEPICTED = re.compile(rf"\b(?:{_PICTURES}) of (?=\w)", re.IGNORECASE)
 _INSIDE = re.compile(
     rf"\b(?:in|on|of|during|from|throughout|at) (?:the|this|these|that|those|any|which|what|each) (?:whole |entire )?"
     rf"(?:videos?|clips?|films?|movies?|recordings?|screens?|scenes?|talks?|lectures?|presentations?|{_PICTURES}"
@@ -62,7 +65,7 @@ _ONCE = re.compile(r"\b(?:after|before|if|once|when) (?:i|you|we)\b", re.IGNOREC
 # What a question is made of, not what it is about.
 _ASKING = frozenset(
     "say says said saying speak speaks spoke spoken speaking talk talks talked talking mention mentions mentioned "
-    "tell tells told hear hears heard discuss discusses discussed explain explains explained speaker narrator "
+    "tell tells told according hear hears heard discuss discusses discussed explain explains explained speaker narrator "
     "lecturer presenter show shows shown showing see seen visible depicted displayed displays look looks looked like "
     "appear appears appeared appearing written reads find describe summarise summarize summary overview video videos "
     "clip clips footage recording recordings moment moments someone somebody anyone anybody everyone something "
@@ -134,12 +137,17 @@ def places_of(question: str) -> tuple[Modality, ...]:
 
 def description_of(question: str) -> str:
     """The question without what makes it one: "What does she say about the red car?" → "the red car"."""
+    question = _ACCORDING.sub(" ", question)
+    if found := _DEPICTED.search(question):
+        question = question[found.end() :]
     kept = [chunk.strip('?!.,;:"“”«»()[]') for chunk in question.split()]
     kept = [chunk for chunk in kept if chunk]
     telling = [number for number, chunk in enumerate(kept) if _tells(chunk)]
-    if not telling:
+    # "In which part is there a red car?": light words around what tells are left out, inside they stay.
+    heavy = [number for number in telling if not set(tokens(kept[number])) <= _LIGHT] or telling
+    if not heavy:
         return ""
-    inside = [chunk for chunk in kept[telling[0] : telling[-1] + 1] if not set(tokens(chunk)) <= _ASKING]
+    inside = [chunk for chunk in kept[heavy[0] : heavy[-1] + 1] if not set(tokens(chunk)) <= _ASKING]
     return " ".join(inside[:MOST_TERMS])
 
 

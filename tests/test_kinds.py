@@ -59,6 +59,8 @@ def test_a_question_that_names_something_wants_that(question):
         ("How many people are shown at once?", ("people", "people", SHOWN)),
         ("How many dogs can we see?", ("dogs", "dogs", SHOWN)),
         ("Count how often the speaker says sorry.", ("sorry", "sorry", ("speech",))),
+        ("How many slides have “Draft” written on them?", ("Draft", "draft", ("text",))),
+        ("On how many slides is “DRAFT” written?", ("DRAFT", "draft", ("text",))),
     ],
 )
 def test_what_is_counted(question, what):
@@ -141,6 +143,7 @@ def test_which_occurrence(question, ordinal, terms):
         ("What is written right before the dog appears?", "before", "dog", MODALITIES, None, ("text",)),
         ("After the break, what does she talk about?", "after", "break", MODALITIES, None, ("speech",)),
         ("What is on the slide when the speaker mentions travel?", "during", "travel", ("speech",), None, ("text",)),
+        ("What is the last thing she says before the video shows a dog?", "before", "dog", SHOWN, None, ("speech",)),
         ("What is shown while he talks about Mars?", "during", "Mars", ("speech",), None, SHOWN),
     ],
 )  # fmt: skip
@@ -165,6 +168,7 @@ def test_what_is_asked_for_beside_an_event_is_looked_for():
         "What is said before 0:00?",
         "When does it start?",
         "What happened after that?",
+        "When does boarding of flight LX 814 begin, according to the slide?",
     ],
 )
 def test_what_is_no_event_of_the_video_tells_nothing(question):

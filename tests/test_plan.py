@@ -177,6 +177,11 @@ def test_a_time_with_something_else_is_what_is_asked_about():
         ("What does she say about the red car?", "red car"),
         ("When is a cat shown?", "cat"),
         ("How do I add a layer mask?", "add a layer mask"),
+        ("In which part of the video is there a picture of a cup of coffee?", "cup of coffee"),
+        (
+            "Which warranty does the slide give for the chair, according to the slide?",
+            "warranty does the slide give for the chair",
+        ),
         ("What is this?", "What is this?"),
         ("in the last ten minutes", "in the last ten minutes"),
         ("??", "??"),
