@@ -13,6 +13,7 @@ import typer
 from ..tools.errors import PlayheadError, QueryError, SettingsError
 from ..tools.records import clean_text
 from . import cli_ask, cli_library
+from .evaluation.cli import app as evaluation
 from .cli_places import AsJson, print_json
 from .options import MODELS, Chosen, Command, with_settings
 
@@ -101,6 +102,7 @@ for _name, _command in (
     ("serve", serve),
 ):
     app.command(_name, cls=Command)(_command)
+app.add_typer(evaluation)
 
 
 def main() -> None:

@@ -251,7 +251,7 @@ class _TStar:
         try:
             from scipy.interpolate import UnivariateSpline  # type: ignore[import-untyped]
         except ModuleNotFoundError as error:
-            raise MissingExtraError("the T* baseline", "scipy", "local") from error
+            raise MissingExtraError("the T* baseline", "scipy", "eval") from error
         total = len(self._seconds)
         visited = np.flatnonzero(self.visited)
         spline = UnivariateSpline(visited, self.scores[visited], s=_SMOOTHING)

@@ -19,7 +19,7 @@ from ..tools.records import Span
 from ..tools.words import STOP_WORDS, stem, tokens
 from .records import Evidence
 
-__all__ = ["Passage", "Passages"]
+__all__ = ["WIDTHS", "Passage", "Passages"]
 
 # A row is compared alone, and as the middle of so many rows. Chosen on one half of TutorialVQA's videos.
 WIDTHS = (1, 3, 5, 7)

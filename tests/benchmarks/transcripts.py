@@ -1,29 +1,17 @@
-"""Real transcripts as lines with a place, and a library made of them through the index's public seam."""
+"""Real transcripts as lines with a place; `build` makes a library of them."""
 
-import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 from report import real_data
 
-from playhead.index.records import StageReport, VideoRecord
-from playhead.index.store import Store
-from playhead.index.table import Perceived, write
-from playhead.tools.embed import Vectors
-from playhead.tools.records import MODALITIES, Observation, Span, VideoInfo, clean_text
+from playhead.agent.evaluation.transcripts import Line
+from playhead.agent.evaluation.transcripts import text_library as build
+from playhead.agent.evaluation.transcripts import text_video_id as video_id
+from playhead.tools.records import clean_text
 
 __all__ = ["Line", "Question", "build", "football", "tutorial_questions", "tutorials", "video_id"]
-
-
-class Line(NamedTuple):
-    """A line of a transcript, in seconds."""
-
-    start: float
-    end: float
-    text: str
 
 
 class Question(NamedTuple):
@@ -74,46 +62,3 @@ def tutorial_questions(splits: Sequence[str]) -> list[Question]:
         for q in asked
         if q["split"] in splits and q["question"].strip()
     ]
-
-
-def video_id(name: str) -> str:
-    """The id under which `build` files a transcript."""
-    return hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
-
-
-def build(folder: Path, transcripts: Mapping[str, Iterable[Line]], vectors: Mapping[str, Vectors], space: str) -> Store:
-    """A library that holds each transcript as the speech of one video.
-
-    Args:
-        folder: Where it is made.
-        transcripts: Lines by the transcript's name.
-        vectors: Unit vectors of the lines, by the transcript's name.
-        space: Their vector space.
-    """
-    store = Store(folder)
-    store.create()
-    for name, lines in transcripts.items():
-        heard = [
-            Observation(
-                modality="speech", span=Span(start=line.start, end=line.end), text=line.text, score=1, source="given@1"
-            )
-            for line in lines
-        ]
-        end = max(observation.span.end for observation in heard)
-        record = VideoRecord(
-            video_id=video_id(name),
-            commit=video_id(name),
-            paths=(name,),
-            info=VideoInfo(path=Path(name), format="transcript", duration=end, video=None, sound=None),
-            duration=end,
-            stages=tuple(
-                StageReport(modality=modality, state="done" if modality == "speech" else "skipped")
-                for modality in MODALITIES
-            ),
-            text_space=space,
-            indexed_at="2000-01-01T00:00:00+00:00",
-        )
-        with store.staged(record.video_id) as staged:
-            write(staged, Perceived(heard, vectors[name].astype(np.float16)))
-            store.commit(staged, record)
-    return store

@@ -1,0 +1,1 @@
+"""Evaluation: data sets, metrics, baselines and runs, so that a score can be made again by others."""

@@ -1,0 +1,223 @@
+"""`playhead eval`: run a system on a data set, compare runs, write a report. Parses, calls, prints."""
+
+import json
+import sys
+import tempfile
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..options import MODELS, Chosen, Command, with_settings
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="eval",
+    help="""Evaluate: data sets, baselines and this agent on one budget, with what each score costs.
+
+    \b
+    playhead eval nextgqa --captions nextgqa/
+    playhead eval tutorialvqa --transcripts tutorialvqa/
+    playhead eval compare runs/blind runs/agent
+    """,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print data for programs.")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", readable=False, help="Keep the runs in this folder; what is there goes on."),
+]
+Split = Annotated[str | None, typer.Option("--split", metavar="NAME", help="Which part of the data set.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="NUMBER", help="Of all that is drawn by chance.")]
+
+
+@app.command(cls=Command)
+@with_settings(*MODELS)
+def nextgqa(
+    captions: Annotated[
+        Path,
+        typer.Option(
+            "--captions", metavar="DIR", readable=False, help="Folder with captions.jsonl(.gz) and questions."
+        ),
+    ],
+    split: Split = None,
+    seed: Seed = 0,
+    out: Out = None,
+    as_json: AsJson = False,
+    *,
+    chosen: Chosen,
+) -> None:
+    """NExT-GQA: from when to when a question is about, found in captions, without any LLM."""
+    from .offline import run_nextgqa
+
+    with _folder(out) as folder:
+        found = run_nextgqa(captions, Path(folder), chosen.settings(), split, seed, _told(chosen))
+    _show("NExT-GQA", found, as_json)
+
+
+@app.command(cls=Command)
+@with_settings(*MODELS)
+def tutorialvqa(
+    transcripts: Annotated[
+        Path,
+        typer.Option("--transcripts", metavar="DIR", readable=False, help="Folder with videos.json and questions."),
+    ],
+    split: Split = None,
+    seed: Seed = 0,
+    out: Out = None,
+    as_json: AsJson = False,
+    *,
+    chosen: Chosen,
+) -> None:
+    """TutorialVQA: which sentences, of which video of the library, answer a question; without any LLM."""
+    from .offline import run_tutorialvqa
+
+    with _folder(out) as folder:
+        found = run_tutorialvqa(transcripts, Path(folder), chosen.settings(), split, seed, _told(chosen))
+    _show("TutorialVQA", found, as_json)
+
+
+@app.command(cls=Command)
+@with_settings(*MODELS)
+def run(
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Its name, as `playhead eval datasets` lists it.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", readable=False, help="The files that its authors publish.")],
+    systems: Annotated[
+        str, typer.Option("--systems", metavar="NAME,...", help="Who answers.")
+    ] = "blind,one-random-frame,uniform,agent",
+    videos: Annotated[
+        Path | None, typer.Option("--videos", metavar="DIR", readable=False, help="Where the videos lie.")
+    ] = None,
+    library: Annotated[
+        Path | None, typer.Option("--library", metavar="DIR", readable=False, help="Where they are indexed.")
+    ] = None,
+    present: Annotated[bool, typer.Option("--present", help="Leave out questions whose video is not here.")] = False,
+    frames: Annotated[int, typer.Option("--frames", metavar="NUMBER", min=1, help="Frames for one question.")] = 32,
+    masks: Annotated[
+        str | None, typer.Option("--mask", metavar="MODALITY,...", help="Once more without each of these.")
+    ] = None,
+    circular: Annotated[bool, typer.Option("--circular", help="Turn the options, too (CircularEval).")] = False,
+    judge: Annotated[bool, typer.Option("--judge", help="Have open-ended answers judged by the video LLM.")] = False,
+    visual: Annotated[bool, typer.Option("--visual", help="Compare chosen frames by what they show, too.")] = False,
+    split: Split = None,
+    seed: Seed = 0,
+    out: Out = None,
+    as_json: AsJson = False,
+    *,
+    chosen: Chosen,
+) -> None:
+    """Run systems on a data set, on one budget."""
+    from .datasets import load
+    from .harness import Wanted, evaluate, modalities_of
+    from .records import Budget
+
+    data = load(dataset, folder, videos, split)
+    data = data.present() if present else data
+    names = tuple(part.strip() for part in systems.split(",") if part.strip())
+    if set(names) - {"blind"}:
+        data.need_videos()
+    wanted = Wanted(
+        systems=names,
+        budget=Budget(frames=frames),
+        seed=seed,
+        masks=modalities_of(masks),
+        circular=circular,
+        judge=judge,
+        visual=visual,
+    )
+    with _folder(out) as place:
+        found = evaluate(data, wanted, Path(place), chosen.settings(), library, _told(chosen))
+    _show(data.title, found, as_json)
+
+
+@app.command(cls=Command)
+@with_settings()
+def datasets(as_json: AsJson = False, *, chosen: Chosen) -> None:
+    """List the data sets that can be read: licence, where to get them, which files."""
+    from .datasets import ADAPTERS
+
+    del chosen  # it has set what is logged
+    rows = [
+        {"name": one.name, "title": one.title, "licence": one.licence, "source": one.source, "files": one.files}
+        for one in ADAPTERS.values()
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    for row in rows:
+        typer.echo(f"{row['name']}: {row['title']}; licence {row['licence']}; {row['files']} from {row['source']}")
+
+
+@app.command(cls=Command, name="compare")
+@with_settings()
+def compare_(
+    first: Annotated[Path, typer.Argument(metavar="FIRST", readable=False, help="A run's folder.")],
+    second: Annotated[Path, typer.Argument(metavar="SECOND", readable=False, help="Another's, on the same questions.")],
+    metrics: Annotated[
+        str | None, typer.Option("--metrics", metavar="NAME,...", help="Only these, e.g. accuracy,mIoU.")
+    ] = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+    *,
+    chosen: Chosen,
+) -> None:
+    """Compare two runs question by question: differences with 95 % intervals from resampled videos."""
+    from .compare import compare
+    from .tables import print_comparison
+
+    del chosen  # it has set what is logged
+    wanted = [part.strip() for part in metrics.split(",")] if metrics else []
+    found = compare(first, second, seed, wanted)
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        print_comparison(found)
+
+
+@app.command(cls=Command)
+@with_settings()
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", readable=False, help="Folders of runs.")],
+    to: Annotated[
+        Path, typer.Option("--to", metavar="FILE", readable=False, help="The page; its plot goes beside it.")
+    ] = Path("report.html"),
+    seed: Seed = 0,
+    *,
+    chosen: Chosen,
+) -> None:
+    """Write one HTML page of some runs: scores, costs, differences from the first, every question."""
+    from .report import write_report
+
+    written = write_report(runs, to, seed)
+    if not chosen.quiet:
+        typer.echo("\n".join(str(path) for path in written))
+
+
+def _folder(out: Path | None) -> Any:
+    """The folder for runs: the one that is named, or one that goes when they are scored."""
+    if out is None:
+        return tempfile.TemporaryDirectory(prefix="playhead-eval-")
+    return nullcontext(out)
+
+
+def _told(chosen: Chosen) -> Any:
+    if chosen.quiet or not sys.stderr.isatty():
+        return None
+
+    def told(done: int, total: int) -> None:
+        sys.stderr.write(f"\r{done}/{total}" + ("\n" if done == total else ""))
+
+    return told
+
+
+def _show(title: str, found: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        return
+    from .tables import print_scores
+
+    print_scores(title, found)

@@ -1,0 +1,104 @@
+"""Two runs on the same questions, in pairs: what the difference is, and what chance could make of it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import Field
+
+from ...tools.errors import QueryError
+from ...tools.records import Record
+from .resampling import paired_difference
+from .runs import Run, open_run
+from .scoring import Cost, cost_of, rows_of_scores
+
+__all__ = ["Comparison", "Difference", "compare"]
+
+
+class Difference(Record):
+    """One metric of two runs."""
+
+    metric: str = Field(description="Its usual name.")
+    questions: int = Field(description="In both runs, with the truth that the metric needs.")
+    first: float = Field(description="Mean of the first run.")
+    second: float = Field(description="Mean of the second run.")
+    difference: float = Field(description="Second less first.")
+    interval: tuple[float, float] = Field(description="Of the difference, 95 %.")
+    is_clear: bool = Field(description="Whether the interval leaves 0 out.")
+
+
+class Comparison(Record):
+    """Two runs."""
+
+    first: str = Field(description="System of the first run.")
+    second: str = Field(description="System of the second run.")
+    questions: int = Field(description="That are in both.")
+    only_first: int = Field(description="Questions of the first run only; left out.")
+    only_second: int = Field(description="Questions of the second run only; left out.")
+    differences: tuple[Difference, ...] = Field(description="By metric.")
+    costs: tuple[Cost, Cost] = Field(description="What each cost on the questions of both.")
+
+
+def compare(first: Path, second: Path, seed: int = 0, metrics: Sequence[str] = ()) -> Comparison:
+    """Paired differences with 95 % intervals from a bootstrap over videos.
+
+    Args:
+        first: A run's folder; what the second is measured against.
+        second: Another's.
+        seed: Of the resampling.
+        metrics: Only these; empty: all that are means over questions.
+
+    Raises:
+        LibraryError: A folder holds no run, or a damaged one.
+        QueryError: The runs share no question, or have other truths for one, or no metric of these names.
+    """
+    one, other = open_run(first), open_run(second)
+    asked = {question.question_id: question for question in one.questions}
+    theirs = {question.question_id: question for question in other.questions}
+    both = [question for name, question in asked.items() if name in theirs]
+    if not both:
+        raise QueryError(f"{first} and {second} share no question: compare runs on the same data set")
+    changed = [q.question_id for q in both if q.question != theirs[q.question_id].question]
+    if changed:
+        raise QueryError(f"question {changed[0]} is another one in {second}: compare runs on the same data set")
+    rows = [rows_of_scores(both, run.predictions) for run in (one, other)]
+    names = list(dict.fromkeys(name for row in rows[0] for name in row))
+    unknown = sorted(set(metrics) - set(names))
+    if unknown:
+        raise QueryError(f"no metric {', '.join(unknown)} in these runs: there are {', '.join(names)}")
+    return Comparison(
+        first=one.info.system,
+        second=other.info.system,
+        questions=len(both),
+        only_first=len(asked) - len(both),
+        only_second=len(theirs) - len(both),
+        differences=tuple(
+            _difference(name, rows[0], rows[1], [q.video for q in both], seed) for name in metrics or names
+        ),
+        costs=(_cost(one, [q.question_id for q in both]), _cost(other, [q.question_id for q in both])),
+    )
+
+
+def _difference(
+    name: str,
+    first: Sequence[dict[str, float]],
+    second: Sequence[dict[str, float]],
+    videos: Sequence[str],
+    seed: int,
+) -> Difference:
+    held = [i for i, (a, b) in enumerate(zip(first, second, strict=True)) if name in a and name in b]
+    ours, theirs = [first[i][name] for i in held], [second[i][name] for i in held]
+    found = paired_difference(ours, theirs, [videos[i] for i in held], seed)
+    return Difference(
+        metric=name,
+        questions=len(held),
+        first=sum(ours) / len(ours),
+        second=sum(theirs) / len(theirs),
+        difference=found.mean,
+        interval=(found.low, found.high),
+        is_clear=found.low > 0 or found.high < 0,
+    )
+
+
+def _cost(run: Run, names: Sequence[str]) -> Cost:
+    predictions = run.predictions
+    return cost_of([predictions[name] for name in names if name in predictions])

@@ -1,0 +1,169 @@
+"""Systems on a data set, on one budget: a run each, with what the metrics need beyond a first pass."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from ...tools.errors import QueryError
+from ...tools.records import MODALITIES, Modality, Record
+from ...tools.settings import Settings
+from ...tools.video import frames_at
+from ...tools.video_llm import VideoLLM, is_set, video_llm
+from ..library import Library
+from .baselines import BASELINES, baseline, settings_for
+from .choices import circular, rotated
+from .datasets import Dataset
+from .judge import cohens_kappa, judge_all
+from .keyframes import Quality, mean_quality, visual_quality
+from .masking import masked_library
+from .records import Budget, Prediction, Question
+from .runs import Run, Told, execute, run_info
+
+__all__ = ["Wanted", "evaluate", "judged", "modalities_of", "visual"]
+
+
+class Wanted(Record):
+    """What to evaluate, and how."""
+
+    systems: tuple[str, ...] = Field(description="Of `BASELINES`.")
+    budget: Budget = Field(default_factory=Budget, description="For one question, the same for all.")
+    seed: int = Field(default=0, description="Of all that is drawn by chance.")
+    masks: tuple[Modality, ...] = Field(default=(), description="Each system runs once more without each of these.")
+    circular: bool = Field(default=False, description="Turn the options, too (CircularEval).")
+    judge: bool = Field(default=False, description="Have open-ended answers judged by the video LLM, twice.")
+    visual: bool = Field(default=False, description="Compare chosen frames with true ones by what they show, too.")
+
+
+def evaluate(
+    data: Dataset, wanted: Wanted, out: Path, settings: Settings, library: Path | None = None, told: Told | None = None
+) -> dict[str, dict[str, Any]]:
+    """Run systems and score them. What is in `out` already is not asked again.
+
+    Args:
+        data: What is asked.
+        wanted: Of whom, and how.
+        out: The runs' folders lie in it, each named as its system.
+        settings: Models, and the video LLM.
+        library: Where the videos are indexed, for the systems that search.
+        told: Is told how many of how many are answered.
+
+    Returns:
+        By run: metrics under their usual names, as fractions, and cost.
+
+    Raises:
+        QueryError: A system is not known, or lacks a library or a video LLM.
+        LibraryError: A folder holds another run.
+        ServerError: The video LLM does not answer the very first question.
+    """
+    unknown = [name for name in wanted.systems if name not in BASELINES]
+    if unknown:
+        raise QueryError(f"no system {', '.join(unknown)}: there are {', '.join(BASELINES)}")
+    llm = video_llm(settings) if is_set(settings) else None
+    questions = list(data.questions)
+    ran: dict[str, Run] = {}
+    turned: dict[str, float | None] = {}
+    for name in wanted.systems:
+        for masked in ((), *((one,) for one in wanted.masks)):
+            key = name + "".join(f"-without-{one}" for one in masked)
+            opened = _library(library, masked, out, settings_for(settings, wanted.budget))
+            system = baseline(name, llm, opened, masked, wanted.seed)
+            info = run_info(system, data.name, questions, wanted.budget, wanted.seed, masked)
+            ran[key] = execute(out / key, system, questions, info, told)
+            if wanted.circular and not masked:
+                passes = [ran[key].predictions]
+                for turn in range(1, max((len(q.options) for q in questions), default=1)):
+                    asked = [rotated(question, turn) for question in questions]
+                    passes.append(execute(out / f"{key}-turn-{turn}", system, asked, info, told).predictions)
+                missing = [[_of(question, held) for question in questions] for held in passes]
+                turned[key] = circular(questions, missing)
+    blind = ran.get("blind")
+    found = {}
+    for key, run in ran.items():
+        scores = run.scores(blind if run is not blind else None)
+        more = {"CircularEval": turned[key]} if turned.get(key) is not None else {}
+        if wanted.judge and llm is not None:
+            more |= judged(run, llm)
+        if wanted.visual:
+            more |= visual(run.questions, run.predictions)
+        found[key] = scores.metrics | more | {"cost": scores.cost.model_dump()}
+        (run.folder / "metrics.json").write_text(
+            json.dumps(scores.model_dump() | {"metrics": scores.metrics | more}, indent=2), encoding="utf-8"
+        )
+    return found
+
+
+def judged(run: Run, llm: VideoLLM) -> dict[str, float]:
+    """`judged`: share of open-ended answers that a judge holds correct; `judge_kappa`: its agreement with itself.
+
+    The second time it is given answer and reference in each other's place: an answer that says the same says it
+    either way. The verdicts are kept in `judgements.json`.
+
+    Raises:
+        ServerError: The judge does not answer.
+    """
+    open_ended = [question for question in run.questions if question.answer and not question.options]
+    if not open_ended:
+        return {}
+    predictions = run.predictions
+    first = judge_all(llm, open_ended, predictions)
+    given = [one for one in open_ended if (held := predictions.get(one.question_id)) and held.answer]
+    swapped = [one.model_copy(update={"answer": predictions[one.question_id].answer}) for one in given]
+    references = {
+        one.question_id: predictions[one.question_id].model_copy(update={"answer": one.answer}) for one in given
+    }
+    second = {one.question_id: one.correct for one in judge_all(llm, swapped, references).judgements}
+    (run.folder / "judgements.json").write_text(first.model_dump_json(indent=2), encoding="utf-8")
+    pairs = [
+        (bool(one.correct), bool(second[one.question_id])) for one in first.judgements if one.question_id in second
+    ]
+    kappa = cohens_kappa([a for a, _ in pairs], [b for _, b in pairs])
+    found = {"judged": first.accuracy or 0.0}
+    return found if kappa is None else found | {"judge_kappa": kappa}
+
+
+def visual(questions: Sequence[Question], predictions: Mapping[str, Prediction]) -> dict[str, float]:
+    """`V-Precision`, `V-Recall`, `V-F1` of chosen frames by SSIM (see `keyframes`), of questions with true keyframes.
+
+    Raises:
+        MediaError: A video cannot be read.
+    """
+    each: list[Quality] = []
+    for question in questions:
+        if not question.frames or question.file is None:
+            continue
+        prediction = predictions.get(question.question_id)
+        chosen = [frame.pixels for frame in frames_at(question.file, prediction.frames)] if prediction else []
+        true = [frame.pixels for frame in frames_at(question.file, question.frames)]
+        quality = visual_quality(chosen, true)
+        assert quality is not None  # it has true keyframes
+        each.append(quality)
+    return mean_quality(each, "V-", f1_of_means=True)
+
+
+def _library(folder: Path | None, masked: Sequence[Modality], out: Path, settings: Settings) -> Library | None:
+    if folder is None:
+        return None
+    if masked:
+        folder = masked_library(folder, masked, out / "libraries" / f"without-{'-'.join(masked)}")
+    return Library(folder, settings)
+
+
+def _of(question: Question, held: Mapping[str, Prediction]) -> Prediction:
+    missing = Prediction(question_id=question.question_id, status="failed", error="there is no prediction")
+    return held.get(question.question_id, missing)
+
+
+def modalities_of(text: str | None) -> tuple[Modality, ...]:
+    """Modalities as a person lists them.
+
+    Raises:
+        QueryError: One of them is none.
+    """
+    named = [part.strip() for part in (text or "").split(",") if part.strip()]
+    unknown = [name for name in named if name not in MODALITIES]
+    if unknown:
+        raise QueryError(f"no modality {', '.join(unknown)}: there are {', '.join(MODALITIES)}")
+    return tuple(name for name in MODALITIES if name in named)

@@ -1,0 +1,129 @@
+"""The evaluations that need neither videos nor a language model: captions and transcripts, MiniLM, a seed."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...tools.embed import SentenceEncoder
+from ...tools.settings import Settings
+from .datasets import load
+from .datasets.moment_sets import tutorial_lines
+from .finders import FINDERS, TranscriptFinder
+from .grounders import CaptionGrounder, read_captions
+from .records import Budget, Prediction, Question, System
+from .resampling import halves, interval
+from .runs import Told, execute, run_info
+from .scoring import Scores, rows_of_scores, score
+from .vectors import KeptVectors
+
+__all__ = ["run_nextgqa", "run_tutorialvqa"]
+
+# Of these an interval is given, too.
+_WITH_INTERVAL = ("mIoU", "mIoP", "R@1", "R@10")
+
+
+def run_nextgqa(
+    folder: Path, out: Path, settings: Settings, split: str | None = None, seed: int = 0, told: Told | None = None
+) -> dict[str, Any]:
+    """Ground NExT-GQA's questions in captions, for IoU (`balanced`) and for IoP (`precise`, spans of 2 s at least).
+
+    Args:
+        folder: With captions (see `grounders.read_captions`) and the questions.
+        out: Where the runs are kept.
+        settings: Which encoder.
+        split: Of the questions.
+        seed: Of the halves of videos (`index.grounding` was tuned on the first one) and the intervals.
+        told: Is told how many of how many are answered.
+
+    Returns:
+        By mode (`balanced`, `precise`): metrics under their usual names, as fractions, of all questions, and under
+        `halves` those of the `tuned` and the `held_out` videos.
+
+    Raises:
+        QueryError: A file is missing or of another form.
+    """
+    captions = read_captions(folder)
+    data = load("nextgqa", folder, split=split)
+    questions = [question for question in data.questions if question.video in captions]
+    vectors = KeptVectors(SentenceEncoder(settings))
+    systems = {
+        "balanced": CaptionGrounder(captions, questions, vectors, "balanced"),
+        "precise": CaptionGrounder(captions, questions, vectors, "precise"),
+    }
+    return _by_half(systems, questions, captions, f"nextgqa/{split or 'val'}", out, seed, told)
+
+
+def run_tutorialvqa(
+    folder: Path, out: Path, settings: Settings, split: str | None = None, seed: int = 0, told: Told | None = None
+) -> dict[str, Any]:
+    """Find where TutorialVQA's questions are answered in the library of all its transcripts.
+
+    `words` is BM25 over sentences, `words-wide` its sentences with three on each side, `search` is the library's own,
+    `passages` are stretches of seven sentences (`index.passages`, tuned on the first half of the videos). A place is a hit if it overlaps the true
+    stretch of sentences; all videos are searched, whatever half a question is from.
+
+    Args:
+        folder: With the transcripts and the questions.
+        out: Where the runs are kept.
+        settings: Which encoder.
+        split: Of the questions: `test` where none is named.
+        seed: Of the halves of videos and the intervals.
+        told: Is told how many of how many are answered.
+
+    Returns:
+        By way to find: metrics under their usual names, as fractions, of all questions, and under `halves` those of
+        the `tuned` and the `held_out` videos.
+
+    Raises:
+        QueryError: A file is missing or of another form.
+    """
+    questions = list(load("tutorialvqa", folder, split=split).questions)
+    lines = tutorial_lines(folder)
+    vectors = KeptVectors(SentenceEncoder(settings))
+    vectors.encode([question.question for question in questions])
+    systems: dict[str, System] = {
+        finder: TranscriptFinder(out / "libraries" / finder, lines, vectors, finder, settings) for finder in FINDERS
+    }
+    return _by_half(systems, questions, lines, f"tutorialvqa/{split or 'test'}", out, seed, told)
+
+
+def _by_half(
+    systems: Mapping[str, System],
+    questions: Sequence[Question],
+    videos: Mapping[str, object],
+    dataset: str,
+    out: Path,
+    seed: int,
+    told: Told | None,
+) -> dict[str, Any]:
+    """Run each system on all questions, and score each half of the videos."""
+    first, _ = halves(videos, seed)
+    parts = {
+        "tuned": [question for question in questions if question.video in first],
+        "held_out": [question for question in questions if question.video not in first],
+    }
+    found: dict[str, Any] = {
+        "dataset": dataset,
+        "seed": seed,
+        "videos": {"all": len(videos), "tuned": len(first), "held_out": len(videos) - len(first)},
+        "questions": {"all": len(questions), **{name: len(part) for name, part in parts.items()}},
+    }
+    for name, system in systems.items():
+        run = execute(out / name, system, questions, run_info(system, dataset, questions, Budget(), seed), told)
+        run.scores()
+        predictions = run.predictions
+        found[name] = _told_of(questions, predictions, seed)
+        found[name]["halves"] = {part: _told_of(asked, predictions, seed) for part, asked in parts.items() if asked}
+    return found
+
+
+def _told_of(questions: Sequence[Question], predictions: Mapping[str, Prediction], seed: int) -> dict[str, Any]:
+    scores: Scores = score(questions, predictions)
+    rows = rows_of_scores(questions, predictions)
+    intervals = {}
+    for name in _WITH_INTERVAL:
+        held = [(row[name], question.video) for row, question in zip(rows, questions, strict=True) if name in row]
+        if held:
+            found = interval([value for value, _ in held], [video for _, video in held], seed)
+            intervals[name] = [found.low, found.high]
+    return scores.metrics | {"intervals": intervals, "cost": scores.cost.model_dump()}

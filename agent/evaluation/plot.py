@@ -1,0 +1,66 @@
+"""The score–cost plot: the one owner of matplotlib."""
+
+import io
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ...tools.errors import MissingExtraError
+
+__all__ = ["Dot", "frontier", "score_cost_plot"]
+
+
+class Dot(NamedTuple):
+    """One run in the plot."""
+
+    name: str
+    cost: float
+    score: float
+    low: float
+    high: float
+
+
+def score_cost_plot(dots: Sequence[Dot], cost: str, metric: str) -> bytes:
+    """A PNG: each run's score over its cost, with its 95 % interval, and the runs that none beats on both joined.
+
+    Args:
+        dots: One a run.
+        cost: Name of the cost, with its unit.
+        metric: Name of the score.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("the score–cost plot", "matplotlib", "eval") from error
+    figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for dot in dots:
+        spread = [[max(0.0, dot.score - dot.low)], [max(0.0, dot.high - dot.score)]]
+        axes.errorbar([dot.cost], [dot.score], yerr=spread, fmt="o", capsize=3)
+        # A name with $ or _ is no formula.
+        axes.annotate(dot.name, (dot.cost, dot.score), (6, 6), textcoords="offset points", fontsize=9, parse_math=False)
+    front = frontier(dots)
+    if len(front) > 1:
+        axes.plot([dot.cost for dot in front], [dot.score for dot in front], linewidth=1, color="0.6", zorder=0)
+    if dots and all(dot.cost > 0 for dot in dots) and max(d.cost for d in dots) > 20 * min(d.cost for d in dots):
+        axes.set_xscale("log")
+    axes.set_xlabel(cost, parse_math=False)
+    axes.set_ylabel(metric, parse_math=False)
+    axes.grid(alpha=0.3)
+    axes.margins(0.12)
+    held = io.BytesIO()
+    figure.savefig(held, format="png", metadata={"Software": None})
+    return held.getvalue()
+
+
+def frontier(dots: Sequence[Dot]) -> list[Dot]:
+    """The runs that no other beats on cost and score both, by cost."""
+    best: list[Dot] = []
+    for dot in sorted(dots, key=lambda one: (one.cost, -one.score)):
+        if not best or dot.score > best[-1].score:
+            best.append(dot)
+    return best
