@@ -209,7 +209,7 @@ def subject_of(text: str, question: str, otherwise: tuple[Modality, ...] = MODAL
     where = ("text",) if _WRITING_ABOUT.search(text) else places_of(f" {text}")
     return Subject(
         query=description_of(text) or " ".join(text.split()),
-        terms=terms_of(text, where, names(question)),
+        terms=terms_of(text, where, names(question)) or terms_of(text, where),
         modalities=where or otherwise,
     )
 

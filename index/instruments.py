@@ -10,11 +10,13 @@ from ..tools.captions import Captioner
 from ..tools.embed import ImageEncoder, SentenceEncoder, TextEncoder, image_encoder
 from ..tools.errors import MissingExtraError, ServerError, WeightsError
 from ..tools.objects import ObjectDetector
-from ..tools.ocr import TextReader, text_reader
+from ..tools.ocr import READING, TextReader, text_reader
 from ..tools.records import Modality
 from ..tools.settings import Settings
 from ..tools.speech import Speech
 from ..tools.video_llm import is_set
+from .joining import JOINING
+from .scenes import GATE
 
 __all__ = ["Instruments"]
 
@@ -104,7 +106,11 @@ class Instruments:
         if modality == "speech":
             depends += [None if sidecar else settings.language]
         else:
-            depends += [settings.sample_seconds]
+            depends += [settings.sample_seconds, settings.decoder, GATE]
+        if modality in ("text", "object"):
+            depends += [JOINING]
+        if modality == "text":
+            depends += [READING]
         if modality == "object":
             depends += [settings.objects_vocabulary, settings.objects_score]
         if modality == "frame" and self.images is not None:

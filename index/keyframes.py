@@ -10,7 +10,8 @@ __all__ = ["KEYFRAMES", "copy_keyframes", "keyframe_at", "keyframe_times", "writ
 
 KEYFRAMES = "keyframes"
 _LONGEST_SIDE = 384
-_QUALITY = 75
+# An hour of slides, camera and film in equal parts takes 18 MB at quality 75, and at this 13.
+_QUALITY = 55
 
 
 def write_keyframe(folder: Path, frame: Frame) -> None:
@@ -21,7 +22,7 @@ def write_keyframe(folder: Path, frame: Frame) -> None:
     target.mkdir(exist_ok=True)
     picture = Image.fromarray(frame.pixels)
     picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    picture.save(target / _name(round(frame.seconds * 1000)), quality=_QUALITY)
+    picture.save(target / _name(round(frame.seconds * 1000)), quality=_QUALITY, optimize=True, progressive=True)
 
 
 def copy_keyframes(source: Path, target: Path) -> None:

@@ -3,7 +3,7 @@
 A stage that fails loses nothing: neither what the others find, nor what it found in an earlier run.
 """
 
-from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,27 +11,22 @@ import numpy as np
 
 from ..tools.container import measured_duration
 from ..tools.errors import MediaError
-from ..tools.records import MODALITIES, Modality, Observation, Span, Still, VideoInfo
+from ..tools.records import MODALITIES, Modality, Observation, Span, VideoInfo
 from ..tools.sidecar import find_sidecar, read_sidecar
-from ..tools.video import scan
+from .beside import Beside
 from .disk import writing
 from .instruments import Instruments
-from .joining import joined
-from .keyframes import copy_keyframes, write_keyframe
+from .joining import joined, tracked
+from .keyframes import copy_keyframes
 from .records import StageReport, VideoRecord
-from .scenes import RecentStills, stills
-from .stages import Observed, Return, Stage
+from .stages import Observed, Stage
 from .store import content_id
 from .table import Perceived
 from .texts import Former, Progress, embed_texts
+from .watch import watch
 
 __all__ = ["Former", "Perception", "Progress", "perceive", "stages_to_run"]
 
-_BATCH = 8  # stills held at once: 50 MB of 1080p
-# Stills are described together up to this length, by this many frames at most.
-_CAPTION_SECONDS = 20.0
-_CAPTION_FRAMES = 4
-_CAPTION_STILLS = 16  # held at once
 # Headers round; what differs by more is told.
 _DURATION_TOLERANCE = 0.5
 
@@ -107,13 +102,23 @@ def perceive(
         MediaError: Nothing at all can be perceived in the file.
         LibraryError: The disk takes no keyframes.
     """
-    stages, pictures_end = _watch(info, instruments, run, folder, progress)
-    if pictures_end is None and former:
-        with writing(folder):
-            copy_keyframes(former.folder, folder)
-    duration, notes = _duration(info, pictures_end, former)
-    if "speech" in run:
-        stages["speech"] = _listen(info, duration, instruments, progress)
+    stages = {
+        modality: Stage(modality, _source(modality, info, instruments), _fingerprint(modality, info, instruments))
+        for modality in MODALITIES
+        if modality in run
+    }
+    speech = stages.get("speech")
+    with _Listener(speech, info, instruments) if speech and not _sidecar(info, instruments) else nullcontext() as ears:
+        pictures_end = watch(info, instruments, stages, folder, progress)
+        if pictures_end is None and former:
+            with writing(folder):
+                copy_keyframes(former.folder, folder)
+        duration, notes = _duration(info, pictures_end, former)
+        if speech and ears:
+            progress("listening", 0.0, duration)
+            ears.wait(lambda: progress("listening", min(ears.heard_until, duration), duration))
+        elif speech:
+            speech.run(lambda: (_cues(info, instruments, duration), None))
     reports, observations = [], []
     for modality in MODALITIES:
         report, seen = _outcome(modality, stages.get(modality), info, instruments, former)
@@ -165,6 +170,11 @@ def _sidecar(info: VideoInfo, instruments: Instruments) -> Path | None:
         raise MediaError(f"folder {info.path.parent} cannot be read any more ({error.strerror})") from error
 
 
+def _source(modality: Modality, info: VideoInfo, instruments: Instruments) -> str:
+    sidecar = _sidecar(info, instruments) if modality == "speech" else None
+    return f"sidecar@{sidecar.name}" if sidecar else instruments.source(modality)
+
+
 def _fingerprint(modality: Modality, info: VideoInfo, instruments: Instruments) -> str:
     sidecar = _sidecar(info, instruments) if modality == "speech" else None
     return instruments.fingerprint(modality, f"sidecar:{content_id(sidecar)}" if sidecar else "")
@@ -184,7 +194,8 @@ def _outcome(
     if report.state == "failed":
         hint = "; what an earlier run found is kept" if kept else ""
         return report.model_copy(update={"detail": report.detail + hint}), kept
-    return report, joined(stage.observations) if modality in ("text", "object") else stage.observations
+    link = {"text": joined, "object": tracked}.get(modality, list)
+    return report, link(stage.observations)
 
 
 def _duration(info: VideoInfo, pictures_end: float | None, former: Former | None) -> tuple[float, tuple[str, ...]]:
@@ -201,24 +212,27 @@ def _duration(info: VideoInfo, pictures_end: float | None, former: Former | None
     return measured, (f"the header says {info.duration:.1f} s, the file holds {measured:.1f} s{why}",)
 
 
-def _listen(info: VideoInfo, duration: float, instruments: Instruments, progress: Progress) -> Stage:
-    sidecar = _sidecar(info, instruments)
+class _Listener(Beside):
+    """Transcribes in a thread of its own; `heard_until` is the second up to which it did."""
 
-    def hear() -> Observed:
-        if sidecar:
-            return [_ended(cue, duration) for cue in read_sidecar(sidecar) if cue.span.start < duration], None
+    def __init__(self, stage: Stage, info: VideoInfo, instruments: Instruments) -> None:
+        self.heard_until = 0.0
+        super().__init__(lambda: stage.run(lambda: self._heard(info, instruments)))
+
+    def _heard(self, info: VideoInfo, instruments: Instruments) -> Observed:
         assert instruments.speech is not None
         heard = []
         for sentence in instruments.speech.transcribe(info):
+            self.check()
             heard.append(sentence)
-            progress("listening", sentence.span.end, duration)
+            self.heard_until = sentence.span.end
         return heard, None
 
-    source = f"sidecar@{sidecar.name}" if sidecar else instruments.source("speech")
-    stage = Stage("speech", source, _fingerprint("speech", info, instruments))
-    progress("listening", 0.0, duration)
-    stage.run(hear)
-    return stage
+
+def _cues(info: VideoInfo, instruments: Instruments, duration: float) -> list[Observation]:
+    sidecar = _sidecar(info, instruments)
+    assert sidecar is not None
+    return [_ended(cue, duration) for cue in read_sidecar(sidecar) if cue.span.start < duration]
 
 
 def _ended(cue: Observation, duration: float) -> Observation:
@@ -226,72 +240,3 @@ def _ended(cue: Observation, duration: float) -> Observation:
     if cue.span.end <= duration:
         return cue
     return cue.model_copy(update={"span": Span(start=cue.span.start, end=duration)})
-
-
-def _watch(
-    info: VideoInfo, instruments: Instruments, run: set[Modality], folder: Path, progress: Progress
-) -> tuple[dict[Modality, Stage], float | None]:
-    """One pass over the pictures: the stages that ran, and the second at which the last picture ends."""
-    stages: dict[Modality, Stage] = {
-        modality: Stage(modality, instruments.source(modality), _fingerprint(modality, info, instruments))
-        for modality in MODALITIES
-        if modality in run and modality != "speech"
-    }
-    if not stages or info.video is None:
-        return stages, None
-    recent = RecentStills()
-    returns: list[Return] = []
-    batch: list[Still] = []
-    scene: list[Still] = []
-    end = None
-    progress("watching", 0.0, info.duration)
-    frames = scan(info.path, info.video.index, instruments.settings.decoder)
-    try:
-        for still in stills(frames, instruments.settings.sample_seconds, info.duration):
-            with writing(folder):
-                write_keyframe(folder, still.frame)
-            end = still.span.end
-            seconds = recent.same_as(still)
-            if seconds is None:
-                batch.append(still)
-            else:
-                returns.append(Return(seconds, still.span, still.frame.seconds))
-            if len(batch) == _BATCH:
-                _look(stages, instruments, batch)
-                batch = []
-            if "caption" in stages:
-                if scene and (end - scene[0].span.start > _CAPTION_SECONDS or len(scene) == _CAPTION_STILLS):
-                    _caption(stages["caption"], instruments, scene)
-                    scene = []
-                scene.append(still)
-            progress("watching", end, info.duration)
-    except MediaError as error:
-        for stage in stages.values():
-            stage.fail(error)
-        return stages, None
-    if batch:
-        _look(stages, instruments, batch)
-    if scene:
-        _caption(stages["caption"], instruments, scene)
-    for modality in ("text", "object", "frame"):
-        if modality in stages:
-            stages[modality].repeat(returns)
-    return stages, end
-
-
-def _look(stages: Mapping[Modality, Stage], instruments: Instruments, batch: Sequence[Still]) -> None:
-    reader, detector, images = instruments.reader, instruments.detector, instruments.images
-    if "text" in stages and reader:
-        stages["text"].run(lambda: (reader.observe(batch), None))
-    if "object" in stages and detector:
-        stages["object"].run(lambda: (detector.observe(batch), None))
-    if "frame" in stages and images:
-        stages["frame"].run(lambda: images.observe(batch))
-
-
-def _caption(stage: Stage, instruments: Instruments, scene: Sequence[Still]) -> None:
-    captioner = instruments.captioner
-    assert captioner is not None
-    span = Span(start=scene[0].span.start, end=scene[-1].span.end)
-    rows = np.linspace(0, len(scene) - 1, min(len(scene), _CAPTION_FRAMES)).round().astype(int)
-    stage.run(lambda: ([captioner.caption(span, [scene[row].frame for row in rows])], None))

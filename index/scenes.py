@@ -14,16 +14,14 @@ import numpy as np
 
 from ..tools.container import THUMBNAIL_SIZE
 from ..tools.records import Pixels, Span, Still
+from ..tools.skim import NOISE_LEVELS, SKIMMING, STANDING_SECONDS
 from ..tools.video import ScannedFrame
 
-__all__ = ["RecentStills", "stills"]
+__all__ = ["GATE", "RecentStills", "stills"]
 
 # Thumbnail cells are 20×20 pixels of 720p. One line of 18-pixel text changes a cell by 15 levels
-# and more; compression noise by 3 at most (H.264, crf 20–35).
+# and more; compression noise by `NOISE_LEVELS` at most.
 CHANGED_LEVELS = 10
-STANDING_LEVELS = 3
-# The picture stands once it was the same for this long; but for the last, no still is shorter.
-STANDING_SECONDS = 0.25
 # A cut changes the mean by more than this, and by more than this many times what the frames before
 # it did: fast motion passes 20 levels for seconds on end.
 CUT_LEVELS = 20
@@ -31,6 +29,9 @@ CUT_RATIO = 3
 # A still that comes back is known among this many: the slide after the speaker, the line before the cursor blinked.
 REMEMBERED = 8
 _MEMORY = 0.7  # of the running mean of changes: about three frames
+
+# All that the choice of stills depends on.
+GATE = (*SKIMMING, *THUMBNAIL_SIZE, CHANGED_LEVELS, CUT_LEVELS, CUT_RATIO, REMEMBERED, _MEMORY)
 
 
 @dataclass
@@ -47,7 +48,7 @@ def stills(frames: Iterable[ScannedFrame], sample_seconds: float, ends_at: float
     """The stills of a video, in order, without gaps.
 
     Args:
-        frames: Every frame in presentation order, from `tools.video.scan`.
+        frames: In presentation order, from `tools.skim.skim` or `tools.video.scan`.
         sample_seconds: Longest stretch of moving picture that one still stands for.
         ends_at: Where the container says that the video ends: no frame tells how long the last one is
             shown. Without it the last is shown as long as the one before; so it is where the container is wrong.
@@ -65,16 +66,21 @@ def stills(frames: Iterable[ScannedFrame], sample_seconds: float, ends_at: float
             before, moved_at = frame, frame.seconds
             continue
         frame_seconds = frame.seconds - before.seconds
-        if not current.stands and frame.seconds - max(moved_at, current.changed_at) >= STANDING_SECONDS:
+        if (
+            not current.stands
+            and frame.follows
+            and frame.seconds - max(moved_at, current.changed_at) >= STANDING_SECONDS
+        ):
             current.stands, current.shown = True, before
-        if _largest(frame.thumbnail, before.thumbnail) > STANDING_LEVELS:
+        if _largest(frame.thumbnail, before.thumbnail) > NOISE_LEVELS or not frame.follows:
             moved_at = frame.seconds
         change = _mean(frame.thumbnail, before.thumbnail)
-        cut = change > CUT_LEVELS and change > CUT_RATIO * usual
-        usual = _MEMORY * usual + (1 - _MEMORY) * change
+        is_new = not frame.follows or (change > CUT_LEVELS and change > CUT_RATIO * usual)
+        if frame.follows:
+            usual = _MEMORY * usual + (1 - _MEMORY) * change
         if _largest(frame.thumbnail, current.shown.thumbnail) > CHANGED_LEVELS:
             age = frame.seconds - current.start
-            if current.stands or age >= sample_seconds or (cut and age >= STANDING_SECONDS):
+            if current.stands or age >= sample_seconds or (is_new and age >= STANDING_SECONDS):
                 yield _closed(current, frame.seconds)
                 current = _Open(frame.seconds, frame, frame.seconds)
             else:
@@ -108,7 +114,7 @@ class RecentStills:
 
 
 def _closed(current: _Open, end: float) -> Still:
-    return Still(Span(start=current.start, end=end), current.shown.load())
+    return Still(Span(start=current.start, end=end), current.shown.load(), moves=not current.stands)
 
 
 def _largest(a: Pixels, b: Pixels) -> int:

@@ -76,11 +76,13 @@ class Timeline:
         bins: Their spans.
         scenes: The number of each bin's scene; equal neighbours have no cut between them.
         seconds: Where to look, one second inside each bin.
+        holds_seconds: How long a scene's picture stays alike; None: as long as a moment (`Aim.moment_seconds`).
     """
 
     bins: tuple[Span, ...]
     scenes: tuple[int, ...]
     seconds: tuple[float, ...]
+    holds_seconds: float | None = None
 
     def __post_init__(self) -> None:
         if not len(self.bins) == len(self.scenes) == len(self.seconds) > 0:
@@ -117,6 +119,29 @@ class Timeline:
             bins += [Span(start=a, end=b) for a, b in pairwise(marks)]
             scenes += [scene] * (len(marks) - 1)
         return cls(tuple(bins), tuple(scenes), tuple((span.start + span.end) / 2 for span in bins))
+
+
+    @classmethod
+    def of_stills(cls, stills: Sequence[Span], bin_seconds: float = 2.0) -> Self:
+        """Pictures that stay the same up to noise, each a scene in equal bins.
+
+        One look tells of all of a still, so the first looks go to different stills; but a detector that sees nothing
+        in one frame may see it in the next, so a still that promises much is looked at again before one that does not.
+
+        Args:
+            stills: In order; where one overlaps the one before, it is cut.
+            bin_seconds: Longest bin.
+        """
+        bins: list[Span] = []
+        scenes: list[int] = []
+        for scene, still in enumerate(stills):
+            start = max(still.start, bins[-1].end) if bins else still.start
+            if still.end - start < _SHORTEST_SCENE:
+                continue
+            marks = np.linspace(start, still.end, math.ceil((still.end - start) / bin_seconds) + 1).tolist()
+            bins += [Span(start=a, end=b) for a, b in pairwise(marks)]
+            scenes += [scene] * (len(marks) - 1)
+        return cls(tuple(bins), tuple(scenes), tuple((span.start + span.end) / 2 for span in bins), math.inf)
 
 
 class Moment(Record):
@@ -212,7 +237,8 @@ class _Hunt:
         self._start, self._end = timeline.bins[0].start, timeline.bins[-1].end
         # One moment of the usual length is expected.
         self._base = min(0.5, aim.moment_seconds / (self._end - self._start))
-        self._chain = Chain(timeline.seconds, timeline.scenes, self._base, aim.moment_seconds)
+        self._holds = aim.moment_seconds if timeline.holds_seconds is None else timeline.holds_seconds
+        self._chain = Chain(timeline.seconds, timeline.scenes, self._base, self._holds)
         self._ties = np.random.default_rng(aim.seed).random(len(self._at)) * 1e-9
         self._evidence = self._from_clues(clues)
         self.scores = np.full((len(aim.targets), len(self._at)), np.nan)
@@ -270,7 +296,12 @@ class _Hunt:
         )
 
     def _from_clues(self, clues: Sequence[Clue]) -> Beliefs:
-        """Log odds that clues add, shape `(targets, bins)`: once a clue and scene, shared by the bins that it spans there."""
+        """Log odds that clues add, shape `(targets, bins)`.
+
+        A clue's weight is dealt out to the scenes that it spans, by their share of it, and a scene's part to its
+        bins. What is perceived fills its span: the middle counts most, the edges nothing (a triangle), so that one
+        look there tells most, and a clue that only grazes a scene says next to nothing of it.
+        """
         base = float(log_odds(self._base))
         starts = np.array([span.start for span in self.timeline.bins])
         ends = np.array([span.end for span in self.timeline.bins])
@@ -279,10 +310,14 @@ class _Hunt:
             if clue.target >= len(self.aim.targets):
                 raise ValueError(f"a clue is for target {clue.target}: there are {len(self.aim.targets)}, from 0")
             within = np.flatnonzero((starts < clue.span.end) & (ends > clue.span.start))
-            weight = min(clue.weight, _MOST_BY_CLUES)
-            if len(within) and weight > self._base:
-                _, scene, bins = np.unique(self._scenes[within], return_inverse=True, return_counts=True)
-                evidence[clue.target, within] += (float(log_odds(weight)) - base) / bins[scene]
+            if not len(within):
+                continue
+            share = _below(ends[within], clue.span) - _below(starts[within], clue.span)
+            _, scene = np.unique(self._scenes[within], return_inverse=True)
+            whole = np.bincount(scene, share)
+            likely = np.clip(whole * min(clue.weight, _MOST_BY_CLUES), self._base, None)
+            lifts = (log_odds(likely) - base) / np.maximum(whole, 1e-9)
+            evidence[clue.target, within] += lifts[scene] * share
         return np.minimum(evidence, float(log_odds(_MOST_BY_CLUES)) - base)
 
     def _by_sight(self, scores: Beliefs) -> Beliefs:
@@ -316,14 +351,14 @@ class _Hunt:
         open_[self.order] = False
         if self.aim.kind in ("count", "first", "last"):
             for b in self.order:
-                near = np.abs(self._at - self._at[b]) <= self.aim.moment_seconds / 2
+                near = np.abs(self._at - self._at[b]) <= self._holds / 2
                 open_ &= ~(near & (self._scenes == self._scenes[b]))
         return open_
 
     def _with_look(self, b: int, gap: Beliefs, same: Beliefs) -> tuple[Beliefs, Beliefs]:
         """What `_gap` and `_same` become by one more look."""
         away = np.abs(self._at - self._at[b])
-        alike = np.where(self._scenes == self._scenes[b], np.exp(-away / self.aim.moment_seconds), 0.0)
+        alike = np.where(self._scenes == self._scenes[b], np.exp(-away / self._holds), 0.0)
         return np.minimum(gap, away), np.maximum(same, alike)
 
     def _moments(self, target: int, posterior: Beliefs) -> list[Moment]:
@@ -356,6 +391,12 @@ class _Hunt:
                 )
             )
         return found
+
+
+def _below(seconds: npt.NDArray[np.float64], span: Span) -> npt.NDArray[np.float64]:
+    """The share of a triangle over a span that lies before each second."""
+    at = np.clip((seconds - span.start) / span.duration, 0.0, 1.0)
+    return np.where(at < 0.5, 2 * at**2, 1 - 2 * (1 - at) ** 2)
 
 
 def _checked(scores: npt.ArrayLike, shape: tuple[int, int]) -> Beliefs:

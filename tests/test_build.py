@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from playhead.index.build import bring_in_line, media_files
 from playhead.index.instruments import Instruments
-from playhead.index.joining import joined
+from playhead.index.joining import joined, tracked
 from playhead.index.keyframes import keyframe_times
 from playhead.index.search import Search
 from playhead.index.store import Store, content_id
@@ -686,7 +687,7 @@ def test_pictures_that_cannot_be_read_lose_no_speech(store, talks, films, monkey
         yield
 
     with monkeypatch.context() as patch:
-        patch.setattr("playhead.index.perceive.scan", scan)
+        patch.setattr("playhead.index.watch.skim", scan)
         (outcome,) = index(store)
     assert states(outcome.record) == dict.fromkeys(MODALITIES, "failed") | {"speech": "done"}
     assert outcome.record.duration == pytest.approx(3.0, abs=0.1)
@@ -1001,6 +1002,76 @@ def test_without_a_place_nothing_is_joined():
 def test_many_stills_are_joined_in_time():
     kept = joined([seen(f"line {n % 10}", n // 10, n // 10 + 1) for n in range(20_000)])
     assert [o.span for o in kept] == [Span(start=0, end=2000)] * 10
+
+
+def at(left, top, width=0.1, height=0.3):
+    return Box(left=left, top=top, right=left + width, bottom=top + height)
+
+
+def test_what_moves_is_one_track():
+    """A dog that runs near half its length a sample, and is missed once; its best sight stands for it."""
+    film = [seen("dog", 2 * n, 2 * n + 2, at(0.1 + 0.045 * n, 0.4), 0.5 + 0.05 * n) for n in range(8) if n != 4]
+    (track,) = tracked(film)
+    assert (track.span, track.box, track.frame_seconds) == (Span(start=0, end=16), film[-1].box, 14)
+    assert len(joined(film)) == 7
+
+
+def test_tracks_end_where_nothing_goes_on():
+    """After two missed samples, at another end of the picture, as something else, and of another size."""
+    first = seen("dog", 0, 2, at(0.1, 0.4))
+    others = [
+        seen("dog", 5, 7, at(0.1, 0.4)),
+        seen("dog", 2, 4, at(0.6, 0.4)),
+        seen("cat", 2, 4, at(0.1, 0.4)),
+        seen("dog", 2, 4, at(0.0, 0.1, 0.4, 0.9)),
+    ]
+    for other in others:
+        assert [track.span for track in tracked([first, other])] == [first.span, other.span]
+
+
+def test_two_that_pass_each_other_stay_two():
+    """The nearer box goes on, whatever comes first in a still."""
+    left = [at(0.30, 0.4), at(0.36, 0.4), at(0.42, 0.4)]
+    right = [at(0.45, 0.4), at(0.52, 0.4), at(0.60, 0.4)]
+    film = []
+    for n, (a, b) in enumerate(zip(left, right, strict=True)):
+        both = [seen("person", 2 * n, 2 * n + 2, a, 0.8), seen("person", 2 * n, 2 * n + 2, b, 0.5 + 0.1 * n)]
+        film += both[:: 1 if n % 2 else -1]
+    assert [(track.span, track.box) for track in sorted(tracked(film), key=lambda o: o.box.left)] == [
+        (Span(start=0, end=6), left[0]),
+        (Span(start=0, end=6), right[2]),
+    ]
+
+
+def test_a_gate_that_chooses_otherwise_perceives_anew(store, talks, films, monkeypatch):
+    shutil.copy(films[0], talks / "a.mp4")
+    index(store)
+    monkeypatch.setattr("playhead.index.instruments.GATE", ("another",))
+    gear = instruments()
+    index(store, gear=gear)
+    assert set(calls(gear)) == {"reader", "detector", "encoder", "captions"}
+
+
+def test_speech_is_heard_while_pictures_are_looked_at(store, talks, films):
+    """The speaker waits for the reader, the reader for the speaker: one after the other they would wait for ever."""
+    heard, read = threading.Event(), threading.Event()
+
+    class Waiting(Speaker):
+        def transcribe(self, info):
+            heard.set()
+            assert read.wait(10)
+            yield from super().transcribe(info)
+
+    class Reading(Reader):
+        def observe(self, stills):
+            assert heard.wait(10)
+            read.set()
+            return super().observe(stills)
+
+    shutil.copy(films[0], talks / "a.mp4")
+    (outcome,) = index(store, gear=instruments(speech=Waiting(), reader=Reading()))
+    assert set(states(outcome.record).values()) == {"done"}
+    assert texts(store, "speech") == ["hello from the sound"]
 
 
 def test_records_of_gear_are_plain():

@@ -4,6 +4,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,46 @@ def test_rapidocr_keeps_stills_apart_and_blank_ones_empty(rapid: TextReader) -> 
     assert found == [("firstpage", 0.0, 1.5), ("secondpage", 8.0, 9.5)]
     assert rapid.observe([still(blank(1280, 720)), still(blank(2, 2))]) == []
     assert rapid.observe([]) == []
+
+
+def test_rapidocr_reads_a_line_that_stays_once(rapid: TextReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock ticks below a title, under noise; a line comes, one goes."""
+    read: list[str] = []
+    real = RapidOcrReader._recognised
+
+    def recognised(self: RapidOcrReader, quad: np.ndarray, bgr: np.ndarray) -> tuple[str, float]:
+        text, score = real(self, quad, bgr)
+        read.append(plain(text))
+        return text, score
+
+    monkeypatch.setattr(RapidOcrReader, "_recognised", recognised)
+    noise = np.random.default_rng(0)
+    shown = [
+        ["Quarterly results", "12:49:08"],
+        ["Quarterly results", "12:49:09"],
+        ["Quarterly results", "12:49:09", "Revenue"],
+        ["12:49:09", "Revenue"],
+    ]
+    places = {"Quarterly results": 60, "Revenue": 500}
+    stills = []
+    for number, lines in enumerate(shown):
+        pixels, _ = page((1280, 720), [(text, 80, places.get(text, 300)) for text in lines], 40)
+        noisy = pixels.astype(int) + noise.integers(-6, 7, pixels.shape)
+        stills.append(still(np.clip(noisy, 0, 255).astype(np.uint8), 4.0 * number))
+    found = rapid.observe(stills)
+    assert [plain(line.text) for line in found] == [plain(text) for lines in shown for text in lines]
+    assert read == ["Quarterlyresults", "12:49:08", "12:49:09", "Revenue"]
+    assert [line.frame_seconds for line in found] == [1.5, 1.5, 5.5, 5.5, 9.5, 9.5, 9.5, 13.5, 13.5]
+    rapid.observe(stills[:1])
+    assert read[4:] == ["Quarterlyresults", "12:49:08"]  # nothing is remembered from call to call
+
+
+@pytest.mark.parametrize("points", [16, 40])
+def test_rapidocr_reads_samples_of_a_moving_picture(rapid: TextReader, points: int) -> None:
+    """With fewer pixels at first: a blank one ends there, small lines are looked for again with all pixels."""
+    pixels, boxes = page((1280, 720), PAGE[:3], points)
+    found = rapid.observe([replace(still(pixels), moves=True), replace(still(blank(1280, 720), 4.0), moves=True)])
+    assert_found(found, [text for text, *_ in PAGE[:3]], boxes)
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (1920, 1080)])

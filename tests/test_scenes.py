@@ -1,6 +1,7 @@
 """The gate: which stills stand for a video, and from when to when."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,9 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
-from playhead.index.scenes import STANDING_SECONDS, RecentStills, stills
+from playhead.index.scenes import RecentStills, stills
 from playhead.tools.container import THUMBNAIL_SIZE
 from playhead.tools.records import Frame, Span, Still
+from playhead.tools.skim import STANDING_SECONDS, skim
 from playhead.tools.video import ScannedFrame, probe, scan
 
 from .fakes import write_pictures
@@ -177,6 +179,79 @@ def test_a_still_that_comes_back_is_known():
     assert same_as(3, 21, extra=60) is None
     assert same_as(1, 22) is None
     assert same_as(0, 23) == 0
+
+
+def deck(seed):
+    """Slides of 0.3 to 5 s with lines of 14 to 30 pixels in 640x360, some that only add a line, at 30 frames a second."""
+    dice = np.random.default_rng(seed)
+    pictures, edges = [], []
+    picture = None
+    for _ in range(24):
+        if picture is None or dice.random() < 0.7:
+            picture = Image.new("RGB", (640, 360), tuple(int(level) for level in dice.choice([20, 120, 245], 3)))
+            row = 0
+        draw, font = ImageDraw.Draw(picture), ImageFont.load_default(int(dice.integers(14, 31)))
+        ink = (250, 250, 250) if np.mean(picture.getpixel((5, 5))) < 100 else (10, 10, 10)
+        draw.text((40, 20 + 40 * row), f"the number is {dice.integers(1000, 9999)}", fill=ink, font=font)
+        row = (row + 1) % 8
+        edges.append(len(pictures) / 30)
+        pictures += [np.asarray(picture).copy()] * int(dice.choice([9, 12, 20, 60, 150]))
+    return pictures, edges
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"preset": "veryfast"},
+        {"preset": "ultrafast", "g": "250", "crf": "30"},  # no keyframes at cuts
+        {"preset": "veryfast", "g": "60", "sc_threshold": "0", "bf": "3", "crf": "18"},
+    ],
+    ids=["cuts", "no-cuts", "regular"],
+)
+def test_a_skim_loses_no_slide_and_no_edge(tmp_path, seed, options):
+    """As every frame decoded: slides that are shorter than the distance of keyframes included."""
+    pictures, edges = deck(seed)
+    path = write_pictures(
+        tmp_path / "deck.mp4", pictures, [n / 30 for n in range(len(pictures))], fps=30, options=options
+    )
+    duration = probe(path).duration
+    found = list(stills(skim(path), 2.0, duration))
+    assert spans(found) == spans(stills(scan(path), 2.0, duration))
+    assert [still.span.start for still in found] == pytest.approx(edges, abs=1e-3)
+    assert not any(still.moves for still in found)
+    for still in found:
+        shown = pictures[round(still.frame.seconds * 30)]
+        assert np.abs(still.frame.pixels.astype(int) - shown).mean() < 4
+
+
+def test_after_a_gap_another_picture_is_a_new_still():
+    """Keyframes of shots of a second, unseen between: one still a shot, each sampled."""
+    noise = np.random.default_rng(0)
+    shots = [noise.integers(0, 256, (ROWS, COLUMNS)) for _ in range(4)]
+    frames = [replace(scanned(float(n), shot), follows=n == 0) for n, shot in enumerate(shots)]
+    found = list(stills(frames, 2.0, ends_at=4.0))
+    assert spans(found) == [(0, 1), (1, 2), (2, 3), (3, 4)]
+    assert [still.frame.seconds for still in found] == [0, 1, 2, 3]
+    assert all(still.moves for still in found)
+
+
+def test_what_is_the_same_after_a_gap_does_not_stand():
+    """Nobody saw what was between."""
+    frames = [replace(scanned(2.0 * n, 100), follows=n == 0) for n in range(4)]
+    (still,) = stills(frames, 2.0)
+    assert (still.span.start, still.moves) == (0, True)
+
+
+def test_a_standing_picture_is_told_from_a_moving_one():
+    wall = np.random.default_rng(0).integers(0, 256, (ROWS, 1000))
+    pan = [scanned(n / 25, wall[:, n : n + COLUMNS]) for n in range(100)]
+    slide = [scanned(4 + n / 25, 30) for n in range(50)]
+    assert [(still.span.start, still.moves) for still in stills(pan + slide, 2.0)] == [
+        (0, True),
+        (2, True),
+        (4, False),
+    ]
 
 
 def test_nothing_comes_from_nothing():

@@ -197,6 +197,31 @@ def test_a_look_that_says_no_lowers_its_own_scene_only() -> None:
     assert (odds[:15] < expected[:15] / expected[29]).all()
 
 
+def test_the_middles_of_clues_are_looked_at_first_the_weightiest_first() -> None:
+    timeline = Timeline.even(600.0, bin_seconds=1.0)
+    hints = [clue(100 * n, 100 * n + 12, 0.6 * 0.8**n) for n in (3, 0, 4, 2, 1)]
+    found = search(timeline, hints, seen(else_=0.0), aim(frames=5, frames_a_round=1))
+    assert [second // 100 for second in found.looked] == [0, 1, 2, 3, 4]
+    assert [second % 100 for second in found.looked] == pytest.approx([6] * 5, abs=0.5)
+
+
+def test_a_clue_that_grazes_a_scene_says_next_to_nothing_of_it() -> None:
+    timeline = Timeline.even(60.0, cuts=[30.0], bin_seconds=1.0)
+    base = beliefs(timeline, [], aim())[0, 45]
+    grazed = beliefs(timeline, [clue(20, 30.5, 0.8)], aim())[0]
+    halved = beliefs(timeline, [clue(25, 35, 0.8)], aim())[0]
+    assert grazed[30] == pytest.approx(base, rel=0.01)
+    assert grazed[20:30].max() > 5 * base
+    assert halved[30] == pytest.approx(halved[29])
+    assert halved[30] > 2 * base
+
+
+def test_a_clue_within_one_long_bin_counts_whole() -> None:
+    timeline = Timeline((Span(start=0, end=30), Span(start=30, end=90)), (0, 1), (1.0, 31.0))
+    known = beliefs(timeline, [clue(40, 44, 0.4)], aim(moment_seconds=3.0))[0]
+    assert known[1] == pytest.approx(0.4)
+
+
 def test_each_target_has_its_own_belief() -> None:
     timeline = Timeline.even(100.0)
     wanted = aim("order", targets=("cup", "hand"), frames=50)

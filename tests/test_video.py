@@ -6,6 +6,7 @@ import random
 import re
 from bisect import bisect_right
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import iscc_samples
@@ -16,9 +17,11 @@ from hypothesis import strategies as st
 
 from playhead.tools.container import measured_duration, packet_times
 from playhead.tools.errors import MediaError, QueryError
+from playhead.tools.skim import skim
 from playhead.tools.video import frames_at, probe, scan
 
-from .media import HEIGHT, WIDTH, beep, ffmpeg, number_in, write_media
+from .fakes import write_pictures
+from .media import HEIGHT, WIDTH, beep, ffmpeg, number_in, numbered, write_media
 
 EVEN = [n / 20 for n in range(60)]
 # Frames of 20 ms to 1 s, 120 in 40 s.
@@ -366,3 +369,96 @@ def test_decord_refuses_what_it_would_get_wrong(folder, even):
 def test_packet_times_need_no_decoding(folder):
     video = write_media(folder / "packets.mkv", [5 + time for time in UNEVEN], options=B_FRAMES)
     assert packet_times(video, 0) == pytest.approx([5 + time for time in UNEVEN], abs=1e-3)
+
+
+# Skimming: fewer frames, each with its true time and pixels
+
+
+def skimmed(path, **how):
+    return [(frame.seconds, number_in(frame.load().pixels)) for frame in skim(path, **how)]
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("skim.mp4", _written(options=B_FRAMES)),
+        ("skim-late.mkv", partial(write_media, times=[5 + n / 8 for n in range(400)], options=B_FRAMES)),
+        ("skim-open.mkv", _written(options=OPEN_GOP)),
+        ("skim-open.ts", _written(options=OPEN_GOP)),
+        ("skim-long.mp4", _written(options={"g": "400", "bf": "2", "sc_threshold": "0", "preset": "ultrafast"})),
+        ("skim-short.mp4", _written(options={"g": "4", "bf": "0", "preset": "ultrafast"})),
+        ("skim-intra.mp4", _written(options={"g": "1", "bf": "0", "preset": "ultrafast"})),
+        ("skim-refresh.mp4", _written(options={"x264-params": "intra-refresh=1:keyint=24:bframes=0:scenecut=0"})),
+        ("skim.flv", _transcoded("-c:v", "flv1", "-g", "24")),
+        ("skim.avi", _transcoded("-c:v", "mpeg4", "-g", "24", "-bf", "2")),
+        ("skim.ogv", _transcoded("-c:v", "libtheora", "-g", "16")),
+        ("skim.webm", _transcoded("-c:v", "libvpx", "-g", "24", "-cpu-used", "8")),
+        ("skim.mpg", _transcoded("-r", "25", "-c:v", "mpeg2video", "-g", "24", "-bf", "2")),
+        ("skim-edit.mp4", _transcoded("-ss", "1.33", "-c:v", "libx264", "-g", "24", "-bf", "2")),
+    ],
+)
+def test_a_skimmed_frame_has_its_time_and_its_pixels(folder, name, make):
+    """Each frame of 50 s is another picture: it moves, so there is a frame each 2 s at least, and the first and last."""
+    video = folder / name
+    make(video)
+    truth = scanned(video)
+    found = skimmed(video)
+    assert set(found) <= set(truth)
+    assert found == sorted(found)
+    assert (found[0], found[-1]) == (truth[0], truth[-1])
+    assert max(b - a for (a, _), (b, _) in pairwise(found)) <= 3.2
+
+
+def test_an_edit_list_hides_what_it_cuts_from_a_skim_too(folder, even):
+    video = folder / "skim-cut.mp4"
+    ffmpeg("-ss", "1.33", "-i", even, "-c", "copy", video)
+    found = skimmed(video)
+    assert set(found) <= set(scanned(video))
+    assert (found[0], found[-1]) == (scanned(video)[0], scanned(video)[-1])
+
+
+@pytest.mark.parametrize("name", ["tos.webm", "vtest.avi", "nasa.mp4", "sam_dog.mp4"])
+def test_a_skim_of_real_film_gives_frames_of_it(real_data, name):
+    video = real_data(f"videos/{name}")
+    truth = {frame.seconds: frame.thumbnail for frame in scan(video)}
+    found = list(skim(video))
+    assert {frame.seconds for frame in found} <= truth.keys()
+    assert all((frame.thumbnail == truth[frame.seconds]).all() for frame in found)
+    assert max(b.seconds - a.seconds for a, b in pairwise(found)) <= 2.6
+
+
+def test_what_stands_is_not_decoded(folder):
+    """One picture for 40 s with a keyframe each 2 s, then another: one frame a keyframe until then."""
+    slides = [np.kron(numbered(n), np.ones((6, 6, 1), np.uint8)) for n in (5, 900)]
+    pictures = [slides[n >= 1000] for n in range(1100)]
+    options = {"g": "50", "sc_threshold": "0", "bf": "2", "preset": "veryfast"}
+    video = write_pictures(folder / "stands.mp4", pictures, [n / 25 for n in range(1100)], fps=25, options=options)
+    found = list(skim(video))
+    assert all(frame.follows for frame in found)
+    assert [frame.seconds for frame in found[:20]] == [2.0 * n for n in range(20)]
+    assert next(frame.seconds for frame in found if number_in(frame.load().pixels[::6, ::6]) == 900) == 40.0
+
+
+def test_a_group_that_is_too_long_to_hold_is_scanned(folder, monkeypatch):
+    video = write_media(folder / "endless.mp4", EVEN, options={"g": "999", "bf": "2", "preset": "ultrafast"})
+    monkeypatch.setattr("playhead.tools.skim._MOST_PACKETS", 20)
+    assert skimmed(video) == scanned(video)
+
+
+def test_a_skim_of_a_cut_off_file_gives_what_is_there(folder, even):
+    whole, cut = folder / "skim-whole.mp4", folder / "skim-cut-off.mp4"
+    ffmpeg("-i", even, "-c", "copy", "-movflags", "faststart", whole)
+    cut.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * 0.6)])
+    assert set(skimmed(cut)) <= set(scanned(cut))
+    assert skimmed(cut)[-1] == scanned(cut)[-1]
+
+
+def test_a_skim_refuses_what_a_scan_refuses(folder, even):
+    (folder / "skim-junk.mp4").write_bytes(b"These are no pictures. " * 100)
+    for path, stream, says in (
+        (folder / "skim-junk.mp4", None, "is not a readable video"),
+        (even, 7, "no stream of pictures with index 7"),
+        (folder / "nowhere.mp4", None, "does not exist"),
+    ):
+        with pytest.raises(MediaError, match=says):
+            next(skim(path, stream))

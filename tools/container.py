@@ -5,6 +5,7 @@ Knows the container's clock (presentation timestamps) and nothing of frames that
 
 import itertools
 import logging
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
 __all__ = [
     "THUMBNAIL_SIZE",
     "decode",
+    "decode_packets",
     "decode_sound",
     "measured_duration",
     "open_media",
     "packet_times",
+    "packets_of",
     "pictures_of",
     "pixels_of",
     "probe",
@@ -41,6 +44,9 @@ _NO_FOOTAGE = {"concat", "dash", "hls", "tty"}
 
 # Else the channels' sum times 0.7: speech on both sides would be 1.4 times full scale.
 _AVERAGE = {"rematrix_maxval": "1.0"}
+
+# Each thread's own scaler: to make one for each frame takes ten times as long as to scale the frame.
+_own = threading.local()
 
 _log = logging.getLogger(__name__)
 
@@ -163,9 +169,7 @@ def decode(container: "InputContainer", stream: "av.VideoStream") -> "Iterator[a
     Raises:
         MediaError: No frame comes.
     """
-    path = container.name.removeprefix("file:")
-    if stream.codec_context is None:
-        raise MediaError(f"{path}: the codec of its stream {stream.index} is unknown to FFmpeg")
+    path = _checked_codec(container, stream)
     if not stream.codec_context.is_open:
         stream.thread_type = "AUTO"
     last = -np.inf
@@ -178,6 +182,36 @@ def decode(container: "InputContainer", stream: "av.VideoStream") -> "Iterator[a
             f"{path}: no frame with a time of its own can be decoded from its {stream.codec_context.name} stream; "
             f"a raw stream needs a container: `ffmpeg -i {Path(path).name} {Path(path).stem}.mkv`"
         )
+
+
+def packets_of(container: "InputContainer", stream: "av.VideoStream") -> "Iterator[av.Packet]":
+    """A stream's packets from the container's position on, in decoding order; where the file breaks off, they end.
+
+    Raises:
+        MediaError: The codec is unknown.
+    """
+    _checked_codec(container, stream)
+    return (packet for packet in _demuxed(container, stream) if packet.size)
+
+
+def decode_packets(
+    stream: "av.VideoStream", packets: "Iterable[av.Packet]", skip: str = "DEFAULT"
+) -> "Iterator[av.VideoFrame]":
+    """What some packets decode to by themselves, in presentation order; a packet that cannot be decoded is skipped.
+
+    Args:
+        stream: Where the packets are from.
+        packets: In decoding order, from a keyframe on.
+        skip: Frames that are not decoded, as FFmpeg's `skip_frame`: `NONREF` for those that no other refers to.
+    """
+    context = stream.codec_context
+    if context.is_open:
+        context.flush_buffers()
+    context.skip_frame = skip
+    for packet in itertools.chain(packets, [None]):
+        for frame in _decoded(stream, packet) or ():
+            frame.time_base = stream.time_base  # PyAV forgets it of those that come at the end
+            yield frame
 
 
 def packet_times(path: Path, index: int) -> list[float]:
@@ -220,8 +254,20 @@ def pixels_of(frame: "av.VideoFrame") -> Pixels:
 
 def thumbnail_of(frame: "av.VideoFrame") -> Pixels:
     """The frame's brightness at `THUMBNAIL_SIZE`, shape `(36, 64)`, not turned: for comparison only."""
+    from av.video.reformatter import VideoReformatter
+
+    if not hasattr(_own, "scaler"):
+        _own.scaler = VideoReformatter()
     width, height = THUMBNAIL_SIZE
-    return frame.reformat(width=width, height=height, format="gray", interpolation="AREA").to_ndarray()
+    return _own.scaler.reformat(frame, width, height, format="gray", interpolation="AREA").to_ndarray()
+
+
+def _checked_codec(container: "InputContainer", stream: "av.VideoStream") -> str:
+    """The file's path, for messages."""
+    path = container.name.removeprefix("file:")
+    if stream.codec_context is None:
+        raise MediaError(f"{path}: the codec of its stream {stream.index} is unknown to FFmpeg")
+    return path
 
 
 def _seen(container: "InputContainer", pictures: "av.VideoStream") -> VideoStream:
@@ -239,20 +285,39 @@ def _seen(container: "InputContainer", pictures: "av.VideoStream") -> VideoStrea
 
 def _frames_of(container: "InputContainer", stream: "av.stream.Stream") -> "Iterator[av.frame.Frame]":
     """What the stream's packets decode to; damaged packets are skipped, a broken-off file just ends."""
+    for packet in _demuxed(container, stream):
+        frames = _decoded(stream, packet)
+        if frames is None:
+            return
+        yield from frames
+
+
+def _demuxed(container: "InputContainer", stream: "av.stream.Stream") -> "Iterator[av.Packet]":
     import av
 
     packets = container.demux(stream)
     while True:
         try:
             packet = next(packets, None)
-            if packet is None:
-                return
-            frames = packet.decode()
         except av.error.EOFError:
             return
         except av.error.FFmpegError:
             continue
-        yield from frames
+        if packet is None:
+            return
+        yield packet
+
+
+def _decoded(stream: "av.stream.Stream", packet: "av.Packet | None") -> "list[av.frame.Frame] | None":
+    """What a packet adds, nothing if it is damaged; None: the stream is at its end."""
+    import av
+
+    try:
+        return stream.codec_context.decode(packet)
+    except av.error.EOFError:
+        return None
+    except av.error.FFmpegError:
+        return []
 
 
 def _mono(frames: "Iterable[av.AudioFrame]", rate: int) -> Iterator[tuple[float | None, npt.NDArray[np.float32]]]:

@@ -8,24 +8,25 @@ import importlib.metadata
 import importlib.util
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from PIL import Image
 
 from .device import resolve_device
 from .errors import MissingExtraError, SettingsError, WeightsError
-from .records import Box, Frame, Observation, Still, clean_text
+from .lines import SAME_LINE, Line, Quad, ReadPicture, observations_of
+from .records import Observation, Pixels, Still
 from .settings import Settings
 from .weights import find
 
 if TYPE_CHECKING:
     from easyocr import Reader
+    from rapidocr import RapidOCR
 
-__all__ = ["EasyOcrReader", "RapidOcrReader", "TextReader", "text_reader"]
+__all__ = ["READING", "EasyOcrReader", "RapidOcrReader", "TextReader", "text_reader"]
 
 # Longer side at which RapidOCR looks for lines; smaller frames are not blown up (RapidOCR's own default
 # is a shorter side of at least 736). Screens full of text in JPEG quality 30, CPU seconds a frame and
@@ -37,6 +38,12 @@ __all__ = ["EasyOcrReader", "RapidOcrReader", "TextReader", "text_reader"]
 #   default 1.69 1.000 / 1.84 .998  1.76 1.000 / 3.83 .999
 # Frames without text, 480x270 and 800x332: 0.06 s, by default 0.6–0.85 s.
 LINES_SIDE = 1280
+# Longer side at which lines are looked for in a sample of a moving picture. Of lines drawn over film, 12 / 14 / 16 /
+# 20 / 28 px high in 1280x720, 24 each, it finds 20 / 20 / 21 / 23 / 24 in a fifth of the time; 1280 finds 23 to 24.
+GLANCE_SIDE = 640
+# More lines, or one smaller than this share of the frame's height, and all lines are looked for at `LINES_SIDE`.
+_FEW_LINES = 4
+_LARGE_LINE = 0.03
 # RapidOCR gave real lines of video frames 0.93 and more, icons that it took for letters 0.5 to 0.75.
 RAPIDOCR_SCORE = 0.5
 # EasyOCR gave readable lines 0.3 and more, unreadable ones (text 8 px high) and icons 0.12 and less.
@@ -45,6 +52,9 @@ EASYOCR_SCORE = 0.2
 _WORD_GAP = 1.0
 # Lines that EasyOCR recognises at once on a GPU; on a CPU it takes one after the other.
 _LINES_AT_ONCE = 16
+
+# All that reading depends on besides the models: the way it is done, by number, and the constants.
+READING = (1, LINES_SIDE, GLANCE_SIDE, _FEW_LINES, _LARGE_LINE, *SAME_LINE, RAPIDOCR_SCORE, EASYOCR_SCORE, _WORD_GAP)
 
 
 class TextReader(Protocol):
@@ -99,18 +109,16 @@ class RapidOcrReader:
                 "set device to auto or cpu, set ocr to easyocr, or pip install onnxruntime-gpu in its place"
             )
         own = find(settings.ocr_model, "ocr_model", offline=settings.offline) if settings.ocr_model else None
-        self._engine = RapidOCR(
-            params={
-                "Global.log_level": "error",
-                "Global.text_score": RAPIDOCR_SCORE,
-                # Turns lines that stand on their head; costs 0.1–0.7 s a frame, and made a "T" of an arrow.
-                "Global.use_cls": False,
-                "Det.limit_type": "max",
-                "Det.limit_side_len": LINES_SIDE,
-                "EngineConfig.onnxruntime.use_cuda": on_gpu and resolve_device(settings) == "cuda",
-                **(_own_models(own.path) if own else {}),
-            }
-        )
+        params = {
+            "Global.log_level": "error",
+            # Turns lines that stand on their head; costs 0.1–0.7 s a frame, and made a "T" of an arrow.
+            "Global.use_cls": False,
+            "Det.limit_type": "max",
+            "EngineConfig.onnxruntime.use_cuda": on_gpu and resolve_device(settings) == "cuda",
+            **(_own_models(own.path) if own else {}),
+        }
+        self._engine = RapidOCR(params=params | {"Det.limit_side_len": LINES_SIDE})
+        self._glancer = RapidOCR(params=params | {"Det.limit_side_len": GLANCE_SIDE})
         config = self._engine.cfg
         if own is None and len(list(Path(config.Global.model_root_dir).glob("*.onnx"))) < 2:
             raise WeightsError(
@@ -121,19 +129,39 @@ class RapidOcrReader:
         self.source = f"rapidocr@{importlib.metadata.version('rapidocr')}+{models}"
 
     def observe(self, stills: Sequence[Still]) -> list[Observation]:
-        """One observation a line, in reading order."""
-        return [
-            observation for still in stills for observation in _observations(still, self._lines(still), self.source)
-        ]
+        """One observation a line, in reading order; a line that stays from still to still is read once."""
+        observations: list[Observation] = []
+        before = ReadPicture(np.zeros((1, 1, 3), np.uint8), [])
+        for still in stills:
+            before = self._read(still, before)
+            observations += observations_of(still, [line for _, line in before.lines], self.source)
+        return observations
 
-    def _lines(self, still: Still) -> "list[_Line]":
-        found = self._engine(np.ascontiguousarray(still.frame.pixels[..., ::-1]))  # it takes arrays for BGR
-        if not found.txts:
-            return []
-        return [
-            _Line.around(quad, text, score)
-            for quad, text, score in zip(found.boxes, found.txts, found.scores, strict=True)
+    def _read(self, still: Still, before: ReadPicture) -> ReadPicture:
+        bgr = np.ascontiguousarray(still.frame.pixels[..., ::-1])  # it takes arrays for BGR
+        quads = self._found(self._glancer if still.moves else self._engine, bgr)
+        known = [before.line_at(quad, bgr) for quad in quads]
+        if still.moves:
+            new = [quad for quad, line in zip(quads, known, strict=True) if line is None]
+            if len(new) > _FEW_LINES or any(np.ptp(quad[:, 1]) < _LARGE_LINE * bgr.shape[0] for quad in new):
+                quads = self._found(self._engine, bgr)
+                known = [before.line_at(quad, bgr) for quad in quads]
+        lines = [
+            (quad, line or Line.around(quad, *self._recognised(quad, bgr)))
+            for quad, line in zip(quads, known, strict=True)
         ]
+        return ReadPicture(bgr, [(quad, line) for quad, line in lines if line.score >= RAPIDOCR_SCORE])
+
+    def _found(self, engine: "RapidOCR", bgr: Pixels) -> list[Quad]:
+        """Where lines are."""
+        boxes = engine(bgr, use_det=True, use_cls=False, use_rec=False).boxes
+        return [] if boxes is None else [np.asarray(quad, np.float32) for quad in boxes]
+
+    def _recognised(self, quad: Quad, bgr: Pixels) -> tuple[str, float]:
+        from rapidocr.utils.process_img import get_rotate_crop_image
+
+        found = self._engine(get_rotate_crop_image(bgr, quad.copy()), use_det=False, use_cls=False, use_rec=True)
+        return (found.txts[0], found.scores[0]) if found.txts else ("", 0.0)
 
 
 class EasyOcrReader:
@@ -167,10 +195,10 @@ class EasyOcrReader:
     def observe(self, stills: Sequence[Still]) -> list[Observation]:
         """One observation a line, in reading order."""
         return [
-            observation for still in stills for observation in _observations(still, self._lines(still), self.source)
+            observation for still in stills for observation in observations_of(still, self._lines(still), self.source)
         ]
 
-    def _lines(self, still: Still) -> "list[_Line]":
+    def _lines(self, still: Still) -> list[Line]:
         # `readtext` hands one array to the finder, which was trained on RGB, and as BGR to the
         # conversion to grey for the reader: in two steps each gets what it wants.
         rgb = still.frame.pixels
@@ -178,7 +206,7 @@ class EasyOcrReader:
         level, tilted = reader.detect(rgb, reformat=False, width_ths=_WORD_GAP)
         grey = np.asarray(Image.fromarray(rgb).convert("L"))
         found = reader.recognize(grey, level[0], tilted[0], batch_size=_LINES_AT_ONCE, reformat=False)
-        return [_Line.around(quad, text, score) for quad, text, score in found if score >= EASYOCR_SCORE]
+        return [Line.around(quad, text, score) for quad, text, score in found if score >= EASYOCR_SCORE]
 
     def _loaded(self) -> "Reader":
         if self._reader is None:
@@ -208,60 +236,6 @@ class EasyOcrReader:
                 if str(self._folder) in sys.path:
                     sys.path.remove(str(self._folder))  # EasyOCR puts it there for networks in Python files
         return self._reader
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """A line of text with its pixel corners."""
-
-    text: str
-    score: float
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-    @classmethod
-    def around(cls, quad: Any, text: str, score: float) -> Self:
-        """From four corners `(x, y)`: the upright rectangle around them."""
-        corners = np.asarray(quad, dtype=float)
-        return cls(clean_text(text), float(score), *corners.min(axis=0), *corners.max(axis=0))
-
-    @property
-    def middle(self) -> float:
-        return (self.top + self.bottom) / 2
-
-    def is_beside(self, other: "_Line") -> bool:
-        """Whether the middle of each lies at a height that the other covers."""
-        return other.top <= self.middle <= other.bottom and self.top <= other.middle <= self.bottom
-
-
-def _observations(still: Still, lines: Iterable[_Line], source: str) -> list[Observation]:
-    """Lines with a letter or a digit, in reading order."""
-    rows: list[list[_Line]] = []
-    for line in sorted(lines, key=lambda line: line.middle):
-        if rows and line.is_beside(rows[-1][0]):
-            rows[-1].append(line)
-        else:
-            rows.append([line])
-    return [
-        Observation(
-            modality="text",
-            span=still.span,
-            text=line.text,
-            score=min(1.0, max(0.0, line.score)),
-            source=source,
-            box=_box(line, still.frame),
-            frame_seconds=still.frame.seconds,
-        )
-        for row in rows
-        for line in sorted(row, key=lambda line: line.left)
-        if any(character.isalnum() for character in line.text)
-    ]
-
-
-def _box(line: _Line, frame: Frame) -> Box:
-    return Box.from_pixels((line.left, line.top, line.right, line.bottom), *frame.size)
 
 
 def _own_models(folder: Path) -> dict[str, str]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import av
     from av.container import InputContainer
 
-__all__ = ["Decoder", "ScannedFrame", "frames_at", "probe", "scan"]
+__all__ = ["Decoder", "ScannedFrame", "frames_at", "probe", "scan", "scanned"]
 
 Decoder = Literal["pyav", "decord"]
 
@@ -39,11 +39,13 @@ class ScannedFrame:
         seconds: Its true presentation time, in seconds since the start of its stream.
         thumbnail: Brightness, `uint8`, shape `(36, 64)`: to compare frames with.
         load: Makes the `Frame`.
+        follows: False where the picture may have changed between the frame before it and this one, unseen.
     """
 
     seconds: float
     thumbnail: Pixels
     load: Callable[[], Frame]
+    follows: bool = True
 
 
 def frames_at(
@@ -103,12 +105,13 @@ def scan(path: Path | str, stream: int | None = None, decoder: Decoder = "pyav")
         zero: float | None = None
         for frame in decode(container, pictures):
             zero = stream_start(pictures, frame) if zero is None else zero
-            yield _scanned(frame, zero)
+            yield scanned(frame, zero)
 
 
-def _scanned(frame: "av.VideoFrame", zero: float) -> ScannedFrame:
+def scanned(frame: "av.VideoFrame", zero: float, *, follows: bool = True) -> ScannedFrame:
+    """A decoded frame of a stream that starts at second `zero` of the container's clock."""
     seconds = max(0.0, frame.time - zero)
-    return ScannedFrame(seconds, thumbnail_of(frame), lambda: Frame(seconds, pixels_of(frame)))
+    return ScannedFrame(seconds, thumbnail_of(frame), lambda: Frame(seconds, pixels_of(frame)), follows)
 
 
 def _checked(second: float) -> float:

@@ -1,0 +1,222 @@
+"""What indexing an hour costs, and what the gate loses.
+
+The hour is made by `footage.py`: slides with 20 minutes of speech, camera movement and film in equal parts, 720p30.
+"Times real time" is the video's length over the wall time; CPU seconds are of all threads. Each run has a process
+of its own, so that its peak memory is its own.
+
+- Reading: FFmpeg's decoder alone (the command line of imageio-ffmpeg, no picture written) and Playhead's decoding
+  with the gate, one after the other.
+- Indexing: profile `local` (Whisper base, RapidOCR, MiniLM) without objects and pictures, decode to committed index.
+- Memory: the gate without models over five minutes, and over the hour four times (joined without encoding anew).
+- Against the ungated run, the first round: one frame a second, each read and searched for objects as a slide. A
+  line of a slide is found if an observation reads the same but for spaces and case while it is shown; the share
+  is of the lines that the ungated run found. An object's span is a track (`index.joining.tracked`) of the ungated
+  run; it is found if the gated run has one of the same label that overlaps it. Edges are of the stills that stand
+  when every frame is decoded; they are kept if the gate has the very same second.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from footage import FPS, PART_SECONDS, Footage, Line, make_footage
+from report import Figures, percent, real_data
+
+from playhead.index.build import bring_in_line
+from playhead.index.instruments import Instruments
+from playhead.index.joining import joined, tracked
+from playhead.index.scenes import RecentStills, stills
+from playhead.index.store import Store
+from playhead.tools.objects import ObjectDetector
+from playhead.tools.ocr import text_reader
+from playhead.tools.records import Observation, Span, Still
+from playhead.tools.settings import Settings, cache_folder
+from playhead.tools.skim import skim
+from playhead.tools.video import frames_at, probe, scan
+
+_ROUNDS = 12  # an hour
+_BATCH = 8
+
+_Row = dict[str, str | float | None]
+
+
+def measure() -> Figures:
+    small, hour = make_footage(1), make_footage(_ROUNDS)
+    return {
+        "Reading an hour": _reading(hour),
+        "Indexing": [_indexed(footage) for footage in (small, hour)],
+        "Memory of the gate": [{"length": name, **_run("gate", path)} for name, path in _lengths(small, hour)],
+        "Against one frame a second without a gate": _against_ungated(small),
+        "Edges of what stands, against every frame": _edges(small),
+    }
+
+
+def _reading(hour: Footage) -> list[_Row]:
+    import imageio_ffmpeg
+
+    ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin"]
+    null = ["-map", "0:v", "-f", "null", "-"]
+    commands = {
+        "FFmpeg, keyframes": [*ffmpeg, "-skip_frame", "nokey", "-i", str(hour.path), "-fps_mode", "passthrough", *null],
+        "FFmpeg, all, one a second": [*ffmpeg, "-i", str(hour.path), "-vf", "fps=1", *null],
+        "Playhead, decode and gate": [sys.executable, __file__, "gate", str(hour.path)],
+    }
+    rows = []
+    for name, command in commands.items():
+        began, before = time.perf_counter(), _cpu_of_children()
+        subprocess.run(command, check=True, capture_output=True)
+        took = time.perf_counter() - began
+        rows.append(_times(name, hour.seconds, took, _cpu_of_children() - before))
+    return rows
+
+
+def _indexed(footage: Footage) -> _Row:
+    began, before = time.perf_counter(), _cpu_of_children()
+    told = _run("index", footage.path)
+    took = time.perf_counter() - began
+    row = _times(f"{footage.seconds / 60:.0f} minutes", footage.seconds, took, _cpu_of_children() - before)
+    return row | told | {"index_mb_an_hour": round(float(told["index_mb"]) * 3600 / footage.seconds, 1)}
+
+
+def _lengths(small: Footage, hour: Footage) -> Iterable[tuple[str, Path]]:
+    import imageio_ffmpeg
+
+    yield "5 minutes", small.path
+    with tempfile.TemporaryDirectory(dir=cache_folder() / "benchmarks") as folder:
+        listed, four = Path(folder) / "list.txt", Path(folder) / "four.mkv"
+        listed.write_text(f"file '{hour.path}'\n" * 4, encoding="utf-8")
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-f", "concat", "-safe", "0"]
+        subprocess.run([*command, "-i", str(listed), "-c", "copy", str(four)], check=True)
+        yield "4 hours", four
+
+
+def _against_ungated(footage: Footage) -> list[_Row]:
+    settings = _settings()
+    reader = text_reader(settings)
+    detector = ObjectDetector(settings.model_copy(update={"objects_model": str(real_data("models/yolov8n_int8.onnx"))}))
+    chosen = _new_stills(footage.path)
+    seconds = [float(n) for n in range(int(footage.seconds))]
+    texts: dict[str, list[Observation]] = {"gated": [], "ungated": []}
+    objects: dict[str, list[Observation]] = {"gated": [], "ungated": []}
+    for first in range(0, len(chosen), _BATCH):
+        texts["gated"] += reader.observe(chosen[first : first + _BATCH])
+        objects["gated"] += detector.observe(chosen[first : first + _BATCH])
+    for second, frame in zip(seconds, frames_at(footage.path, seconds), strict=True):
+        still = Still(Span(start=second, end=second + 1), frame)
+        if second < PART_SECONDS:
+            texts["ungated"] += reader.observe([still])
+        objects["ungated"] += detector.observe([still])
+    lines = [line for line in footage.lines if _is_read(line, texts["ungated"])]
+    kept = [line for line in lines if _is_read(line, texts["gated"])]
+    rows: list[_Row] = [_found("lines of slides", len(lines), len(kept))]
+    ours, theirs = tracked(objects["gated"]), tracked(objects["ungated"])
+    for least in (0, 2, 3):
+        spans = [track for track in theirs if track.span.duration >= least]
+        seen = [track for track in spans if any(o.text == track.text and o.span.overlap(track.span) for o in ours)]
+        rows.append(_found(f"object spans of {least} s and more" if least else "object spans", len(spans), len(seen)))
+    rows.append(_found("lines of slides that were made", len(footage.lines), _count(footage.lines, texts["gated"])))
+    rows.append(
+        _found("the same, by the ungated run", len(footage.lines), _count(footage.lines, joined(texts["ungated"])))
+    )
+    return rows
+
+
+def _edges(footage: Footage) -> list[_Row]:
+    duration = probe(footage.path).duration
+    every = [still for still in stills(scan(footage.path), 2.0, duration) if not still.moves]
+    gated = {round(still.span.start * FPS) for still in stills(skim(footage.path), 2.0, duration)}
+    slides = [still for still in every if still.span.start < PART_SECONDS]
+    film = [still for still in every if still.span.start >= PART_SECONDS]
+    return [
+        _found(name, len(those), sum(round(still.span.start * FPS) in gated for still in those))
+        for name, those in (("slides", slides), ("stills within camera movement and film", film))
+    ]
+
+
+def _found(what: str, there: int, found: int) -> _Row:
+    return {"what": what, "there": there, "found": found, "percent": percent(found / there) if there else None}
+
+
+def _count(lines: Sequence[Line], texts: Sequence[Observation]) -> int:
+    return sum(_is_read(line, texts) for line in lines)
+
+
+def _is_read(line: Line, texts: Sequence[Observation]) -> bool:
+    return any(
+        _plain(seen.text) == _plain(line.text) and seen.span.start < line.end and seen.span.end > line.start
+        for seen in texts
+    )
+
+
+def _plain(text: str) -> str:
+    return "".join(text.split()).casefold()
+
+
+def _new_stills(path: Path) -> list[Still]:
+    recent = RecentStills()
+    return [still for still in stills(skim(path), 2.0, probe(path).duration) if recent.same_as(still) is None]
+
+
+def _times(name: str, seconds: float, took: float, cpu: float) -> _Row:
+    return {
+        "what": name,
+        "seconds": round(took, 1),
+        "cpu_seconds": round(cpu, 1),
+        "times_real_time": round(seconds / took, 1),
+        "times_real_time_a_core": round(seconds / cpu, 1),
+    }
+
+
+def _cpu_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _settings() -> Settings:
+    return Settings(offline=True, device="cpu", objects_model="off", image_model="off", sidecars=False)
+
+
+def _run(what: str, path: Path) -> _Row:
+    done = subprocess.run([sys.executable, __file__, what, str(path)], check=True, capture_output=True, text=True)
+    told: _Row = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+def _gate(path: Path) -> _Row:
+    """In a process of its own."""
+    began = time.perf_counter()
+    duration = probe(path).duration
+    count = sum(1 for _ in stills(skim(path), 2.0, duration))
+    return {"stills": count, "times_real_time": round(duration / (time.perf_counter() - began), 1), "peak_mb": _peak()}
+
+
+def _index(path: Path) -> _Row:
+    """In a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder) / "library")
+        (outcome,) = bring_in_line(store, [path], Instruments.gather(_settings()), False, lambda *_: None)
+        if outcome.record is None or outcome.has_failed:
+            raise RuntimeError(f"{path} could not be indexed: {outcome.detail}")
+        size = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
+        stages = {name: outcome.record.stage(name) for name in ("speech", "text")}
+        return {
+            "index_mb": round(size / 1e6, 2),
+            "peak_mb": _peak(),
+            **{f"{name}_seconds": round(stage.seconds, 1) for name, stage in stages.items()},
+            **{name: int(stage.detail.split()[0]) for name, stage in stages.items()},
+        }
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000
+
+
+if __name__ == "__main__":
+    os.environ["PLAYHEAD_OFFLINE"] = "1"
+    print(json.dumps({"gate": _gate, "index": _index}[sys.argv[1]](Path(sys.argv[2]))))
