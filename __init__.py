@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .agent.library import Library
-    from .agent.records import Answer, Citation, Claim
+    from .agent.records import Answer, Citation, Claim, Turn
     from .index.records import Evidence
     from .tools.errors import PlayheadError
     from .tools.records import Span
     from .tools.settings import Settings
 
-__all__ = ["Answer", "Citation", "Claim", "Evidence", "Library", "PlayheadError", "Settings", "Span"]
+__all__ = ["Answer", "Citation", "Claim", "Evidence", "Library", "PlayheadError", "Settings", "Span", "Turn"]
 
 _HOMES = {
     "Answer": "agent.records",
@@ -22,6 +22,7 @@ _HOMES = {
     "PlayheadError": "tools.errors",
     "Settings": "tools.settings",
     "Span": "tools.records",
+    "Turn": "agent.records",
 }
 
 

@@ -114,8 +114,9 @@ def perceive(
             with writing(folder):
                 copy_keyframes(former.folder, folder)
         duration, notes = _duration(info, pictures_end, former)
-        if speech and ears:
+        if speech:
             progress("listening", 0.0, duration)
+        if speech and ears:
             ears.wait(lambda: progress("listening", min(ears.heard_until, duration), duration))
         elif speech:
             speech.run(lambda: (_cues(info, instruments, duration), None))

@@ -26,7 +26,7 @@ SAID = {
     "budget.mp4": [(1.0, 3.0, "The budget for travel grew by twelve percent.")],
     "traffic.mp4": [(0.5, 2.0, "The red car stops at the bridge."), (2.5, 4.0, "Nobody is hurt.")],
 }
-COMMANDS = ("index", "ask", "search", "find", "list", "show", "remove", "doctor", "serve")
+COMMANDS = ("index", "ask", "search", "find", "list", "show", "remove", "doctor", "serve", "eval")
 PLAYHEAD = [sys.executable, "-c", "from playhead.agent.cli import main; main()"]
 
 pytestmark = pytest.mark.usefixtures("no_models")
@@ -273,7 +273,7 @@ def test_doctor_tells_what_is_there_and_what_is_missing(playhead, monkeypatch):
 # Options.
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", COMMANDS[:-1])
 def test_each_command_has_help(command, playhead):
     done = playhead(command, "--help")
     assert (done.code, done.err) == (0, "")
@@ -282,6 +282,16 @@ def test_each_command_has_help(command, playhead):
     for option in ("--offline", "--device", "-q, --quiet", "-v, --verbose", "-h, --help"):
         assert option in done.out
     assert playhead(command, "-h") == done
+
+
+def test_evaluation_lists_its_own_commands(playhead):
+    done = playhead("eval", "--help")
+    assert done.code == 0
+    listed = done.out.partition("Commands:\n")[2].splitlines()
+    assert {"nextgqa", "tutorialvqa", "run", "datasets", "compare", "report"} <= {
+        line.split()[0] for line in listed if line
+    }
+    assert "--captions" in playhead("eval", "nextgqa", "--help").out
 
 
 def test_the_help_names_all_commands_with_whole_sentences(playhead):

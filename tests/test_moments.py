@@ -51,5 +51,5 @@ def test_the_command_prints_moments_as_data(talk: Path, talk_library: Library) -
     shown = CliRunner().invoke(app, ["find", str(talk), "a cat", "--in", "frame", "-k", "1", "--json", "--offline"])
     assert shown.exit_code == 0, shown.output
     (moment,) = json.loads(shown.stdout)
-    assert set(moment) == {"video_id", "video", "start", "end", "score", "evidence"}
+    assert set(moment) == {"video_id", "video", "start", "end", "score", "evidence", "seen", "frames"}
     assert moment["video"] == str(talk / "talk.mp4")

@@ -75,7 +75,9 @@ def test_it_runs_without_errors_or_warnings(run):
 
 
 def test_it_shows_what_is_said_written_and_shown_and_nothing_that_is_not(run):
-    sheet, indexed, found, narrowed, said, written, shown, never, quoted, truth = told(run)
+    sheet, indexed, found, narrowed, said, written, shown, never, after, computed, whole, steps, quoted, truth = told(
+        run
+    )
     assert sheet == "<picture>"
     assert indexed.startswith("talk.mp4 indexed\n  speech   done     16 found\n")
     assert "[00:00:10–00:00:14] speech  The budget for travel grew by 12% this year." in found
@@ -88,6 +90,12 @@ def test_it_shows_what_is_said_written_and_shown_and_nothing_that_is_not(run):
         assert answer.endswith("![keyframe](picture)")
     assert "insufficient" in never
     assert "penguins" in never
+    assert after.startswith("The new battery lasts for two days")
+    assert computed.splitlines()[0].startswith("first: espresso · then: Egyptian cat")
+    assert computed.splitlines()[1].startswith("2 times")
+    assert len(whole.splitlines()) >= 3
+    assert steps.splitlines()[:2] == ["plan", "evidence"]
+    assert "Nobody could login, and many customers called us." in steps
     assert "supported: 57." in quoted
     assert "'start': 56.0" in truth
 

@@ -5,10 +5,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 __all__ = [
@@ -32,7 +30,13 @@ __all__ = [
     "parse_clock",
 ]
 
-Pixels = npt.NDArray[np.uint8]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Pixels = npt.NDArray[np.uint8]
+else:
+    Pixels = Any  # the command line needs these records and not NumPy
 
 Modality = Literal["speech", "text", "object", "caption", "frame"]
 MODALITIES: tuple[Modality, ...] = ("speech", "text", "object", "caption", "frame")

@@ -15,7 +15,7 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="eval",
-    help="""Evaluate: data sets, baselines and this agent on one budget, with what each score costs.
+    help="""Evaluate on published data beside baselines, with costs.
 
     \b
     playhead eval nextgqa --captions nextgqa/
