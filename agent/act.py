@@ -3,8 +3,9 @@
 from ..index.records import Evidence
 from ..index.search import RRF_K, Search
 from ..tools.records import Span
-from .records import Plan, Scope
+from .records import Anchor, Plan, Scope
 from .scopes import find_in, scopes_of
+from .support import mentions
 
 __all__ = ["choose_videos", "retrieve"]
 
@@ -41,7 +42,8 @@ def choose_videos(plan: Plan, search: Search) -> Plan:
 def retrieve(plan: Plan, search: Search) -> list[Evidence]:
     """Evidence for a plan from the whole library, best first.
 
-    A moment is not searched, but read: all that overlaps it, the shortest first; beside an event, the nearest to it.
+    A moment is not searched, but read: all that overlaps a second, the shortest first; a stretch from its start, the end
+    of a video from there; beside an event, the nearest to it.
     """
     if plan.is_moment:
         return _perceived(plan, search)
@@ -62,16 +64,40 @@ def _perceived(plan: Plan, search: Search) -> list[Evidence]:
         among = plan.video_ids if plan.video_ids is not None else tuple(search.records)
         span = plan.between or Span(start=0, end=max([1.0, *(search.records[one].duration for one in among)]))
         scopes = tuple(Scope(video_id=one, span=span) for one in among)
-    relation = plan.anchor.relation if plan.anchor else "during"
     seen: list[tuple[float, Evidence]] = []
     for scope in scopes:
         for one in search.of_video(scope.video_id):
             if one.modality not in plan.modalities or one.span.overlap(scope.span) <= 0:
                 continue
-            if relation == "after" and one.start >= scope.span.start - _TOLERANCE:
-                seen.append((one.start - scope.span.start, one))
-            elif relation == "before" and one.end <= scope.span.end + _TOLERANCE:
-                seen.append((scope.span.end - one.end, one))
-            elif relation == "during":
-                seen.append((one.end - one.start, one))
-    return [one for _, one in sorted(seen, key=lambda found: found[0])][:CANDIDATES]
+            if (far := _far(one, scope.span, plan)) is not None:
+                seen.append((far, one))
+    ordered = sorted(seen, key=lambda found: found[0])
+    if plan.ordinal is None:
+        return [one for _, one in ordered][:CANDIDATES]
+    by_video: dict[str, list[Evidence]] = {}
+    for _, one in ordered:
+        by_video.setdefault(one.video_id, []).append(one)
+    number = plan.ordinal if plan.ordinal < 0 else plan.ordinal - 1
+    return [ours[number] for ours in by_video.values() if -len(ours) <= number < len(ours)][:CANDIDATES]
+
+
+def _far(one: Evidence, span: Span, plan: Plan) -> float | None:
+    """How far what is perceived in a stretch is from what is asked for; None: it is not."""
+    if plan.anchor and plan.anchor.relation == "after":
+        is_event = one.start < span.start and _names(one, plan.anchor)
+        return None if is_event or one.start < span.start - _TOLERANCE else one.start - span.start
+    if plan.anchor and plan.anchor.relation == "before":
+        is_event = one.end > span.end and _names(one, plan.anchor)
+        return None if is_event or one.end > span.end + _TOLERANCE else span.end - one.end
+    if plan.ordinal is not None:
+        return one.start if plan.ordinal > 0 else one.end
+    if plan.from_end or plan.part == "end":
+        return -one.end
+    is_stretch = plan.part == "start" or (plan.between is not None and plan.between.duration > 1)
+    return one.start if is_stretch else one.end - one.start
+
+
+def _names(one: Evidence, anchor: Anchor) -> bool:
+    """Whether something names an event, and so is said of it, and not before or after it."""
+    words = one.text.split()
+    return all(mentions(term, words) for term in anchor.event.terms if term.required)

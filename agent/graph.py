@@ -14,7 +14,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Send
 
-from .model_nodes import chapter_node, compose_node, gather_node, look_node, verify_node
+from .model_nodes import CHAPTER_FRAMES, chapter_node, compose_node, gather_node, look_node, verify_node
 from .nodes import check_node, judge_node, outline_node, plan_node, quote_node, retrieve_node, tally_node
 from .state import Context, OneClaim, OneSection, State, claims_by_key, key_of
 from .tally import is_tallied
@@ -49,10 +49,13 @@ def _after_tally(state: State, runtime: Runtime[Context]) -> str:
 def _to_chapters(state: State, runtime: Runtime[Context]) -> Any:
     if runtime.context.llm is None:
         return "check"
-    sends = [
-        Send("chapter", OneSection(key=key_of(state, number), question=state["question"], section=section))
-        for number, section in enumerate(state["sections"])
-    ]
+    sections, most = state["sections"], runtime.context.settings.max_frames
+    sends = []
+    for number, section in enumerate(sections):
+        share = most * (number + 1) // len(sections) - most * number // len(sections)
+        frames = min(CHAPTER_FRAMES, share)
+        one = OneSection(key=key_of(state, number), question=state["question"], section=section, frames=frames)
+        sends.append(Send("chapter", one))
     return sends or "gather"
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 from .records import Kind, Relation
 from .wording import asks_how_to, names_something, places_of, terms_of
 
-__all__ = ["Shape", "options_of", "shape_of"]
+__all__ = ["Shape", "nth_of", "options_of", "shape_of"]
 
 _ORDINALS = {
     word: number
@@ -154,10 +154,10 @@ _ANY = re.compile(r"\b(?:any\w*|some\w*|who|what|how|which|where|why)\b", re.IGN
 def _ordered(text: str) -> Shape | None:
     if (found := _WHICH_FIRST.search(text)) and _all_name_something(found["a"], found["b"]):
         ordinal = 1 if found["which"].casefold() in ("first", "earlier") else -1
-        places = text[: found.start("a")]
-        return Shape(
-            "order", text, tuple(f"{part} {_kept_places(places)}".strip() for part in (found["a"], found["b"])), ordinal
-        )
+        where = _kept_places(text[: found.start("a")])
+        parts = found["a"].split(", ")
+        parts = [*(parts if _all_name_something(*parts) else [found["a"]]), found["b"]]
+        return Shape("order", text, tuple(f"{part} {where}".strip() for part in parts), ordinal)
     if (found := _IN_WHAT_ORDER.search(text)) and len(parts := re.split(r", (?:and )?| and ", found["list"])) > 1:
         where = _kept_places(text)
         if _all_name_something(*parts):
@@ -265,14 +265,30 @@ def _anchored(text: str) -> Shape:
 
 
 _VERBS = r"(?:appear|mention|show|say|said|see|saw|talk|speak|spoke|writ|introduc|hear|refer|display|visible|use)\w*"
+# One of all things said, also where it is not told what they are about.
+_THING_SAID = re.compile(
+    rf"\b(?:the |her |his |their )?(?:very )?(?P<nth>{_ORDINAL}) (?:thing|sentence|remark|statement)\b(?: that)?",
+    re.IGNORECASE,
+)
+_AT_ITS_END = re.compile(r"(?<! to) (?P<nth>first|last)\Z", re.IGNORECASE)
 _OCCURRENCE = (
     re.compile(
         rf"\b(?:for )?the (?P<nth>{_ORDINAL}) (?:time|occurrence|appearance|mention|instance)\b(?: (?:that|when|of|where))?",
         re.IGNORECASE,
     ),
+    _THING_SAID,
     re.compile(rf"\b(?P<nth>first|last)\b(?= {_VERBS})", re.IGNORECASE),
     re.compile(rf"(?<=\w)\s+(?P<nth>first|last)\Z(?<={'first'})|(?<=\w)\s+(?P<end>last)\Z", re.IGNORECASE),
 )
+
+
+def nth_of(text: str) -> tuple[str, int] | None:
+    """The question without which of all things is asked for ("the last thing she said"), and that number; None: none is."""
+    text = text.rstrip(" ?!.")
+    if not (found := _THING_SAID.search(text) or _AT_ITS_END.search(text)):
+        return None
+    rest = f"{text[: found.start()]} {text[found.end() :]}"
+    return (rest, _ORDINALS[found["nth"].casefold()]) if places_of(rest) else None
 
 
 def _occurrence(shape: Shape) -> Shape:
@@ -284,7 +300,7 @@ def _occurrence(shape: Shape) -> Shape:
         nth = (found["nth"] or found.groupdict().get("end") or "").casefold()
         rest = f"{shape.rest[: found.start()]} {shape.rest[found.end() :]}"
         at_end = pattern is _OCCURRENCE[-1]
-        if (at_end and not places_of(rest)) or not _all_name_something(rest):
+        if ((at_end or pattern is _THING_SAID) and not places_of(rest)) or not _all_name_something(rest):
             continue
         return replace(shape, rest=" ".join(rest.split()), ordinal=_ORDINALS[nth])
     return shape

@@ -1,6 +1,7 @@
 """The SDK: one `Library` a folder of indexed videos."""
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from functools import cached_property
@@ -27,6 +28,8 @@ from .state import Context
 from .threads import open_checkpointer
 
 __all__ = ["Library"]
+
+MOST_OPTIONS = 26  # a letter each
 
 
 class Library:
@@ -202,8 +205,11 @@ class Library:
         asked = clean_text(question)
         if not asked:
             raise QueryError("the question is empty: ask something")
+        answers = tuple(map(clean_text, options))
+        if not all(answers) or len(answers) > MOST_OPTIONS:
+            raise QueryError(f"options={answers}: at most {MOST_OPTIONS} answers to choose from, none of them empty")
         conversation = self._conversation(thread_id, self._llm)
-        return conversation.ask(asked, self._video_ids(videos), _span(between), tuple(map(clean_text, options)))
+        return conversation.ask(asked, self._video_ids(videos), _span(between), answers)
 
     def resume(self, thread_id: str) -> Answer:
         """Go on with a question that was interrupted: the last event of `stream_resumed`."""
@@ -351,7 +357,7 @@ def _span(between: tuple[float, float] | Span | None) -> Span | None:
     if between is None or isinstance(between, Span):
         return between
     start, end = between
-    if not 0 <= start < end:
+    if not 0 <= start < end < math.inf:
         raise QueryError(f"between=({start}, {end}): a start of 0 or more and a later end are wanted, in seconds")
     return Span(start=start, end=end)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..index.frames import Candidate, assign_sizes, choose_frames
+from ..index.frames import Candidate, assign_sizes, choose_frames, size_at
 from ..index.frames import Picture as Size
 from ..index.records import Evidence
 from ..index.search import Search
@@ -20,7 +20,7 @@ from ..tools.records import Span
 from ..tools.settings import Settings
 from ..tools.structured import ask_structured
 from ..tools.video import frames_at
-from ..tools.video_llm import TokenUsage, VideoLLM
+from ..tools.video_llm import Budget, TokenUsage, VideoLLM
 from ..tools.video_llm_pictures import cells_of, make_grid
 from .brief import SizedFrame, quoted
 from .records import Plan
@@ -42,6 +42,8 @@ NAMED, PASSED = 0.9, 0.05
 UNTOLD = 0.35
 # Qwen-VL reads one token for 32 × 32 pixels; other models are near it.
 _TOKEN_SIDE = 32
+# A smaller frame tells nothing: fewer are shown instead.
+_SMALLEST_SIDE = 256
 # At which a claim is checked against a still that it cites.
 CHECKED_SIDE = 512
 
@@ -91,6 +93,7 @@ def look(
     for modality in dict.fromkeys(one.modality for one in evidence if one.modality != "frame"):
         rows += [one for one in evidence if one.modality == modality and one.text][:ROWS_A_MODALITY]
     videos = _videos(plan, evidence, library)
+    budget = Budget(seconds)
     frames: list[SizedFrame] = []
     inspected, usage = 0, TokenUsage()
     for number, video_id in enumerate(videos):
@@ -98,7 +101,7 @@ def look(
         stills = [one for one in library.of_video(video_id, "frame") if _within(one, plan, library)]
         if not stills or share < 1:
             continue
-        found = _relevance(plan, stills, evidence, share, llm, settings, seconds / len(videos))
+        found = _relevance(plan, stills, evidence, share, llm, settings, budget, len(videos) - number)
         inspected += found.inspected
         usage += found.usage
         shown = share - found.inspected
@@ -159,7 +162,8 @@ def _relevance(
     share: int,
     llm: VideoLLM,
     settings: Settings,
-    seconds: float,
+    budget: Budget,
+    videos: int,
 ) -> _Relevance:
     """How likely each still shows what is looked for: by stored evidence; and by looking, where not all can be shown."""
     timeline = Timeline(
@@ -174,7 +178,7 @@ def _relevance(
         targets=(plan.query,),
         frames=max(1, share // 2),
         frames_a_round=GRID,
-        seconds=max(1.0, seconds / 2),
+        seconds=max(1.0, budget.left / videos / 2),
     )
     if len(stills) <= share or share < 2:
         return _Relevance(tuple(beliefs(timeline, clues, aim)[0].tolist()), 0, TokenUsage())
@@ -187,7 +191,7 @@ def _relevance(
         orders = render("look", count=str(len(moments)))
         try:
             cells, cost = ask_structured(
-                llm, parts, cells_of(grid), instructions=orders, max_tokens=256, seconds=seconds
+                llm, parts, cells_of(grid), instructions=orders, max_tokens=256, seconds=max(1.0, budget.left)
             )
         except AnswerFormatError as error:
             usage += error.usage or TokenUsage()
@@ -204,20 +208,28 @@ def _relevance(
 def _sized(
     stills: Sequence[Evidence], relevance: Sequence[float], k: int, library: Search, tokens: int
 ) -> list[SizedFrame]:
+    picture = library.records[stills[0].video_id].info.video
+    assert picture is not None
+    k = min(k, tokens // _tokens_of(*size_at(picture.width, picture.height, _SMALLEST_SIDE)))
+    if k < 1:
+        return []
     candidates = [
         Candidate(seconds=_second(still), relevance=min(1.0, value), span=still.span)
         for still, value in zip(stills, relevance, strict=True)
     ]
     by_second = {_second(still): still for still in stills}
     chosen = choose_frames(candidates, k)
-    picture = library.records[stills[0].video_id].info.video
-    assert picture is not None
     sides = assign_sizes(
         [Size(relevance=one.relevance, width=picture.width, height=picture.height) for one in chosen],
         tokens,
-        lambda width, height: math.ceil(width / _TOKEN_SIDE) * math.ceil(height / _TOKEN_SIDE),
+        _tokens_of,
+        floor=_SMALLEST_SIDE,
     )
     return [SizedFrame(by_second[one.seconds], one.seconds, side) for one, side in zip(chosen, sides, strict=True)]
+
+
+def _tokens_of(width: int, height: int) -> int:
+    return math.ceil(width / _TOKEN_SIDE) * math.ceil(height / _TOKEN_SIDE)
 
 
 def _second(still: Evidence) -> float:

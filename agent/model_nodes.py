@@ -9,21 +9,26 @@ from .compose import Draft, compose, gather, verify
 from .look import frames_cited, frames_within, look
 from .state import Context, OneClaim, OneSection, State, seconds_left, traced, usage_of
 
-__all__ = ["chapter_node", "compose_node", "gather_node", "look_node", "verify_node"]
+__all__ = ["CHAPTER_FRAMES", "chapter_node", "compose_node", "gather_node", "look_node", "verify_node"]
 
-# Of each chapter the model reads so many rows, the most telling ones, and is shown so many stills.
+# Of each chapter the model reads so many rows, the most telling ones, and is shown so many stills at most.
 CHAPTER_ROWS, CHAPTER_FRAMES = 24, 2
 
 
 def look_node(state: State, runtime: Runtime[Context]) -> State:
-    """Evidence → the rows and stills that the video LLM is given."""
+    """Evidence → the rows and stills that the video LLM is given; none where time is over before they are chosen."""
     began = time.perf_counter()
     context = runtime.context
     assert context.llm is not None
     left = max(0, context.settings.max_frames - state["frames_seen"])
-    looked = look(
-        state["plan"], state["evidence"], context.search, context.settings, context.llm, left, seconds_left(context)
-    )
+    try:
+        looked = look(
+            state["plan"], state["evidence"], context.search, context.settings, context.llm, left, seconds_left(context)
+        )
+    except ServerError as error:
+        usage = usage_of(error, context)
+        told = f"nothing was chosen in time: {error}"
+        return {"rows": [], "frames": [], "frames_seen": 0, "tokens": usage, "trace": traced("look", told, began)}
     told = f"{len(looked.rows)} rows and {len(looked.frames)} frames to show, {looked.inspected} seen in grids"
     return {
         "rows": list(looked.rows),
@@ -62,7 +67,7 @@ def chapter_node(state: OneSection, runtime: Runtime[Context]) -> State:
     assert context.llm is not None
     telling = [one for one in (section.heading, *section.rows) if one is not None][:CHAPTER_ROWS]
     rows = sorted(dict.fromkeys(telling), key=lambda one: one.start)
-    frames = frames_within(section.video_id, section.span, context.search, CHAPTER_FRAMES)
+    frames = frames_within(section.video_id, section.span, context.search, state["frames"])
     try:
         draft = compose(
             context.llm,

@@ -3,7 +3,7 @@
 import re
 
 from ..tools.records import MODALITIES, Span
-from .kinds import Shape, options_of, shape_of
+from .kinds import Shape, nth_of, options_of, shape_of
 from .records import Anchor, Place, Plan, Subject
 from .timing import moment_of, part_of, stretch_of
 from .wording import description_of, names_something, phrases_of, places_of, subject_of, terms_of
@@ -12,6 +12,8 @@ __all__ = ["make_plan"]
 
 # What follows is no longer a question; no evidence holds more terms, and each costs time.
 MOST_CHARACTERS = 4000
+# All that is said in so many seconds is an answer; of what is said in ten minutes a few sentences are none.
+MOST_MOMENT_SECONDS = 30.0
 
 _ENUMERATOR = re.compile(r"\A\s*\(?\d{1,3}[.)]\s*(?=[^\W\d])")  # "3. What is …": a list was pasted
 
@@ -32,14 +34,20 @@ def make_plan(
     """
     asked, listed = options_of(_ENUMERATOR.sub("", question[:MOST_CHARACTERS]))
     rest, span, from_end = stretch_of(asked)
-    part, shape = None, shape_of(rest)
-    if not (span or between):
+    part, shape, ordinal = None, shape_of(rest), None
+    stretch = between or span
+    if shape == Shape("needle", rest) and (nth := nth_of(rest)) and not names_something(nth[0]):
+        (rest, ordinal), shape = nth, Shape("needle", nth[0])
+    elif not stretch:
         if (ending := part_of(rest)) and not names_something(ending[0]):
             (rest, part), shape = ending, shape_of(ending[0])
         elif (second := moment_of(rest)) and (shape.kind == "count" or not names_something(second[0])):
             rest, span = second
             shape = shape_of(rest) if shape.kind == "count" else Shape("needle", rest)
-    is_moment = bool(part or (span and span.duration == 1)) and shape == Shape("needle", rest)
+    is_short = stretch is not None and stretch.duration <= MOST_MOMENT_SECONDS and not names_something(rest)
+    is_moment = shape == Shape("needle", rest) and bool(
+        part or ordinal or (span and span.duration == 1) or (is_short and places_of(rest))
+    )
     plan = _plan(question, shape)
     return plan.model_copy(
         update={
@@ -47,6 +55,7 @@ def make_plan(
             "from_end": from_end and between is None,
             "part": part,
             "is_moment": is_moment,
+            "ordinal": ordinal or plan.ordinal,
             "terms": () if is_moment else plan.terms,
             "video_ids": video_ids,
             "options": options or listed,

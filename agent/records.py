@@ -100,7 +100,9 @@ class Plan(Record):
     between: Span | None = Field(default=None, description="Only this stretch of each video.")
     from_end: bool = Field(default=False, description="`between` counts backwards from each video's end.")
     part: Part | None = Field(default=None, description="Only this part of each video: a tenth of it.")
-    is_moment: bool = Field(default=False, description="Whatever is perceived in that stretch answers.")
+    is_moment: bool = Field(
+        default=False, description="Whatever is perceived in that stretch answers; with an ordinal, that one of it."
+    )
     scopes: tuple[Scope, ...] | None = Field(
         default=None,
         description="All of the above in seconds of each video, once it is located; None: as `between` says.",

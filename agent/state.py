@@ -54,8 +54,8 @@ STORED_RECORDS = (
 )
 
 
-def _together(known: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
-    return known | more
+def _together(known: dict[str, Any], more: dict[str, Any] | None) -> dict[str, Any]:
+    return {} if more is None else known | more
 
 
 def _summed(known: TokenUsage, more: TokenUsage | None) -> TokenUsage:
@@ -87,7 +87,7 @@ class State(TypedDict, total=False):
     frames: list[SizedFrame]
     frames_seen: Annotated[int, _counted]  # None begins anew
     sections: list[Section]
-    notes: Annotated[dict[str, list[Claim]], _together]
+    notes: Annotated[dict[str, list[Claim]], _together]  # None begins anew
     claims: list[Claim]
     option: int | None
     wanted: list[str]
@@ -95,7 +95,7 @@ class State(TypedDict, total=False):
     reason: str  # why nothing could be computed
     confidence: float
     over_budget: str
-    verdicts: Annotated[dict[str, Verdict], _together]
+    verdicts: Annotated[dict[str, Verdict], _together]  # None begins anew
     tokens: Annotated[TokenUsage, _summed]  # None begins anew
     trace: Annotated[list[TraceStep], _appended]  # None begins anew
 
@@ -113,6 +113,7 @@ class OneSection(TypedDict):
     key: str
     question: str
     section: Section
+    frames: int
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,7 @@ def start_state(
         "frames": [],
         "frames_seen": None,  # type: ignore[typeddict-item]
         "sections": [],
+        "notes": None,  # type: ignore[typeddict-item]
         "claims": [],
         "option": None,
         "wanted": [],
@@ -168,6 +170,7 @@ def start_state(
         "reason": "",
         "confidence": 0.0,
         "over_budget": "",
+        "verdicts": None,  # type: ignore[typeddict-item]
         "tokens": None,  # type: ignore[typeddict-item]
         "trace": None,  # type: ignore[typeddict-item]
     }

@@ -99,12 +99,16 @@ DISTINCT = frozenset(
     "copper north south east west left right top bottom first second third last before after more less".split()
 )
 
-_ENUMERATOR = re.compile(r"\A\s*\(?\d{1,3}[.)]\s*(?=[^\W\d])")  # "3. What is …": a list was pasted
 _CHUNK = re.compile(r"\w[\w\-./:@#&+'’]*")
 _COUNTED = re.compile(r"\d+(?:st|nd|rd|th|s)?(?:-[a-z]+)*")  # "2nd", "1990s", "12-year-old" are no codes
 _THE_WORD = re.compile(r"\b(?:words?|phrase|term|expression|sentence|name|text)s?\s+(?=[\"“”«»„'])", re.IGNORECASE)
 # "How long does it last?" asks about no last one.
 _TO_LAST = re.compile(r"\b(?:do|does|did|will|would|can|could|should|must)\b.*\blast\b(?! \w)")
+# A month, not the verb: capital, and beside a day or what goes before a month.
+_MAY = re.compile(
+    r"\b(?:\d{1,2}(?:st|nd|rd|th)?(?: of)?|[Ii]n|since|until|by|last|next|this|early|late|of|on|for|during|before|after) May\b"
+    r"|\bMay \d|\A\W*May\W*\Z"
+)
 _QUOTED = re.compile(r"[\"“”«»„]([^\"“”«»„]{2,200})[\"“”«»„]|(?<!\w)'([^']{3,200})'(?!\w)")
 
 
@@ -181,10 +185,11 @@ def terms_of(question: str, places: tuple[Modality, ...], named: Set[str] | None
     rest = _CHUNK.sub(lambda found: " " if _is_code(found[0]) else found[0], rest)
     named = names(rest) if named is None else named
     rest = (_ONCE if asks_how_to(rest) else _INSIDE).sub(" ", rest)
-    sources = set(_SOURCE.findall(rest.casefold()))
+    sources, has_may = set(_SOURCE.findall(rest.casefold())), bool(_MAY.search(rest))
     for word in tokens(rest):
-        is_name = word in named
-        if word in STOP_WORDS or (len(word) < 2 and not is_name and not word.isdigit()):
+        is_month = has_may and word == "may"
+        is_name = word in named or is_month
+        if (word in STOP_WORDS and not is_month) or (len(word) < 2 and not is_name and not word.isdigit()):
             continue
         if not is_name and (word in _ASKING or (places and "speech" not in places and _SURFACES.match(word))):
             continue

@@ -108,7 +108,7 @@ class Settings(BaseSettings):
         None, description="Who answers: quotes of the evidence, or the video LLM. Unset: the video LLM if one is set."
     )
     max_rounds: int = Field(3, ge=1, le=20, description="Rounds of search for one question, with a video LLM.")
-    max_frames: int = Field(32, ge=1, le=512, description="Frames that the video LLM is shown in one round.")
+    max_frames: int = Field(32, ge=1, le=512, description="Frames that the video LLM is shown for one question.")
     frame_tokens: int = Field(8000, ge=2048, description="Tokens for these frames together, at 32×32 pixels a token.")
     max_tokens: int = Field(60_000, ge=1000, description="Tokens for one question; no new round starts beyond.")
     max_seconds: float = Field(300.0, gt=0, description="Seconds for one question, with a video LLM.")
