@@ -13,8 +13,8 @@ import typer
 from ..tools.errors import PlayheadError, QueryError, SettingsError
 from ..tools.records import clean_text
 from . import cli_ask, cli_library
-from .evaluation.cli import app as evaluation
 from .cli_places import AsJson, print_json
+from .evaluation.cli import app as evaluation
 from .options import MODELS, Chosen, Command, with_settings
 
 __all__ = ["app", "main"]

@@ -100,7 +100,8 @@ def find(
     k: Annotated[int, typer.Option("-k", metavar="NUMBER", min=1, help="At most this many moments.")] = 5,
     precise: Annotated[bool, typer.Option("--precise", help="Short spans inside the moment.")] = False,
     look: Annotated[
-        bool, typer.Option("--look", help="Look at frames with the detector and the picture encoder; at most max_frames.")
+        bool,
+        typer.Option("--look", help="Look at frames with the detector and the picture encoder; at most max_frames."),
     ] = False,
     as_json: AsJson = False,
     *,

@@ -15,6 +15,7 @@ from ..tools.errors import QueryError, SettingsError
 from ..tools.records import Span
 from .events import Answered, Event, Teller
 from .graph import compiled
+from .meter import Metered
 from .outcome import final_answer
 from .records import Answer, Citation, TraceStep, Turn
 from .state import Context, State, start_state
@@ -23,6 +24,8 @@ __all__ = ["Conversation"]
 
 # Earlier questions that a thread remembers.
 MOST_TURNS = 20
+# Requests that run side by side: the budgets may be passed by so many.
+MOST_REQUESTS = 4
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ class Conversation:
         for mode, part in self._graph.stream(
             given,
             self._config,
-            context=replace(self.context, deadline=deadline),
+            context=replace(self.context, deadline=deadline, llm=self._metered(known)),
             stream_mode=["updates", "values"],
             durability="sync" if self.saver is not None else None,
         ):
@@ -116,6 +119,11 @@ class Conversation:
                     yield from teller.returned(node, update)
         yield Answered(answer=self._answer(known, before + time.time() - began))
 
+    def _metered(self, known: State) -> Metered | None:
+        """The video LLM, with what the question has cost so far."""
+        llm = self.context.llm
+        return None if llm is None else Metered(llm, self.context.settings.max_tokens, known.get("tokens"))
+
     @cached_property
     def _graph(self) -> Any:
         graph = compiled(self.saver)
@@ -124,7 +132,8 @@ class Conversation:
 
     @property
     def _config(self) -> Any:
-        return {"configurable": {"thread_id": self.thread_id}} if self.saver is not None else None
+        side_by_side: dict[str, Any] = {"max_concurrency": MOST_REQUESTS}
+        return side_by_side | ({"configurable": {"thread_id": self.thread_id}} if self.saver is not None else {})
 
     def _snapshot(self) -> StateSnapshot:
         return cast(StateSnapshot, self._graph.get_state(self._config))

@@ -133,7 +133,7 @@ class Teller:
         if node == "chapter":
             sections = {key_of(self._state, number): one for number, one in enumerate(self._state["sections"])}
             for key, notes in update["notes"].items():
-                yield ChapterRead(video_id=sections[key].video_id, span=sections[key].span, notes=tuple(notes))
+                yield ChapterRead(video_id=sections[key].video_id, span=sections[key].span, notes=tuple(notes or ()))
         if "claims" in update and node not in ("check", "judge"):
             yield ClaimsDrafted(claims=tuple(update["claims"]))
         if node == "check":

@@ -4,7 +4,7 @@ Stored vectors and detections say where to look first; the temporal search decid
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from ..tools.records import Frame, Span, Still
 from ..tools.video import Decoder, frames_at
 from ..tools.words import is_same, tokens
 
-__all__ = ["Eyes", "Watched", "watch"]
+__all__ = ["Eyes", "Watched", "clues_of", "watch"]
 
 # What a search result or a stored detection alone is worth as a belief that the thing is there.
 CLUE_WEIGHT = 0.6
@@ -88,11 +88,7 @@ def watch(
     cuts = [one.start for one in stored if one.modality == "frame"]
     bins = max(_BIN_SECONDS, record.duration / _MOST_BINS)
     timeline = Timeline.even(record.duration, cuts, bins)
-    clues = [
-        Clue(target=0, span=_padded(one, record.duration), weight=CLUE_WEIGHT * one.score)
-        for one in stored
-        if one.score
-    ]
+    clues = clues_of(one for one in stored if one.score)
     aim = Aim(kind=kind, targets=(query,), frames=frames, frames_a_round=_ROUND)
     sees = [see for see in (_by_detector(query, eyes.detector), _by_encoder(query, eyes.encoder)) if see]
 
@@ -102,6 +98,16 @@ def watch(
 
     found = search(timeline, clues, look, aim)
     return Watched(moments=found.moments, frames=len(found.looked))
+
+
+def clues_of(evidence: Iterable[Evidence]) -> list[Clue]:
+    """Where evidence says that the one target may be seen."""
+    found = []
+    for one in evidence:
+        pad = PAD_SECONDS if one.modality == "speech" else 0.0
+        span = Span(start=max(0.0, one.start - pad), end=one.end + pad)
+        found.append(Clue(target=0, span=span, weight=CLUE_WEIGHT * one.score))
+    return found
 
 
 def _by_detector(query: str, detector: ObjectDetector | None) -> Callable[[Frame], float] | None:
@@ -143,9 +149,3 @@ def _by_encoder(query: str, encoder: ImageEncoder | None) -> Callable[[Frame], f
 
 def _still(frame: Frame) -> Still:
     return Still(span=Span(start=frame.seconds, end=frame.seconds + 0.001), frame=frame)
-
-
-def _padded(one: Evidence, duration: float) -> Span:
-    pad = PAD_SECONDS if one.modality == "speech" else 0.0
-    start = max(0.0, one.start - pad)
-    return Span(start=start, end=max(start + 0.001, min(duration, one.end + pad)))

@@ -73,7 +73,9 @@ def _to_verifiers(state: State, runtime: Runtime[Context]) -> Any:
 def _to_next_round(state: State, runtime: Runtime[Context]) -> str:
     """Another round where nothing stands, something more was wanted, and the budgets allow it."""
     settings = runtime.context.settings
-    may = runtime.context.llm is not None and not state["claims"] and bool(state["wanted"])
+    # Where what was computed did not stand, the video LLM looks for itself.
+    wants = bool(state["wanted"]) or (is_tallied(state["plan"]) and state["rounds"] == 1)
+    may = runtime.context.llm is not None and not state["claims"] and wants
     if may and not state["over_budget"] and state["rounds"] < settings.max_rounds:
         return "retrieve"
     return END

@@ -13,7 +13,7 @@ from ..index.frames import Candidate, assign_sizes, choose_frames, size_at
 from ..index.frames import Picture as Size
 from ..index.records import Evidence
 from ..index.search import Search
-from ..index.temporal import Aim, Clue, Searched, Timeline, beliefs, search
+from ..index.temporal import Aim, Searched, Timeline, beliefs, search
 from ..prompts import render
 from ..tools.errors import AnswerFormatError
 from ..tools.records import Span
@@ -23,19 +23,16 @@ from ..tools.video import frames_at
 from ..tools.video_llm import Budget, TokenUsage, VideoLLM
 from ..tools.video_llm_pictures import cells_of, make_grid
 from .brief import SizedFrame, quoted
+from .eyes import clues_of
 from .records import Plan
 from .scopes import scopes_of
 
 __all__ = ["Looked", "frames_cited", "frames_within", "look"]
 
-# A transcript hit shows that something was said; it may be seen some seconds before or after.
-PAD_SECONDS = 4.0
 # Rows that the model reads, of each kind, so that text does not drown the frames.
 ROWS_A_MODALITY = 10
 MOST_VIDEOS = 3
 GRID = 16
-# What a search result alone is worth as a belief that the target is there.
-CLUE_WEIGHT = 0.6
 # Belief from a grid cell that the model names, and from one that it passes over.
 NAMED, PASSED = 0.9, 0.05
 # From one that the model said nothing usable of: half of what is sure, which speaks neither for nor against.
@@ -172,7 +169,7 @@ def _relevance(
         seconds=tuple(_second(still) for still in stills),
     )
     ours = [one for one in evidence if one.video_id == stills[0].video_id]
-    clues = [Clue(target=0, span=_padded(one), weight=CLUE_WEIGHT * one.score) for one in ours]
+    clues = clues_of(ours)
     aim = Aim(
         kind="needle",
         targets=(plan.query,),
@@ -234,8 +231,3 @@ def _tokens_of(width: int, height: int) -> int:
 
 def _second(still: Evidence) -> float:
     return still.start if still.frame_seconds is None else still.frame_seconds
-
-
-def _padded(one: Evidence) -> Span:
-    pad = PAD_SECONDS if one.modality == "speech" else 0.0
-    return Span(start=max(0.0, one.start - pad), end=one.end + pad)

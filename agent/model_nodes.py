@@ -13,6 +13,10 @@ __all__ = ["CHAPTER_FRAMES", "chapter_node", "compose_node", "gather_node", "loo
 
 # Of each chapter the model reads so many rows, the most telling ones, and is shown so many stills at most.
 CHAPTER_ROWS, CHAPTER_FRAMES = 24, 2
+# A third of the frames that are left is kept for the rounds that may follow.
+LATER_ROUNDS = 3
+# Notes may take so much of the token budget: the rest is for the answer, and for checking it.
+CHAPTERS_SHARE = 0.7
 
 
 def look_node(state: State, runtime: Runtime[Context]) -> State:
@@ -21,6 +25,8 @@ def look_node(state: State, runtime: Runtime[Context]) -> State:
     context = runtime.context
     assert context.llm is not None
     left = max(0, context.settings.max_frames - state["frames_seen"])
+    if state["rounds"] < context.settings.max_rounds:
+        left -= left // LATER_ROUNDS  # another round looks elsewhere
     try:
         looked = look(
             state["plan"], state["evidence"], context.search, context.settings, context.llm, left, seconds_left(context)
@@ -65,6 +71,9 @@ def chapter_node(state: OneSection, runtime: Runtime[Context]) -> State:
     began = time.perf_counter()
     context, section = runtime.context, state["section"]
     assert context.llm is not None
+    if context.spent >= CHAPTERS_SHARE:
+        told = f"{section.span} left out: {context.spent:.0%} of max_tokens are used"
+        return {"notes": {state["key"]: None}, "trace": traced("chapter", told, began)}
     telling = [one for one in (section.heading, *section.rows) if one is not None][:CHAPTER_ROWS]
     rows = sorted(dict.fromkeys(telling), key=lambda one: one.start)
     frames = frames_within(section.video_id, section.span, context.search, state["frames"])
@@ -99,10 +108,17 @@ def gather_node(state: State, runtime: Runtime[Context]) -> State:
     context = runtime.context
     assert context.llm is not None
     ours = sorted(key for key in state["notes"] if key.startswith(f"{state['asked_at']:.6f}/"))
-    notes = [note for key in ours for note in state["notes"][key]]
+    notes = [note for key in ours for note in state["notes"][key] or ()]
+    left_out = sum(state["notes"][key] is None for key in ours)
+    over = f"max_tokens={context.settings.max_tokens} left no room for {left_out} chapters" if left_out else ""
     notes.sort(key=lambda note: (note.citations[0].video, min(c.start for c in note.citations)))
     if not notes:
-        return {"claims": [], "wanted": [], "trace": traced("answer", "no notes to answer from", began)}
+        return {
+            "claims": [],
+            "wanted": [],
+            "over_budget": over,
+            "trace": traced("answer", "no notes to answer from", began),
+        }
     try:
         draft = gather(
             context.llm,
@@ -114,7 +130,7 @@ def gather_node(state: State, runtime: Runtime[Context]) -> State:
         )
     except ServerError as error:
         return _unusable(error, context, began)
-    return _drafted(draft.model_copy(update={"missing": ()}), context, began)
+    return {**_drafted(draft.model_copy(update={"missing": ()}), context, began), "over_budget": over}
 
 
 def verify_node(state: OneClaim, runtime: Runtime[Context]) -> State:

@@ -127,7 +127,7 @@ def judge_node(state: State, runtime: Runtime[Context]) -> State:
     judged = list(claims_by_key(state).values())
     supported = sum(claim.verdict == "supported" for claim in judged)
     standing = [claim for claim in judged if claim.verdict != "refuted"] if supported else []
-    over = "" if standing else over_budget(state, context)
+    over = state["over_budget"] or ("" if standing else over_budget(state, context))
     told = f"{supported} of {len(judged)} claims supported" + (f"; {over}" if over else "")
     next_plan = state["plan"]
     if not standing:

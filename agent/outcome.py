@@ -34,7 +34,7 @@ def final_answer(
     tokens = state["tokens"]
     return Answer(
         question=state["question"],
-        status="answered" if claims else "truncated" if state["over_budget"] else "insufficient",
+        status="truncated" if state["over_budget"] else "answered" if claims else "insufficient",
         text=text,
         confidence=state["confidence"] if claims else 0.0,
         claims=claims,

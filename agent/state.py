@@ -13,6 +13,7 @@ from ..tools.records import Box, Span, Word
 from ..tools.settings import Settings
 from ..tools.video_llm import TokenUsage, VideoLLM
 from .brief import SizedFrame
+from .meter import Metered, TokensSpentError
 from .outline import Section
 from .records import Anchor, Citation, Claim, Place, Plan, Scope, Subject, SubQuery, Term, TraceStep, Turn, Verdict
 
@@ -87,7 +88,7 @@ class State(TypedDict, total=False):
     frames: list[SizedFrame]
     frames_seen: Annotated[int, _counted]  # None begins anew
     sections: list[Section]
-    notes: Annotated[dict[str, list[Claim]], _together]  # None begins anew
+    notes: Annotated[dict[str, list[Claim] | None], _together]  # None begins anew
     claims: list[Claim]
     option: int | None
     wanted: list[str]
@@ -131,6 +132,11 @@ class Context:
     settings: Settings
     llm: VideoLLM | None = None
     deadline: float = math.inf
+
+    @property
+    def spent(self) -> float:
+        """How much of the token budget is spent: 1 is all of it."""
+        return self.llm.share if isinstance(self.llm, Metered) else 0.0
 
     @property
     def answerer(self) -> str:
@@ -203,6 +209,8 @@ def usage_of(error: ServerError, context: Context) -> TokenUsage:
     """
     if isinstance(error, AnswerFormatError):
         return error.usage or TokenUsage()
+    if isinstance(error, TokensSpentError):
+        return TokenUsage()
     if time.time() < context.deadline:
         raise error
     return TokenUsage()

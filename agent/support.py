@@ -78,7 +78,7 @@ class Support:
         literal: Terms that it holds literally.
         alike: Terms that a word of it, or its picture, means.
         context: Evidence beside it that holds further terms.
-        topic: Required terms that are named in the context, or further off.
+        topic: Required terms that are named in the context, or further back.
         missing: Required terms that are nowhere near.
         is_related: Whether the evidence as a whole is about the question.
         is_moment: The question asks for whatever is perceived then.
@@ -214,7 +214,7 @@ def _support(plan: Plan, evidence: Evidence, means: Mapping[str, set[str]], near
                 topic += held
                 left = [term for term in left if term not in held]
     if left and has_own and evidence.similarity >= RELATED and not any(term.exact for term in left):
-        around = nearby(evidence, TOPIC_SECONDS)
+        around = [one for one in nearby(evidence, TOPIC_SECONDS) if one.start <= evidence.start]
         topic += [term for term in left if any(_named([term], other.text, means) for other in around)]
     return Support(
         evidence=evidence,

@@ -205,8 +205,8 @@ def test_more_stills_than_may_be_shown_are_chosen_by_a_grid(talk_library: Librar
     assert (pictures(server, 1), pictures(server, 2)) == (1, 2)
     assert "cup of coffee" in texts(server, 1)
     look = next(step.detail for step in answer.trace if step.step == "look")
-    assert "2 frames to show, 2 seen in grids" in look
-    assert answer.usage.frames == 4
+    assert "2 frames to show, 1 seen in grids" in look  # one of the four is kept for another round
+    assert answer.usage.frames == 3
 
 
 def test_follow_up_questions_in_a_thread_begin_anew(talk: Path, talk_library: Library, server: Scripted) -> None:
@@ -300,3 +300,34 @@ def test_a_server_that_trickles_is_held_to_the_deadline(talk_library: Library, s
     answer = ask(talk_library, server, max_seconds=3.0, video_llm_timeout=60.0)
     assert answer.status == "truncated"
     assert answer.usage.seconds < 20
+
+
+def test_no_request_begins_past_the_token_budget(talk_library: Library, server: Scripted) -> None:
+    """Each request costs 400 of 1000 tokens: the plan, a chapter or two side by side, and nothing more."""
+    note = draft(("Money.", ["E1"]))
+    server.say(PLAN, note, prompt_tokens=399, completion_tokens=1)
+    answer = ask(talk_library, server, "Summarise the video.", max_tokens=1000)
+    assert answer.status == "truncated"
+    assert "max_tokens=1000" in answer.text
+    assert len(server.requests) <= 1 + 4  # no more than run side by side
+
+
+def test_a_summary_without_all_chapters_says_so(talk_library: Library, server: Scripted) -> None:
+    gathered = json.dumps({"answerable": True, "claims": [{"text": "It is about money.", "evidence": ["N1"]}]})
+    server.say(PLAN, prompt_tokens=899, completion_tokens=1)
+    server.say(gathered, SUPPORTED)
+    answer = ask(talk_library, server, "Summarise the video.", max_tokens=1000)
+    assert answer.status == "truncated"  # 90 % were spent by the plan: no chapter was read
+    assert len(server.requests) == 1
+
+
+def test_where_a_computed_quote_does_not_stand_the_video_llm_looks(talk_library: Library, server: Scripted) -> None:
+    server.say(
+        PLAN,
+        json.dumps({"verdict": "refuted"}),
+        draft(("The battery lasts for two days.", ["E1"])),
+        SUPPORTED,
+    )
+    answer = ask(talk_library, server, "When is the battery first mentioned?")
+    assert (answer.status, answer.usage.rounds) == ("answered", 2)
+    assert answer.claims[0].text == "The battery lasts for two days."

@@ -124,7 +124,7 @@ def names(text: str) -> set[str]:
         before = text[max(0, chunk.start() - 9) : chunk.start()].rstrip(" \"'“‘(")[-1:]
         if chunk[0][0].isupper() and before not in ("", *".!?:;•·|"):
             words = set(tokens(chunk[0]))
-            if words <= STOP_WORDS - {"i"}:
+            if words <= STOP_WORDS - {"i", "may", "will"}:  # a month, and a man
                 return set()  # Every Word Is Capitalised
             found |= words - {"i"}
     return found
