@@ -120,7 +120,6 @@ class Timeline:
             scenes += [scene] * (len(marks) - 1)
         return cls(tuple(bins), tuple(scenes), tuple((span.start + span.end) / 2 for span in bins))
 
-
     @classmethod
     def of_stills(cls, stills: Sequence[Span], bin_seconds: float = 2.0) -> Self:
         """Pictures that stay the same up to noise, each a scene in equal bins.
@@ -243,8 +242,8 @@ class _Hunt:
         self._evidence = self._from_clues(clues)
         self.scores = np.full((len(aim.targets), len(self._at)), np.nan)
         self.order: list[int] = []
-        # Seconds to the nearest look, where a video's edge counts half as far as it is; and how much a look
-        # at each bin would show of what was seen already.
+        # Seconds to the nearest look, where a video's edge counts half as far as it is; and how much a look at each
+        # bin would show of what was seen already.
         self._gap = 2 * np.minimum(self._at - self._start, self._end - self._at)
         self._same = np.zeros(len(self._at))
         self.belief = np.stack([self._chain.beliefs(row) for row in self._evidence])
@@ -262,13 +261,17 @@ class _Hunt:
         """The bins to look at next, most promising first; none was looked at before."""
         worth = 1 - np.prod(1 - self.belief * self._matters(), axis=0)
         open_, gap, same = self._open(), self._gap, self._same
+        here = np.zeros(len(self._at))  # as `same`, by this round alone: of the others the belief knows
         chosen: list[int] = []
         while len(chosen) < count and open_.any():
-            value = worth * (1 - same) + _COVERAGE * gap / max(float(gap[open_].max()), 1e-9) + self._ties
+            uncovered = gap * (1 - same)
+            covering = uncovered / max(float(uncovered[open_].max()), 1e-9)
+            value = worth * (1 - here) + _COVERAGE * covering + self._ties
             best = int(np.argmax(np.where(open_, value, -np.inf)))
             chosen.append(best)
             open_[best] = False
             gap, same = self._with_look(best, gap, same)
+            here = np.maximum(here, self._alike(best))
         return chosen
 
     def learn(self, chosen: Sequence[int], scores: Beliefs) -> None:
@@ -355,11 +358,14 @@ class _Hunt:
                 open_ &= ~(near & (self._scenes == self._scenes[b]))
         return open_
 
+    def _alike(self, b: int) -> Beliefs:
+        """How much a look at each bin would show of what a look at this one shows."""
+        away = np.abs(self._at - self._at[b])
+        return np.where(self._scenes == self._scenes[b], np.exp(-away / self._holds), 0.0)
+
     def _with_look(self, b: int, gap: Beliefs, same: Beliefs) -> tuple[Beliefs, Beliefs]:
         """What `_gap` and `_same` become by one more look."""
-        away = np.abs(self._at - self._at[b])
-        alike = np.where(self._scenes == self._scenes[b], np.exp(-away / self._holds), 0.0)
-        return np.minimum(gap, away), np.maximum(same, alike)
+        return np.minimum(gap, np.abs(self._at - self._at[b])), np.maximum(same, self._alike(b))
 
     def _moments(self, target: int, posterior: Beliefs) -> list[Moment]:
         """Peaks of a target's belief, each with the bins around it, none twice."""

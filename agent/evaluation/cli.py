@@ -20,6 +20,7 @@ app = typer.Typer(
     \b
     playhead eval nextgqa --captions nextgqa/
     playhead eval tutorialvqa --transcripts tutorialvqa/
+    playhead eval haystack --seed 7 --minutes 10
     playhead eval compare runs/blind runs/agent
     """,
     no_args_is_help=True,
@@ -79,6 +80,28 @@ def tutorialvqa(
     with _folder(out) as folder:
         found = run_tutorialvqa(transcripts, Path(folder), chosen.settings(), split, seed, _told(chosen))
     _show("TutorialVQA", found, as_json)
+
+
+@app.command(cls=Command)
+@with_settings(*MODELS)
+def haystack(
+    hours: Annotated[int, typer.Option("--hours", metavar="NUMBER", min=1, help="How many videos.")] = 1,
+    minutes: Annotated[int, typer.Option("--minutes", metavar="NUMBER", min=2, help="How long each is.")] = 60,
+    clips: Annotated[
+        Path | None, typer.Option("--clips", metavar="DIR", readable=False, help="Real clips to lay in.")
+    ] = None,
+    seed: Seed = 0,
+    out: Out = None,
+    as_json: AsJson = False,
+    *,
+    chosen: Chosen,
+) -> None:
+    """Hours composed from a seed, with known truth: what is found, answered and declined, offline."""
+    from .needles import run_haystack
+
+    with _folder(out) as folder:
+        found = run_haystack(Path(folder), chosen.settings(), seed, hours, minutes, clips, _told(chosen))
+    _show("Haystack", found, as_json)
 
 
 @app.command(cls=Command)

@@ -92,14 +92,14 @@ def _ways(hinted: bool) -> dict[str, Callable[[Hour], Ended]]:
     ways = {
         "temporal, rounds of 4": lambda hour: _temporal(hour, 4),
         "temporal, rounds of 16": lambda hour: _temporal(hour, 16),
-        "uniform, finer and finer": lambda hour: _in_turn(hour, _finer()),
+        "uniform, finer and finer": lambda hour: _in_turn(hour, finer()),
         "random order": lambda hour: _in_turn(hour, _drawing("order", hour.seed).permutation(_SECONDS)),
         "T*, grids of 8 × 8": lambda hour: _t_star(hour, 8),
         "T*, grids of 4 × 4": lambda hour: _t_star(hour, 4),
     }
     if hinted:
         ways["temporal, one by one"] = lambda hour: _temporal(hour, 1)
-        ways["clue middles, then uniform"] = lambda hour: _in_turn(hour, chain(_middles(hour), _finer()))
+        ways["clue middles, then uniform"] = lambda hour: _in_turn(hour, chain(_middles(hour), finer()))
         ways["top-k by clue"] = lambda hour: _in_turn(hour, np.argsort(-_relevance(hour), kind="stable"))
         ways["AKS by clue"] = lambda hour: _in_turn(hour, _by_aks(hour))
     return ways
@@ -188,7 +188,7 @@ def _in_turn(hour: Hour, order: Iterable[int]) -> Ended:
     return Ended(len(looked), False)
 
 
-def _finer() -> Iterator[int]:
+def finer() -> Iterator[int]:
     """Each step's frames lie between those of the steps before: 1024, 3072; 512, 1536, 2560, 3584; 256 …; at last 0."""
     step = 2048
     while step > 1:
