@@ -139,7 +139,7 @@ class Library:
         Args:
             query: Words as a person writes them; "at the end" or "after she sat down" count.
             k: At most this many.
-            modalities: Of `speech`, `text`, `object`, `caption`, `frame`; None: all.
+            modalities: Of `speech`, `text`, `object`, `caption`, `frame`; None: as the query's words tell, else all.
             videos: Paths, file names or ids of videos, or folders of them; None: all.
             between: Seconds; only this stretch of each video.
             mode: `balanced` moments cover what is meant, `precise` ones lie inside it.

@@ -14,6 +14,7 @@ from ..index.search import Search
 from ..tools.records import MODALITIES, Modality, Record, Seconds, Span
 from ..tools.video import Decoder
 from .eyes import Eyes, watch
+from .wording import places_of
 
 __all__ = ["FoundMoment", "find_moments", "look_for_moments"]
 
@@ -58,7 +59,7 @@ def find_moments(
         query: A description, or a question; what it says of time ("at the end", "after she sat down") counts.
         library: Where to look.
         k: At most this many.
-        modalities: Only these; None: all.
+        modalities: Only these; None: those that the query's words tell ("said", "written", "shown"), else all.
         video_ids: Only these videos; None: all.
         between: Only this stretch of each video.
         mode: `balanced` spans cover the moment, `precise` ones lie inside it.
@@ -67,7 +68,11 @@ def find_moments(
         QueryError: The query or a filter is not valid.
     """
     asked = ask_of_time(query)
-    found = library.find(asked.text or query, CANDIDATES, modalities, video_ids, between)
+    # "When does the video show …?" asks for pictures: what is said of it comes only where there are none.
+    where = modalities or places_of(query) or None
+    found = library.find(asked.text or query, CANDIDATES, where, video_ids, between)
+    if not found and where != modalities:
+        found = library.find(asked.text or query, CANDIDATES, modalities, video_ids, between)
     moments: list[FoundMoment] = []
     for one in found:
         if any(_overlap(one.video_id, one.span, moment) for moment in moments):

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from playhead.tools.words import canonical, is_same, names, pieces, sounds_like_code, stem, tokens
@@ -97,6 +97,7 @@ def test_names_are_capitals_that_their_place_does_not_explain(text, found):
 
 @settings(deadline=None)
 @given(st.text(), st.text(max_size=20))
+@example("℠ and ™", "")
 def test_no_text_is_too_odd(text, word):
     for token in tokens(text):
         assert token

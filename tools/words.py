@@ -140,7 +140,7 @@ def _folded(text: str) -> str:
         return text.lower()
     apart = unicodedata.normalize("NFKD", text.casefold())
     bare = (c for c in apart if c in _KANA_VOICING or not unicodedata.category(c).startswith("M"))
-    return unicodedata.normalize("NFKC", "".join(bare))
+    return unicodedata.normalize("NFKC", "".join(bare)).casefold()  # ℠ has capitals inside
 
 
 def _in_digits(found: re.Match[str]) -> str:
