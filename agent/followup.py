@@ -13,14 +13,13 @@ from ..tools.words import STOP_WORDS, names, tokens
 from .kinds import options_of
 from .plan import make_plan
 from .records import Plan, Turn
-from .timing import moment_of, part_of, stretch_of
+from .timing import FAR, moment_of, part_of, stretch_of
 from .wording import description_of, names_something, phrases_of, places_of
 
 __all__ = ["plan_in_thread"]
 
 # "What happens after that?" is answered by what is perceived so many seconds after what was cited.
 NEXT_SECONDS = 10.0
-_FAR = 1e7  # past the end of any video
 
 _OPENER = re.compile(
     r"\A(?:(?:and|or|but|so|also|ok(?:ay)?)\b,?\s*(?:what about\b|how about\b)?|what about\b|how about\b)\s*",
@@ -125,7 +124,7 @@ def _in_sequence(question: str, before: Turn, video_ids: tuple[str, ...] | None)
     cited = before.citations[0]
     start, end = cited.start, cited.end
     for pattern, near, whole in (
-        (_AFTER_THAT, (end, end + NEXT_SECONDS), (end, _FAR)),
+        (_AFTER_THAT, (end, end + NEXT_SECONDS), (end, FAR)),
         (_BEFORE_THAT, (max(0.0, start - NEXT_SECONDS), start), (0.0, start)),
         (_AT_THAT_TIME, (start, end), (start, end)),
     ):
@@ -136,7 +135,7 @@ def _in_sequence(question: str, before: Turn, video_ids: tuple[str, ...] | None)
         first, last = near if is_moment else whole
         if not first < last or (is_moment and not _HAPPENS.search(rest)):
             continue
-        times = f"from {clock(first)} to {clock(last)}" if last < _FAR else f"after {clock(first)}"
+        times = f"from {clock(first)} to {clock(last)}" if last < FAR else f"after {clock(first)}"
         told = f"{question[: found.start()]} {found.groupdict().get('kept') or ''} {times}{question[found.end() :]}"
         told = _OPENER.sub("", " ".join(told.split())) if rest else f"what happens {times}?"
         changes: dict[str, object] = {"question": _capital(told)}

@@ -189,7 +189,7 @@ _HOW_OFTEN = re.compile(
 )
 _HOW_MANY_THINGS = re.compile(
     r"\bhow many (?P<what>[\w' -]{2,60}?) (?:is|are|was|were|can be|can (?:we|you|i|one)|(?:do|did|does) (?:we|you|i|one)|appears?|appeared|stand|"
-    r"sit|walk)\b(?P<after>.*)\Z|\b(?:the )?(?:number|count) of (?P<of>[\w' -]{2,60}?) (?:that are )?(?=shown|seen|visible|on|in)(?P<where>.*)\Z",
+    r"sit|walk)\b|\b(?:the )?(?:number|count) of (?P<of>[\w' -]{2,60}?) (?:that are )?(?=shown|seen|visible|on|in)",
     re.IGNORECASE,
 )
 _HOW_MANY_SLIDES = re.compile(
@@ -278,7 +278,7 @@ _OCCURRENCE = (
     ),
     _THING_SAID,
     re.compile(rf"\b(?P<nth>first|last)\b(?= {_VERBS})", re.IGNORECASE),
-    re.compile(rf"(?<=\w)\s+(?P<nth>first|last)\Z(?<={'first'})|(?<=\w)\s+(?P<end>last)\Z", re.IGNORECASE),
+    re.compile(r"(?<=\w)\s+(?P<nth>first|last)\Z", re.IGNORECASE),
 )
 
 
@@ -297,12 +297,11 @@ def _occurrence(shape: Shape) -> Shape:
         found = pattern.search(shape.rest)
         if not found:
             continue
-        nth = (found["nth"] or found.groupdict().get("end") or "").casefold()
         rest = f"{shape.rest[: found.start()]} {shape.rest[found.end() :]}"
         at_end = pattern is _OCCURRENCE[-1]
         if ((at_end or pattern is _THING_SAID) and not places_of(rest)) or not _all_name_something(rest):
             continue
-        return replace(shape, rest=" ".join(rest.split()), ordinal=_ORDINALS[nth])
+        return replace(shape, rest=" ".join(rest.split()), ordinal=_ORDINALS[found["nth"].casefold()])
     return shape
 
 

@@ -6,7 +6,7 @@ from ..tools.records import Span, parse_clock
 from ..tools.words import canonical, tokens
 from .records import Part
 
-__all__ = ["moment_of", "part_of", "stretch_of"]
+__all__ = ["FAR", "moment_of", "part_of", "stretch_of"]
 
 _CLOCK = r"(\d{1,3}:\d{2}(?::\d{2})?(?:\.\d{1,3})?)(?![\w:])"
 _TIME = rf"(?:{_CLOCK}|minute +(\d{{1,4}})\b)"
@@ -29,7 +29,7 @@ _PART = re.compile(
 )
 _UNITS = {"second": 1.0, "sec": 1.0, "minute": 60.0, "min": 60.0, "hour": 3600.0}
 _PARTS = {"half": 0.5, "quarter": 0.25, "few": 3.0, "couple": 2.0, "several": 3.0}
-_FAR = 1e7  # seconds: past the end of any video
+FAR = 1e7  # seconds: past the end of any video
 
 
 def stretch_of(question: str) -> tuple[str, Span | None, bool]:
@@ -39,14 +39,14 @@ def stretch_of(question: str) -> tuple[str, Span | None, bool]:
         if start != end:
             return _without(question, found), Span(start=min(start, end), end=max(start, end)), False
     if (found := _EDGE.search(question)) and (count := _count(found[3])):
-        length = min(_FAR / 2, count * _UNITS[found[4].casefold()])
+        length = min(FAR / 2, count * _UNITS[found[4].casefold()])
         at_end = found[2].casefold() in ("last", "final", "closing")
         if found[1].casefold() != "after":
             return _without(question, found), Span(start=0, end=length), at_end
         if not at_end:
-            return _without(question, found), Span(start=length, end=_FAR), False
+            return _without(question, found), Span(start=length, end=FAR), False
     if found := _AFTER.search(question):
-        return _without(question, found), Span(start=_seconds(found), end=_FAR), False
+        return _without(question, found), Span(start=_seconds(found), end=FAR), False
     if (found := _BEFORE.search(question)) and _seconds(found) > 0:
         return _without(question, found), Span(start=0, end=_seconds(found)), False
     return question, None, False

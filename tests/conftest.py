@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from .media import write_media
+from .servers import Scripted, scripted_server
 
 if TYPE_CHECKING:
     from playhead import Library
@@ -88,3 +89,10 @@ def write_talk() -> Callable[[Path, list[tuple[float, float, str]]], Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def server() -> Iterator[Scripted]:
+    """A server whose answers the test writes."""
+    with scripted_server() as script:
+        yield script

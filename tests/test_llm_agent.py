@@ -1,7 +1,6 @@
 """The graph with a video LLM: a scripted server plays good answers, bad ones, and none. The library is the demo's."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +11,11 @@ from playhead.agent.brief import write_brief
 from playhead.index.records import Evidence
 from playhead.tools.errors import ServerError
 
-from .servers import KEY, Scripted, scripted_server
+from .servers import KEY, Scripted
 
 QUESTION = "What does the speaker say about the budget for travel?"
 PLAN = json.dumps({"said": ["travel budget"], "written": ["Budget 2026"], "shown": [], "described": []})
 SUPPORTED = json.dumps({"verdict": "supported"})
-
-
-@pytest.fixture
-def server() -> Iterator[Scripted]:
-    with scripted_server() as script:
-        yield script
 
 
 def ask(library: Library, server: Scripted, question: str = QUESTION, **settings: Any) -> Answer:

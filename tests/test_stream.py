@@ -24,7 +24,7 @@ from playhead.tools.errors import LibraryError, QueryError, ServerError
 from playhead.tools.records import Span
 
 from .fakes import commit, observation
-from .servers import Scripted, scripted_server, settings_for
+from .servers import settings_for
 
 SAID = [
     ("The budget for travel grew by twelve percent.", 1, 4),
@@ -48,12 +48,6 @@ def folder(tmp_path) -> Path:
 @pytest.fixture
 def library(folder) -> Library:
     return Library(folder, Settings(**NO_MODELS))
-
-
-@pytest.fixture
-def server() -> Iterator[Scripted]:
-    with scripted_server() as script:
-        yield script
 
 
 def draft(*claims: tuple[str, list[str]], missing: tuple[str, ...] = ()) -> str:

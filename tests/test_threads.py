@@ -33,7 +33,7 @@ from playhead.tools.errors import LibraryError, QueryError, ServerError, Setting
 from playhead.tools.records import MODALITIES, Span
 
 from .fakes import BOX, commit, observation
-from .servers import Scripted, scripted_server, settings_for
+from .servers import Scripted, settings_for
 
 SAID = [
     ("The budget for travel grew by twelve percent.", 1, 4),
@@ -61,12 +61,6 @@ def folder(tmp_path) -> Path:
 @pytest.fixture
 def library(folder) -> Library:
     return Library(folder, Settings(**NO_MODELS))
-
-
-@pytest.fixture
-def server() -> Iterator[Scripted]:
-    with scripted_server() as script:
-        yield script
 
 
 def with_llm(folder: Path, server: Scripted, **settings: Any) -> Library:
