@@ -13,7 +13,7 @@ import numpy as np
 from ..index.records import Evidence, VideoRecord
 from ..index.temporal import Aim, Clue, Kind, Moment, Timeline, search
 from ..tools.embed import ImageEncoder
-from ..tools.objects import ObjectDetector
+from ..tools.objects import Detector
 from ..tools.records import Frame, Span, Still
 from ..tools.video import Decoder, frames_at
 from ..tools.words import is_same, tokens
@@ -42,7 +42,7 @@ class Eyes:
         encoder: Compares a picture with any words.
     """
 
-    detector: ObjectDetector | None
+    detector: Detector | None
     encoder: ImageEncoder | None
 
 
@@ -110,7 +110,7 @@ def clues_of(evidence: Iterable[Evidence]) -> list[Clue]:
     return found
 
 
-def _by_detector(query: str, detector: ObjectDetector | None) -> Callable[[Frame], float] | None:
+def _by_detector(query: str, detector: Detector | None) -> Callable[[Frame], float] | None:
     """The score of the things named in the query; None if the detector knows none of them."""
     if detector is None:
         return None

@@ -18,6 +18,7 @@ from ..tools.records import VideoInfo
 from ..tools.video import probe
 from .disk import writing
 from .instruments import Instruments
+from .journal import carry_captions
 from .perceive import Perception, perceive, stages_to_run
 from .records import VideoRecord
 from .store import Store, content_id
@@ -163,6 +164,8 @@ class _Library:
         except LibraryError as error:
             return Outcome(file, "failed", str(error))
         with self._store.staged(video_id) as staged:
+            if former and not (self._force and "caption" in run):
+                carry_captions(former.folder, staged)
             perception = perceive(info, self._instruments, run, former, staged, progress)
             with writing(self._store.folder):
                 write(staged, perception.perceived)

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ..tools.captions import Captioner
-from ..tools.embed import ImageEncoder, SentenceEncoder, TextEncoder, image_encoder
+from ..tools.embed import CorpusEncoder, ImageEncoder, SentenceEncoder, image_encoder
 from ..tools.errors import MissingExtraError, ServerError, WeightsError
-from ..tools.objects import ObjectDetector
+from ..tools.objects import Detector, ObjectDetector
 from ..tools.ocr import READING, TextReader, text_reader
 from ..tools.records import Modality
 from ..tools.settings import Settings
-from ..tools.speech import Speech
+from ..tools.speech import HEARING, Speech, Transcriber
 from ..tools.video_llm import is_set
+from .describe import SCENES, Captioning
 from .joining import JOINING
 from .scenes import GATE
 
@@ -34,12 +35,12 @@ class Instruments:
     """
 
     settings: Settings
-    speech: Speech | None
+    speech: Transcriber | None
     reader: TextReader | None
-    detector: ObjectDetector | None
+    detector: Detector | None
     images: ImageEncoder | None
-    captioner: Captioner | None
-    texts: TextEncoder | None
+    captioner: Captioning | None
+    texts: CorpusEncoder | None
     missing: dict[Modality, str]
     texts_missing: str | None
 
@@ -104,7 +105,7 @@ class Instruments:
         settings = self.settings
         depends: list[Any] = [sidecar or self.source(modality)]
         if modality == "speech":
-            depends += [None if sidecar else settings.language]
+            depends += [None if sidecar else [settings.language, *HEARING]]
         else:
             depends += [settings.sample_seconds, settings.decoder, GATE]
         if modality in ("text", "object"):
@@ -113,6 +114,8 @@ class Instruments:
             depends += [READING]
         if modality == "object":
             depends += [settings.objects_vocabulary, settings.objects_score]
+        if modality == "caption" and self.captioner is not None:
+            depends += [self.captioner.fingerprint, SCENES]
         if modality == "frame" and self.images is not None:
             depends += [self.images.space]
         return hashlib.blake2b(json.dumps(depends).encode(), digest_size=6).hexdigest()

@@ -3,6 +3,7 @@
 A stage that fails loses nothing: neither what the others find, nor what it found in an earlier run.
 """
 
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,13 @@ from ..tools.container import measured_duration
 from ..tools.errors import MediaError
 from ..tools.records import MODALITIES, Modality, Observation, Span, VideoInfo
 from ..tools.sidecar import find_sidecar, read_sidecar
+from ..tools.sound import RATE
+from ..tools.speech import Heard, Transcriber, sentences_of, windows_of
 from .beside import Beside
 from .disk import writing
 from .instruments import Instruments
 from .joining import joined, tracked
+from .journal import JOURNALS, Journal
 from .keyframes import copy_keyframes
 from .records import StageReport, VideoRecord
 from .stages import Observed, Stage
@@ -102,11 +106,7 @@ def perceive(
         MediaError: Nothing at all can be perceived in the file.
         LibraryError: The disk takes no keyframes.
     """
-    stages = {
-        modality: Stage(modality, _source(modality, info, instruments), _fingerprint(modality, info, instruments))
-        for modality in MODALITIES
-        if modality in run
-    }
+    stages = {modality: _stage(modality, info, instruments, folder) for modality in MODALITIES if modality in run}
     speech = stages.get("speech")
     with _Listener(speech, info, instruments) if speech and not _sidecar(info, instruments) else nullcontext() as ears:
         pictures_end = watch(info, instruments, stages, folder, progress)
@@ -137,7 +137,7 @@ def perceive(
         image_vectors, image_space = former.perceived.image_vectors, former.record.image_space
     else:
         image_vectors, image_space = np.zeros((0, 0), np.float16), ""
-    texts = embed_texts(observations, instruments.texts, former, progress)
+    texts = embed_texts(observations, instruments.texts, former, folder / JOURNALS, progress)
     return Perception(
         perceived=Perceived(observations, texts.vectors, image_vectors),
         reports=tuple(reports),
@@ -148,6 +148,12 @@ def perceive(
         texts_failure=texts.failure,
         texts_missing=texts.are_missing,
     )
+
+
+def _stage(modality: Modality, info: VideoInfo, instruments: Instruments, folder: Path) -> Stage:
+    fingerprint = _fingerprint(modality, info, instruments)
+    journal = Journal(folder / JOURNALS / f"{modality}-{fingerprint}.jsonl")
+    return Stage(modality, _source(modality, info, instruments), fingerprint, journal)
 
 
 def _why_not(modality: Modality, info: VideoInfo, instruments: Instruments) -> str:
@@ -218,16 +224,28 @@ class _Listener(Beside):
 
     def __init__(self, stage: Stage, info: VideoInfo, instruments: Instruments) -> None:
         self.heard_until = 0.0
-        super().__init__(lambda: stage.run(lambda: self._heard(info, instruments)))
+        super().__init__(lambda: stage.run(lambda: self._heard(stage, info, instruments)))
 
-    def _heard(self, info: VideoInfo, instruments: Instruments) -> Observed:
+    def _heard(self, stage: Stage, info: VideoInfo, instruments: Instruments) -> Observed:
         assert instruments.speech is not None
-        heard = []
-        for sentence in instruments.speech.transcribe(info):
+        return list(sentences_of(self._words(stage.journal, info, instruments.speech), stage.source)), None
+
+    def _words(self, journal: Journal, info: VideoInfo, speech: Transcriber) -> Iterator[Heard]:
+        for window in windows_of(info):
             self.check()
-            heard.append(sentence)
-            self.heard_until = sentence.span.end
-        return heard, None
+            key = f"{window.start!r}+{len(window.samples)}"
+            noted = journal.find(key)
+            if noted is None:
+                heard = speech.hear(window, self._tell)
+                journal.note(key, heard)
+            else:
+                heard = [Heard(*word) for word in noted]
+            yield from heard
+            self.heard_until = window.start + len(window.samples) / RATE
+
+    def _tell(self, heard_until: float) -> None:
+        self.heard_until = heard_until
+        self.check()
 
 
 def _cues(info: VideoInfo, instruments: Instruments, duration: float) -> list[Observation]:

@@ -3,12 +3,15 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from ..tools.embed import Vectors
+from ..tools.errors import LibraryError
 from ..tools.records import Modality, Observation, Span
+from .journal import Journal, packed, unpacked
 from .records import StageReport
 from .texts import check_vectors, told
 
@@ -23,37 +26,59 @@ class Return(NamedTuple):
     frame_seconds: float
 
 
+Halves = npt.NDArray[np.float16]
 Observed = tuple[list[Observation], Vectors | None]
 
 
 @dataclass
 class Stage:
-    """A stage at work."""
+    """A stage at work; what it did is noted in its journal step by step."""
 
     modality: Modality
     source: str
     fingerprint: str
+    journal: Journal
     observations: list[Observation] = field(default_factory=list)
-    vectors: list[Vectors] = field(default_factory=list)
+    vectors: list[Halves] = field(default_factory=list)
     failure: str = ""
     seconds: float = 0.0
 
-    def run(self, observe: Callable[[], Observed]) -> None:
-        """Observe once more; after a failure, nothing more."""
+    def run(self, observe: Callable[[], Observed], key: str = "") -> None:
+        """Observe once more, unless the journal holds what was observed; after a failure, nothing more.
+
+        Args:
+            observe: What observes.
+            key: Tells apart what is observed, which depends on nothing else; empty: it is not noted.
+
+        Raises:
+            LibraryError: The disk does not take what is noted.
+        """
         if self.failure:
             return
-        began = time.perf_counter()
-        try:
-            seen, vectors = observe()
-            if vectors is not None:
-                check_vectors(vectors, len(seen))
-        except Exception as error:  # noqa: BLE001 (whatever a model throws, the other stages go on)
-            self.fail(error)
+        noted = self.journal.find(key)
+        if noted is None:
+            began = time.perf_counter()
+            try:
+                seen, vectors = observe()
+                if vectors is not None:
+                    check_vectors(vectors, len(seen))
+            except LibraryError:
+                raise
+            except Exception as error:  # noqa: BLE001 (whatever a model throws, the other stages go on)
+                self.fail(error)
+                return
+            finally:
+                took = time.perf_counter() - began
+                self.seconds += took
+            halves = None if vectors is None else vectors.astype(np.float16)
+            if key:
+                self.journal.note(key, _noted(seen, halves, took))
         else:
-            self.observations += seen
-            if vectors is not None:
-                self.vectors.append(vectors)
-        self.seconds += time.perf_counter() - began
+            seen, halves, took = _restored(noted)
+            self.seconds += took
+        self.observations += seen
+        if halves is not None:
+            self.vectors.append(halves)
 
     def fail(self, error: Exception) -> None:
         """Let go of what was observed so far: it would look like all there is."""
@@ -92,3 +117,17 @@ class Stage:
             fingerprint=self.fingerprint,
             seconds=round(self.seconds, 3),
         )
+
+
+def _noted(seen: Sequence[Observation], vectors: Halves | None, seconds: float) -> dict[str, Any]:
+    return {
+        "observations": [one.model_dump(mode="json", exclude_defaults=True) for one in seen],
+        "vectors": None if vectors is None else packed(vectors),
+        "seconds": seconds,
+    }
+
+
+def _restored(noted: dict[str, Any]) -> tuple[list[Observation], Halves | None, float]:
+    vectors = noted["vectors"]
+    seen = [Observation(**one) for one in noted["observations"]]
+    return seen, None if vectors is None else unpacked(vectors), noted["seconds"]

@@ -3,8 +3,8 @@
 library/
   library.json                 format version
   videos/<video_id>/           committed whole, or not there
-    video.json  observations.parquet  vectors.text.npy  vectors.image.npy  keyframes/*.jpg
-  staging/                     being written, or left by a process that was killed
+    video.json  observations.parquet  vectors.text.npy  vectors.image.npy  captions.jsonl  keyframes/*.jpg
+  staging/                     being written, or left by a process that was killed: see `index.staging`
   derived/                     FAISS indexes and catalog.sqlite: rebuilt when stale
   lock                         held by whoever changes which videos there are, for that moment
 """
@@ -13,16 +13,16 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
 import stat
-import uuid
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..tools.errors import LibraryError, MediaError
 from .disk import flush, write_text, writing
+from .journal import JOURNALS
 from .records import VideoRecord
+from .staging import LOCK, aside, claim, delete, is_noted, sweep
 from .table import Perceived, damaged, read
 
 __all__ = ["FORMAT", "Store", "content_id", "writing"]
@@ -99,7 +99,7 @@ class Store:
             for folder in (self.videos_folder, self.derived_folder, self._staging):
                 folder.mkdir(exist_ok=True)
             with self._alone():
-                self._recover()
+                sweep(self._staging, self.videos_folder)
 
     def read(self) -> dict[str, VideoRecord]:
         """All committed videos by their id.
@@ -159,17 +159,22 @@ class Store:
 
     @contextmanager
     def staged(self, video_id: str) -> Iterator[Path]:
-        """An empty folder to write one video's index into; it is gone afterwards unless committed."""
-        folder = self._staging / f"new-{video_id}-{uuid.uuid4().hex}"
+        """A folder to write one video's index into.
+
+        It holds nothing but what was noted of the same video (`index.journal`) where an earlier run was stopped. If this
+        one is stopped or breaks off, that is kept for the next; unless the video itself cannot be read.
+        """
         with writing(self.folder), self._alone():
-            folder.mkdir(parents=True)
-            lock = (folder / "lock").open("w")
-            fcntl.flock(lock, fcntl.LOCK_EX)  # until this process ends: `_recover` leaves it alone
+            folder, lock = claim(self._staging, video_id)
         try:
             yield folder
+        except MediaError:
+            delete(folder)
+            raise
         finally:
             lock.close()
-            shutil.rmtree(folder, ignore_errors=True)
+            if not is_noted(folder):
+                delete(folder)
 
     def commit(self, staged: Path, record: VideoRecord) -> VideoRecord:
         """Put a staged folder in its place, instead of what was there for this video.
@@ -181,7 +186,7 @@ class Store:
             LibraryError: The disk does not take it; what was there before stays.
         """
         target = self.videos_folder / record.video_id
-        old = self._staging / f"old-{record.video_id}-{uuid.uuid4().hex}"
+        old = aside(self._staging, "old", record.video_id)
         with writing(self.folder):
             for file in (*staged.glob("*.*"), staged):
                 flush(file)
@@ -190,17 +195,18 @@ class Store:
                     paths = dict.fromkeys((*self._record(target).paths, *record.paths))
                     record = record.model_copy(update={"paths": tuple(paths)})
                 write_text(staged / "video.json", record.model_dump_json(indent=2) + "\n")
-                (staged / "lock").unlink(missing_ok=True)
+                for entry in (JOURNALS, LOCK):
+                    delete(staged / entry)
                 if target.exists():
                     target.rename(old)
                 try:
-                    staged.rename(target)  # killed before this line: `_recover` puts the old one back
+                    staged.rename(target)  # killed before this line: `sweep` puts the old one back
                 except OSError:
                     if old.exists():
                         old.rename(target)
                     raise
                 flush(self.videos_folder)
-        shutil.rmtree(old, ignore_errors=True)
+        delete(old)
         return record
 
     def update_paths(
@@ -311,31 +317,10 @@ class Store:
 
     def _take_out(self, video_id: str) -> None:
         self._staging.mkdir(exist_ok=True)
-        gone = self._staging / f"gone-{video_id}-{uuid.uuid4().hex}"
+        gone = aside(self._staging, "gone", video_id)
         with suppress(FileNotFoundError):  # another process was first
             (self.videos_folder / video_id).rename(gone)
-        shutil.rmtree(gone, ignore_errors=True)
-
-    def _recover(self) -> None:
-        """Put back what a killed replacement had moved away; drop what nobody writes any more."""
-        for folder in sorted(self._staging.iterdir()):
-            kind, _, rest = folder.name.partition("-")
-            target = self.videos_folder / rest.partition("-")[0]
-            if kind == "old" and not target.exists():
-                folder.rename(target)
-            elif not _is_being_written(folder):
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_being_written(folder: Path) -> bool:
-    try:
-        with (folder / "lock").open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
+        delete(gone)
 
 
 def _unreadable(place: Path, error: OSError) -> LibraryError:

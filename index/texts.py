@@ -8,8 +8,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ..tools.embed import TextEncoder, Vectors
+from ..tools.embed import CorpusEncoder, Vectors
+from ..tools.errors import LibraryError
 from ..tools.records import Observation
+from .journal import Journal, digest, packed, unpacked
 from .records import VideoRecord
 from .table import Perceived
 
@@ -51,7 +53,11 @@ class Texts:
 
 
 def embed_texts(
-    observations: Sequence[Observation], encoder: TextEncoder | None, former: Former | None, progress: Progress
+    observations: Sequence[Observation],
+    encoder: CorpusEncoder | None,
+    former: Former | None,
+    journals: Path,
+    progress: Progress,
 ) -> Texts:
     """Embed the texts of a video's observations.
 
@@ -59,22 +65,27 @@ def embed_texts(
         observations: All of the video; `frame` observations have vectors of their own.
         encoder: None, or one that fails: the vectors of an earlier run are kept.
         former: The earlier run.
+        journals: Folder of the run's journals.
         progress: Told how far it is.
+
+    Raises:
+        LibraryError: The disk does not take what is noted.
     """
     texts = [o.text for o in observations if o.modality != "frame"]
     space = encoder.space if encoder else former.record.text_space if former else ""
     known = _known(former, space)
     new = sorted({text for text in texts if text} - known.keys())
     if encoder:
+        journal = Journal(journals / f"vectors-{digest(space)}.jsonl")
         try:
             for first in range(0, len(new), _AT_ONCE):
                 progress("embedding", first, len(new))
                 part = new[first : first + _AT_ONCE]
-                vectors = encoder.encode(part)
-                check_vectors(vectors, len(part))
-                known.update(zip(part, vectors.astype(np.float16), strict=True))
+                known.update(zip(part, _embedded(part, encoder, journal), strict=True))
+        except LibraryError:
+            raise
         except Exception as error:  # noqa: BLE001 (whatever a model throws, what was perceived is kept)
-            return replace(embed_texts(observations, None, former, progress), failure=told(error))
+            return replace(embed_texts(observations, None, former, journals, progress), failure=told(error))
     are_missing = any(text not in known for text in new)
     if not texts or not known:
         return Texts(are_missing=are_missing)
@@ -97,6 +108,17 @@ def check_vectors(vectors: Vectors, rows: int) -> None:
         raise ValueError(f"{rows} vectors expected, got {len(vectors)}")
     if not np.isfinite(vectors).all():
         raise ValueError("vectors that are not finite")
+
+
+def _embedded(texts: Sequence[str], encoder: CorpusEncoder, journal: Journal) -> npt.NDArray[np.float16]:
+    key = digest("\n".join(texts))
+    if noted := journal.find(key):
+        return unpacked(noted)
+    vectors = encoder.encode_all(texts)
+    check_vectors(vectors, len(texts))
+    halves = vectors.astype(np.float16)
+    journal.note(key, packed(halves))
+    return halves
 
 
 def _known(former: Former | None, space: str) -> dict[str, npt.NDArray[np.float16]]:

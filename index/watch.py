@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
-import numpy as np
-
 from ..tools.errors import MediaError
-from ..tools.records import Modality, Span, Still, VideoInfo
+from ..tools.records import Modality, Still, VideoInfo
 from ..tools.skim import skim
 from ..tools.video import scan
 from .beside import ahead
+from .describe import Describer
 from .disk import writing
 from .instruments import Instruments
+from .journal import CAPTIONS, Journal
 from .keyframes import write_keyframe
 from .scenes import RecentStills, stills
 from .stages import Return, Stage
@@ -22,10 +22,6 @@ __all__ = ["watch"]
 
 _BATCH = 8  # stills looked at together: 50 MB of 1080p
 _AHEAD = 8  # stills that may wait for the models
-# Stills are described together up to this length, by this many frames at most.
-_CAPTION_SECONDS = 20.0
-_CAPTION_FRAMES = 4
-_CAPTION_STILLS = 16  # held at once
 
 
 def watch(
@@ -52,15 +48,15 @@ def watch(
     sight = _Sight(looking, instruments, folder)
     progress("watching", 0.0, info.duration)
     try:
-        with closing(ahead(_stills(info, instruments), _AHEAD)) as chosen:
+        with closing(sight), closing(ahead(_stills(info, instruments), _AHEAD)) as chosen:
             for still in chosen:
                 sight.see(still)
                 progress("watching", still.span.end, info.duration)
+            return sight.finish()
     except MediaError as error:
         for stage in looking.values():
             stage.fail(error)
         return None
-    return sight.finish()
 
 
 def _stills(info: VideoInfo, instruments: Instruments) -> Iterator[Still]:
@@ -79,7 +75,10 @@ class _Sight:
         self._recent = RecentStills()
         self._returns: list[Return] = []
         self._batch: list[Still] = []
-        self._scene: list[Still] = []
+        self._describer: Describer | None = None
+        if (stage := stages.get("caption")) and instruments.captioner:
+            known = Journal(folder / CAPTIONS)
+            self._describer = Describer(stage, instruments.captioner, known, instruments.settings.caption_requests)
         self._end: float | None = None
 
     def see(self, still: Still) -> None:
@@ -93,38 +92,32 @@ class _Sight:
             self._returns.append(Return(seconds, still.span, still.frame.seconds))
         if len(self._batch) == _BATCH:
             self._look()
-        if "caption" in self._stages:
-            if self._scene and (
-                still.span.end - self._scene[0].span.start > _CAPTION_SECONDS or len(self._scene) == _CAPTION_STILLS
-            ):
-                self._caption()
-            self._scene.append(still)
+        if self._describer:
+            self._describer.see(still)
 
     def finish(self) -> float | None:
         """Look at what is left; the end of the last still."""
         if self._batch:
             self._look()
-        if self._scene:
-            self._caption()
+        if self._describer:
+            self._describer.finish()
         for modality in ("text", "object", "frame"):
             if modality in self._stages:
                 self._stages[modality].repeat(self._returns)
         return self._end
 
+    def close(self) -> None:
+        """Let go of what is in flight."""
+        if self._describer:
+            self._describer.close()
+
     def _look(self) -> None:
         reader, detector, images = self._instruments.reader, self._instruments.detector, self._instruments.images
         batch, self._batch = self._batch, []
+        key = " ".join(f"{still.span.start!r}-{still.span.end!r}@{still.frame.seconds!r}" for still in batch)
         if "text" in self._stages and reader:
-            self._stages["text"].run(lambda: (reader.observe(batch), None))
+            self._stages["text"].run(lambda: (reader.observe(batch), None), key)
         if "object" in self._stages and detector:
-            self._stages["object"].run(lambda: (detector.observe(batch), None))
+            self._stages["object"].run(lambda: (detector.observe(batch), None), key)
         if "frame" in self._stages and images:
-            self._stages["frame"].run(lambda: images.observe(batch))
-
-    def _caption(self) -> None:
-        captioner = self._instruments.captioner
-        assert captioner is not None
-        scene, self._scene = self._scene, []
-        span = Span(start=scene[0].span.start, end=scene[-1].span.end)
-        rows = np.linspace(0, len(scene) - 1, min(len(scene), _CAPTION_FRAMES)).round().astype(int)
-        self._stages["caption"].run(lambda: ([captioner.caption(span, [scene[row].frame for row in rows])], None))
+            self._stages["frame"].run(lambda: images.observe(batch), key)

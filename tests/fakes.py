@@ -16,6 +16,7 @@ from playhead.index.table import Perceived, write
 from playhead.tools.embed import Vectors, unit
 from playhead.tools.records import MODALITIES, Box, Frame, Observation, Pixels, Span, Still, VideoInfo
 from playhead.tools.settings import Settings
+from playhead.tools.speech import Heard, Window
 
 from .media import number_in
 
@@ -42,6 +43,9 @@ class BagOfWords:
             raise RuntimeError("out of memory")
         self.asked += texts
         return unit(np.stack([self._sum(text) for text in texts]))
+
+    def encode_all(self, texts: Sequence[str]) -> Vectors:
+        return self.encode(texts)
 
     def _sum(self, text: str) -> np.ndarray:
         total = np.zeros(256)
@@ -71,9 +75,10 @@ class Speaker(Fake):
         super().__init__(f"speaker-{words}@1", **options)
         self.words = words
 
-    def transcribe(self, info: VideoInfo):
+    def hear(self, window: Window, tell: Callable[[float], None]) -> list[Heard]:
         self._called()
-        yield observation(self.words, 0.0, 1.0, source=self.source)
+        tell(1.0)
+        return [Heard(0.0, 1.0, f" {self.words}", 1.0)] if window.start == 0 else []
 
 
 class Reader(Fake):
@@ -142,6 +147,7 @@ class Captions(Fake):
 
     def __init__(self, version: str = "1", **options) -> None:
         super().__init__(f"captions@{version}", **options)
+        self.fingerprint = version
 
     def caption(self, span: Span, frames: Sequence[Frame]) -> Observation:
         self._called()

@@ -424,9 +424,9 @@ def test_a_file_that_vanishes_in_the_middle(store, talks, films):
 
 def test_a_folder_that_vanishes_in_the_middle(store, talks, films):
     class Thief(Speaker):
-        def transcribe(self, info):
+        def hear(self, window, tell):
             shutil.rmtree(talks / "deep", ignore_errors=True)
-            return super().transcribe(info)
+            return super().hear(window, tell)
 
     (talks / "deep").mkdir()
     shutil.copy(films[0], talks / "deep" / "a.mp4")
@@ -551,7 +551,7 @@ def test_settings_that_a_stage_depends_on(store, talks, films):
 
     assert rerun(objects_score=0.5) == {"detector"}
     assert rerun(objects_score=0.5, language="de") == {"speaker"}
-    assert rerun(objects_score=0.5, language="de", sample_seconds=1.0) == {"reader", "detector", "encoder", "captions"}
+    assert rerun(objects_score=0.5, language="de", sample_seconds=1.0) == {"reader", "detector", "encoder"}
     assert rerun(objects_score=0.5, language="de", sample_seconds=1.0, video_llm_timeout=9.0) == set()
 
 
@@ -886,8 +886,8 @@ def test_a_disk_that_refuses_ends_the_run_and_harms_nothing(store, talks, films,
         with pytest.raises(LibraryError, match=reason):
             index(store)
     assert store.read() == before
-    assert list((store.folder / "staging").iterdir()) == []
     assert told(index(store)) == [("a.mp4", "unchanged"), ("b.mp4", "indexed")]
+    assert list((store.folder / "staging").iterdir()) == []
 
 
 def test_a_run_that_is_stopped_keeps_what_it_finished(store, talks, films):
@@ -902,10 +902,10 @@ def test_a_run_that_is_stopped_keeps_what_it_finished(store, talks, films):
     with pytest.raises(KeyboardInterrupt):
         index(store, gear=instruments(reader=Stopped()))
     assert list(store.read()) == [content_id(films[0])]
-    assert list((store.folder / "staging").iterdir()) == []
     gear = instruments()
     assert told(index(store, gear=gear)) == [("0.mp4", "unchanged"), ("1.mp4", "indexed"), ("2.mp4", "indexed")]
     assert calls(gear)["reader"] == 2
+    assert list((store.folder / "staging").iterdir()) == []
 
 
 def test_a_video_that_another_process_removes_meanwhile(store, talks, films):
@@ -1049,7 +1049,7 @@ def test_a_gate_that_chooses_otherwise_perceives_anew(store, talks, films, monke
     monkeypatch.setattr("playhead.index.instruments.GATE", ("another",))
     gear = instruments()
     index(store, gear=gear)
-    assert set(calls(gear)) == {"reader", "detector", "encoder", "captions"}
+    assert set(calls(gear)) == {"reader", "detector", "encoder"}  # the same frames: their caption is known
 
 
 def test_speech_is_heard_while_pictures_are_looked_at(store, talks, films):
@@ -1057,10 +1057,10 @@ def test_speech_is_heard_while_pictures_are_looked_at(store, talks, films):
     heard, read = threading.Event(), threading.Event()
 
     class Waiting(Speaker):
-        def transcribe(self, info):
+        def hear(self, window, tell):
             heard.set()
             assert read.wait(10)
-            yield from super().transcribe(info)
+            return super().hear(window, tell)
 
     class Reading(Reader):
         def observe(self, stills):

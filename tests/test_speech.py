@@ -161,7 +161,7 @@ def heard(script):
         if re.fullmatch(r"[\d.]+", token):
             now += float(token)
         else:
-            words.append(speech._Heard(now, now + 0.5, f" {token}", 0.9))
+            words.append(speech.Heard(now, now + 0.5, f" {token}", 0.9))
             now += 0.5
     return words
 

@@ -1,5 +1,7 @@
 """Captions: what a served video LLM says that frames show, as observations. Looks at pictures only."""
 
+import hashlib
+import json
 import re
 from collections.abc import Sequence
 
@@ -18,7 +20,12 @@ _FULL_SENTENCES = re.compile(r".*(?:[.?!…][\"'”’»)\]]*(?=\s|$)|[。？！
 
 
 class Captioner:
-    """Describes frames in one or two sentences."""
+    """Describes frames in one or two sentences.
+
+    Attributes:
+        source: The model, as `model@server`.
+        fingerprint: 12 hex digits over the model, the prompt, and all else that a caption depends on but the frames.
+    """
 
     def __init__(self, settings: Settings, llm: VideoLLM | None = None) -> None:
         """Take the video LLM that `settings` name, or the one that is given.
@@ -30,6 +37,8 @@ class Captioner:
         """
         self._llm = llm or video_llm(settings)
         self.source = self._llm.source
+        asked = json.dumps([self.source, render("caption", count="N"), MAX_TOKENS, settings.video_llm_frames])
+        self.fingerprint = hashlib.blake2b(asked.encode(), digest_size=6).hexdigest()
 
     def caption(self, span: Span, frames: Sequence[Frame]) -> Observation:
         """One caption of what `frames` show together.

@@ -21,7 +21,7 @@ from .weights import find
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["ImageEncoder", "SentenceEncoder", "TextEncoder", "Vectors", "image_encoder", "unit"]
+__all__ = ["CorpusEncoder", "ImageEncoder", "SentenceEncoder", "TextEncoder", "Vectors", "image_encoder", "unit"]
 
 Vectors = npt.NDArray[np.float32]
 
@@ -40,6 +40,13 @@ class TextEncoder(Protocol):
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, float32, shape `(len(texts), dimensions)`."""
+
+
+class CorpusEncoder(TextEncoder, Protocol):
+    """A text encoder that embeds what is stored, too."""
+
+    def encode_all(self, texts: Sequence[str]) -> Vectors:
+        """As `encode`, of many texts at once: the same bits for the same texts, whatever was asked before."""
 
 
 class ImageEncoder(Protocol):
@@ -96,22 +103,27 @@ class SentenceEncoder:
         Single texts and short ones are remembered: every ranking of a search asks for the same query, and every
         question of a video for its words.
         """
-        model = self._loaded()
         if not texts:
-            return np.zeros((0, model.get_embedding_dimension() or 0), np.float32)
+            return self.encode_all(texts)
         with self._lock:
             known = {text: self._remembered[text] for text in texts if text in self._remembered}
             for text in known:
                 self._remembered.move_to_end(text)
         new = [text for text in dict.fromkeys(texts) if text not in known]
         if new:
-            vectors = unit(model.encode(new, batch_size=_BATCH, show_progress_bar=False, convert_to_numpy=True))
-            known |= zip(new, vectors, strict=True)
+            known |= zip(new, self.encode_all(new), strict=True)
             with self._lock:
                 self._remembered |= {t: known[t].copy() for t in new if len(texts) == 1 or len(t) <= _SHORT}
                 while len(self._remembered) > _MOST_REMEMBERED:
                     self._remembered.popitem(last=False)
         return np.stack([known[text] for text in texts])
+
+    def encode_all(self, texts: Sequence[str]) -> Vectors:
+        """As `CorpusEncoder.encode_all`; nothing is remembered."""
+        model = self._loaded()
+        if not texts:
+            return np.zeros((0, model.get_embedding_dimension() or 0), np.float32)
+        return unit(model.encode(list(texts), batch_size=_BATCH, show_progress_bar=False, convert_to_numpy=True))
 
     def _loaded(self) -> "SentenceTransformer":
         if self._model is None:

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ultralytics import YOLO
     from ultralytics.engine.results import Results
 
-__all__ = ["ObjectDetector", "download"]
+__all__ = ["Detector", "ObjectDetector", "download"]
 
 # Frames at once for a .pt model. An exported .onnx usually has a fixed batch of one.
 _BATCH = 16
@@ -39,6 +39,19 @@ _TEXT_ENCODERS = {
     "mobileclip": "mobileclip_blt.ts",
     "mobileclip2": "mobileclip2_b.ts",
 }
+
+
+class Detector(Protocol):
+    """Finds objects in pictures."""
+
+    source: str
+
+    def observe(self, stills: Sequence[Still]) -> list[Observation]:
+        """One `object` observation a box, still by still, the surest first."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What it can find."""
 
 
 class ObjectDetector:
@@ -69,7 +82,7 @@ class ObjectDetector:
             self._loaded()
 
     def observe(self, stills: Sequence[Still]) -> list[Observation]:
-        """One `object` observation a box, still by still, the surest first."""
+        """As `Detector.observe`."""
         observations = []
         at_once = 1 if self._exported else _BATCH
         for first in range(0, len(stills), at_once):
@@ -83,7 +96,7 @@ class ObjectDetector:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """What it can find. Loads the model."""
+        """As `Detector.labels`. Loads the model."""
         return tuple(self._loaded().names.values())
 
     @property

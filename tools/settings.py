@@ -103,6 +103,9 @@ class Settings(BaseSettings):
     video_llm_frames: Literal["images", "video"] = Field(
         "images", description="How a server gets frames. `video`: as vLLM's JPEG sequences; not for Qwen3-VL."
     )
+    caption_requests: int = Field(
+        4, ge=1, le=64, description="Scenes that the video LLM describes at the same time while indexing."
+    )
 
     answerer: Literal["extractive", "video-llm"] | None = Field(
         None, description="Who answers: quotes of the evidence, or the video LLM. Unset: the video LLM if one is set."
@@ -139,7 +142,9 @@ class Settings(BaseSettings):
 
     def fingerprint(self) -> str:
         """12 hex digits over all settings but secrets, and what does not change a result."""
-        told = self.model_dump_json(exclude={"video_llm_key", "video_llm_url", "video_llm_timeout", "offline"})
+        told = self.model_dump_json(
+            exclude={"video_llm_key", "video_llm_url", "video_llm_timeout", "caption_requests", "offline"}
+        )
         return hashlib.blake2b(told.encode(), digest_size=6).hexdigest()
 
     def model_for(self, stage: Literal["speech_model", "ocr", "objects_model", "text_model", "image_model"]) -> str:

@@ -7,8 +7,8 @@ swallow the pause before it.
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from .weights import find
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
 
-__all__ = ["Speech"]
+__all__ = ["HEARING", "Heard", "Speech", "Transcriber", "Window", "sentences_of", "windows_of"]
 
 # Windows of about two minutes: short enough for memory, long enough for a pause to cut in.
 WINDOW_SECONDS = 120.0
@@ -33,17 +33,49 @@ LONGEST_SENTENCE = 20.0
 LONGEST_PAUSE = 2.0
 LONGEST_HESITATION = 5.0
 
+# A cut between windows lies in a pause of this length at least, if there is one.
+SHORTEST_PAUSE = 0.3
+
+# All that a transcript depends on besides the model: the way it is made, by number, and the constants.
+HEARING = (1, WINDOW_SECONDS, LONGEST_SENTENCE, LONGEST_PAUSE, LONGEST_HESITATION, SHORTEST_PAUSE)
+
 _SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")
 _ABBREVIATION = re.compile(r"(?:[A-HJ-Z]|Dr|Mr|Mrs|Ms|Prof|St|vs)\.")
 
 
-class _Heard(NamedTuple):
-    """A word as Whisper wrote it (with its leading space), in seconds."""
+class Heard(NamedTuple):
+    """A word as Whisper wrote it (with its leading space), in seconds on the clock of the video's pictures."""
 
     start: float
     end: float
     text: str
     probability: float
+
+
+class Window(NamedTuple):
+    """A stretch of sound.
+
+    Attributes:
+        start: Its first second, on the clock of the video's pictures.
+        samples: Mono, at `tools.sound.RATE`, full scale ±1; float32, shape `(n,)`.
+    """
+
+    start: float
+    samples: Samples
+
+
+class Transcriber(Protocol):
+    """Hears words in a stretch of sound."""
+
+    source: str
+
+    def hear(self, window: Window, tell: Callable[[float], None]) -> list[Heard]:
+        """The words, in order: the same for the same window, whatever was heard before.
+
+        Args:
+            window: What to listen to.
+            tell: Told up to which second it listened, now and then; what it raises ends the work.
+        """
 
 
 class Speech:
@@ -77,47 +109,37 @@ class Speech:
             WeightsError: The model cannot be loaded.
             SettingsError: The model does not know the language.
         """
-        for sentence in _sentences(self._words(sound_blocks(info))):
-            text = "".join(word.text for word in sentence)
-            if text.strip():
-                yield self._observation(text, sentence)
+        words = (word for window in windows_of(info) for word in self.hear(window, lambda _: None))
+        return sentences_of(words, self.source)
 
-    def _words(self, blocks: Iterable[Samples]) -> "Iterator[_Heard]":
-        offset = 0.0
-        for window in _windows(blocks):
-            for word in self._heard(window):
-                yield word._replace(start=word.start + offset, end=word.end + offset)
-            offset += len(window) / RATE
+    def hear(self, window: Window, tell: Callable[[float], None]) -> list[Heard]:
+        """As `Transcriber.hear`.
 
-    def _heard(self, window: Samples) -> "Iterator[_Heard]":
-        voiced = voiced_spans(window)
+        Raises:
+            WeightsError: The model cannot be loaded.
+            SettingsError: The model does not know the language.
+        """
+        voiced = voiced_spans(window.samples)
         if not voiced:
-            return
+            return []
         import ctranslate2
 
         ctranslate2.set_random_seed(0)  # the fallback temperatures sample: same sound, same words
         segments, _ = self._loaded().transcribe(
-            window,
+            window.samples,
             language=self._language,
             word_timestamps=True,
             vad_filter=True,
             vad_parameters={"min_silence_duration_ms": 500},
             condition_on_previous_text=False,
         )
+        heard = []
         for segment in segments:
             for word in segment.words or ():
-                start, end = _trimmed(word.start, word.end, voiced)
-                yield _Heard(start, end, word.word, word.probability)
-
-    def _observation(self, text: str, sentence: Sequence[_Heard]) -> Observation:
-        return Observation(
-            modality="speech",
-            span=Span(start=sentence[0].start, end=max(word.end for word in sentence)),
-            text=text,
-            score=float(np.clip(np.mean([word.probability for word in sentence]), 0, 1)),
-            source=self.source,
-            words=tuple(Word(text=word.text, start=word.start, end=word.end) for word in sentence),
-        )
+                start, end = (window.start + second for second in _trimmed(word.start, word.end, voiced))
+                heard.append(Heard(float(start), float(end), word.word, float(word.probability)))
+            tell(window.start + segment.end)
+        return heard
 
     def _loaded(self) -> "WhisperModel":
         if self._model is None:
@@ -142,6 +164,36 @@ class Speech:
                 )
             self._model = model
         return self._model
+
+
+def windows_of(info: VideoInfo) -> Iterator[Window]:
+    """The sound of a video in windows of about two minutes, cut where nobody speaks.
+
+    Args:
+        info: From `tools.video.probe`; a file without sound yields nothing.
+
+    Raises:
+        MediaError: The file cannot be opened.
+    """
+    start = 0
+    for samples in _windows(sound_blocks(info)):
+        yield Window(start / RATE, samples)
+        start += len(samples)
+
+
+def sentences_of(words: Iterable[Heard], source: str) -> Iterator[Observation]:
+    """Words as sentences, in order; `source` is the instrument that heard them."""
+    for sentence in _sentences(words):
+        text = "".join(word.text for word in sentence)
+        if text.strip():
+            yield Observation(
+                modality="speech",
+                span=Span(start=sentence[0].start, end=max(word.end for word in sentence)),
+                text=text,
+                score=float(np.clip(np.mean([word.probability for word in sentence]), 0, 1)),
+                source=source,
+                words=tuple(Word(text=word.text, start=word.start, end=word.end) for word in sentence),
+            )
 
 
 def voiced_spans(samples: Samples) -> list[tuple[float, float]]:
@@ -173,7 +225,7 @@ def _pause(samples: Samples, keep_at_most: float) -> int | None:
     edges = [0.0, *(edge for span in voiced_spans(samples) for edge in span), length]
     pauses = [(max(start, half), end) for start, end in zip(edges[::2], edges[1::2], strict=True) if end > half]
     start, end = max(pauses, key=lambda pause: pause[1] - pause[0], default=(half, half))
-    if end - start >= 0.3:
+    if end - start >= SHORTEST_PAUSE:
         return round((start + end) / 2 * RATE)
     if length < keep_at_most:
         return None
@@ -191,9 +243,9 @@ def _trimmed(start: float, end: float, voiced: Sequence[tuple[float, float]]) ->
     return (max(start, a), min(end, b)) if most >= 0.05 else (start, max(end, start + 0.01))
 
 
-def _sentences(words: Iterable[_Heard]) -> Iterator[list[_Heard]]:
+def _sentences(words: Iterable[Heard]) -> Iterator[list[Heard]]:
     """Runs of words up to a full stop, a long pause, or the longest length."""
-    run: list[_Heard] = []
+    run: list[Heard] = []
     for word in words:
         if run and _breaks(run[-1], word):
             yield run
@@ -211,13 +263,13 @@ def _sentences(words: Iterable[_Heard]) -> Iterator[list[_Heard]]:
         yield run
 
 
-def _breaks(before: _Heard, after: _Heard) -> bool:
+def _breaks(before: Heard, after: Heard) -> bool:
     """Whether the pause between two words ends a sentence that has no full stop."""
     goes_on = before.text.rstrip().endswith(",") or after.text.strip()[:1].islower()
     return after.start - before.end > (LONGEST_HESITATION if goes_on else LONGEST_PAUSE)
 
 
-def _longest_pause(run: Sequence[_Heard]) -> int:
+def _longest_pause(run: Sequence[Heard]) -> int:
     """Index of the word after the longest pause in the last half of a run."""
     half = (run[0].start + run[-1].end) / 2
     late = [i for i in range(1, len(run)) if run[i].start >= half] or [len(run) - 1]

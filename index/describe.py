@@ -1,0 +1,110 @@
+"""Captions of scenes by the video LLM: several requests at once, and none whose answer is known."""
+
+import hashlib
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from ..tools.records import Frame, Observation, Span, Still
+from .journal import Journal
+from .stages import Stage
+
+__all__ = ["SCENES", "Captioning", "Describer"]
+
+# Stills are described together up to this length, by this many frames at most.
+_SCENE_SECONDS = 20.0
+_SCENE_FRAMES = 4
+_SCENE_STILLS = 16  # held at once
+SCENES = (_SCENE_SECONDS, _SCENE_FRAMES, _SCENE_STILLS)
+
+
+class Captioning(Protocol):
+    """Captions frames; equal fingerprints mean the same model asked in the same way."""
+
+    source: str
+    fingerprint: str
+
+    def caption(self, span: Span, frames: Sequence[Frame]) -> Observation:
+        """One caption of what the frames show together. For several threads at once."""
+
+
+class _Asked(NamedTuple):
+    span: Span
+    caption: Future[Observation]
+
+
+class Describer:
+    """Gathers stills to scenes, and has each described; the answers are a stage's observations, in order.
+
+    What was answered is known by the frames (times and pixels) and by how they were asked about: a run that was killed,
+    and one after the choice of stills has changed, ask about new scenes only.
+    """
+
+    def __init__(self, stage: Stage, captioner: Captioning, known: Journal, at_once: int) -> None:
+        """Begin.
+
+        Args:
+            stage: Takes the captions.
+            captioner: What describes.
+            known: Captions by what was asked.
+            at_once: Requests in flight at most.
+        """
+        self._stage, self._captioner, self._known, self._at_once = stage, captioner, known, at_once
+        self._executor = ThreadPoolExecutor(at_once, "playhead-captions")
+        self._asked: deque[_Asked] = deque()
+        self._scene: list[Still] = []
+
+    def see(self, still: Still) -> None:
+        """One more still; waits while as many requests as are allowed are in flight."""
+        if self._scene and (
+            still.span.end - self._scene[0].span.start > _SCENE_SECONDS or len(self._scene) == _SCENE_STILLS
+        ):
+            self._ask()
+        self._scene.append(still)
+
+    def finish(self) -> None:
+        """Describe what is left, and wait for all answers."""
+        if self._scene:
+            self._ask()
+        while self._asked:
+            self._take()
+
+    def close(self) -> None:
+        """Ask nothing more; nobody waits for what is in flight."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _ask(self) -> None:
+        scene, self._scene = self._scene, []
+        if self._stage.failure:
+            return
+        span = Span(start=scene[0].span.start, end=scene[-1].span.end)
+        rows = np.linspace(0, len(scene) - 1, min(len(scene), _SCENE_FRAMES)).round().astype(int)
+        frames = [scene[row].frame for row in rows]
+        self._asked.append(_Asked(span, self._executor.submit(self._caption, span, frames)))
+        while len(self._asked) >= self._at_once:
+            self._take()
+
+    def _take(self) -> None:
+        span, caption = self._asked.popleft()
+        self._stage.run(lambda: ([caption.result().model_copy(update={"span": span})], None))
+
+    def _caption(self, span: Span, frames: Sequence[Frame]) -> Observation:
+        """In a thread."""
+        key = f"{self._captioner.fingerprint}-{_content(frames)}"
+        if noted := self._known.find(key):
+            return Observation(**noted)
+        caption = self._captioner.caption(span, frames)
+        self._known.note(key, caption.model_dump(mode="json"))
+        return caption
+
+
+def _content(frames: Sequence[Frame]) -> str:
+    """Hash of frames: their times and pixels."""
+    digest = hashlib.blake2b(digest_size=16)
+    for frame in frames:
+        digest.update(f"{frame.seconds!r} {frame.pixels.shape}".encode())
+        digest.update(frame.pixels.tobytes())
+    return digest.hexdigest()

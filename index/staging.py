@@ -1,0 +1,81 @@
+"""Where a library's videos are made before they are committed, and what is left there by processes that were killed.
+
+staging/
+  new-<video_id>-<unique>/   being written; its `lock` is held by the process that writes it
+  old-<video_id>-<unique>/   what a commit is about to replace
+  gone-<video_id>-<unique>/  being deleted
+
+Whoever calls sees to it that no other process is in here meanwhile.
+"""
+
+import fcntl
+import shutil
+import time
+import uuid
+from pathlib import Path
+from typing import IO
+
+from .journal import CAPTIONS, JOURNALS
+
+__all__ = ["LOCK", "aside", "claim", "delete", "is_noted", "sweep"]
+
+LOCK = "lock"
+# What a run that was stopped noted is kept for so long: 30 days.
+_KEPT_SECONDS = 30 * 86_400
+
+
+def aside(staging: Path, kind: str, video_id: str) -> Path:
+    """A name that nobody else has."""
+    return staging / f"{kind}-{video_id}-{uuid.uuid4().hex}"
+
+
+def claim(staging: Path, video_id: str) -> tuple[Path, IO[str]]:
+    """A folder to write a video into, and its lock, which is held until it is closed or this process ends.
+
+    The folder holds nothing but what was noted (`index.journal`) where an earlier run of the same video was stopped.
+    """
+    left = [folder for folder in staging.glob(f"new-{video_id}-*") if not _is_being_written(folder)]
+    folder = max(left, key=lambda one: (one.stat().st_mtime, one.name), default=aside(staging, "new", video_id))
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = (folder / LOCK).open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    for entry in folder.iterdir():
+        if entry.name not in (LOCK, JOURNALS, CAPTIONS):
+            delete(entry)
+    return folder, lock
+
+
+def sweep(staging: Path, videos: Path) -> None:
+    """Put back what a killed replacement had moved away; drop what nobody writes any more, or will go on with."""
+    for folder in sorted(staging.iterdir()):
+        kind, _, rest = folder.name.partition("-")
+        target = videos / rest.partition("-")[0]
+        if kind == "old" and not target.exists():
+            folder.rename(target)
+        elif not _is_being_written(folder) and not (kind == "new" and is_noted(folder)):
+            delete(folder)
+
+
+def is_noted(folder: Path) -> bool:
+    """Whether there is something in a folder that a later run can go on with."""
+    noted = [file for file in (*(folder / JOURNALS).glob("*.jsonl"), folder / CAPTIONS) if file.exists()]
+    return any(time.time() - file.stat().st_mtime < _KEPT_SECONDS for file in noted)
+
+
+def delete(place: Path) -> None:
+    """A file or folder, as far as the disk allows."""
+    if place.is_dir() and not place.is_symlink():
+        shutil.rmtree(place, ignore_errors=True)
+    else:
+        place.unlink(missing_ok=True)
+
+
+def _is_being_written(folder: Path) -> bool:
+    try:
+        with (folder / LOCK).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
