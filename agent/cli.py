@@ -98,6 +98,7 @@ for _name, _command in (
     ("list", cli_library.list_),
     ("show", cli_library.show),
     ("remove", cli_library.remove),
+    ("pull", cli_library.pull),
     ("doctor", doctor),
     ("serve", serve),
 ):

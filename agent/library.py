@@ -6,11 +6,14 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from ..index.build import IndexProgress, Outcome, bring_in_line
+from ..index.build import IndexProgress, bring_in_line
+from ..index.fleet import Fleet
 from ..index.instruments import Instruments
+from ..index.jobs import Outcome
 from ..index.records import Evidence, VideoRecord
+from ..index.remote import Pulled, Remote
 from ..index.search import Search
 from ..index.store import Store
 from ..tools.errors import LibraryError, QueryError, SettingsError
@@ -30,6 +33,8 @@ from .threads import open_checkpointer
 __all__ = ["Library"]
 
 MOST_OPTIONS = 26  # a letter each
+
+_Outcome = TypeVar("_Outcome", Outcome, Pulled)
 
 
 class Library:
@@ -68,32 +73,62 @@ class Library:
         paths: Path | str | Sequence[Path | str],
         *,
         force: bool = False,
+        engine: Literal["local", "ray"] = "local",
+        address: str | None = None,
+        workers: int | None = None,
+        into: str | None = None,
         progress: IndexProgress | None = None,
         done: Callable[[Outcome], None] | None = None,
     ) -> list[Outcome]:
         """Bring the library in line with files and folders: what is new or changed is indexed.
 
-        A file that cannot be indexed is an outcome `failed` with its reason; the others are indexed.
+        A file that cannot be indexed is an outcome `failed` with its reason; the others are indexed. A run that is
+        stopped, also by `kill -9`, is gone on with by the same call.
 
         Args:
             paths: A video, a folder, or several.
             force: Perceive anew what is unchanged, too.
+            engine: `local`: one video after the other in this process. `ray`: several at once, on the machines of a Ray
+                cluster, which see videos and library at the same paths.
+            address: Of the cluster, as `ray start` tells it; None: Ray is started on this machine.
+            workers: Videos at once on Ray; None: as many as it has room for.
+            into: URL of a library on object storage or another shared path, in place of this one: see `pull`.
             progress: Told how far it is.
             done: Told each outcome at once.
 
         Raises:
             MediaError: A path does not exist, or there is no video below any of them.
             LibraryError: The library cannot be written.
+            SettingsError: The cluster cannot be joined, or there is none of the engine that it was given for.
+            MissingExtraError: Ray, or a package that the URL needs, is not installed.
         """
         given = [paths] if isinstance(paths, (str, Path)) else list(paths)
-        outcomes = []
-        for outcome in bring_in_line(
-            self._store, [Path(path) for path in given], self._instruments, force, progress or _silent
-        ):
-            outcomes.append(outcome)
-            if done:
-                done(outcome)
-        return outcomes
+        files, told = [Path(path) for path in given], progress or _silent
+        home = Remote(into) if into else self._store
+        if engine == "local":
+            if address is not None or workers is not None:
+                raise SettingsError("address and workers are of a Ray cluster: set engine='ray', or leave them out")
+            return _each(bring_in_line(home, files, self._instruments, force, told), done)
+        with Fleet(self.settings, address, workers) as fleet:
+            return _each(bring_in_line(home, files, fleet.instruments, force, told, fleet.run), done)
+
+    def pull(self, url: str, *, done: Callable[[Pulled], None] | None = None) -> list[Pulled]:
+        """Bring what is indexed on object storage or another shared path into the library; it is made if need be.
+
+        A video that is there in another version replaces what is here of it; what is only here stays. One that cannot
+        be had is an outcome `failed` with its reason; the others are pulled.
+
+        Args:
+            url: Such as `s3://bucket/talks`, `gs://bucket/talks` or `file:///shared/talks`; credentials are fsspec's
+                business (`index.shared`).
+            done: Told each outcome at once.
+
+        Raises:
+            SettingsError: It is no URL that fsspec knows.
+            MissingExtraError: A package that the URL's protocol needs is not installed.
+            LibraryError: There is no library at the URL, it cannot be read, or the library cannot be written.
+        """
+        return _each(Remote(url).pull(self._store), done)
 
     def search(
         self,
@@ -351,6 +386,16 @@ class Library:
 
     def _video_ids(self, videos: Path | str | Sequence[Path | str] | None) -> tuple[str, ...] | None:
         return None if videos is None else video_ids(self._store, self.videos(), videos)
+
+
+def _each(outcomes: Iterator[_Outcome], done: Callable[[_Outcome], None] | None) -> list[_Outcome]:
+    """All outcomes, each told at once."""
+    told = []
+    for outcome in outcomes:
+        told.append(outcome)
+        if done:
+            done(outcome)
+    return told
 
 
 def _span(between: tuple[float, float] | Span | None) -> Span | None:

@@ -18,8 +18,9 @@ from .doctor import Finding
 from .show import HOW
 
 if TYPE_CHECKING:
-    from ..index.build import Outcome
+    from ..index.jobs import Outcome
     from ..index.records import Evidence, StageReport, VideoRecord
+    from ..index.remote import Pulled
     from .library import Library
     from .moments import FoundMoment
     from .records import Answer
@@ -34,22 +35,25 @@ __all__ = [
     "print_trace",
     "print_video",
     "print_videos",
+    "pulled_data",
     "video_data",
     "waiting",
 ]
 
 _MARKS = {  # and their colours
     "indexed": ("✓", "green"),
+    "pulled": ("✓", "green"),
     "unchanged": ("=", ""),
     "same": ("=", ""),
     "removed": ("−", "yellow"),
     "failed": ("✗", "red"),
 }
+_PERCEIVED = ("indexed", "pulled")
 _NAMED = 3  # files that share a reason are named up to here, then counted
 
 
 class IndexScreen:
-    """The progress of indexing on stderr, a line for each file, and what the run as a whole came to."""
+    """The progress of indexing or pulling on stderr, a line for each file, and what the run as a whole came to."""
 
     def __init__(self, *, quiet: bool, verbose: bool, to_stdout: bool) -> None:
         """Draw on a terminal only.
@@ -72,9 +76,8 @@ class IndexScreen:
             redirect_stdout=False,  # a line for stdout goes to stdout, also where that is a file
             redirect_stderr=False,
         )
-        self._task: Any = None
-        self._at: tuple[Path, str] | None = None
-        self._outcomes: list[Outcome] = []
+        self._tasks: dict[Path, tuple[Any, str]] = {}  # of the files being indexed: the bar, and the stage it is of
+        self._outcomes: list[Outcome | Pulled] = []
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -87,17 +90,21 @@ class IndexScreen:
 
     def progress(self, path: Path, number: int, count: int, stage: str, done: float, total: float) -> None:
         """Show how far a file is."""
-        if self._at != (path, stage):
-            if self._task is not None:
-                self._bars.remove_task(self._task)
+        task, at = self._tasks.get(path, (None, ""))
+        if at != stage:
+            if task is not None:
+                self._bars.remove_task(task)
             described = f"[{number + 1}/{count}] {clean_text(path.name)}: {stage}"
-            self._task = self._bars.add_task(described, total=total or 1)
-            self._at = (path, stage)
-        self._bars.update(self._task, completed=min(done, total))
+            task = self._bars.add_task(described, total=total or 1)
+            self._tasks[path] = task, stage
+        self._bars.update(task, completed=min(done, total))
 
-    def done(self, outcome: "Outcome") -> None:
+    def done(self, outcome: "Outcome | Pulled") -> None:
         """Tell what became of a file."""
         self._outcomes.append(outcome)
+        task, _ = self._tasks.pop(outcome.path, (None, ""))
+        if task is not None:
+            self._bars.remove_task(task)
         if outcome.has_failed:
             stream = sys.stderr
         elif self._tells and (outcome.state != "unchanged" or outcome.detail or self._verbose):
@@ -113,7 +120,7 @@ class IndexScreen:
         _print(table, stream)
         self._bars.start()
 
-    def summary(self, library: Path) -> None:
+    def summary(self, library: Path | str) -> None:
         """Tell what was left out and why, once a reason, and how many files came to what."""
         if not self._tells:
             return
@@ -130,7 +137,7 @@ class IndexScreen:
             _print(table)
         counts: Counter[str] = Counter("unchanged" if o.state == "same" else o.state for o in self._outcomes)
         told = ", ".join(f"{counts[state]} {state}" for state in _MARKS if counts[state])
-        print(f"{told} · library {_shown(library)}")
+        print(f"{told or 'no video'} · library {_shown(library) if isinstance(library, Path) else clean_text(library)}")
 
 
 def waiting(what: str, quiet: bool) -> AbstractContextManager[Any]:
@@ -149,6 +156,18 @@ def outcome_data(outcome: "Outcome") -> dict[str, Any]:
         "video_id": record.video_id if record else None,
         "duration": record.duration if record else None,
         "stages": [stage.model_dump() for stage in record.stages] if record else [],
+    }
+
+
+def pulled_data(pulled: "Pulled") -> dict[str, Any]:
+    """What became of a remote video, for programs."""
+    record = pulled.record
+    return {
+        "video_id": pulled.video_id,
+        "state": pulled.state,
+        "detail": pulled.detail,
+        "path": str(pulled.path) if record else None,
+        "duration": record.duration if record else None,
     }
 
 
@@ -240,9 +259,9 @@ def print_findings(findings: Sequence[Finding]) -> None:
     _print(table)
 
 
-def _told(outcome: "Outcome") -> str:
+def _told(outcome: "Outcome | Pulled") -> str:
     name, detail = _shown(outcome.path), clean_text(outcome.detail)
-    if outcome.state == "indexed" and outcome.record:
+    if outcome.state in _PERCEIVED and outcome.record:
         found = [f"{s.detail.removesuffix(' found')} {HOW[s.modality]}" for s in _stages(outcome, "done")]
         notes = f" ({detail})" if detail else ""
         return f"{name}: {clock(outcome.record.duration)}, {', '.join(found) or 'nothing perceived'}{notes}"
@@ -252,10 +271,10 @@ def _told(outcome: "Outcome") -> str:
     return f"{name}: {detail or outcome.state}"
 
 
-def _stages(outcome: "Outcome", state: str) -> "list[StageReport]":
-    """The stages of a file that was indexed now which came to this state."""
-    indexed = outcome.record if outcome.state == "indexed" else None
-    return [stage for stage in indexed.stages if stage.state == state] if indexed else []
+def _stages(outcome: "Outcome | Pulled", state: str) -> "list[StageReport]":
+    """The stages of a file that was indexed or pulled now which came to this state."""
+    new = outcome.record if outcome.state in _PERCEIVED else None
+    return [stage for stage in new.stages if stage.state == state] if new else []
 
 
 def _shown(path: Path) -> str:

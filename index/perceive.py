@@ -3,7 +3,7 @@
 A stage that fails loses nothing: neither what the others find, nor what it found in an earlier run.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +87,7 @@ def stages_to_run(info: VideoInfo, instruments: Instruments, former: VideoRecord
 def perceive(
     info: VideoInfo,
     instruments: Instruments,
-    run: set[Modality],
+    run: Collection[Modality],
     former: Former | None,
     folder: Path,
     progress: Progress,

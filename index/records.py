@@ -39,6 +39,7 @@ class VideoRecord(Record):
     texts_state: Literal["done", "skipped", "failed"] = Field(
         default="done", description="Whether all texts are embedded. Skipped: there was no encoder for some."
     )
+    texts_failure: str = Field(default="", description="Why the texts could not be embedded, where that failed.")
     indexed_at: str = Field(description="When it was committed, ISO 8601, UTC.")
 
     @model_validator(mode="after")

@@ -29,12 +29,13 @@ def aside(staging: Path, kind: str, video_id: str) -> Path:
     return staging / f"{kind}-{video_id}-{uuid.uuid4().hex}"
 
 
-def claim(staging: Path, video_id: str) -> tuple[Path, IO[str]]:
+def claim(staging: Path, video_id: str, fresh: bool) -> tuple[Path, IO[str]]:
     """A folder to write a video into, and its lock, which is held until it is closed or this process ends.
 
-    The folder holds nothing but what was noted (`index.journal`) where an earlier run of the same video was stopped.
+    The folder holds nothing but what was noted (`index.journal`) where an earlier run of the same video was stopped,
+    and not even that if it shall be fresh.
     """
-    left = [folder for folder in staging.glob(f"new-{video_id}-*") if not _is_being_written(folder)]
+    left = [folder for folder in staging.glob(f"new-{video_id}-*") if not fresh and not _is_being_written(folder)]
     folder = max(left, key=lambda one: (one.stat().st_mtime, one.name), default=aside(staging, "new", video_id))
     folder.mkdir(parents=True, exist_ok=True)
     lock = (folder / LOCK).open("w")

@@ -25,10 +25,11 @@ from .records import VideoRecord
 from .staging import LOCK, aside, claim, delete, is_noted, sweep
 from .table import Perceived, damaged, read
 
-__all__ = ["FORMAT", "Store", "content_id", "writing"]
+__all__ = ["FORMAT", "Store", "content_id", "perceived_in", "writing"]
 
 FORMAT = 1
 
+_FORMAT = "library.json"  # while it is written it has a longer name
 _BLOCK = 1 << 16
 _BLOCKS = 16
 
@@ -77,7 +78,7 @@ class Store:
         self.videos_folder = self.folder / "videos"
         self.derived_folder = self.folder / "derived"
         self._staging = self.folder / "staging"
-        self._format_file = self.folder / "library.json"
+        self._format_file = self.folder / _FORMAT
         self._damage = self._check_format()
 
     def create(self, mend: bool = False) -> None:
@@ -141,31 +142,36 @@ class Store:
         Raises:
             LibraryError: Its folder is damaged.
         """
-        folder = self.videos_folder / record.video_id
-        perceived = read(folder)
-        for space, vectors in (
-            (record.text_space, perceived.text_vectors),
-            (record.image_space, perceived.image_vectors),
-        ):
-            if bool(space) != bool(vectors.size):
-                raise damaged(folder)
-        return perceived
+        return perceived_in(self.videos_folder / record.video_id, record)
+
+    def record(self, video_id: str) -> VideoRecord | None:
+        """What is committed of a video at this moment; None: nothing.
+
+        Raises:
+            LibraryError: Its record is damaged.
+        """
+        with suppress(FileNotFoundError, NotADirectoryError):
+            return self._record(self.videos_folder / video_id)
+        return None
 
     def is_current(self, record: VideoRecord) -> bool:
         """Whether a record is still what is committed: another process may have replaced or removed it."""
-        with suppress(OSError):
-            return self._record(self.videos_folder / record.video_id).commit == record.commit
-        return False
+        now = self.record(record.video_id)
+        return now is not None and now.commit == record.commit
 
     @contextmanager
-    def staged(self, video_id: str) -> Iterator[Path]:
+    def staged(self, video_id: str, *, fresh: bool = False) -> Iterator[Path]:
         """A folder to write one video's index into.
 
         It holds nothing but what was noted of the same video (`index.journal`) where an earlier run was stopped. If this
         one is stopped or breaks off, that is kept for the next; unless the video itself cannot be read.
+
+        Args:
+            video_id: The video.
+            fresh: Leave what was noted alone.
         """
         with writing(self.folder), self._alone():
-            folder, lock = claim(self._staging, video_id)
+            folder, lock = claim(self._staging, video_id, fresh)
         try:
             yield folder
         except MediaError:
@@ -175,6 +181,11 @@ class Store:
             lock.close()
             if not is_noted(folder):
                 delete(folder)
+
+    @contextmanager
+    def at_hand(self, video_id: str) -> Iterator["Store"]:  # noqa: ARG002 (as of a library that is elsewhere)
+        """A library on disk with what is committed of a video: this one."""
+        yield self
 
     def commit(self, staged: Path, record: VideoRecord) -> VideoRecord:
         """Put a staged folder in its place, instead of what was there for this video.
@@ -276,7 +287,9 @@ class Store:
                 version = json.loads(self._format_file.read_bytes())["format"]
             elif any(self.videos_folder.glob("*/video.json")):
                 return damage
-            elif self.folder.is_dir() and any(not entry.name.startswith(".") for entry in self.folder.iterdir()):
+            elif self.folder.is_dir() and any(
+                not entry.name.startswith((".", _FORMAT)) for entry in self.folder.iterdir()
+            ):
                 raise LibraryError(
                     f"{self.folder} is a folder of something else, not a library: choose another place with --library"
                 )
@@ -321,6 +334,19 @@ class Store:
         with suppress(FileNotFoundError):  # another process was first
             (self.videos_folder / video_id).rename(gone)
         delete(gone)
+
+
+def perceived_in(folder: Path, record: VideoRecord) -> Perceived:
+    """What was perceived in a video, from its files.
+
+    Raises:
+        LibraryError: They are damaged, or do not belong to the record.
+    """
+    perceived = read(folder)
+    for space, vectors in ((record.text_space, perceived.text_vectors), (record.image_space, perceived.image_vectors)):
+        if bool(space) != bool(vectors.size):
+            raise damaged(folder)
+    return perceived
 
 
 def _unreadable(place: Path, error: OSError) -> LibraryError:

@@ -9,10 +9,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from playhead.index.build import bring_in_line, media_files
+from playhead.index.build import bring_in_line
 from playhead.index.instruments import Instruments
 from playhead.index.joining import joined, tracked
 from playhead.index.keyframes import keyframe_times
+from playhead.index.media import media_files
 from playhead.index.search import Search
 from playhead.index.store import Store, content_id
 from playhead.tools.errors import LibraryError, MediaError, ServerError, SettingsError

@@ -26,7 +26,7 @@ SAID = {
     "budget.mp4": [(1.0, 3.0, "The budget for travel grew by twelve percent.")],
     "traffic.mp4": [(0.5, 2.0, "The red car stops at the bridge."), (2.5, 4.0, "Nobody is hurt.")],
 }
-COMMANDS = ("index", "ask", "search", "find", "list", "show", "remove", "doctor", "serve", "eval")
+COMMANDS = ("index", "ask", "search", "find", "list", "show", "remove", "pull", "doctor", "serve", "eval")
 PLAYHEAD = [sys.executable, "-c", "from playhead.agent.cli import main; main()"]
 
 pytestmark = pytest.mark.usefixtures("no_models")

@@ -34,9 +34,11 @@ class MissingExtraError(PlayheadError):
     """A library that an optional part needs is not installed."""
 
     def __init__(self, part: str, module: str, extra: str) -> None:
-        super().__init__(
-            f"{part} needs the Python module {module!r}, which is not installed: pip install 'playhead[{extra}]'"
-        )
+        super().__init__(part, module, extra)  # as given: errors travel between processes
+
+    def __str__(self) -> str:
+        part, module, extra = self.args
+        return f"{part} needs the Python module {module!r}, which is not installed: pip install 'playhead[{extra}]'"
 
 
 class SettingsError(PlayheadError):

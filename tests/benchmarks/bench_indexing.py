@@ -7,6 +7,8 @@ of its own, so that its peak memory is its own.
 - Reading: FFmpeg's decoder alone (the command line of imageio-ffmpeg, no picture written) and Playhead's decoding
   with the gate, one after the other.
 - Indexing: profile `local` (Whisper base, RapidOCR, MiniLM) without objects and pictures, decode to committed index.
+- Speech and frames: the part that saccade-video does, too (`beside_saccade.py`); Playhead's reader reads nothing here.
+- Going on: the small footage is indexed, killed (`kill -9`) after 0.7 of the time that takes, and indexed again.
 - Memory: the gate without models over five minutes, and over the hour four times (joined without encoding anew).
 - Against the ungated run, the first round: one frame a second, each read and searched for objects as a slide. A
   line of a slide is found if an observation reads the same but for spaces and case while it is shown; the share
@@ -23,14 +25,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from beside_saccade import saccade_row
 from footage import FPS, PART_SECONDS, Footage, Line, make_footage
 from report import Figures, percent, real_data
 
 from playhead.index.build import bring_in_line
 from playhead.index.instruments import Instruments
 from playhead.index.joining import joined, tracked
+from playhead.index.records import VideoRecord
 from playhead.index.scenes import RecentStills, stills
 from playhead.index.store import Store
 from playhead.tools.objects import ObjectDetector
@@ -42,6 +47,7 @@ from playhead.tools.video import frames_at, probe, scan
 
 _ROUNDS = 12  # an hour
 _BATCH = 8
+_KILLED_AT = 0.7
 
 _Row = dict[str, str | float | None]
 
@@ -50,7 +56,9 @@ def measure() -> Figures:
     small, hour = make_footage(1), make_footage(_ROUNDS)
     return {
         "Reading an hour": _reading(hour),
-        "Indexing": [_indexed(footage) for footage in (small, hour)],
+        "Indexing": [_indexed("index", footage) for footage in (small, hour)],
+        "Speech and frames of an hour": _beside_saccade(hour),
+        "Going on after kill -9": _resumed(small),
         "Memory of the gate": [{"length": name, **_run("gate", path)} for name, path in _lengths(small, hour)],
         "Against one frame a second without a gate": _against_ungated(small),
         "Edges of what stands, against every frame": _edges(small),
@@ -76,12 +84,53 @@ def _reading(hour: Footage) -> list[_Row]:
     return rows
 
 
-def _indexed(footage: Footage) -> _Row:
+def _indexed(what: str, footage: Footage) -> _Row:
     began, before = time.perf_counter(), _cpu_of_children()
-    told = _run("index", footage.path)
+    told = _run(what, footage.path)
     took = time.perf_counter() - began
     row = _times(f"{footage.seconds / 60:.0f} minutes", footage.seconds, took, _cpu_of_children() - before)
     return row | told | {"index_mb_an_hour": round(float(told["index_mb"]) * 3600 / footage.seconds, 1)}
+
+
+def _beside_saccade(hour: Footage) -> list[_Row]:
+    rows = [saccade_row(hour.path, same_decoding=same) for same in (False, True)]
+    ours = _indexed("listen", hour)
+    made = [row for row in rows if row is not None]
+    if not made:
+        return [{"what": "saccade-video is not installed: see beside_saccade.py"}, ours]
+    return [*made, {key: ours.get(key) for key in made[0]} | {"what": "Playhead, speech and frames"}]
+
+
+def _resumed(footage: Footage) -> list[_Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        whole, killed = Path(folder) / "whole", Path(folder) / "killed"
+        undisturbed = _taken(footage, whole)
+        with subprocess.Popen(_command(footage, killed)) as process:
+            time.sleep(_KILLED_AT * undisturbed)
+            process.kill()
+        again = _taken(footage, killed)
+        return [
+            {"what": "undisturbed", "seconds": round(undisturbed, 1)},
+            {"what": "until it was killed", "seconds": round(_KILLED_AT * undisturbed, 1)},
+            {"what": "the run after that", "seconds": round(again, 1), "same_bytes": _stored(whole) == _stored(killed)},
+        ]
+
+
+def _taken(footage: Footage, library: Path) -> float:
+    began = time.perf_counter()
+    subprocess.run(_command(footage, library), check=True)
+    return time.perf_counter() - began
+
+
+def _command(footage: Footage, library: Path) -> list[str]:
+    return [sys.executable, __file__, "into", str(footage.path), str(library)]
+
+
+def _stored(library: Path) -> dict[str, bytes]:
+    """All files of the videos but their records, which know when they were made."""
+    videos = library / "videos"
+    files = (path for path in videos.rglob("*") if path.is_file() and path.name != "video.json")
+    return {str(path.relative_to(videos)): path.read_bytes() for path in files}
 
 
 def _lengths(small: Footage, hour: Footage) -> Iterable[tuple[str, Path]]:
@@ -198,25 +247,54 @@ def _gate(path: Path) -> _Row:
 
 def _index(path: Path) -> _Row:
     """In a process of its own."""
+    return _measured(path, Instruments.gather(_settings()))
+
+
+def _listen(path: Path) -> _Row:
+    """In a process of its own."""
+    return _measured(path, replace(Instruments.gather(_settings()), reader=_Nothing()))
+
+
+def _measured(path: Path, instruments: Instruments) -> _Row:
     with tempfile.TemporaryDirectory() as folder:
-        store = Store(Path(folder) / "library")
-        (outcome,) = bring_in_line(store, [path], Instruments.gather(_settings()), False, lambda *_: None)
-        if outcome.record is None or outcome.has_failed:
-            raise RuntimeError(f"{path} could not be indexed: {outcome.detail}")
-        size = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
-        stages = {name: outcome.record.stage(name) for name in ("speech", "text")}
+        record = _into(Path(folder) / "library", path, instruments)
+        files = [file for file in Path(folder).rglob("*") if file.is_file()]
+        stages = {name: record.stage(name) for name in ("speech", "text")}
         return {
-            "index_mb": round(size / 1e6, 2),
+            "index_mb": round(sum(file.stat().st_size for file in files) / 1e6, 2),
             "peak_mb": _peak(),
             **{f"{name}_seconds": round(stage.seconds, 1) for name, stage in stages.items()},
             **{name: int(stage.detail.split()[0]) for name, stage in stages.items()},
+            "frames": sum(file.suffix == ".jpg" for file in files),
         }
 
 
+def _into(library: Path, path: Path, instruments: Instruments) -> VideoRecord:
+    (outcome,) = bring_in_line(Store(library), [path], instruments, False, lambda *_: None)
+    if outcome.record is None or outcome.has_failed:
+        raise RuntimeError(f"{path} could not be indexed: {outcome.detail}")
+    return outcome.record
+
+
+class _Nothing:
+    """A reader that reads nothing: frames are chosen all the same."""
+
+    source = "nothing@1"
+
+    def observe(self, stills: Sequence[Still]) -> list[Observation]:
+        return []
+
+
 def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000
+    """Megabytes. Not `ru_maxrss`: Linux lets that begin with the peak of the process that started this one."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    return round(next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) * 1024 / 1e6)
 
 
 if __name__ == "__main__":
     os.environ["PLAYHEAD_OFFLINE"] = "1"
-    print(json.dumps({"gate": _gate, "index": _index}[sys.argv[1]](Path(sys.argv[2]))))
+    what, video, *library = sys.argv[1:]
+    if what == "into":
+        _into(Path(library[0]), Path(video), Instruments.gather(_settings()))
+    else:
+        print(json.dumps({"gate": _gate, "index": _index, "listen": _listen}[what](Path(video))))
