@@ -9,6 +9,7 @@ from pydantic import Field
 
 from ..index.instruments import Instruments
 from ..index.vectors import faiss_state
+from ..tools.container import nvdec_complaint
 from ..tools.device import resolve_device
 from ..tools.errors import PlayheadError
 from ..tools.records import Modality, Record
@@ -62,7 +63,10 @@ def examine(settings: Settings) -> list[Finding]:
 
 
 def _decoder(settings: Settings) -> Finding:
-    module = {"pyav": "av", "decord": "decord"}[settings.decoder]
+    module = "decord" if settings.decoder == "decord" else "av"
+    if settings.decoder == "nvdec" and (complaint := nvdec_complaint()):
+        detail = f"no NVIDIA GPU decodes pictures here ({complaint}): set decoder to pyav"
+        return Finding(part="decoder", state="missing", detail=detail)
     if importlib.util.find_spec(module) is None:
         return Finding(part="decoder", state="missing", detail=f"pip install 'playhead[{settings.decoder}]'")
     return Finding(part="decoder", state="ready", detail=f"{settings.decoder} {importlib.metadata.version(module)}")

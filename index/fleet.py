@@ -215,7 +215,7 @@ class Fleet:
 
         on_a_worker = self._ray.remote(num_cpus=1, num_gpus=self._share)(_gathered)
         try:
-            facts, missing, texts_missing = self._ray.get(on_a_worker.remote(self._settings))
+            facts, missing, texts_missing, at_once = self._ray.get(on_a_worker.remote(self._settings))
         except RayTaskError as error:
             if isinstance(error.cause, PlayheadError):
                 raise error.cause from error
@@ -225,7 +225,9 @@ class Fleet:
         parts: dict[str, Any] = {
             part: one and _Distant(one.source, one.space, one.fingerprint) for part, one in facts.items()
         }
-        return Instruments(settings=self._settings, missing=missing, texts_missing=texts_missing, **parts)
+        return Instruments(
+            settings=self._settings, missing=missing, texts_missing=texts_missing, at_once=at_once, **parts
+        )
 
     def _placed(self, instruments: Instruments) -> Instruments:
         """The same with actors: a set for one GPU, or for one video at a time. On one machine as far as there is room."""
@@ -281,7 +283,7 @@ def _perceive(home: Home, instruments: Instruments, job: Job, board: Any) -> Vid
     return perceive_and_commit(home, instruments, job, tell)
 
 
-def _gathered(settings: Settings) -> tuple[dict[str, _Facts | None], dict[Modality, str], str | None]:
+def _gathered(settings: Settings) -> tuple[dict[str, _Facts | None], dict[Modality, str], str | None, int]:
     """A task: what there is on a worker, and what is missing."""
     gathered = Instruments.gather(settings)
     facts: dict[str, _Facts | None] = {}
@@ -289,7 +291,7 @@ def _gathered(settings: Settings) -> tuple[dict[str, _Facts | None], dict[Modali
         instrument = getattr(gathered, part)
         known = {name: getattr(instrument, name, "") for name in ("source", "space", "fingerprint")}
         facts[part] = None if instrument is None else _Facts(**known)
-    return facts, gathered.missing, gathered.texts_missing
+    return facts, gathered.missing, gathered.texts_missing, gathered.at_once
 
 
 def _node(_: _Model) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ..tools.captions import Captioner
+from ..tools.device import resolve_device
 from ..tools.embed import CorpusEncoder, ImageEncoder, SentenceEncoder, image_encoder
 from ..tools.errors import MissingExtraError, ServerError, WeightsError
 from ..tools.objects import Detector, ObjectDetector
@@ -23,6 +24,9 @@ __all__ = ["Instruments"]
 
 _T = TypeVar("_T")
 
+# Stills that are looked at together: 50 MB of 1080p; a GPU wants more to be busy.
+_AT_ONCE = {"cpu": 8, "cuda": 32}
+
 
 @dataclass(frozen=True)
 class Instruments:
@@ -32,6 +36,7 @@ class Instruments:
         settings: What they were made with.
         missing: For each stage that cannot run, why, and how to get it.
         texts_missing: The same for the text encoder; None: it is there.
+        at_once: Stills that are looked at together.
     """
 
     settings: Settings
@@ -43,6 +48,7 @@ class Instruments:
     texts: CorpusEncoder | None
     missing: dict[Modality, str]
     texts_missing: str | None
+    at_once: int = _AT_ONCE["cpu"]
 
     @classmethod
     def gather(cls, settings: Settings) -> "Instruments":
@@ -82,6 +88,7 @@ class Instruments:
             texts=texts,
             missing=missing,
             texts_missing=texts_missing,
+            at_once=_AT_ONCE[resolve_device(settings)],
         )
 
     def source(self, modality: Modality) -> str:

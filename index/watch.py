@@ -20,7 +20,6 @@ from .texts import Progress
 
 __all__ = ["watch"]
 
-_BATCH = 8  # stills looked at together: 50 MB of 1080p
 _AHEAD = 8  # stills that may wait for the models
 
 
@@ -62,9 +61,10 @@ def watch(
 def _stills(info: VideoInfo, instruments: Instruments) -> Iterator[Still]:
     assert info.video is not None
     seconds, index = instruments.settings.sample_seconds, info.video.index
-    if instruments.settings.decoder == "pyav":
-        return stills(skim(info.path, index, seconds), seconds, info.duration)
-    return stills(scan(info.path, index, instruments.settings.decoder), seconds, info.duration)
+    decoder = instruments.settings.decoder
+    if decoder == "decord":
+        return stills(scan(info.path, index, decoder), seconds, info.duration)
+    return stills(skim(info.path, index, seconds, on_gpu=decoder == "nvdec"), seconds, info.duration)
 
 
 class _Sight:
@@ -90,7 +90,7 @@ class _Sight:
             self._batch.append(still)
         else:
             self._returns.append(Return(seconds, still.span, still.frame.seconds))
-        if len(self._batch) == _BATCH:
+        if len(self._batch) == self._instruments.at_once:
             self._look()
         if self._describer:
             self._describer.see(still)

@@ -683,7 +683,7 @@ def test_when_nothing_can_run_it_is_told(store, talks, films):
 def test_pictures_that_cannot_be_read_lose_no_speech(store, talks, films, monkeypatch):
     shutil.copy(films[0], talks / "a.mp4")
 
-    def scan(*_):
+    def scan(*_, **__):
         raise MediaError("no frame can be decoded")
         yield
 

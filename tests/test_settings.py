@@ -61,7 +61,7 @@ def test_what_is_not_a_setting_or_not_a_value_of_it_is_refused_with_what_is_allo
 def test_a_complaint_says_which_variable_or_file_is_wrong(file, monkeypatch):
     file.write_text("decoder = 'opencv'\n")
     with pytest.raises(
-        SettingsError, match=r"does not take 'opencv' \(set in .*settings\.toml\): .*'pyav' or 'decord'"
+        SettingsError, match=r"does not take 'opencv' \(set in .*settings\.toml\): .*'pyav', 'decord' or 'nvdec'"
     ):
         Settings()
     monkeypatch.setenv("PLAYHEAD_DECODER", "vlc")

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playhead.tools.container import measured_duration, packet_times
-from playhead.tools.errors import MediaError, QueryError
+from playhead.tools.container import measured_duration, nvdec_complaint, packet_times
+from playhead.tools.errors import MediaError, QueryError, SettingsError
 from playhead.tools.skim import skim
 from playhead.tools.video import frames_at, probe, scan
 
@@ -462,3 +462,22 @@ def test_a_skim_refuses_what_a_scan_refuses(folder, even):
     ):
         with pytest.raises(MediaError, match=says):
             next(skim(path, stream))
+
+
+# On an NVIDIA GPU
+
+
+@pytest.mark.skipif(not nvdec_complaint(), reason="an NVIDIA GPU decodes here")
+def test_without_a_gpu_nvdec_is_refused_and_nothing_takes_its_place(even, tmp_path):
+    for frames in (skim(even, on_gpu=True), scan(even, decoder="nvdec")):
+        with pytest.raises(SettingsError, match=r"decoder='nvdec' does not decode .*: it needs an NVIDIA GPU"):
+            next(frames)
+    with pytest.raises(MediaError, match="does not exist"):
+        next(skim(tmp_path / "missing.mp4", on_gpu=True))
+
+
+@pytest.mark.skipif(bool(nvdec_complaint()), reason="no NVIDIA GPU decodes here")
+@pytest.mark.parametrize("name", ["even", "uneven"])
+def test_nvdec_gives_the_same_frames(name, request):
+    path = request.getfixturevalue(name)
+    assert scanned(path, decoder="nvdec") == scanned(path)

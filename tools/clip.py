@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .device import resolve_device
+from .device import inferring, moved, resolve_device
 from .embed import Vectors, unit
 from .errors import MissingExtraError, WeightsError
 from .records import Observation, Still
@@ -90,10 +90,8 @@ class ClipEncoder:
         return cosine >= float(-bias.detach() / model.logit_scale.detach().exp())
 
     def _run(self, features: Any, inputs: Any) -> Vectors:
-        import torch
-
-        with torch.inference_mode():
-            output = features(**inputs.to(self._device)).pooler_output
+        with inferring(self._device):
+            output = features(**{name: moved(given, self._device) for name, given in inputs.items()}).pooler_output
         vectors: Vectors = output.float().cpu().numpy()
         return vectors
 

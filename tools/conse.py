@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from .device import resolve_device
+from .device import inferring, moved, resolve_device
 from .embed import TextEncoder, Vectors, unit
 from .errors import MissingExtraError
 from .records import Observation, Pixels, Still
@@ -96,9 +96,9 @@ class ConseEncoder:
         import torch
 
         net, _, _ = self._load()
-        batch = torch.from_numpy(np.stack([_prepared(pixels) for pixels in pictures])).to(self._device)
-        with torch.inference_mode():
-            shares: npt.NDArray[np.float32] = net(batch).softmax(-1).cpu().numpy()
+        batch = moved(torch.from_numpy(np.stack([_prepared(pixels) for pixels in pictures])), self._device)
+        with inferring(self._device):
+            shares: npt.NDArray[np.float32] = net(batch).float().softmax(-1).cpu().numpy()
         return shares
 
     def _load(self) -> "tuple[torch.nn.Module, list[str], Vectors]":

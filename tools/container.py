@@ -9,12 +9,12 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .errors import MediaError
+from .errors import MediaError, SettingsError
 from .records import Pixels, SoundStream, VideoInfo, VideoStream
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ __all__ = [
     "decode_packets",
     "decode_sound",
     "measured_duration",
+    "nvdec_complaint",
     "open_media",
     "packet_times",
     "packets_of",
@@ -42,6 +43,9 @@ THUMBNAIL_SIZE = (64, 36)
 # FFmpeg would follow a playlist to other files, and draws text files as pictures.
 _NO_FOOTAGE = {"concat", "dash", "hls", "tty"}
 
+# FFmpeg's errors are among them: where there is no driver, no GPU, or no such decoder on its chip.
+_NVDEC_ERRORS = (OSError, ValueError, RuntimeError, NotImplementedError)
+
 # Else the channels' sum times 0.7: speech on both sides would be 1.4 times full scale.
 _AVERAGE = {"rematrix_maxval": "1.0"}
 
@@ -52,11 +56,12 @@ _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def open_media(path: Path) -> "Iterator[InputContainer]":
-    """Open a media file for reading.
+def open_media(path: Path, *, on_gpu: bool = False) -> "Iterator[InputContainer]":
+    """Open a media file for reading; its pictures are decoded by NVDEC if `on_gpu`.
 
     Raises:
         MediaError: There is no such file, it may not be read, or it is no video or sound.
+        SettingsError: NVDEC does not decode it, or is not here.
     """
     import av
 
@@ -67,7 +72,11 @@ def open_media(path: Path) -> "Iterator[InputContainer]":
         if path.stat().st_size == 0:
             raise MediaError(f"{path} is empty (0 bytes): copy or download it again")
         # Named as a file, `12:30.mp4` is no protocol `12`; nothing inside may lead to the network.
-        container = av.open(f"file:{path}", metadata_errors="replace", options={"protocol_whitelist": "file"})
+        opening: dict[str, Any] = {"metadata_errors": "replace", "options": {"protocol_whitelist": "file"}}
+        container = av.open(f"file:{path}", **opening)
+        if on_gpu:
+            with container:  # it can be opened at all: what fails now is the decoder
+                container = _opened_on_gpu(path, opening)
     except FileNotFoundError as error:
         raise MediaError(f"{path} does not exist: check the path") from error
     except PermissionError as error:
@@ -81,6 +90,35 @@ def open_media(path: Path) -> "Iterator[InputContainer]":
         if container.format.name in _NO_FOOTAGE:
             raise MediaError(f"{path} is a playlist or a text ({container.format.name}), not a video or sound file")
         yield container
+
+
+def nvdec_complaint() -> str:
+    """Why no NVIDIA GPU decodes pictures here; empty: one does."""
+    import av
+
+    try:
+        av.CodecContext.create("h264", "r", hwaccel=_nvdec())
+    except _NVDEC_ERRORS as error:
+        return _reason(error)
+    return ""
+
+
+def _nvdec() -> Any:
+    from av.codec.hwaccel import HWAccel
+
+    return HWAccel("cuda", allow_software_fallback=False)
+
+
+def _opened_on_gpu(path: Path, opening: dict[str, Any]) -> "InputContainer":
+    import av
+
+    try:
+        return av.open(f"file:{path}", hwaccel=_nvdec(), **opening)
+    except _NVDEC_ERRORS as error:
+        raise SettingsError(
+            f"decoder='nvdec' does not decode {path} ({_reason(error)}): it needs an NVIDIA GPU with its driver, and a "
+            "codec that its chip knows; set decoder to pyav"
+        ) from error
 
 
 def probe(path: Path, stream: int | None = None) -> VideoInfo:

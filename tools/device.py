@@ -1,12 +1,17 @@
-"""Which device models run on. An explicit choice that cannot be had is an error, never a substitute."""
+"""Which device models run on, and how. An explicit choice that cannot be had is an error, never a substitute."""
 
 import importlib.util
-from typing import Literal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal
 
 from .errors import SettingsError
 from .settings import Settings
 
-__all__ = ["resolve_device"]
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["inferring", "moved", "resolve_device"]
 
 
 def resolve_device(settings: Settings) -> Literal["cpu", "cuda"]:
@@ -25,3 +30,17 @@ def resolve_device(settings: Settings) -> Literal["cpu", "cuda"]:
     if settings.device == "cuda" and not has_cuda:
         raise SettingsError("device='cuda', but torch sees no CUDA device: use --device cpu or auto")
     return "cuda" if has_cuda else "cpu"
+
+
+@contextmanager
+def inferring(device: str) -> Iterator[None]:
+    """For running a torch model: without gradients, on CUDA in mixed precision (float16 where that is safe)."""
+    import torch
+
+    with torch.inference_mode(), torch.autocast("cuda", dtype=torch.float16, enabled=device == "cuda"):
+        yield
+
+
+def moved(tensor: "torch.Tensor", device: str) -> "torch.Tensor":
+    """A tensor on a device; to CUDA from pinned memory, so that the copy runs beside other work."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device == "cuda" else tensor.to(device)

@@ -136,7 +136,8 @@ class SentenceEncoder:
             logging.getLogger("sentence_transformers").setLevel(logging.WARNING)
             transformers_logging.disable_progress_bar()
             try:
-                self._model = SentenceTransformer(str(self._folder), device=self._device, local_files_only=True)
+                model = SentenceTransformer(str(self._folder), device=self._device, local_files_only=True)
+                self._model = model.half() if self._device == "cuda" else model
             except (OSError, ValueError, KeyError) as error:
                 raise WeightsError(
                     f"{self._folder} holds no sentence-transformers model ({error}): check text_model"

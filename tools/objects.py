@@ -89,7 +89,8 @@ class ObjectDetector:
             batch = stills[first : first + at_once]
             # Ultralytics takes arrays for BGR; given RGB it loses, for one, the tie in its own zidane.jpg.
             pictures = [np.ascontiguousarray(still.frame.pixels[..., ::-1]) for still in batch]
-            results = self._loaded().predict(pictures, conf=self._score, device=self._device, verbose=False)
+            half = self._device == "cuda" and not self._exported
+            results = self._loaded().predict(pictures, conf=self._score, device=self._device, half=half, verbose=False)
             for still, result in zip(batch, results, strict=True):
                 observations += self._observations(still, result)
         return observations

@@ -75,7 +75,9 @@ class Settings(BaseSettings):
         "auto", description="Where models run. `auto`: cuda if there is one, else cpu."
     )
     offline: bool = Field(False, description="Never ask a model hub.")
-    decoder: Literal["pyav", "decord"] = Field("pyav", description="What decodes pictures.")
+    decoder: Literal["pyav", "decord", "nvdec"] = Field(
+        "pyav", description="What decodes pictures. `nvdec`: PyAV on an NVIDIA GPU; single frames on the CPU."
+    )
     sample_seconds: float = Field(2.0, ge=0.1, le=60, description="While the picture moves, one frame each so often.")
     language: str | None = Field(None, description="Spoken language as ISO 639-1, e.g. `en`. Unset: detected.")
     speech_model: str | None = Field(None, description="`whisper-base`, `whisper-tiny.en`, a hub name, or a path.")

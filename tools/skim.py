@@ -59,24 +59,28 @@ class _NotByGroupsError(Exception):
     """The stream's groups cannot be decoded by themselves."""
 
 
-def skim(path: Path | str, stream: int | None = None, sample_seconds: float = 2.0) -> Iterator[ScannedFrame]:
+def skim(
+    path: Path | str, stream: int | None = None, sample_seconds: float = 2.0, *, on_gpu: bool = False
+) -> Iterator[ScannedFrame]:
     """Frames in presentation order with their true times, as many as it takes to see what changes when.
 
     Args:
         path: The video file.
         stream: Index of the stream of pictures in its container; None for FFmpeg's best one.
         sample_seconds: While the picture moves, a frame at least about so often.
+        on_gpu: Decode on an NVIDIA GPU (NVDEC).
 
     Yields:
         The first and the last frame, and between them those that the module's docstring tells.
 
     Raises:
         MediaError: The file holds no readable pictures.
+        SettingsError: The GPU cannot decode it, or there is none.
     """
     path = Path(path)
     seen = -math.inf
     try:
-        with open_media(path) as container:
+        with open_media(path, on_gpu=on_gpu) as container:
             pictures = pictures_of(container, path, stream)
             zero: float | None = None
             for frame, follows in _chosen(container, pictures, sample_seconds):
@@ -88,7 +92,7 @@ def skim(path: Path | str, stream: int | None = None, sample_seconds: float = 2.
             return
     except _NotByGroupsError:
         pass
-    yield from (frame for frame in scan(path, stream) if frame.seconds > seen)
+    yield from (frame for frame in scan(path, stream, "nvdec" if on_gpu else "pyav") if frame.seconds > seen)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Decoder", "ScannedFrame", "frames_at", "probe", "scan", "scanned"]
 
-Decoder = Literal["pyav", "decord"]
+Decoder = Literal["pyav", "decord", "nvdec"]
 
 # A second that was rounded to milliseconds still means the frame that begins there.
 TOLERANCE_SECONDS = 0.001
@@ -60,7 +60,7 @@ def frames_at(
         path: The video file.
         seconds: Asked times in seconds from the stream's start, in any order, repeats allowed.
         stream: Index of the stream of pictures in its container; None for FFmpeg's best one.
-        decoder: `pyav`, or `decord` (best stream only).
+        decoder: `pyav` (`nvdec` is the same here), or `decord` (best stream only).
 
     Yields:
         One `Frame` for each asked second.
@@ -89,10 +89,11 @@ def scan(path: Path | str, stream: int | None = None, decoder: Decoder = "pyav")
     Args:
         path: The video file.
         stream: Index of the stream of pictures in its container; None for FFmpeg's best one.
-        decoder: `pyav`, or `decord` (best stream only).
+        decoder: `pyav`, the same on an NVIDIA GPU as `nvdec`, or `decord` (best stream only).
 
     Raises:
         MediaError: The file holds no readable pictures.
+        SettingsError: NVDEC does not decode it, or is not here.
     """
     path = Path(path)
     if decoder == "decord":
@@ -100,7 +101,7 @@ def scan(path: Path | str, stream: int | None = None, decoder: Decoder = "pyav")
 
         yield from video_decord.scan(path, stream)
         return
-    with open_media(path) as container:
+    with open_media(path, on_gpu=decoder == "nvdec") as container:
         pictures = pictures_of(container, path, stream)
         zero: float | None = None
         for frame in decode(container, pictures):
