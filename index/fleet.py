@@ -133,6 +133,7 @@ class Fleet:
                 raise SettingsError("device='cuda', but no machine of the cluster has a GPU: set device to auto or cpu")
             usual = min(cores, _VIDEOS_A_GPU * self._gpus) if self._gpus else cores // 2
             self.workers = workers or max(1, usual)
+            self._threads = max(1, cores // self.workers)
             if cores < 1:
                 raise SettingsError(f"the Ray cluster {address} has no CPU for a worker: add a machine, or free one")
             self.instruments = self._described()
@@ -234,7 +235,13 @@ class Fleet:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         model = self._ray.remote(_Model)
-        options = {"num_cpus": 0, "num_gpus": self._share, "max_restarts": -1, "max_task_retries": RETRIES}
+        options = {
+            "num_cpus": 0,
+            "num_gpus": self._share,
+            "max_restarts": -1,
+            "max_task_retries": RETRIES,
+            "runtime_env": {"env_vars": {"OMP_NUM_THREADS": str(self._threads)}},  # else Ray gives each model one
+        }
         placed: dict[str, Any] = {}
         where: Any = "SPREAD"
         for part in (*_PARTS, _TEXTS):
