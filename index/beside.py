@@ -3,14 +3,28 @@
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYetError
 from typing import Any, Self, TypeVar
 
-__all__ = ["Beside", "StoppedError", "ahead"]
+__all__ = ["Beside", "StoppedError", "ahead", "begun"]
 
 _T = TypeVar("_T")
 _TICK_SECONDS = 0.2
+
+
+def begun(work: Callable[[], _T]) -> "Future[_T]":
+    """Work in a thread of its own, which a process that ends does not wait for."""
+    future: Future[_T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 (raised in the thread that waits for it)
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="playhead-beside", daemon=True).start()
+    return future
 
 
 class StoppedError(Exception):
@@ -22,17 +36,15 @@ class Beside:
 
     def __init__(self, task: Callable[[], None]) -> None:
         self._task = task
-        self._executor = ThreadPoolExecutor(1, "playhead-beside")
         self._stopped = threading.Event()
         self._future: Future[None] | None = None
 
     def __enter__(self) -> Self:
-        self._future = self._executor.submit(self._task)
+        self._future = begun(self._task)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
-        self._executor.shutdown(wait=False, cancel_futures=True)
 
     def check(self) -> None:
         """For the task, now and then.

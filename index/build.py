@@ -12,7 +12,7 @@ from typing import Protocol
 from ..tools.errors import LibraryError, MediaError, PlayheadError, SettingsError
 from ..tools.video import probe
 from .instruments import Instruments
-from .jobs import Engine, Home, Job, Outcome, in_this_process
+from .jobs import Engine, Home, Job, Outcome, in_this_process, is_up_to_date
 from .media import MEDIA_SUFFIXES, media_files
 from .perceive import stages_to_run
 from .records import VideoRecord
@@ -39,7 +39,7 @@ def bring_in_line(
 
     Files whose content and stages are as committed are skipped. A changed file replaces what it was;
     a file that is gone from an indexed folder leaves the library, unless the folder holds no video at
-    all (a disk that is not mounted would empty the library). A failed file loses nothing that was
+    all (a disk that is not mounted would empty the library), or the library is of other machines, too. A failed file loses nothing that was
     committed of it before.
 
     Args:
@@ -71,6 +71,8 @@ def bring_in_line(
             yield done
         else:
             yield from library.settle(*done)
+    if not home.has_all_files:
+        return
     folders = [Path(os.path.abspath(Path(path).expanduser())) for path in paths]
     yield from library.drop_missing([folder for folder in folders if any(f.is_relative_to(folder) for f in files)])
 
@@ -126,16 +128,15 @@ class _Library:
             return Outcome(file, "failed", str(self._damaged[video_id]))
         record = self._records.get(video_id)
         info = probe(file)
-        run = stages_to_run(info, self._instruments, record, self._force)
-        if record and not run and self._texts_fit(record):
+        if record and not self._force and is_up_to_date(record, info, self._instruments):
             was_elsewhere = stored not in record.paths
             self._first[video_id] = file
             detail = "moved or copied" if was_elsewhere else ""
             return Outcome(file, "unchanged", detail, self._note_path(video_id, stored))
-        if not record and not run:
+        if not record and not stages_to_run(info, self._instruments, None, self._force):
             raise SettingsError(f"{file}: no stage can run on it; `playhead doctor` tells what is missing")
         self._first[video_id], self._waiting[video_id] = file, []
-        return Job(file, number, video_id, stored, info, frozenset(run), record, self._force)
+        return Job(file, number, video_id, stored, info, self._force)
 
     def _same(self, file: Path, video_id: str) -> Outcome:
         record = self._note_path(video_id, _utf8(self._home.stored_path(file)))
@@ -167,10 +168,6 @@ class _Library:
             else:
                 self._records[video_id] = record
         return record
-
-    def _texts_fit(self, record: VideoRecord) -> bool:
-        texts = self._instruments.texts
-        return texts is None or (record.texts_state == "done" and record.text_space in ("", texts.space))
 
 
 def _utf8(stored: str) -> str:

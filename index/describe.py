@@ -3,12 +3,15 @@
 import hashlib
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple, Protocol
+from concurrent.futures import Future, wait
+from functools import partial
+from typing import Protocol
 
 import numpy as np
 
+from ..tools.captions import caption_of
 from ..tools.records import Frame, Observation, Span, Still
+from .beside import begun
 from .journal import Journal
 from .stages import Stage
 
@@ -31,11 +34,6 @@ class Captioning(Protocol):
         """One caption of what the frames show together. For several threads at once."""
 
 
-class _Asked(NamedTuple):
-    span: Span
-    caption: Future[Observation]
-
-
 class Describer:
     """Gathers stills to scenes, and has each described; the answers are a stage's observations, in order.
 
@@ -43,7 +41,7 @@ class Describer:
     and one after the choice of stills has changed, ask about new scenes only.
     """
 
-    def __init__(self, stage: Stage, captioner: Captioning, known: Journal, at_once: int) -> None:
+    def __init__(self, stage: Stage, captioner: Captioning, known: Journal, at_once: int, *, anew: bool) -> None:
         """Begin.
 
         Args:
@@ -51,10 +49,11 @@ class Describer:
             captioner: What describes.
             known: Captions by what was asked.
             at_once: Requests in flight at most.
+            anew: Ask about what is known, too, unless this run or the one it goes on with did.
         """
         self._stage, self._captioner, self._known, self._at_once = stage, captioner, known, at_once
-        self._executor = ThreadPoolExecutor(at_once, "playhead-captions")
-        self._asked: deque[_Asked] = deque()
+        self._anew = anew
+        self._asked: deque[Future[Observation]] = deque()
         self._scene: list[Still] = []
 
     def see(self, still: Still) -> None:
@@ -72,10 +71,6 @@ class Describer:
         while self._asked:
             self._take()
 
-    def close(self) -> None:
-        """Ask nothing more; nobody waits for what is in flight."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
-
     def _ask(self) -> None:
         scene, self._scene = self._scene, []
         if self._stage.failure:
@@ -83,21 +78,25 @@ class Describer:
         span = Span(start=scene[0].span.start, end=scene[-1].span.end)
         rows = np.linspace(0, len(scene) - 1, min(len(scene), _SCENE_FRAMES)).round().astype(int)
         frames = [scene[row].frame for row in rows]
-        self._asked.append(_Asked(span, self._executor.submit(self._caption, span, frames)))
         while len(self._asked) >= self._at_once:
             self._take()
+        self._asked.append(begun(partial(self._caption, span, frames)))
 
     def _take(self) -> None:
-        span, caption = self._asked.popleft()
-        self._stage.run(lambda: ([caption.result().model_copy(update={"span": span})], None))
+        caption = self._asked.popleft()
+        wait([caption])  # also after a failure: what is paid for is noted
+        self._stage.run(lambda: ([caption.result()], None))
 
     def _caption(self, span: Span, frames: Sequence[Frame]) -> Observation:
         """In a thread."""
         key = f"{self._captioner.fingerprint}-{_content(frames)}"
-        if noted := self._known.find(key):
-            return Observation(**noted)
+        known = (self._stage.journal if self._anew else self._known).find(key)
+        if isinstance(known, str):
+            return caption_of(span, frames, known, self._captioner.source)
         caption = self._captioner.caption(span, frames)
-        self._known.note(key, caption.model_dump(mode="json"))
+        self._known.note(key, caption.text)
+        if self._anew:
+            self._stage.journal.note(key, caption.text)
         return caption
 
 

@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from ..tools.errors import LibraryError, MediaError, PlayheadError
-from ..tools.records import Modality, VideoInfo
+from ..tools.records import VideoInfo
 from .disk import writing
 from .instruments import Instruments
 from .journal import carry_captions
 from .perceive import Perception, perceive, stages_to_run
 from .records import VideoRecord
-from .store import Store, content_id
-from .table import write
+from .shared import RemoteError
+from .store import CommittedMeanwhileError, Store, content_id
+from .table import DamagedError, write
 from .texts import Former, Progress
 
-__all__ = ["Engine", "Home", "Job", "Outcome", "Told", "in_this_process", "perceive_and_commit"]
+__all__ = ["Engine", "Home", "Job", "Outcome", "Told", "in_this_process", "is_up_to_date", "perceive_and_commit"]
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,6 @@ class Job:
         video_id: Its content.
         stored: Its path as the library keeps it.
         info: What it contains.
-        run: The stages to run.
-        former: What is committed of it.
         force: Whether nothing that is known counts.
     """
 
@@ -67,13 +66,17 @@ class Job:
     video_id: str
     stored: str
     info: VideoInfo
-    run: frozenset[Modality]
-    former: VideoRecord | None
     force: bool
 
 
 class Home(Protocol):
-    """Where committed videos are: `index.store.Store` on disk, `index.remote.Remote` elsewhere."""
+    """Where committed videos are: `index.store.Store` on disk, `index.remote.Remote` elsewhere.
+
+    Attributes:
+        has_all_files: Whether what is not on this machine is nowhere: then what is gone here leaves the library.
+    """
+
+    has_all_files: bool
 
     def create(self, mend: bool = False) -> None:
         """As `Store.create`."""
@@ -107,30 +110,48 @@ def perceive_and_commit(
 ) -> VideoRecord | PlayheadError:
     """Do a job; the committed record, or what is wrong with the video.
 
+    What another process commits meanwhile is taken over, not replaced.
+
     Raises:
-        LibraryError: The library cannot be written.
+        LibraryError: The library on disk cannot be written.
     """
-    with home.at_hand(job.video_id) as store:
-        try:
-            if made := _made_meanwhile(store, job, instruments):
-                return made
-            former = _former(store, job)
-        except LibraryError as error:
+    try:
+        with home.at_hand(job.video_id) as store:
+            while True:
+                try:
+                    return _committed(store, instruments, job, progress)
+                except CommittedMeanwhileError:
+                    continue  # what this process found is noted: only what it is put together with is another
+    except LibraryError as error:
+        if isinstance(error, (RemoteError, DamagedError)):
             return error
-        try:
-            with store.staged(job.video_id) as staged:
-                if former and not (job.force and "caption" in job.run):
-                    carry_captions(former.folder, staged)
-                perception = perceive(job.info, instruments, job.run, former, staged, progress)
-                with writing(store.folder):
-                    write(staged, perception.perceived)
-                if content_id(job.file) != job.video_id:
-                    raise MediaError(f"{job.file} changed while it was indexed: run again when it is complete")
-                return store.commit(staged, _record(job, perception))
-        except LibraryError:
-            raise
-        except PlayheadError as error:
-            return error
+        raise
+    except PlayheadError as error:
+        return error
+
+
+def is_up_to_date(record: VideoRecord, info: VideoInfo, instruments: Instruments) -> bool:
+    """Whether nothing could be perceived that a record lacks."""
+    texts = instruments.texts
+    fit = texts is None or (record.texts_state == "done" and record.text_space in ("", texts.space))
+    return fit and not stages_to_run(info, instruments, record, False)
+
+
+def _committed(store: Store, instruments: Instruments, job: Job, progress: Progress) -> VideoRecord:
+    former = _former(store, job)
+    if former and not job.force and is_up_to_date(former.record, job.info, instruments):
+        return former.record
+    run = stages_to_run(job.info, instruments, former.record if former else None, job.force)
+    with store.staged(job.video_id) as staged:
+        if former:
+            carry_captions(former.folder, staged)
+        perception = perceive(job.info, instruments, run, former, staged, progress, anew=job.force)
+        with writing(store.folder):
+            write(staged, perception.perceived)
+        if content_id(job.file) != job.video_id:
+            raise MediaError(f"{job.file} changed while it was indexed: run again when it is complete")
+        instead_of = former.record.commit if former else None if job.force else ""
+        return store.commit(staged, _record(job, perception), instead_of=instead_of)
 
 
 def in_this_process(
@@ -144,24 +165,15 @@ def in_this_process(
             yield job, perceive_and_commit(home, instruments, job, partial(tell, job))
 
 
-def _made_meanwhile(store: Store, job: Job, instruments: Instruments) -> VideoRecord | None:
-    """What another process, or one that died right after it, committed since the job was planned, if nothing is left to do."""
-    now = None if job.force else store.record(job.video_id)
-    if now is None or (job.former and job.former.commit == now.commit):
-        return None
-    return None if stages_to_run(job.info, instruments, now, False) else now
-
-
 def _former(store: Store, job: Job) -> Former | None:
     """What was perceived before; with --force, a damaged folder is made anew instead of read."""
-    if job.former is None:
-        return None
     try:
-        return Former(store.videos_folder / job.video_id, job.former, store.perceived(job.former))
-    except LibraryError:
+        before = store.committed(job.video_id)
+    except DamagedError:
         if job.force:
             return None
         raise
+    return Former(store.videos_folder / job.video_id, *before) if before else None
 
 
 def _record(job: Job, perception: Perception) -> VideoRecord:

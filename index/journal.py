@@ -8,8 +8,8 @@ import base64
 import hashlib
 import json
 import os
-import shutil
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ class Journal:
         self._path = path
         self._lock = threading.Lock()
         with writing(path.parent):
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             self._known, whole = _read(path)
             if path.exists() and path.stat().st_size > whole:
                 os.truncate(path, whole)
@@ -61,20 +61,29 @@ class Journal:
         """
         line = json.dumps({"key": key, "value": value}, separators=(",", ":")).encode() + b"\n"
         with self._lock, writing(self._path.parent):
-            with self._path.open("ab") as file:
-                file.write(line)
+            whole = self._path.stat().st_size if self._path.exists() else 0
+            try:
+                with self._path.open("ab") as file:
+                    file.write(line)
+            except OSError:
+                with suppress(OSError):
+                    os.truncate(self._path, whole)  # half a line would make all after it unreadable
+                raise
             self._known[key] = value
 
 
 def carry_captions(source: Path, target: Path) -> None:
-    """Copy the known captions of one video's folder into another that has none.
+    """Add the known captions of one video's folder to those of another.
 
     Raises:
         LibraryError: The disk does not allow it.
     """
-    if (source / CAPTIONS).exists() and not (target / CAPTIONS).exists():
-        with writing(target):
-            shutil.copyfile(source / CAPTIONS, target / CAPTIONS)
+    if not (source / CAPTIONS).exists():
+        return
+    known = Journal(target / CAPTIONS)
+    for key, value in _read(source / CAPTIONS)[0].items():
+        if known.find(key) is None:
+            known.note(key, value)
 
 
 def digest(text: str) -> str:
@@ -105,7 +114,7 @@ def _read(path: Path) -> tuple[dict[str, Any], int]:
                 if not line.endswith(b"\n"):
                     break
                 known[entry["key"]] = entry["value"]
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 break
             whole += len(line)
     return known, whole

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -91,6 +92,8 @@ def perceive(
     former: Former | None,
     folder: Path,
     progress: Progress,
+    *,
+    anew: bool = False,
 ) -> Perception:
     """Run some stages over a video; the results of the others are taken over from the earlier run.
 
@@ -101,15 +104,17 @@ def perceive(
         former: What an earlier run perceived.
         folder: Staged folder; keyframes go below it.
         progress: Told how far it is.
+        anew: Use nothing that was noted in the folder, unless by a run that did so, too.
 
     Raises:
         MediaError: Nothing at all can be perceived in the file.
         LibraryError: The disk takes no keyframes.
     """
-    stages = {modality: _stage(modality, info, instruments, folder) for modality in MODALITIES if modality in run}
+    journals = folder / JOURNALS / ("anew" if anew else "usual")
+    stages = {modality: _stage(modality, info, instruments, journals) for modality in MODALITIES if modality in run}
     speech = stages.get("speech")
     with _Listener(speech, info, instruments) if speech and not _sidecar(info, instruments) else nullcontext() as ears:
-        pictures_end = watch(info, instruments, stages, folder, progress)
+        pictures_end = watch(info, instruments, stages, folder, progress, anew=anew)
         if pictures_end is None and former:
             with writing(folder):
                 copy_keyframes(former.folder, folder)
@@ -137,7 +142,7 @@ def perceive(
         image_vectors, image_space = former.perceived.image_vectors, former.record.image_space
     else:
         image_vectors, image_space = np.zeros((0, 0), np.float16), ""
-    texts = embed_texts(observations, instruments.texts, former, folder / JOURNALS, progress)
+    texts = embed_texts(observations, instruments.texts, former, journals, progress)
     return Perception(
         perceived=Perceived(observations, texts.vectors, image_vectors),
         reports=tuple(reports),
@@ -150,9 +155,9 @@ def perceive(
     )
 
 
-def _stage(modality: Modality, info: VideoInfo, instruments: Instruments, folder: Path) -> Stage:
+def _stage(modality: Modality, info: VideoInfo, instruments: Instruments, journals: Path) -> Stage:
     fingerprint = _fingerprint(modality, info, instruments)
-    journal = Journal(folder / JOURNALS / f"{modality}-{fingerprint}.jsonl")
+    journal = Journal(journals / f"{modality}-{fingerprint}.jsonl")
     return Stage(modality, _source(modality, info, instruments), fingerprint, journal)
 
 
@@ -234,12 +239,10 @@ class _Listener(Beside):
         for window in windows_of(info):
             self.check()
             key = f"{window.start!r}+{len(window.samples)}"
-            noted = journal.find(key)
-            if noted is None:
+            heard = _restored(journal.find(key))
+            if heard is None:
                 heard = speech.hear(window, self._tell)
                 journal.note(key, heard)
-            else:
-                heard = [Heard(*word) for word in noted]
             yield from heard
             self.heard_until = window.start + len(window.samples) / RATE
 
@@ -248,9 +251,18 @@ class _Listener(Beside):
         self.check()
 
 
+def _restored(noted: Any) -> list[Heard] | None:
+    """The words that were noted; None: none were, or of another form."""
+    try:
+        return [Heard(float(start), float(end), str(text), float(share)) for start, end, text, share in noted]
+    except (ValueError, TypeError):
+        return None
+
+
 def _cues(info: VideoInfo, instruments: Instruments, duration: float) -> list[Observation]:
     sidecar = _sidecar(info, instruments)
-    assert sidecar is not None
+    if sidecar is None:
+        raise MediaError(f"the subtitles beside {info.path} are gone: run again")
     return [_ended(cue, duration) for cue in read_sidecar(sidecar) if cue.span.start < duration]
 
 

@@ -22,6 +22,7 @@ from typing import Any, Literal
 from ..tools.errors import LibraryError
 from ..tools.records import clean_text
 from ..tools.settings import cache_folder
+from .disk import write_text, writing
 from .journal import CAPTIONS, carry_captions, digest
 from .keyframes import KEYFRAMES
 from .records import VideoRecord
@@ -67,11 +68,17 @@ class Pulled:
         return self.record.info.path if self.record else Path(self.video_id)
 
 
+class _DamagedRemoteError(RemoteError):
+    """The files of one video are damaged there."""
+
+
 class Remote:
     """The videos of a library below a URL. Several processes may use it at once, but two may not push the same video.
 
     `index.shared.SharedFiles` tells where credentials and endpoints come from.
     """
+
+    has_all_files = False
 
     def __init__(self, url: str) -> None:
         """Name a library; it need not exist before something is pushed.
@@ -150,13 +157,16 @@ class Remote:
         """
         here = Store(cache_folder() / "remote" / digest(self.url))
         here.create()
-        with suppress(RemoteError):  # damaged there: it is made anew
-            if here.record(video_id) is None and self.record(video_id):
-                self._fetch(here, video_id)
+        base = self._fetched(here, video_id)
         yield here
-        if record := here.record(video_id):
+        record = here.record(video_id)
+        if record and record.commit != base:
+            if self._commit_of(video_id) != base:
+                raise RemoteError(
+                    f"{self.url}/{_folder(video_id)} was replaced meanwhile by another process: run again"
+                )
             self.push(here, record)
-            here.remove(video_id)
+        here.remove(video_id)
 
     def stored_path(self, path: Path) -> str:
         """A file's path as kept: absolute."""
@@ -214,9 +224,9 @@ class Remote:
         if former := sorted(there.keys() - sizes.keys()):
             self._files.remove(place, former)
         if not store.is_current(record):
-            raise LibraryError(f"{here} was indexed anew or removed while it was pushed: push it again")
+            raise LibraryError(f"{here} was indexed anew or removed while it was pushed: run again")
         if any(there.get(name) != size for name, size in sizes.items()):
-            raise RemoteError(f"{self.url}/{place} was changed while it was pushed: push it again")
+            raise RemoteError(f"{self.url}/{place} was changed while it was pushed: run again")
         paths = tuple(str(store.absolute_path(path)) for path in record.paths)
         self._write_record(record.model_copy(update={"paths": paths}))
 
@@ -289,6 +299,29 @@ class Remote:
         except LibraryError as error:
             raise self._damaged(record.video_id) from error
 
+    def _fetched(self, here: Store, video_id: str) -> str:
+        """Have what is there of a video here, unless a run that was killed made something newer of it; its commit."""
+        base, made_from = self._commit_of(video_id), here.folder / f"{video_id}.made-from"
+        try:
+            mine = here.record(video_id)
+            is_newer = mine is not None and made_from.exists() and made_from.read_text(encoding="utf-8") == base
+        except LibraryError:
+            is_newer = False
+        if not is_newer:
+            here.remove(video_id)
+            with writing(here.folder):
+                write_text(made_from, base)
+            if base:
+                self._fetch(here, video_id)
+        return base
+
+    def _commit_of(self, video_id: str) -> str:
+        """Empty: nothing is there, or nothing that can be read."""
+        with suppress(_DamagedRemoteError):
+            if record := self.record(video_id):
+                return record.commit
+        return ""
+
     def _is_current(self, record: VideoRecord) -> bool:
         now = self.record(record.video_id)
         return now is not None and now.commit == record.commit
@@ -353,7 +386,7 @@ class Remote:
 
     def _damaged(self, video_id: str) -> RemoteError:
         place = f"{self.url}/{_folder(video_id)}"
-        return RemoteError(f"{place} is damaged or incomplete: push it again, or remove it there")
+        return _DamagedRemoteError(f"{place} is damaged or incomplete: index its video into it again with --force")
 
 
 def _folder(video_id: str) -> str:

@@ -55,7 +55,7 @@ class Stage:
         """
         if self.failure:
             return
-        noted = self.journal.find(key)
+        noted = _restored(self.journal.find(key))
         if noted is None:
             began = time.perf_counter()
             try:
@@ -74,7 +74,7 @@ class Stage:
             if key:
                 self.journal.note(key, _noted(seen, halves, took))
         else:
-            seen, halves, took = _restored(noted)
+            seen, halves, took = noted
             self.seconds += took
         self.observations += seen
         if halves is not None:
@@ -127,7 +127,11 @@ def _noted(seen: Sequence[Observation], vectors: Halves | None, seconds: float) 
     }
 
 
-def _restored(noted: dict[str, Any]) -> tuple[list[Observation], Halves | None, float]:
-    vectors = noted["vectors"]
-    seen = [Observation(**one) for one in noted["observations"]]
-    return seen, None if vectors is None else unpacked(vectors), noted["seconds"]
+def _restored(noted: Any) -> tuple[list[Observation], Halves | None, float] | None:
+    """What was noted; None: nothing was, or it is of another form."""
+    try:
+        vectors = noted["vectors"]
+        seen = [Observation(**one) for one in noted["observations"]]
+        return seen, None if vectors is None else unpacked(vectors), float(noted["seconds"])
+    except (ValueError, KeyError, TypeError):
+        return None

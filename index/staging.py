@@ -17,7 +17,7 @@ from typing import IO
 
 from .journal import CAPTIONS, JOURNALS
 
-__all__ = ["LOCK", "aside", "claim", "delete", "is_noted", "sweep"]
+__all__ = ["LOCK", "aside", "claim", "delete", "forget", "is_noted", "strip", "sweep"]
 
 LOCK = "lock"
 # What a run that was stopped noted is kept for so long: 30 days.
@@ -35,15 +35,26 @@ def claim(staging: Path, video_id: str, fresh: bool) -> tuple[Path, IO[str]]:
     The folder holds nothing but what was noted (`index.journal`) where an earlier run of the same video was stopped,
     and not even that if it shall be fresh.
     """
-    left = [folder for folder in staging.glob(f"new-{video_id}-*") if not fresh and not _is_being_written(folder)]
-    folder = max(left, key=lambda one: (one.stat().st_mtime, one.name), default=aside(staging, "new", video_id))
+    left = [] if fresh else _left_behind(staging, video_id)
+    folder = max(left, key=lambda one: (_noted_at(one), one.name), default=aside(staging, "new", video_id))
     folder.mkdir(parents=True, exist_ok=True)
     lock = (folder / LOCK).open("w")
     fcntl.flock(lock, fcntl.LOCK_EX)
+    strip(folder)
+    return folder, lock
+
+
+def forget(staging: Path, video_id: str) -> None:
+    """Delete what killed processes left of a video."""
+    for folder in (*staging.glob(f"old-{video_id}-*"), *_left_behind(staging, video_id)):
+        delete(folder)
+
+
+def strip(folder: Path) -> None:
+    """Delete all but what was noted, and the lock."""
     for entry in folder.iterdir():
         if entry.name not in (LOCK, JOURNALS, CAPTIONS):
             delete(entry)
-    return folder, lock
 
 
 def sweep(staging: Path, videos: Path) -> None:
@@ -53,14 +64,30 @@ def sweep(staging: Path, videos: Path) -> None:
         target = videos / rest.partition("-")[0]
         if kind == "old" and not target.exists():
             folder.rename(target)
-        elif not _is_being_written(folder) and not (kind == "new" and is_noted(folder)):
+        elif kind == "new" and _is_being_written(folder):
+            continue
+        elif kind == "new" and is_noted(folder):
+            strip(folder)
+        else:
             delete(folder)
+    for folder in videos.iterdir():
+        for entry in (JOURNALS, LOCK):  # its process was killed right after the commit
+            delete(folder / entry)
 
 
 def is_noted(folder: Path) -> bool:
     """Whether there is something in a folder that a later run can go on with."""
-    noted = [file for file in (*(folder / JOURNALS).glob("*.jsonl"), folder / CAPTIONS) if file.exists()]
-    return any(time.time() - file.stat().st_mtime < _KEPT_SECONDS for file in noted)
+    return time.time() - _noted_at(folder) < _KEPT_SECONDS
+
+
+def _noted_at(folder: Path) -> float:
+    """When something was noted there last, in seconds since 1970; 0: nothing was."""
+    noted = (*(folder / JOURNALS).rglob("*.jsonl"), folder / CAPTIONS)
+    return max((file.stat().st_mtime for file in noted if file.exists()), default=0.0)
+
+
+def _left_behind(staging: Path, video_id: str) -> list[Path]:
+    return [folder for folder in staging.glob(f"new-{video_id}-*") if not _is_being_written(folder)]
 
 
 def delete(place: Path) -> None:

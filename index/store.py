@@ -22,10 +22,10 @@ from ..tools.errors import LibraryError, MediaError
 from .disk import flush, write_text, writing
 from .journal import JOURNALS
 from .records import VideoRecord
-from .staging import LOCK, aside, claim, delete, is_noted, sweep
+from .staging import LOCK, aside, claim, delete, forget, is_noted, strip, sweep
 from .table import Perceived, damaged, read
 
-__all__ = ["FORMAT", "Store", "content_id", "perceived_in", "writing"]
+__all__ = ["FORMAT", "CommittedMeanwhileError", "Store", "content_id", "perceived_in", "writing"]
 
 FORMAT = 1
 
@@ -64,8 +64,14 @@ def content_id(path: Path) -> str:
     return digest.hexdigest()
 
 
+class CommittedMeanwhileError(LibraryError):
+    """Another process committed or removed a video while this one worked at it."""
+
+
 class Store:
     """The committed videos of one library. Several processes may use it at once."""
+
+    has_all_files = True
 
     def __init__(self, folder: Path) -> None:
         """Name the library's folder; it need not exist before something is written.
@@ -164,36 +170,58 @@ class Store:
         """A folder to write one video's index into.
 
         It holds nothing but what was noted of the same video (`index.journal`) where an earlier run was stopped. If this
-        one is stopped or breaks off, that is kept for the next; unless the video itself cannot be read.
+        one is stopped or breaks off, that is kept for the next.
 
         Args:
             video_id: The video.
-            fresh: Leave what was noted alone.
+            fresh: Leave alone what an earlier run noted, and nothing behind.
         """
         with writing(self.folder), self._alone():
             folder, lock = claim(self._staging, video_id, fresh)
         try:
             yield folder
-        except MediaError:
-            delete(folder)
-            raise
         finally:
             lock.close()
-            if not is_noted(folder):
+            if fresh or not is_noted(folder):
                 delete(folder)
+            else:
+                strip(folder)
+
+    def committed(self, video_id: str) -> tuple[VideoRecord, Perceived] | None:
+        """What is committed of a video, whole, also while another process replaces it; None: nothing.
+
+        Raises:
+            LibraryError: It is damaged.
+        """
+        while record := self.record(video_id):
+            try:
+                perceived = self.perceived(record)
+            except LibraryError:
+                if self.is_current(record):
+                    raise
+            else:
+                if self.is_current(record):
+                    return record, perceived
+        return None
 
     @contextmanager
     def at_hand(self, video_id: str) -> Iterator["Store"]:  # noqa: ARG002 (as of a library that is elsewhere)
         """A library on disk with what is committed of a video: this one."""
         yield self
 
-    def commit(self, staged: Path, record: VideoRecord) -> VideoRecord:
+    def commit(self, staged: Path, record: VideoRecord, *, instead_of: str | None = None) -> VideoRecord:
         """Put a staged folder in its place, instead of what was there for this video.
+
+        Args:
+            staged: From `staged`.
+            record: The video.
+            instead_of: The commit that it is made from, empty if from none; None: whatever is there is replaced.
 
         Returns:
             The record as committed: with the paths that other processes noted meanwhile.
 
         Raises:
+            CommittedMeanwhileError: Another commit is there than the one that it is made from.
             LibraryError: The disk does not take it; what was there before stays.
         """
         target = self.videos_folder / record.video_id
@@ -202,12 +230,15 @@ class Store:
             for file in (*staged.glob("*.*"), staged):
                 flush(file)
             with self._alone():
+                before = None
                 with suppress(OSError, LibraryError):
-                    paths = dict.fromkeys((*self._record(target).paths, *record.paths))
+                    before = self._record(target)
+                if instead_of is not None and instead_of != (before.commit if before else ""):
+                    raise CommittedMeanwhileError(f"{target} was indexed or removed by another process: run again")
+                if before:
+                    paths = dict.fromkeys((*before.paths, *record.paths))
                     record = record.model_copy(update={"paths": tuple(paths)})
                 write_text(staged / "video.json", record.model_dump_json(indent=2) + "\n")
-                for entry in (JOURNALS, LOCK):
-                    delete(staged / entry)
                 if target.exists():
                     target.rename(old)
                 try:
@@ -216,8 +247,10 @@ class Store:
                     if old.exists():
                         old.rename(target)
                     raise
+                for entry in (JOURNALS, LOCK):
+                    delete(target / entry)
                 flush(self.videos_folder)
-        delete(old)
+                forget(self._staging, record.video_id)
         return record
 
     def update_paths(
@@ -330,6 +363,7 @@ class Store:
 
     def _take_out(self, video_id: str) -> None:
         self._staging.mkdir(exist_ok=True)
+        forget(self._staging, video_id)
         gone = aside(self._staging, "gone", video_id)
         with suppress(FileNotFoundError):  # another process was first
             (self.videos_folder / video_id).rename(gone)

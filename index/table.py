@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..tools.errors import LibraryError
 from ..tools.records import Box, Modality, Observation, Span, Word
 
-__all__ = ["Perceived", "damaged", "observation_id", "read", "write"]
+__all__ = ["DamagedError", "Perceived", "damaged", "observation_id", "read", "write"]
 
 _OBSERVATIONS = "observations.parquet"
 _EDGES = ("left", "top", "right", "bottom")
@@ -119,9 +119,13 @@ def read(folder: Path) -> Perceived:
         raise damaged(folder) from error
 
 
-def damaged(folder: Path) -> LibraryError:
+class DamagedError(LibraryError):
+    """The files of one video are damaged."""
+
+
+def damaged(folder: Path) -> DamagedError:
     """What to say of a committed folder that cannot be read."""
-    return LibraryError(f"{folder} is damaged: index its video again with --force, or delete this folder")
+    return DamagedError(f"{folder} is damaged: index its video again with --force, or delete this folder")
 
 
 def _vectors(path: Path) -> npt.NDArray[np.float16]:

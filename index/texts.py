@@ -1,6 +1,8 @@
 """Vectors of a video's texts: each different text is embedded once, and what an earlier run embedded is used again."""
 
+import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -111,9 +113,9 @@ def check_vectors(vectors: Vectors, rows: int) -> None:
 
 
 def _embedded(texts: Sequence[str], encoder: CorpusEncoder, journal: Journal) -> npt.NDArray[np.float16]:
-    key = digest("\n".join(texts))
-    if noted := journal.find(key):
-        return unpacked(noted)
+    key = digest(json.dumps(texts))
+    with suppress(ValueError, KeyError, TypeError):  # nothing is noted, or of another form
+        return unpacked(journal.find(key))
     vectors = encoder.encode_all(texts)
     check_vectors(vectors, len(texts))
     halves = vectors.astype(np.float16)

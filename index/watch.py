@@ -24,7 +24,13 @@ _AHEAD = 8  # stills that may wait for the models
 
 
 def watch(
-    info: VideoInfo, instruments: Instruments, stages: Mapping[Modality, Stage], folder: Path, progress: Progress
+    info: VideoInfo,
+    instruments: Instruments,
+    stages: Mapping[Modality, Stage],
+    folder: Path,
+    progress: Progress,
+    *,
+    anew: bool,
 ) -> float | None:
     """Run the stages that look at pictures over a video, and write its keyframes.
 
@@ -34,6 +40,7 @@ def watch(
         stages: Those to run; others than of pictures are left alone. A file that breaks off fails them.
         folder: Staged folder; keyframes go below it.
         progress: Told how far it is.
+        anew: Have described what is known, too.
 
     Returns:
         The second at which the last picture ends; None if there was nothing to look at, or it could not be read.
@@ -44,10 +51,10 @@ def watch(
     looking: dict[Modality, Stage] = {modality: stage for modality, stage in stages.items() if modality != "speech"}
     if not looking or info.video is None:
         return None
-    sight = _Sight(looking, instruments, folder)
+    sight = _Sight(looking, instruments, folder, anew)
     progress("watching", 0.0, info.duration)
     try:
-        with closing(sight), closing(ahead(_stills(info, instruments), _AHEAD)) as chosen:
+        with closing(ahead(_stills(info, instruments), _AHEAD)) as chosen:
             for still in chosen:
                 sight.see(still)
                 progress("watching", still.span.end, info.duration)
@@ -70,15 +77,15 @@ def _stills(info: VideoInfo, instruments: Instruments) -> Iterator[Still]:
 class _Sight:
     """Hands stills to the stages in batches, and what shows the same again only once."""
 
-    def __init__(self, stages: Mapping[Modality, Stage], instruments: Instruments, folder: Path) -> None:
+    def __init__(self, stages: Mapping[Modality, Stage], instruments: Instruments, folder: Path, anew: bool) -> None:
         self._stages, self._instruments, self._folder = stages, instruments, folder
         self._recent = RecentStills()
         self._returns: list[Return] = []
         self._batch: list[Still] = []
         self._describer: Describer | None = None
         if (stage := stages.get("caption")) and instruments.captioner:
-            known = Journal(folder / CAPTIONS)
-            self._describer = Describer(stage, instruments.captioner, known, instruments.settings.caption_requests)
+            known, at_once = Journal(folder / CAPTIONS), instruments.settings.caption_requests
+            self._describer = Describer(stage, instruments.captioner, known, at_once, anew=anew)
         self._end: float | None = None
 
     def see(self, still: Still) -> None:
@@ -105,11 +112,6 @@ class _Sight:
             if modality in self._stages:
                 self._stages[modality].repeat(self._returns)
         return self._end
-
-    def close(self) -> None:
-        """Let go of what is in flight."""
-        if self._describer:
-            self._describer.close()
 
     def _look(self) -> None:
         reader, detector, images = self._instruments.reader, self._instruments.detector, self._instruments.images

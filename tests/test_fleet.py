@@ -109,7 +109,7 @@ class Killer(threading.Thread):
     def run(self):
         end = time.monotonic() + 120
         while time.monotonic() < end and len(self.killed) < len(self.names):
-            noted = [path for path in self.library.glob("staging/new-*/journals/*.jsonl") if path.stat().st_size]
+            noted = [path for path in self.library.glob("staging/new-*/journals/*/*.jsonl") if path.stat().st_size]
             pids = processes_of_ray(self.names[len(self.killed)]) if noted else []
             if pids:
                 os.kill(pids[0], signal.SIGKILL)

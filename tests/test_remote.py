@@ -29,7 +29,7 @@ from playhead.index.store import Store
 from playhead.tools.errors import LibraryError, MissingExtraError, SettingsError
 from playhead.tools.records import MODALITIES
 
-from .fakes import BagOfWords, Reader, calls, commit, instruments, observation, record
+from .fakes import BagOfWords, Captions, Reader, calls, commit, instruments, observation, record
 from .media import beep, write_media
 
 fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed: pip install 'playhead[remote]'")
@@ -288,11 +288,11 @@ def test_what_is_only_here_stays(place, store, here):
     here.create()
     keep(here, ["mine"], video_id=OTHER)
     keep(here, ["old"], commit="0", paths=("my.mp4",))
-    write(here, CAPTIONS, b"known\n")
+    write(here, CAPTIONS, b'{"key":"a","value":"known"}\n')
     assert pull(place, here) == [(VIDEO, "pulled")]
     assert (said(here), said(here, OTHER)) == (["hello", "world"], ["mine"])
     assert here.read()[VIDEO].paths[0] == "my.mp4"
-    assert files(here) == files(store) | {CAPTIONS: b"known\n"}
+    assert files(here) == files(store) | {CAPTIONS: b'{"key":"a","value":"known"}\n'}
 
 
 def test_a_damaged_video_here_is_mended(place, store, here):
@@ -429,7 +429,7 @@ def test_what_other_processes_change_is_seen_at_once(place, store, here):
 def test_a_video_that_is_indexed_anew_while_it_is_pushed_is_not_there(place, store):
     former = store.read()[VIDEO]
     keep(store, ["anew"], commit="2")
-    with pytest.raises(LibraryError, match="was indexed anew or removed while it was pushed: push it again"):
+    with pytest.raises(LibraryError, match="was indexed anew or removed while it was pushed: run again"):
         Remote(place.url).push(store, former)
     assert Remote(place.url).records() == {}
     store.remove(VIDEO)
@@ -472,7 +472,10 @@ def test_what_is_no_id_never_becomes_a_path(place, store):
 
 def test_a_record_that_is_not_valid_fails(place, store, here):
     push(place, store)
-    name, told = f"{OF_VIDEO}/video.json", f"{place.url}/{OF_VIDEO} is damaged or incomplete: push it again, or remove "
+    name, told = (
+        f"{OF_VIDEO}/video.json",
+        f"{place.url}/{OF_VIDEO} is damaged or incomplete: index its video into it again ",
+    )
     valid = json.loads(place.read(name))
     changes = [{"video_id": OTHER}, {"duration": -1}, {"paths": []}, {"paths": ["a\0b"]}, {"more": 1}, {"stages": []}]
     for raw in (*(json.dumps(valid | one).encode() for one in changes), b"{", b"\xff", b"[" * 100_000):
@@ -636,7 +639,7 @@ def test_after_a_pull_the_same_films_are_known(place, tmp_path):
 
 
 def test_films_are_indexed_into_a_remote_library(place, tmp_path, monkeypatch):
-    """As into one here: what is new is perceived, what is known is not, and what is gone leaves it."""
+    """As into one here: what is new is perceived, what is known is not. What is gone here stays: others may have it."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     folder = tmp_path / "films"
     folder.mkdir()
@@ -668,9 +671,10 @@ def test_films_are_indexed_into_a_remote_library(place, tmp_path, monkeypatch):
     assert calls(gear) == {"reader": 2}, "what the others found was fetched"
     shutil.move(folder / "0.mp4", folder / "moved.mp4")
     (folder / "1.mp4").unlink()
-    assert index(instruments(reader=Reader("2"))) == [("moved.mp4", "unchanged"), ("1.mp4", "removed")]
-    (record,) = remote.records().values()
-    assert record.paths == (str(folder / "moved.mp4"),)
+    assert index(instruments(reader=Reader("2"))) == [("moved.mp4", "unchanged")]
+    assert {record.paths for record in remote.records().values()} == {
+        (str(folder / "0.mp4"), str(folder / "moved.mp4")), (str(folder / "1.mp4"),)
+    }, "another machine may have what is not here"  # fmt: skip
     scratch = Store(next((tmp_path / "cache" / "playhead" / "remote").iterdir()))
     assert scratch.read() == {}
 
@@ -695,6 +699,53 @@ def test_a_run_into_a_remote_library_that_is_stopped_goes_on(place, tmp_path, mo
     assert list(remote.records()) == [outcome.record.video_id]
 
 
+def index_one(remote, film, gear, **options):
+    (outcome,) = bring_in_line(remote, [film], gear, options.get("force", False), lambda *_: None)
+    return outcome
+
+
+def test_what_a_killed_machine_left_replaces_nothing_newer(place, tmp_path, monkeypatch):
+    """Machine A is killed right after its push; B has the film described; then A reads it anew."""
+    film = write_media(tmp_path / "a.mp4", [0, 1, 2], sound=beep(0.2, 3.0), options={"g": "1", "bf": "0"})
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "a"))
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    remove = Store.remove
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            Store, "remove", lambda self, video_id: stop() if self.record(video_id) else remove(self, video_id)
+        )
+        with pytest.raises(KeyboardInterrupt):
+            index_one(Remote(place.url), film, instruments(captioner=None))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "b"))
+    assert index_one(Remote(place.url), film, instruments()).record.stage("caption").state == "done"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "a"))
+    index_one(Remote(place.url), film, instruments(captioner=None, reader=Reader("2")))
+    pulled = Store(tmp_path / "pulled")
+    pull(place, pulled)
+    (record,) = pulled.read().values()
+    assert [o.text for o in pulled.perceived(record).of("caption")] == ["a caption of 3"]
+    assert record.stage("text").source == "reader@2"
+    gear = instruments(captioner=Captions(), reader=Reader("2"))
+    index_one(Remote(place.url), film, gear, force=False)
+    assert calls(gear) == {}
+
+
+def test_a_failed_pull_leaves_nothing(place, tmp_path):
+    store = Store(tmp_path / "made")
+    store.create()
+    commit(store, [observation("said")], BagOfWords())
+    push(place, store, "ab" * 16)
+    name = f"videos/{'ab' * 16}/vectors.text.npy"
+    place.write(name, b"no vectors")
+    here = Store(tmp_path / "here")
+    for _ in range(2):
+        assert [one.state for one in Remote(place.url).pull(here)] == ["failed"]
+    assert list((here.folder / "staging").iterdir()) == []
+
+
 def playhead(monkeypatch, *arguments):
     """Runs a command in this process: its exit code, output and errors."""
     monkeypatch.setattr(sys, "argv", ["playhead", *map(str, arguments)])
@@ -716,7 +767,7 @@ def test_the_command_tells_each_video_and_the_sum(shared, store, tmp_path, monke
     assert playhead(monkeypatch, "pull", shared.url) == (0, "1 unchanged · library .playhead\n", "")
     shared.write(f"videos/{OTHER}/video.json", b"{")
     code, out, err = playhead(monkeypatch, "pull", shared.url, "--library", "there")
-    why = f"{shared.url}/videos/{OTHER} is damaged or incomplete: push it again, or remove it there"
+    why = f"{shared.url}/videos/{OTHER} is damaged or incomplete: index its video into it again with --force"
     assert (code, err) == (1, f"✗ {OTHER}: {why}\n")
     assert out.splitlines()[-1] == "1 pulled, 1 failed · library there"
     code, out, err = playhead(monkeypatch, "pull", shared.url, "--json")

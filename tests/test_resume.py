@@ -123,6 +123,21 @@ class Stopped(KeyboardInterrupt):
     """As if the process ended here."""
 
 
+def stop(*_, **__):
+    raise Stopped
+
+
+def stopped_at(what, store, gear=None, **options):
+    """A run that is stopped where it first calls `what`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(what, stop)
+        with pytest.raises(Stopped):
+            index(store, gear, **options)
+
+
+COMMIT = "playhead.index.store.Store.commit"
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_run_that_is_stopped_at_any_step_goes_on(store, film, tmp_path, monkeypatch, when):
     whole = Store(tmp_path / "whole" / ".playhead")
@@ -168,10 +183,7 @@ def test_a_run_that_is_stopped_at_any_step_goes_on(store, film, tmp_path, monkey
 
 def test_what_is_known_asks_no_instrument(store, monkeypatch):
     """All is noted when the run is stopped: the next one asks nobody."""
-    monkeypatch.setattr(Store, "commit", lambda *_: (_ for _ in ()).throw(Stopped))
-    with pytest.raises(Stopped):
-        index(store)
-    monkeypatch.undo()
+    stopped_at(COMMIT, store)
     gear = instruments()
     (outcome,) = index(store, gear)
     assert outcome.state == "indexed"
@@ -180,21 +192,16 @@ def test_what_is_known_asks_no_instrument(store, monkeypatch):
 
 
 def test_another_instrument_asks_anew(store, monkeypatch):
-    monkeypatch.setattr(Store, "commit", lambda *_: (_ for _ in ()).throw(Stopped))
-    with pytest.raises(Stopped):
-        index(store)
-    monkeypatch.undo()
+    stopped_at(COMMIT, store)
     gear = instruments(reader=Reader("2"), speech=Speaker("something else"))
     index(store, gear)
     assert calls(gear) == {"reader": 5, "speaker": 1}
 
 
 def test_keyframes_of_a_stopped_run_with_other_settings_are_gone(store, monkeypatch):
-    monkeypatch.setattr(Store, "commit", lambda *_: (_ for _ in ()).throw(Stopped))
-    with pytest.raises(Stopped):
-        index(store)
-    monkeypatch.undo()
+    stopped_at(COMMIT, store)
     (left,) = (store.folder / "staging").iterdir()
+    (left / "keyframes").mkdir()  # as after a kill -9
     (left / "keyframes" / "0000000777.jpg").write_bytes(b"half a picture")
     index(store)
     (record,) = store.read().values()
@@ -202,10 +209,7 @@ def test_keyframes_of_a_stopped_run_with_other_settings_are_gone(store, monkeypa
 
 
 def test_what_a_stopped_run_left_is_kept_for_thirty_days(store, monkeypatch):
-    monkeypatch.setattr(Store, "commit", lambda *_: (_ for _ in ()).throw(Stopped))
-    with pytest.raises(Stopped):
-        index(store)
-    monkeypatch.undo()
+    stopped_at(COMMIT, store)
     (left,) = (store.folder / "staging").iterdir()
     Store(store.folder).create()
     assert left.exists()
@@ -220,6 +224,151 @@ def test_two_processes_at_one_video_do_not_share_a_folder(store):
     store.create()
     with store.staged(video_id) as one, store.staged(video_id) as two:
         assert one != two
+
+
+def test_force_uses_no_notes_but_those_of_force(store, monkeypatch):
+    everything = {"reader": 5, "detector": 5, "encoder": 5, "speaker": 1, "captions": 3}
+    stopped_at(COMMIT, store)
+    gear = instruments()
+    stopped_at(COMMIT, store, gear, force=True)
+    assert calls(gear) == everything
+    gear = instruments()
+    index(store, gear, force=True)
+    assert calls(gear) == {}, "it goes on with the forced run"
+    assert list((store.folder / "staging").iterdir()) == []
+    gear = instruments()
+    index(store, gear, force=True)
+    assert calls(gear) == everything
+
+
+HOSTILE = [
+    b"[" * 200_000,
+    json.dumps({"key": "KEY", "value": {"observations": []}}).encode(),
+    json.dumps({"key": "KEY", "value": {"observations": [{"text": 1}], "vectors": None, "seconds": 1}}).encode(),
+    json.dumps({"key": "KEY", "value": {"observations": [], "vectors": {"shape": [9], "base64": "AA"}}}).encode(),
+    json.dumps({"key": "KEY", "value": [1]}).encode(),
+]
+
+
+@pytest.mark.parametrize("line", HOSTILE, ids=["deep", "short", "wrong", "vectors", "list"])
+def test_notes_of_another_form_count_for_nothing(store, monkeypatch, line):
+    stopped_at(COMMIT, store)
+    (left,) = (store.folder / "staging").iterdir()
+    journals = [*left.glob("journals/*/*.jsonl"), left / "captions.jsonl"]
+    assert len(journals) == 6  # five stages but captions, vectors
+    for journal in journals:
+        keys = [json.loads(entry)["key"].encode() for entry in journal.read_bytes().splitlines()]
+        journal.write_bytes(b"".join(line.replace(b"KEY", key) + b"\n" for key in keys))
+    gear = instruments()
+    (outcome,) = index(store, gear)
+    assert {stage.state for stage in outcome.record.stages} == {"done"}
+    assert calls(gear) == {"reader": 5, "detector": 5, "encoder": 5, "speaker": 1, "captions": 3}
+
+
+def test_a_known_caption_can_only_be_a_caption(store):
+    """Whoever writes the file, or the remote it came from, makes no words be said."""
+    index(store)
+    (video,) = store.videos_folder.iterdir()
+    lines = [json.loads(line) for line in (video / "captions.jsonl").read_bytes().splitlines()]
+    said = {"modality": "speech", "text": "SAID", "span": {"start": 0, "end": 1}, "score": 1, "source": "whisper@1"}
+    hostile = [said, "\x1b[31mred\x1b[0m", 7]
+    written = [json.dumps(line | {"value": value}) + "\n" for line, value in zip(lines, hostile, strict=True)]
+    (video / "captions.jsonl").write_text("".join(written))
+    (outcome,) = index(store, instruments(Settings(sample_seconds=1.0)))
+    captions = [o for o in store.perceived(outcome.record).observations if o.modality == "caption"]
+    assert [(o.text, o.source) for o in captions] == [
+        ("a caption of 4", "captions@1"), ("[31mred [0m", "captions@1"), ("a caption of 4", "captions@1")
+    ]  # fmt: skip
+    assert not [o for o in store.perceived(outcome.record).observations if "SAID" in o.text]
+
+
+def test_a_note_that_the_disk_takes_by_half_harms_no_other(tmp_path, monkeypatch):
+    journal = Journal(tmp_path / "a.jsonl")
+    journal.note("a", 1)
+    real = type((tmp_path / "x").open("ab")).write
+
+    class Half:
+        def __init__(self, file):
+            self.file = file
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self.file.close()
+
+        def write(self, line):
+            real(self.file, line[:5])
+            self.file.flush()
+            raise OSError(28, "No space left on device")
+
+    opened = type(tmp_path).open
+    with monkeypatch.context() as patch:
+        patch.setattr(type(tmp_path), "open", lambda path, mode: Half(opened(path, mode)))
+        with pytest.raises(LibraryError, match="the disk is full"):
+            journal.note("b", 2)
+    journal.note("c", 3)
+    again = Journal(tmp_path / "a.jsonl")
+    assert (again.find("a"), again.find("b"), again.find("c")) == (1, None, 3)
+
+
+# Two processes at one video.
+
+
+def test_what_another_process_commits_meanwhile_is_taken_over(store):
+    """One process has no server and no ears; while it looks, another commits everything."""
+    told = []
+
+    class Slow(Reader):
+        def observe(self, stills):
+            if not told:
+                told.extend(index(Store(store.folder)))
+            return super().observe(stills)
+
+    (outcome,) = index(store, instruments(reader=Slow(), captioner=None, speech=None))
+    assert {stage.state for stage in told[0].record.stages} == {"done"}
+    assert outcome.record == told[0].record
+    observations = store.perceived(outcome.record).observations
+    assert [o.text for o in observations if o.modality == "caption"] == ["a caption of 4"] * 3
+
+
+def test_each_of_two_processes_adds_what_it_found(store):
+    told = []
+
+    class Slow(Reader):
+        def observe(self, stills):
+            if not told:
+                told.extend(index(Store(store.folder), instruments(reader=None)))
+            return super().observe(stills)
+
+    slow = Slow()
+    (outcome,) = index(store, instruments(reader=slow, captioner=None, speech=None))
+    assert {stage.state for stage in outcome.record.stages} == {"done"}
+    assert slow.calls == 5, "what it had read was noted"
+    assert list((store.folder / "staging").iterdir()) == []
+
+
+def test_a_removed_video_does_not_come_back(store, monkeypatch):
+    """A process is killed right after it put the new folder in place; then the video is removed."""
+    index(store)
+    stopped_at("playhead.index.store.forget", store, instruments(reader=Reader("2")))
+    (video_id,) = store.read()
+    assert [p.name[:4] for p in (store.folder / "staging").iterdir()] == ["old-"]
+    store.remove(video_id)
+    store.create()
+    assert store.read() == {}
+
+
+def test_a_process_that_dies_right_after_the_rename_leaves_no_notes_in_the_library(store, monkeypatch):
+    stopped_at("playhead.index.store.delete", store)
+    store.create()
+    assert set(stored(store.folder)) == {
+        "observations.parquet", "vectors.text.npy", "vectors.image.npy", "captions.jsonl",
+        *(f"keyframes/{1000 * n:010d}.jpg" for n in range(PICTURES)),
+    }  # fmt: skip
+    gear = instruments()
+    (outcome,) = index(store, gear)
+    assert (outcome.state, calls(gear)) == ("unchanged", {})
 
 
 # Captions cost the most: none is asked for twice.
@@ -248,6 +397,21 @@ def test_captions_of_a_run_whose_stage_failed_are_known(store):
     gear = instruments()
     (outcome,) = index(store, gear)
     assert outcome.record.stage("caption").detail == "3 found"
+    assert calls(gear) == {"captions": 1}
+
+
+def test_answers_that_were_under_way_when_another_failed_are_kept(store):
+    class First(Captions):
+        def caption(self, span, frames):
+            if span.start == 0:
+                raise RuntimeError("the server is gone")
+            time.sleep(0.3)
+            return super().caption(span, frames)
+
+    (outcome,) = index(store, instruments(Settings(caption_requests=3), captioner=First()))
+    assert outcome.record.stage("caption").state == "failed"
+    gear = instruments()
+    index(store, gear)
     assert calls(gear) == {"captions": 1}
 
 
@@ -288,7 +452,7 @@ def test_a_killed_process_goes_on(talk, talk_library, tmp_path):
             [sys.executable, "-c", SCRIPT, library, talk / "talk.mp4"], stdout=subprocess.PIPE, text=True
         )
         while process.poll() is None:
-            lines = sum(p.read_bytes().count(b"\n") for p in library.glob("staging/new-*/journals/*.jsonl"))
+            lines = sum(p.read_bytes().count(b"\n") for p in library.glob("staging/new-*/journals/*/*.jsonl"))
             if kills < 2 and lines > noted:
                 process.send_signal(signal.SIGKILL)
                 kills, noted = kills + 1, lines

@@ -10,7 +10,7 @@ from .records import Frame, Observation, Span, Still, clean_text
 from .settings import Settings
 from .video_llm import VideoLLM, video_llm
 
-__all__ = ["Captioner"]
+__all__ = ["Captioner", "caption_of"]
 
 # Two plain sentences take 30 to 80 tokens; a model that runs on is cut here.
 MAX_TOKENS = 200
@@ -59,14 +59,7 @@ class Captioner:
         """
         reply = self._llm.ask(frames, instructions=render("caption", count=str(len(frames))), max_tokens=MAX_TOKENS)
         text = clean_text(reply.text)
-        return Observation(
-            modality="caption",
-            span=span,
-            text=_full_sentences(text) if reply.truncated else text,
-            score=1.0,
-            source=self.source,
-            frame_seconds=frames[0].seconds if len(frames) == 1 else None,
-        )
+        return caption_of(span, frames, _full_sentences(text) if reply.truncated else text, self.source)
 
     def observe(self, stills: Sequence[Still]) -> list[Observation]:
         """One caption for each still, in order.
@@ -75,6 +68,18 @@ class Captioner:
             ServerError: No usable answer came for one of them.
         """
         return [self.caption(still.span, [still.frame]) for still in stills]
+
+
+def caption_of(span: Span, frames: Sequence[Frame], text: str, source: str) -> Observation:
+    """What somebody said of frames, as an observation."""
+    return Observation(
+        modality="caption",
+        span=span,
+        text=text,
+        score=1.0,
+        source=source,
+        frame_seconds=frames[0].seconds if len(frames) == 1 else None,
+    )
 
 
 def _full_sentences(text: str) -> str:
