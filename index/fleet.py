@@ -11,19 +11,22 @@ its actor is asked.
 
 import logging
 import os
+import re
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import cycle
 from typing import TYPE_CHECKING, Any, Self
 
 from ..tools.captions import Captioner
-from ..tools.errors import LibraryError, MissingExtraError, PlayheadError, ServerError, SettingsError
-from ..tools.records import Modality
+from ..tools.errors import LibraryError, MissingExtraError, PlayheadError, ServerError, SettingsError, WeightsError
+from ..tools.records import Frame, Modality, Observation, Span, clean_text
 from ..tools.settings import Settings
 from ..tools.sound import RATE
 from ..tools.speech import Heard, Window
+from ..tools.video_llm import is_set
 from .instruments import Instruments
 from .jobs import Home, Job, Outcome, Told, perceive_and_commit
 from .records import VideoRecord
@@ -38,10 +41,16 @@ RETRIES = 3
 # Videos at once for each GPU: one core decodes at 50 times real time, a GPU takes several such streams.
 _VIDEOS_A_GPU = 4
 _CONNECT_SECONDS = 10.0
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _TICK_SECONDS = 0.2
 _TELL_SECONDS = 0.5
-# An instrument of `Instruments`, and the setting that leaves its stage out.
-_PARTS = {"speech": "speech_model", "reader": "ocr", "detector": "objects_model", "images": "image_model"}
+# An instrument of `Instruments`: its stage, and the setting that leaves it out.
+_PARTS: dict[str, tuple[Modality, str]] = {
+    "speech": ("speech", "speech_model"),
+    "reader": ("text", "ocr"),
+    "detector": ("object", "objects_model"),
+    "images": ("frame", "image_model"),
+}
 _TEXTS = "texts"
 
 
@@ -84,16 +93,34 @@ class _Distant:
         except RayTaskError as error:
             raise error.cause from error
         except RayError as error:
-            raise ServerError(f"the actor of {self.source} died {RETRIES + 1} times: {_line(error)}") from error
+            raise ServerError(f"{self.source} does not answer on the cluster: {_line(error)}") from error
+
+
+class _Described:
+    """A captioner that is made where and when it is first asked: a client of a server, no model."""
+
+    def __init__(self, settings: Settings, source: str, fingerprint: str) -> None:
+        self.source, self.fingerprint = source, fingerprint
+        self._settings = settings
+
+    def caption(self, span: Span, frames: Sequence[Frame]) -> Observation:
+        return self._captioner.caption(span, frames)
+
+    @cached_property
+    def _captioner(self) -> Captioner:
+        return Captioner(self._settings)
 
 
 class _Model:
     """One instrument, in a process of its own. Ray makes an actor of it."""
 
     def __init__(self, settings: Settings, part: str) -> None:
-        others = {setting: "off" for name, setting in _PARTS.items() if name != part}
+        others = {setting: "off" for name, (_, setting) in _PARTS.items() if name != part}
         gathered = Instruments.gather(settings.model_copy(update={**others, "video_llm_url": None}))
         self._instrument = getattr(gathered, part)
+        if self._instrument is None:
+            why = gathered.missing[_PARTS[part][0]] if part in _PARTS else gathered.texts_missing
+            raise WeightsError(f"a machine of the cluster lacks what others have: {why}")
 
     def ask(self, method: str, given: Any) -> Any:
         if method == "hear":
@@ -123,7 +150,11 @@ class Fleet:
         """
         if workers is not None and workers < 1:
             raise SettingsError(f"workers={workers}: at least one video at a time is wanted")
-        self._settings, self._address, self._wanted = settings, address, workers
+        if settings.video_llm_backend == "in-process" and is_set(settings):
+            raise SettingsError(
+                "video_llm_backend='in-process': each worker would load the model; serve it, and set video_llm_url"
+            )
+        self._settings = settings
         self._ray = _started(address, workers)
         try:
             resources = self._ray.cluster_resources()
@@ -196,8 +227,8 @@ class Fleet:
             return ServerError(f"{job.file}: {type(error.cause).__name__}: {_line(error.cause)}")
         except RayError as error:
             return ServerError(
-                f"{job.file}: its worker died {RETRIES + 1} times ({_line(error)}): if memory ran out, index with fewer "
-                "workers; run again to go on where it was"
+                f"{job.file}: no worker ended it in {RETRIES + 1} tries ({_line(error)}): if memory ran out, index with "
+                "fewer workers; run again to go on where it was"
             )
         return result
 
@@ -226,6 +257,8 @@ class Fleet:
         parts: dict[str, Any] = {
             part: one and _Distant(one.source, one.space, one.fingerprint) for part, one in facts.items()
         }
+        if captions := facts["captioner"]:
+            parts["captioner"] = _Described(self._settings, captions.source, captions.fingerprint)
         return Instruments(
             settings=self._settings, missing=missing, texts_missing=texts_missing, at_once=at_once, **parts
         )
@@ -285,8 +318,6 @@ def _perceive(home: Home, instruments: Instruments, job: Job, board: Any) -> Vid
             board.write.remote(job.number, stage, done, total)
 
     home.create()  # puts right what a task that died left half done
-    if instruments.captioner is not None:  # a client of a server, no model
-        instruments = replace(instruments, captioner=Captioner(instruments.settings))
     return perceive_and_commit(home, instruments, job, tell)
 
 
@@ -352,7 +383,12 @@ def _no_cluster(address: str | None, error: Exception) -> SettingsError:
 
 
 def _line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
+    """The line of Ray's many that says why."""
+    lines = [line for line in map(clean_text, _ANSI.sub("", str(error)).splitlines()) if line]
+    if not lines:
+        return type(error).__name__
+    is_of_start = "creation task" in lines[0]  # then a traceback follows
+    return lines[-1 if is_of_start else 0][:300]
 
 
 def _silent(heard_until: float) -> None:

@@ -22,7 +22,7 @@ from .fakes import write_pictures
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
 
-SLIDES = 24  # three batches
+SLIDES = 16  # two batches
 WORDS = "harbour lantern meadow pepper quarry ribbon saddle timber velvet walnut".split()
 READING = Settings(
     offline=True, device="cpu", speech_model="off", objects_model="off", image_model="off", sidecars=False
@@ -154,6 +154,21 @@ def test_what_cannot_be_is_told():
         Fleet(READING, address="127.0.0.1:1")
     with pytest.raises(SettingsError, match="no machine of the cluster has a GPU"):
         Fleet(READING.model_copy(update={"device": "cuda"}), workers=1)
+
+
+def test_a_video_llm_that_is_not_there_loses_only_the_captions(folder, alone, tmp_path):
+    """As in one process; and a model in each worker's process is refused."""
+    from playhead.index.fleet import Fleet
+
+    served = {"video_llm_url": "http://127.0.0.1:9/v1", "video_llm_model": "none", "video_llm_timeout": 2.0}
+    store = Store(tmp_path / "library")
+    with Fleet(READING.model_copy(update=served), workers=1) as fleet:
+        (outcome,) = bring_in_line(store, [folder / "1.mp4"], fleet.instruments, False, silent, fleet.run)
+    states = {stage.modality: stage.state for stage in outcome.record.stages}
+    assert (states["text"], states["caption"]) == ("done", "failed")
+    assert "ServerError" in outcome.record.stage("caption").detail
+    with pytest.raises(SettingsError, match="each worker would load the model"):
+        Fleet(READING.model_copy(update={"video_llm_backend": "in-process", "video_llm_model": "some/model"}))
 
 
 def test_errors_travel_between_processes():
