@@ -97,6 +97,7 @@ for _name, _command in (
     ("find", cli_ask.find),
     ("list", cli_library.list_),
     ("show", cli_library.show),
+    ("chapters", cli_library.chapters),
     ("remove", cli_library.remove),
     ("pull", cli_library.pull),
     ("doctor", doctor),

@@ -1,4 +1,4 @@
-"""The commands that look after a library: `index`, `list`, `show`, `remove`, `pull`."""
+"""The commands that look after a library: `index`, `list`, `show`, `chapters`, `remove`, `pull`."""
 
 import sys
 from pathlib import Path
@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 import typer
 
 from ..tools.records import clean_text
-from .cli_places import AsJson, LibraryFolder, Place, home_of, open_library, opened_at, print_json
+from .cli_places import AsJson, LibraryFolder, Place, home_named, home_of, open_library, opened_at, print_json
 from .options import MODELS, Chosen, with_settings
 
-__all__ = ["index", "list_", "pull", "remove", "show"]
+__all__ = ["chapters", "index", "list_", "pull", "remove", "show"]
 
-Engine = Literal["local", "ray"]
+Engine = Literal["local", "ray"]  # `indexing.EngineName`; to import it takes half a second
 
 
 @with_settings(*MODELS)
@@ -44,22 +44,27 @@ def index(
     chosen: Chosen,
 ) -> None:
     """Index videos: what is new or changed, and nothing else. Stopped, it goes on where it was."""
+    from ..index.instruments import Instruments
+    from ..index.store import Store
+    from .indexing import index_videos
     from .screen import IndexScreen, outcome_data
 
-    into = library if library and "://" in library else None
-    opened = open_library(Path(library) if library and not into else home_of(paths), chosen)
+    home = home_named(library) if library else Store(home_of(paths))
+    settings = chosen.settings()
     with IndexScreen(quiet=chosen.quiet, verbose=chosen.verbose, to_stdout=not as_json) as screen:
-        outcomes = opened.index(
+        outcomes = index_videos(
+            home,
             paths,
+            settings,
+            lambda: Instruments.gather(settings),
             force=force,
             engine=engine,
             address=address,
             workers=workers,
-            into=into,
             progress=screen.progress,
             done=screen.done,
         )
-    screen.summary(into or opened.folder)
+    screen.summary(home.folder if isinstance(home, Store) else home.url)
     if as_json:
         print_json([outcome_data(outcome) for outcome in outcomes])
     if any(outcome.has_failed for outcome in outcomes):
@@ -101,6 +106,30 @@ def show(
         print_json(video_data(opened, record) | {"observations": observations})
     else:
         print_video(opened, record, evidence)
+
+
+@with_settings()
+def chapters(
+    place: Place,
+    library: LibraryFolder = None,
+    scenes: Annotated[bool, typer.Option("--scenes", help="List the scenes of each chapter, too.")] = False,
+    as_json: AsJson = False,
+    *,
+    chosen: Chosen,
+) -> None:
+    """Show the table of contents of each video."""
+    from .screen import print_chapters, video_data
+
+    opened, videos = opened_at(place, library, chosen)
+    records = opened.videos(videos)
+    listed = [(record, opened.chapters(record.video_id)) for record in records]
+    if as_json:
+        data = {record: [one.model_dump(mode="json") for one in found] for record, found in listed}
+        print_json([video_data(opened, record) | {"chapters": told} for record, told in data.items()])
+    elif listed:
+        print_chapters(opened, listed, scenes=scenes)
+    else:
+        print("no video is indexed here: run `playhead index` on a folder of videos first", file=sys.stderr)
 
 
 @with_settings()

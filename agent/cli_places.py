@@ -13,6 +13,8 @@ from ..tools.records import parse_clock
 from .options import Chosen
 
 if TYPE_CHECKING:
+    from ..index.remote import Remote
+    from ..index.store import Store
     from .library import Library
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "Place",
     "Within",
     "filtered",
+    "home_named",
     "home_of",
     "open_library",
     "opened_at",
@@ -30,6 +33,7 @@ __all__ = [
 ]
 
 LIBRARY = ".playhead"
+_URL = re.compile(r"[a-z][a-z0-9+]+:/")
 
 Place = Annotated[
     Path, typer.Argument(metavar="PLACE", readable=False, help="A folder of indexed videos, or one of them.")
@@ -62,6 +66,8 @@ def open_library(folder: Path, chosen: Chosen) -> "Library":
 
 def opened_at(place: Path, library: Path | None, chosen: Chosen) -> "tuple[Library, list[Path] | None]":
     """The library that a place belongs to, and which of its videos the place means; None: all."""
+    if library is not None:
+        _check_folder(str(library))
     if library is not None and not library.expanduser().exists():
         raise LibraryError(f"there is no library {library}: check --library, or run `playhead index` with it first")
     opened = open_library(library or _library_of(place), chosen)
@@ -79,6 +85,26 @@ def _library_of(place: Path) -> Path:
     raise LibraryError(
         f"nothing is indexed for {place}: run `playhead index` on it first, or name its library with --library"
     )
+
+
+def home_named(library: str) -> "Store | Remote":
+    """The library to index into, by its folder or URL."""
+    from ..index.remote import Remote
+    from ..index.store import Store
+
+    if "://" in library:
+        return Remote(library)
+    _check_folder(library)
+    return Store(Path(library))
+
+
+def _check_folder(library: str) -> None:
+    """Refuse a URL, also with a slash missing, where a folder is wanted: it would be made."""
+    if _URL.match(library):
+        raise LibraryError(
+            f"library {library} is no folder: `playhead pull URL` brings a library from a URL such as "
+            "s3://bucket/talks, `playhead index --library URL` makes one there"
+        )
 
 
 def home_of(paths: list[Path]) -> Path:

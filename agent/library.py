@@ -6,10 +6,9 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from ..index.build import IndexProgress, bring_in_line
-from ..index.fleet import Fleet
+from ..index.build import IndexProgress
 from ..index.instruments import Instruments
 from ..index.jobs import Outcome
 from ..index.records import Evidence, VideoRecord
@@ -24,8 +23,10 @@ from .background import in_background
 from .conversation import Conversation
 from .events import Answered, Event
 from .eyes import Eyes
+from .indexing import EngineName, each, index_videos
 from .moments import FoundMoment, find_moments, look_for_moments
 from .naming import one_video, video_ids
+from .outline import ListedChapter, contents
 from .records import Answer, Turn
 from .state import Context
 from .threads import open_checkpointer
@@ -33,8 +34,6 @@ from .threads import open_checkpointer
 __all__ = ["Library"]
 
 MOST_OPTIONS = 26  # a letter each
-
-_Outcome = TypeVar("_Outcome", Outcome, Pulled)
 
 
 class Library:
@@ -73,7 +72,7 @@ class Library:
         paths: Path | str | Sequence[Path | str],
         *,
         force: bool = False,
-        engine: Literal["local", "ray"] = "local",
+        engine: EngineName = "local",
         address: str | None = None,
         workers: int | None = None,
         into: str | None = None,
@@ -102,15 +101,18 @@ class Library:
             SettingsError: The cluster cannot be joined, or there is none of the engine that it was given for.
             MissingExtraError: Ray, or a package that the URL needs, is not installed.
         """
-        given = [paths] if isinstance(paths, (str, Path)) else list(paths)
-        files, told = [Path(path) for path in given], progress or _silent
-        home = Remote(into) if into else self._store
-        if engine == "local":
-            if address is not None or workers is not None:
-                raise SettingsError("address and workers are of a Ray cluster: set engine='ray', or leave them out")
-            return _each(bring_in_line(home, files, self._instruments, force, told), done)
-        with Fleet(self.settings, address, workers) as fleet:
-            return _each(bring_in_line(home, files, fleet.instruments, force, told, fleet.run), done)
+        return index_videos(
+            Remote(into) if into else self._store,
+            paths,
+            self.settings,
+            lambda: self._instruments,
+            force=force,
+            engine=engine,
+            address=address,
+            workers=workers,
+            progress=progress,
+            done=done,
+        )
 
     def pull(self, url: str, *, done: Callable[[Pulled], None] | None = None) -> list[Pulled]:
         """Bring what is indexed on object storage or another shared path into the library; it is made if need be.
@@ -128,7 +130,7 @@ class Library:
             MissingExtraError: A package that the URL's protocol needs is not installed.
             LibraryError: There is no library at the URL, it cannot be read, or the library cannot be written.
         """
-        return _each(Remote(url).pull(self._store), done)
+        return each(Remote(url).pull(self._store), done)
 
     def search(
         self,
@@ -308,6 +310,21 @@ class Library:
         record = self._one(video)
         return record, self._opened().of_video(record.video_id)
 
+    def chapters(self, video: Path | str) -> list[ListedChapter]:
+        """A video's table of contents: its chapters, in order, each with its heading, quotes and scenes.
+
+        Nothing is composed: headings and quotes are stored evidence. A short video, or one in which nothing was
+        perceived, is one chapter.
+
+        Args:
+            video: A path, file name or id.
+
+        Raises:
+            LibraryError: There is no such video in the library, or several; or it is damaged.
+        """
+        record = self._one(video)
+        return contents(record.video_id, self._opened())
+
     def remove(self, video: Path | str) -> VideoRecord:
         """Take a video out of the library; its file is not touched.
 
@@ -388,16 +405,6 @@ class Library:
         return None if videos is None else video_ids(self._store, self.videos(), videos)
 
 
-def _each(outcomes: Iterator[_Outcome], done: Callable[[_Outcome], None] | None) -> list[_Outcome]:
-    """All outcomes, each told at once."""
-    told = []
-    for outcome in outcomes:
-        told.append(outcome)
-        if done:
-            done(outcome)
-    return told
-
-
 def _span(between: tuple[float, float] | Span | None) -> Span | None:
     if between is None or isinstance(between, Span):
         return between
@@ -411,7 +418,3 @@ def _last(events: Iterator[Event]) -> Answer:
     last = deque(events, maxlen=1).pop()
     assert isinstance(last, Answered)
     return last.answer
-
-
-def _silent(path: Path, number: int, count: int, stage: str, done: float, total: float) -> None:
-    """Tells nobody."""

@@ -117,14 +117,19 @@ def frames_cited(evidence: Sequence[Evidence]) -> list[SizedFrame]:
     return [SizedFrame(one, _second(one), CHECKED_SIDE) for one in evidence if one.modality == "frame"]
 
 
-def frames_within(video_id: str, span: Span, library: Search, most: int) -> list[SizedFrame]:
-    """Stills of a stretch of a video, as far apart as may be."""
-    stills = [one for one in library.of_video(video_id, "frame") if span.start <= _second(one) < span.end]
-    if not stills:
-        return []
-    places = sorted({round((number + 0.5) * len(stills) / most - 0.5) for number in range(most)})
-    chosen = [stills[min(max(place, 0), len(stills) - 1)] for place in places]
-    return [SizedFrame(one, _second(one), CHECKED_SIDE) for one in dict.fromkeys(chosen)]
+def frames_within(video_id: str, scenes: Sequence[Span], library: Search, most: int) -> list[SizedFrame]:
+    """At most so many stills of a video's scenes, by time: from the middle of each scene, the longest scenes first.
+
+    Where there are more frames than scenes, the longest have several, as far apart as may be.
+    """
+    stills = library.of_video(video_id, "frame")
+    chosen: dict[Evidence, None] = {}
+    for number, scene in enumerate(sorted(scenes, key=lambda one: (-one.duration, one.start))):
+        share = most // len(scenes) + (number < most % len(scenes))
+        for place in range(share):
+            moment = scene.start + (place + 0.5) / share * scene.duration
+            chosen.update(dict.fromkeys(one for one in stills if one.start <= moment < one.end))
+    return [SizedFrame(one, _second(one), CHECKED_SIDE) for one in sorted(chosen, key=_second)]
 
 
 @dataclass(frozen=True)

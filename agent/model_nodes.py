@@ -76,7 +76,8 @@ def chapter_node(state: OneSection, runtime: Runtime[Context]) -> State:
         return {"notes": {state["key"]: None}, "trace": traced("chapter", told, began)}
     telling = [one for one in (section.heading, *section.rows) if one is not None][:CHAPTER_ROWS]
     rows = sorted(dict.fromkeys(telling), key=lambda one: one.start)
-    frames = frames_within(section.video_id, section.span, context.search, state["frames"])
+    scenes = section.scenes or (section.span,)
+    frames = frames_within(section.video_id, scenes, context.search, state["frames"])
     try:
         draft = compose(
             context.llm,

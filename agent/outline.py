@@ -5,28 +5,33 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import Field
 
-from ..index.chapters import Strand, chapters
+from ..index.chapters import Strand, scene_tree
 from ..index.records import Evidence
 from ..index.search import Search
 from ..tools.embed import Vectors
-from ..tools.records import Modality, Record, Span
+from ..tools.records import Modality, Record, Seconds, Span
 from ..tools.words import tokens
 from .records import Citation, Claim, Plan
 from .scopes import scopes_of
 
-__all__ = ["Section", "outline", "quote_sections"]
+__all__ = ["ListedChapter", "Section", "contents", "outline", "quote_sections"]
 
 # Chapters of all videos together; of each, if there are many videos, fewer.
 MOST_SECTIONS = 12
 # Texts that are kept of each.
 MOST_ROWS = 24
+# Texts of each that a table of contents quotes.
+MOST_QUOTES = 3
 _SENTENCES: tuple[Modality, ...] = ("caption", "speech", "text")
+# What tells scenes apart: stills; where these were not embedded, what describes them; else what is written in them.
+_PICTURED: tuple[Modality, ...] = ("frame", "caption", "text")
 # A sentence that stands for a chapter says something, and is no paragraph.
 _FEWEST_WORDS, _MOST_WORDS = 5, 40
 # A line in large letters that stays for some seconds is a heading.
 _HEADING_SECONDS, _HEADING_HEIGHT = 2.0, 0.045
 _HEADING_WORDS, _HEADING_LETTERS = 10, 4
 _NEARLY = 0.8
+_SHORTEST = 0.001
 
 
 class Section(Record):
@@ -36,6 +41,25 @@ class Section(Record):
     span: Span = Field(description="When.")
     heading: Evidence | None = Field(description="The line in the largest letters that appears in it.")
     rows: tuple[Evidence, ...] = Field(description="Texts of it, the most telling first.")
+    scenes: tuple[Span, ...] = Field(default=(), description="Its scenes, which cover it; empty: it is not divided.")
+
+
+class ListedChapter(Record):
+    """A chapter as a table of contents lists it."""
+
+    video_id: str = Field(description="The video's content hash.")
+    video: str = Field(description="Absolute path of the video's file.")
+    start: Seconds = Field(description="First second.")
+    end: Seconds = Field(description="First second after it.")
+    heading: Citation | None = Field(description="The line in the largest letters that appears in it.")
+    quotes: tuple[Citation, ...] = Field(description="What was said, written or described in it, most telling first.")
+    scenes: tuple[Span, ...] = Field(description="Where the picture shows one thing, in order; they cover the chapter.")
+    keyframe: str | None = Field(description="Absolute path of a JPEG of its longest scene.")
+
+    @property
+    def span(self) -> Span:
+        """The chapter's span as a record."""
+        return Span(start=self.start, end=self.end)
 
 
 def outline(plan: Plan, search: Search) -> list[Section]:
@@ -53,12 +77,30 @@ def outline(plan: Plan, search: Search) -> list[Section]:
     videos = sorted(among, key=lambda video_id: search.records[video_id].paths)[:MOST_SECTIONS]
     found: list[Section] = []
     for video_id in videos:
-        duration = max(search.records[video_id].duration, 0.001)
+        duration = max(search.records[video_id].duration, _SHORTEST)
         span = scopes.get(video_id) or plan.between or Span(start=0, end=duration)
         if span.start < duration:
             whole = Span(start=span.start, end=min(span.end, duration))
-            found += _sections(video_id, whole, search)[: max(1, MOST_SECTIONS // len(videos))]
+            told = [one for one in _sections(video_id, whole, search) if one.rows or one.heading]
+            found += told[: max(1, MOST_SECTIONS // len(videos))]
     return found
+
+
+def contents(video_id: str, search: Search) -> list[ListedChapter]:
+    """The table of contents of a video: its chapters, in order; they cover it.
+
+    Args:
+        video_id: The video.
+        search: The library that holds it.
+
+    Raises:
+        QueryError: The library holds no such video.
+        LibraryError: The video's folder is damaged.
+    """
+    stills = search.of_video(video_id, "frame")
+    whole = Span(start=0, end=max(search.records[video_id].duration, _SHORTEST))
+    video = str(search.file_of(video_id))
+    return [_listed(section, video, stills) for section in _sections(video_id, whole, search)]
 
 
 def quote_sections(sections: Sequence[Section]) -> list[Claim]:
@@ -72,22 +114,46 @@ def quote_sections(sections: Sequence[Section]) -> list[Claim]:
     return claims
 
 
+def _listed(section: Section, video: str, stills: Sequence[Evidence]) -> ListedChapter:
+    told = {section.heading.text.casefold(): section.heading} if section.heading else {}
+    for row in section.rows:
+        told.setdefault(row.text.casefold(), row)
+    texts = list(told.values())
+    longest = max(section.scenes, key=lambda scene: scene.duration)
+    pictured = max(stills, key=lambda still: still.span.overlap(longest), default=texts[0] if texts else None)
+    quotes = texts[1:] if section.heading else texts
+    return ListedChapter(
+        video_id=section.video_id,
+        video=video,
+        start=section.span.start,
+        end=section.span.end,
+        heading=Citation.of(section.heading) if section.heading else None,
+        quotes=tuple(map(Citation.of, quotes[:MOST_QUOTES])),
+        scenes=section.scenes,
+        keyframe=pictured.keyframe if pictured else None,
+    )
+
+
 def _sections(video_id: str, whole: Span, search: Search) -> list[Section]:
     kinds: dict[Modality, tuple[list[Evidence], Vectors]] = {}
     for modality in (*_SENTENCES, "frame"):
         rows, vectors = search.embedded(video_id, modality)
         inside = [number for number, row in enumerate(rows) if row.span.overlap(whole) > 0]
         kinds[modality] = [rows[number] for number in inside], vectors[inside]
-    strands = [
-        Strand([row.span for row in rows], vectors) for rows, vectors in kinds.values() if len(rows) and vectors.size
-    ]
+    strands = {
+        modality: Strand([row.span for row in rows], vectors)
+        for modality, (rows, vectors) in kinds.items()
+        if len(rows) and vectors.size
+    }
+    pictures = next((strands[modality] for modality in _PICTURED if modality in strands), None)
     edges = [row.start for rows, _ in kinds.values() for row in rows if whole.start < row.start < whole.end]
     sections = []
-    for span in chapters(whole, strands, edges):
-        rows = _telling(span, [kinds[modality] for modality in _SENTENCES])
-        heading = _heading(span, kinds["text"][0])
-        if rows or heading:
-            sections.append(Section(video_id=video_id, span=span, heading=heading, rows=tuple(rows[:MOST_ROWS])))
+    for chapter in scene_tree(whole, list(strands.values()), edges, pictures):
+        telling = tuple(_telling(chapter.span, [kinds[modality] for modality in _SENTENCES])[:MOST_ROWS])
+        heading = _heading(chapter.span, kinds["text"][0])
+        sections.append(
+            Section(video_id=video_id, span=chapter.span, heading=heading, rows=telling, scenes=chapter.scenes)
+        )
     return sections
 
 

@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from ..index.remote import Pulled
     from .library import Library
     from .moments import FoundMoment
+    from .outline import ListedChapter
     from .records import Answer
 
 __all__ = [
     "IndexScreen",
     "outcome_data",
     "print_answer",
+    "print_chapters",
     "print_evidence",
     "print_findings",
     "print_moments",
@@ -248,6 +250,27 @@ def print_video(library: "Library", record: "VideoRecord", evidence: "Sequence[E
     for one in sorted(evidence, key=lambda e: (e.start, e.end)):
         rows.add_row(f"{clock(one.start)}–{clock(one.end)}", HOW[one.modality], Text(one.text))
     _print(rows)
+
+
+def print_chapters(
+    library: "Library", listed: "Sequence[tuple[VideoRecord, Sequence[ListedChapter]]]", *, scenes: bool
+) -> None:
+    """For each video a table of contents: when, the heading, the most telling sentence; and when each scene is."""
+    for number, (record, chapters) in enumerate(listed):
+        path = library.path_of(record)
+        if number:
+            print()
+        print(f"{_shown(path)} · {clock(record.duration)}")
+        if not any(chapter.heading or chapter.quotes for chapter in chapters):
+            print(f"nothing said, written or described is indexed: `playhead show {_shown(path)}` tells why")
+        table = _table(2)
+        for chapter in chapters:
+            when, *others = (f"{clock(span.start)}–{clock(span.end)}" for span in (chapter.span, *chapter.scenes))
+            lines = [one.quote for one in (chapter.heading, *chapter.quotes[:1]) if one]
+            table.add_row(when, Text("\n".join(lines)))
+            for scene in others if scenes else ():
+                table.add_row("", Text(f"scene {scene}"))
+        _print(table)
 
 
 def print_findings(findings: Sequence[Finding]) -> None:

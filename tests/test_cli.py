@@ -20,13 +20,14 @@ from playhead import Library
 from playhead.agent.cli import main
 from playhead.agent.screen import IndexScreen
 from playhead.index.records import StageReport
+from playhead.tools.container import nvdec_complaint
 from playhead.tools.errors import LibraryError
 
 SAID = {
     "budget.mp4": [(1.0, 3.0, "The budget for travel grew by twelve percent.")],
     "traffic.mp4": [(0.5, 2.0, "The red car stops at the bridge."), (2.5, 4.0, "Nobody is hurt.")],
 }
-COMMANDS = ("index", "ask", "search", "find", "list", "show", "remove", "pull", "doctor", "serve", "eval")
+COMMANDS = ("index", "ask", "search", "find", "list", "show", "chapters", "remove", "pull", "doctor", "serve", "eval")
 PLAYHEAD = [sys.executable, "-c", "from playhead.agent.cli import main; main()"]
 
 pytestmark = pytest.mark.usefixtures("no_models")
@@ -232,6 +233,31 @@ def test_list_and_show_print_what_is_indexed(indexed, playhead):
     assert shown["info"]["video"]["codec"] == "h264"
 
 
+def test_chapters_prints_a_table_of_contents_of_each_video(indexed, playhead):
+    assert playhead("chapters", "talks", "--scenes").out.splitlines() == [
+        "talks/budget.mp4 · 00:00:04.9",
+        "00:00:00.0–00:00:04.9  The budget for travel grew by twelve percent.",
+        "                       scene 00:00:00.0–00:00:04.9",
+        "",
+        "talks/traffic.mp4 · 00:00:04.9",
+        "00:00:00.0–00:00:04.9  The red car stops at the bridge.",
+        "                       scene 00:00:00.0–00:00:04.9",
+    ]
+    (video,) = playhead("chapters", "talks/traffic.mp4", "--json").data
+    (chapter,) = video["chapters"]
+    assert (chapter["start"], chapter["end"], chapter["heading"]) == (0.0, pytest.approx(5, abs=0.2), None)
+    assert chapter["scenes"] == [{"start": chapter["start"], "end": chapter["end"]}]
+    assert [(one["start"], one["quote"]) for one in chapter["quotes"]] == [(0.5, "The red car stops at the bridge.")]
+
+
+def test_without_videos_there_are_no_chapters(indexed, playhead):
+    for name in SAID:
+        assert playhead("remove", f"talks/{name}").code == 0
+    nothing = "no video is indexed here: run `playhead index` on a folder of videos first\n"
+    assert playhead("chapters", "talks") == Done(0, "", nothing)
+    assert playhead("chapters", "talks", "--json") == Done(0, "[]\n", "")
+
+
 def test_list_says_when_a_file_is_gone(indexed, playhead):
     (indexed / "traffic.mp4").unlink()
     assert playhead("list", "talks").out.splitlines()[1].endswith("talks/traffic.mp4 (gone)")
@@ -315,6 +341,7 @@ def test_help_fits_a_terminal_of_80_columns(playhead, monkeypatch):
         ["search", "talks", "red car"],
         ["list", "talks"],
         ["show", "talks/traffic.mp4"],
+        ["chapters", "talks"],
         ["index", "talks"],
         ["doctor"],
         ["remove", "talks/traffic.mp4"],
@@ -356,6 +383,8 @@ def test_a_model_setting_takes_a_local_path(indexed, playhead, tmp_path):
 
 def test_any_other_setting_is_set_by_name(playhead):
     assert playhead("doctor", "--set", "decoder=decord", "--json").data[2]["detail"].startswith("decord ")
+    decoder = playhead("doctor", "--set", "decoder=nvdec", "--json").data[2]
+    assert decoder["state"] == ("missing" if nvdec_complaint() else "ready")
     assert playhead("doctor", "--set", "colour=red").complaint.startswith("playhead: there is no setting 'colour'")
     assert playhead("doctor", "--set", "colour").complaint == (
         "playhead: --set 'colour': FIELD=VALUE is wanted, e.g. --set sample_seconds=1"
@@ -611,7 +640,7 @@ def test_an_interrupt_says_that_nothing_is_lost(talks, playhead, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Library, "index", interrupted)
+    monkeypatch.setattr("playhead.agent.indexing.index_videos", interrupted)
     done = playhead("index", "talks")
     assert done.code not in (0, 2)
     assert done.complaint == "playhead: stopped. What was finished is kept: run again to go on"
@@ -705,3 +734,29 @@ def test_a_real_question_in_a_process_of_its_own(talk_library, talk, truth, monk
     assert citation["start"] == pytest.approx(said["start"], abs=0.5)
     assert citation["end"] == pytest.approx(said["end"], abs=0.5)
     assert Path(citation["keyframe"]).is_file()
+
+
+def test_a_library_at_a_url_needs_no_library_here(playhead, no_models, write_talk, tmp_path):
+    """Videos of two folders, one with a library that cannot be read, go into one at a URL; and come back by `pull`."""
+    pytest.importorskip("fsspec", reason="fsspec is not installed")
+    for name in ("a", "b"):
+        write_talk(tmp_path / name / f"{name}.mp4", [(1.0, 2.0, f"I am {name}.")])
+    (tmp_path / "a" / ".playhead").mkdir()
+    (tmp_path / "a" / ".playhead" / "library.json").write_text('{"format": 99}')
+    url = f"file://{tmp_path}/shared"
+    done = playhead("index", tmp_path / "a", tmp_path / "b", "--library", url)
+    assert done.code == 0
+    assert done.out.splitlines()[-1] == f"2 indexed · library {url}"
+    pulled = playhead("pull", url, "--library", tmp_path / "here", "--json").data
+    assert [one["state"] for one in pulled] == ["pulled", "pulled"]
+    found = playhead("search", tmp_path / "here", "who is b?", "--json").data
+    assert found[0]["text"] == "I am b."
+
+
+def test_a_url_is_no_folder(playhead, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for line in (["index", tmp_path, "--library", "s3:/bucket/talks"], ["list", ".", "--library", "s3://bucket/talks"]):
+        done = playhead(*line)
+        assert done.code == 1
+        assert "is no folder: `playhead pull URL` brings a library from a URL" in done.complaint
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,69 @@
+"""Runs of indexing, into any library and by any engine."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from ..index.build import IndexProgress, bring_in_line
+from ..index.fleet import Fleet
+from ..index.instruments import Instruments
+from ..index.jobs import Home, Outcome
+from ..tools.errors import SettingsError
+from ..tools.settings import Settings
+
+__all__ = ["EngineName", "each", "index_videos"]
+
+EngineName = Literal["local", "ray"]
+
+_T = TypeVar("_T")
+
+
+def index_videos(
+    home: Home,
+    paths: Path | str | Sequence[Path | str],
+    settings: Settings,
+    gather: Callable[[], Instruments],
+    *,
+    force: bool,
+    engine: EngineName,
+    address: str | None,
+    workers: int | None,
+    progress: IndexProgress | None,
+    done: Callable[[Outcome], None] | None,
+) -> list[Outcome]:
+    """As `Library.index`, into any library.
+
+    Args:
+        home: The library: a `Store`, or a `Remote`.
+        paths: A video, a folder, or several.
+        settings: How to work.
+        gather: The instruments of this machine; only asked for where it does the work.
+        force: As of `Library.index`, and so are all the others.
+        engine: What does the work.
+        address: Of a Ray cluster.
+        workers: On it.
+        progress: Told how far it is.
+        done: Told each outcome at once.
+    """
+    given = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    files, told = [Path(path) for path in given], progress or _silent
+    if engine == "local":
+        if address is not None or workers is not None:
+            raise SettingsError("address and workers are of a Ray cluster: set engine to 'ray', or leave them out")
+        return each(bring_in_line(home, files, gather(), force, told), done)
+    with Fleet(settings, address, workers) as fleet:
+        return each(bring_in_line(home, files, fleet.instruments, force, told, fleet.run), done)
+
+
+def each(outcomes: Iterator[_T], done: Callable[[_T], None] | None) -> list[_T]:
+    """All outcomes, each told at once."""
+    told = []
+    for outcome in outcomes:
+        told.append(outcome)
+        if done:
+            done(outcome)
+    return told
+
+
+def _silent(path: Path, number: int, count: int, stage: str, done: float, total: float) -> None:
+    """Tells nobody."""
