@@ -14,10 +14,10 @@ import os
 import re
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import cycle
 from typing import TYPE_CHECKING, Any, Self
 
 from ..tools.captions import Captioner
@@ -191,10 +191,11 @@ class Fleet:
             LibraryError: The library cannot be written.
         """
         ray = self._ray
-        sets = cycle([self._placed(instruments) for _ in range(self._gpus or self.workers)])
+        sets = [self._placed(instruments) for _ in range(self._gpus or self.workers)]
+        asked_by: Counter[int] = Counter()  # videos at each set
         task = ray.remote(num_cpus=1, max_retries=RETRIES)(_perceive)
         board = ray.remote(num_cpus=0, max_restarts=-1)(_Board).remote()
-        running: dict[ObjectRef, Job] = {}
+        running: dict[ObjectRef, tuple[Job, int]] = {}
         is_more = True
         while running or is_more:
             while is_more and len(running) < self.workers:
@@ -204,16 +205,19 @@ class Fleet:
                 elif isinstance(job, Outcome):
                     yield job
                 else:
-                    running[task.remote(home, next(sets), job, board)] = job
+                    at = min(range(len(sets)), key=lambda n: asked_by[n])
+                    asked_by[at] += 1
+                    running[task.remote(home, sets[at], job, board)] = job, at
             if not running:
                 return
             done, _ = ray.wait(list(running), timeout=_TICK_SECONDS)
             told = dict(self._got(board.read.remote(), {}))
-            for job in running.values():
+            for job, _ in running.values():
                 if job.number in told:
                     tell(job, *told[job.number])
             for ref in done:
-                job = running.pop(ref)
+                job, at = running.pop(ref)
+                asked_by[at] -= 1
                 yield job, self._result(ref, job)
 
     def _result(self, ref: "ObjectRef", job: Job) -> VideoRecord | PlayheadError:
@@ -264,7 +268,12 @@ class Fleet:
         )
 
     def _placed(self, instruments: Instruments) -> Instruments:
-        """The same with actors: a set for one GPU, or for one video at a time. On one machine as far as there is room."""
+        """The same with actors: a set for one GPU, or for one video at a time. On one machine as far as there is room.
+
+        Raises:
+            SettingsError: None can be started.
+        """
+        from ray.exceptions import RayError
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         model = self._ray.remote(_Model)
@@ -283,7 +292,10 @@ class Fleet:
                 continue
             actor = model.options(**options, scheduling_strategy=where).remote(self._settings, part)
             if where == "SPREAD":
-                node = self._ray.get(actor.__ray_call__.remote(_node))
+                try:
+                    node = self._ray.get(actor.__ray_call__.remote(_node))
+                except RayError as error:
+                    raise SettingsError(f"no model can be started on the Ray cluster: {_line(error)}") from error
                 where = NodeAffinitySchedulingStrategy(node, soft=True)
             placed[part] = replace(distant, actor=actor)
         return replace(instruments, **placed)

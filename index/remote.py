@@ -167,6 +167,7 @@ class Remote:
                 )
             self.push(here, record)
         here.remove(video_id)
+        _made_from(here, video_id).unlink(missing_ok=True)
 
     def stored_path(self, path: Path) -> str:
         """A file's path as kept: absolute."""
@@ -301,7 +302,7 @@ class Remote:
 
     def _fetched(self, here: Store, video_id: str) -> str:
         """Have what is there of a video here, unless a run that was killed made something newer of it; its commit."""
-        base, made_from = self._commit_of(video_id), here.folder / f"{video_id}.made-from"
+        base, made_from = self._commit_of(video_id), _made_from(here, video_id)
         try:
             mine = here.record(video_id)
             is_newer = mine is not None and made_from.exists() and made_from.read_text(encoding="utf-8") == base
@@ -394,6 +395,11 @@ def _folder(video_id: str) -> str:
     if not _VIDEO_ID.fullmatch(video_id):
         raise LibraryError(f"{video_id!r} is no id of a video: 32 hexadecimal digits are wanted")
     return f"{_VIDEOS}/{video_id}"
+
+
+def _made_from(here: Store, video_id: str) -> Path:
+    """A note of the commit there from which what is here of a video was made."""
+    return here.folder / f"{video_id}.made-from"
 
 
 def _sizes(folder: Path) -> dict[str, int]:

@@ -17,7 +17,7 @@ from typing import IO
 
 from .journal import CAPTIONS, JOURNALS
 
-__all__ = ["LOCK", "aside", "claim", "delete", "forget", "is_noted", "strip", "sweep"]
+__all__ = ["LOCK", "aside", "claim", "delete", "finish", "forget", "is_noted", "strip", "sweep"]
 
 LOCK = "lock"
 # What a run that was stopped noted is kept for so long: 30 days.
@@ -42,6 +42,12 @@ def claim(staging: Path, video_id: str, fresh: bool) -> tuple[Path, IO[str]]:
     fcntl.flock(lock, fcntl.LOCK_EX)
     strip(folder)
     return folder, lock
+
+
+def finish(committed: Path) -> None:
+    """Delete from a committed folder what it was made with; the lock last, by which a later `sweep` knows it."""
+    for entry in (JOURNALS, LOCK):
+        delete(committed / entry)
 
 
 def forget(staging: Path, video_id: str) -> None:
@@ -71,8 +77,8 @@ def sweep(staging: Path, videos: Path) -> None:
         else:
             delete(folder)
     for folder in videos.iterdir():
-        for entry in (JOURNALS, LOCK):  # its process was killed right after the commit
-            delete(folder / entry)
+        if (folder / LOCK).exists():  # its process was killed right after the commit
+            finish(folder)
 
 
 def is_noted(folder: Path) -> bool:

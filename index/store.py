@@ -20,9 +20,8 @@ from pathlib import Path
 
 from ..tools.errors import LibraryError, MediaError
 from .disk import flush, write_text, writing
-from .journal import JOURNALS
 from .records import VideoRecord
-from .staging import LOCK, aside, claim, delete, forget, is_noted, strip, sweep
+from .staging import aside, claim, delete, finish, forget, is_noted, strip, sweep
 from .table import Perceived, damaged, read
 
 __all__ = ["FORMAT", "CommittedMeanwhileError", "Store", "content_id", "perceived_in", "writing"]
@@ -247,8 +246,7 @@ class Store:
                     if old.exists():
                         old.rename(target)
                     raise
-                for entry in (JOURNALS, LOCK):
-                    delete(target / entry)
+                finish(target)
                 flush(self.videos_folder)
                 forget(self._staging, record.video_id)
         return record

@@ -360,7 +360,7 @@ def test_a_removed_video_does_not_come_back(store, monkeypatch):
 
 
 def test_a_process_that_dies_right_after_the_rename_leaves_no_notes_in_the_library(store, monkeypatch):
-    stopped_at("playhead.index.store.delete", store)
+    stopped_at("playhead.index.store.finish", store)
     store.create()
     assert set(stored(store.folder)) == {
         "observations.parquet", "vectors.text.npy", "vectors.image.npy", "captions.jsonl",

@@ -4,8 +4,6 @@ The hour is made by `footage.py`: slides with 20 minutes of speech, camera movem
 "Times real time" is the video's length over the wall time; CPU seconds are of all threads. Each run has a process
 of its own, so that its peak memory is its own.
 
-- Reading: FFmpeg's decoder alone (the command line of imageio-ffmpeg, no picture written) and Playhead's decoding
-  with the gate, one after the other.
 - Indexing: profile `local` (Whisper base, RapidOCR, MiniLM) without objects and pictures, decode to committed index.
 - Speech and frames: the part that saccade-video does, too (`beside_saccade.py`); Playhead's reader reads nothing here.
 - Going on: the small footage is indexed, killed (`kill -9`) after 0.7 of the time that takes, and indexed again.
@@ -55,7 +53,6 @@ _Row = dict[str, str | float | None]
 def measure() -> Figures:
     small, hour = make_footage(1), make_footage(_ROUNDS)
     return {
-        "Reading an hour": _reading(hour),
         "Indexing": [_indexed("index", footage) for footage in (small, hour)],
         "Speech and frames of an hour": _beside_saccade(hour),
         "Going on after kill -9": _resumed(small),
@@ -63,25 +60,6 @@ def measure() -> Figures:
         "Against one frame a second without a gate": _against_ungated(small),
         "Edges of what stands, against every frame": _edges(small),
     }
-
-
-def _reading(hour: Footage) -> list[_Row]:
-    import imageio_ffmpeg
-
-    ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin"]
-    null = ["-map", "0:v", "-f", "null", "-"]
-    commands = {
-        "FFmpeg, keyframes": [*ffmpeg, "-skip_frame", "nokey", "-i", str(hour.path), "-fps_mode", "passthrough", *null],
-        "FFmpeg, all, one a second": [*ffmpeg, "-i", str(hour.path), "-vf", "fps=1", *null],
-        "Playhead, decode and gate": [sys.executable, __file__, "gate", str(hour.path)],
-    }
-    rows = []
-    for name, command in commands.items():
-        began, before = time.perf_counter(), _cpu_of_children()
-        subprocess.run(command, check=True, capture_output=True)
-        took = time.perf_counter() - began
-        rows.append(_times(name, hour.seconds, took, _cpu_of_children() - before))
-    return rows
 
 
 def _indexed(what: str, footage: Footage) -> _Row:
