@@ -2,17 +2,16 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from ..tools.records import clean_text
 from .cli_places import AsJson, LibraryFolder, Place, home_named, home_of, open_library, opened_at, print_json
 from .options import MODELS, Chosen, with_settings
+from .records import EngineName
 
 __all__ = ["chapters", "index", "list_", "pull", "remove", "show"]
-
-Engine = Literal["local", "ray"]  # `indexing.EngineName`; to import it takes half a second
 
 
 @with_settings(*MODELS)
@@ -30,7 +29,8 @@ def index(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Index anew what is unchanged, too.")] = False,
     engine: Annotated[
-        Engine, typer.Option("--engine", help="One video after the other here, or several at once on a Ray cluster.")
+        EngineName,
+        typer.Option("--engine", help="One video after the other here, or several at once on a Ray cluster."),
     ] = "local",
     address: Annotated[
         str | None, typer.Option("--address", metavar="HOST:PORT", help="The Ray cluster's. Default: this machine.")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from ..index.build import IndexProgress, bring_in_line
 from ..index.fleet import Fleet
@@ -10,10 +10,9 @@ from ..index.instruments import Instruments
 from ..index.jobs import Home, Outcome
 from ..tools.errors import SettingsError
 from ..tools.settings import Settings
+from .records import EngineName
 
-__all__ = ["EngineName", "each", "index_videos"]
-
-EngineName = Literal["local", "ray"]
+__all__ = ["each", "index_videos"]
 
 _T = TypeVar("_T")
 

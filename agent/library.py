@@ -23,11 +23,11 @@ from .background import in_background
 from .conversation import Conversation
 from .events import Answered, Event
 from .eyes import Eyes
-from .indexing import EngineName, each, index_videos
+from .indexing import each, index_videos
 from .moments import FoundMoment, find_moments, look_for_moments
 from .naming import one_video, video_ids
 from .outline import ListedChapter, contents
-from .records import Answer, Turn
+from .records import Answer, EngineName, Turn
 from .state import Context
 from .threads import open_checkpointer
 

@@ -13,6 +13,7 @@ __all__ = [
     "Basis",
     "Citation",
     "Claim",
+    "EngineName",
     "Kind",
     "Part",
     "Place",
@@ -27,6 +28,9 @@ __all__ = [
     "Usage",
     "Verdict",
 ]
+
+# What does the work of indexing: this process, or a Ray cluster.
+EngineName = Literal["local", "ray"]
 
 Verdict = Literal["supported", "refuted", "unverified"]
 Status = Literal["answered", "insufficient", "truncated"]

@@ -39,8 +39,8 @@ def bring_in_line(
 
     Files whose content and stages are as committed are skipped. A changed file replaces what it was;
     a file that is gone from an indexed folder leaves the library, unless the folder holds no video at
-    all (a disk that is not mounted would empty the library), or the library is of other machines, too. A failed file loses nothing that was
-    committed of it before.
+    all (a disk that is not mounted would empty the library), or the library is of other machines, too.
+    A failed file loses nothing that was committed of it before.
 
     Args:
         home: The library.

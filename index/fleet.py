@@ -21,7 +21,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from ..tools.captions import Captioner
-from ..tools.errors import LibraryError, MissingExtraError, PlayheadError, ServerError, SettingsError, WeightsError
+from ..tools.errors import FleetError, LibraryError, MissingExtraError, PlayheadError, SettingsError, WeightsError
 from ..tools.records import Frame, Modality, Observation, Span, clean_text
 from ..tools.settings import Settings
 from ..tools.sound import RATE
@@ -93,7 +93,7 @@ class _Distant:
         except RayTaskError as error:
             raise error.cause from error
         except RayError as error:
-            raise ServerError(f"{self.source} does not answer on the cluster: {_line(error)}") from error
+            raise FleetError(f"{self.source} does not answer on the cluster: {_line(error)}") from error
 
 
 class _Described:
@@ -228,9 +228,9 @@ class Fleet:
         except RayTaskError as error:
             if isinstance(error.cause, LibraryError):
                 raise error.cause from error
-            return ServerError(f"{job.file}: {type(error.cause).__name__}: {_line(error.cause)}")
+            return FleetError(f"{job.file}: {type(error.cause).__name__}: {_line(error.cause)}")
         except RayError as error:
-            return ServerError(
+            return FleetError(
                 f"{job.file}: no worker ended it in {RETRIES + 1} tries ({_line(error)}): if memory ran out, index with "
                 "fewer workers; run again to go on where it was"
             )

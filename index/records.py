@@ -1,5 +1,6 @@
 """The records of the index: what is known of a video, and one piece of evidence from it."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Literal, Self
 
@@ -47,6 +48,10 @@ class VideoRecord(Record):
         if sorted(stage.modality for stage in self.stages) != sorted(MODALITIES):
             raise ValueError(f"one report for each of {', '.join(MODALITIES)} is wanted")
         return self
+
+    def paths_with(self, add: Collection[str], drop: Collection[str] = ()) -> tuple[str, ...]:
+        """Its paths and others, each once and the first first, without some."""
+        return tuple(path for path in dict.fromkeys((*self.paths, *add)) if path not in drop)
 
     def stage(self, modality: Modality) -> StageReport:
         """The report of one stage."""

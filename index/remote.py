@@ -108,17 +108,6 @@ class Remote:
         raw = self._files.content(f"{_folder(video_id)}/{_RECORD}")
         return None if raw is None else self._parsed(video_id, raw)
 
-    def records(self) -> dict[str, VideoRecord]:
-        """All videos by their id.
-
-        Raises:
-            LibraryError: The remote cannot be read, or a record is damaged.
-        """
-        records, broken = self.survey()
-        for error in broken.values():
-            raise error
-        return records
-
     def survey(self) -> tuple[dict[str, VideoRecord], dict[str, LibraryError]]:
         """The videos by their id, and what is wrong with those that cannot be read.
 
@@ -187,7 +176,7 @@ class Remote:
         """
         if (before := self.record(video_id)) is None:
             return None
-        paths = tuple(path for path in dict.fromkeys((*before.paths, *add)) if path not in drop)
+        paths = before.paths_with(add, drop)
         if not paths:
             self.remove(video_id)
             return None

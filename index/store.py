@@ -180,11 +180,11 @@ class Store:
         try:
             yield folder
         finally:
-            lock.close()
             if fresh or not is_noted(folder):
                 delete(folder)
             else:
                 strip(folder)
+            lock.close()  # last: another process may claim the folder from now on
 
     def committed(self, video_id: str) -> tuple[VideoRecord, Perceived] | None:
         """What is committed of a video, whole, also while another process replaces it; None: nothing.
@@ -235,8 +235,7 @@ class Store:
                 if instead_of is not None and instead_of != (before.commit if before else ""):
                     raise CommittedMeanwhileError(f"{target} was indexed or removed by another process: run again")
                 if before:
-                    paths = dict.fromkeys((*before.paths, *record.paths))
-                    record = record.model_copy(update={"paths": tuple(paths)})
+                    record = record.model_copy(update={"paths": before.paths_with(record.paths)})
                 write_text(staged / "video.json", record.model_dump_json(indent=2) + "\n")
                 if target.exists():
                     target.rename(old)
@@ -273,7 +272,7 @@ class Store:
                 before = self._record(folder)
             except FileNotFoundError:
                 return None  # another process removed it
-            paths = tuple(path for path in dict.fromkeys((*before.paths, *add)) if path not in drop)
+            paths = before.paths_with(add, drop)
             if not paths:
                 self._take_out(video_id)
                 return None

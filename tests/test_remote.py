@@ -224,16 +224,16 @@ def edited(place, **changes):
 def test_what_is_pushed_is_there_as_it_was_with_absolute_paths(place, store, tmp_path):
     committed = store.read()[VIDEO]
     remote = Remote(place.url)
-    assert remote.records() == {}
+    assert remote.survey()[0] == {}
     assert remote.record(VIDEO) is None
     remote.push(store, committed)
     assert place.names() == {"library.json", *(f"{OF_VIDEO}/{name}" for name in (*files(store), "video.json"))}
     assert {name: place.read(f"{OF_VIDEO}/{name}") for name in files(store)} == files(store)
     assert json.loads(place.read("library.json")) == {"format": 1}
     absolute = committed.model_copy(update={"paths": (str(tmp_path / "made" / "abab.mp4"),)})
-    assert remote.records() == {VIDEO: absolute}
+    assert remote.survey()[0] == {VIDEO: absolute}
     assert remote.record(VIDEO) == absolute == Remote(f"{place.url}/").record(VIDEO)
-    assert pickle.loads(pickle.dumps(remote)).records() == remote.records()
+    assert pickle.loads(pickle.dumps(remote)).survey()[0] == remote.survey()[0]
 
 
 def test_what_is_pulled_is_as_it_was_and_is_pulled_once(place, store, here, tmp_path):
@@ -310,7 +310,7 @@ def test_a_removed_video_is_gone(place, store, here):
     remote = Remote(place.url)
     remote.remove(VIDEO)
     remote.remove(VIDEO)
-    assert list(remote.records()) == [OTHER]
+    assert list(remote.survey()[0]) == [OTHER]
     assert [name for name in place.names() if VIDEO in name] == []
     assert pull(place, here) == [(OTHER, "pulled")]
 
@@ -347,7 +347,7 @@ def test_a_push_that_is_killed_leaves_no_video_and_the_next_completes_it(place, 
     there = {name.removeprefix(f"{OF_VIDEO}/") for name in place.names()} - {"library.json"}
     assert there == {*files(store), "keyframes/0000000001.jpg"}  # and of these, two of the new commit
     assert sum(place.read(f"{OF_VIDEO}/{name}") == raw for name, raw in files(store).items()) in (2, 3)
-    assert Remote(place.url).records() == {}
+    assert Remote(place.url).survey()[0] == {}
     assert pull(place, here) == []
     push(place, store)
     assert pull(place, here) == [(VIDEO, "pulled")]
@@ -416,12 +416,12 @@ def test_what_other_processes_change_is_seen_at_once(place, store, here):
     assert [one.state for one in remote.pull(here)] == ["pulled"]
     valid = place.read(name)
     place.delete(name)
-    assert (remote.record(VIDEO), remote.records(), list(remote.pull(here))) == (None, {}, [])
+    assert (remote.record(VIDEO), remote.survey()[0], list(remote.pull(here))) == (None, {}, [])
     place.write(name, valid)
     for picture in (0, 1):
         place.delete(f"{OF_VIDEO}/keyframes/{picture:010d}.jpg")
     edited(place, commit="2")
-    assert (remote.record(VIDEO).commit, list(remote.records())) == ("2", [VIDEO])
+    assert (remote.record(VIDEO).commit, list(remote.survey()[0])) == ("2", [VIDEO])
     assert [one.state for one in remote.pull(here)] == ["pulled"]
     assert [name for name in files(here) if name.endswith(".jpg")] == []
 
@@ -431,7 +431,7 @@ def test_a_video_that_is_indexed_anew_while_it_is_pushed_is_not_there(place, sto
     keep(store, ["anew"], commit="2")
     with pytest.raises(LibraryError, match="was indexed anew or removed while it was pushed: run again"):
         Remote(place.url).push(store, former)
-    assert Remote(place.url).records() == {}
+    assert Remote(place.url).survey()[0] == {}
     store.remove(VIDEO)
     with pytest.raises(LibraryError, match="is damaged"):
         Remote(place.url).push(store, former)
@@ -467,7 +467,7 @@ def test_what_is_no_id_never_becomes_a_path(place, store):
         for call in (remote.record, remote.remove):
             with pytest.raises(LibraryError, match="is no id of a video: 32 hexadecimal digits are wanted"):
                 call(video_id)
-    assert list(remote.records()) == [VIDEO]
+    assert list(remote.survey()[0]) == [VIDEO]
 
 
 def test_a_record_that_is_not_valid_fails(place, store, here):
@@ -481,9 +481,10 @@ def test_a_record_that_is_not_valid_fails(place, store, here):
     for raw in (*(json.dumps(valid | one).encode() for one in changes), b"{", b"\xff", b"[" * 100_000):
         place.write(name, raw)
         assert failure(place, here).startswith(told), raw
-    for call in (Remote(place.url).records, lambda: Remote(place.url).record(VIDEO)):
-        with pytest.raises(LibraryError, match=re.escape(told)):
-            call()
+        records, broken = Remote(place.url).survey()
+        assert (records, [str(error).startswith(told) for error in broken.values()]) == ({}, [True])
+    with pytest.raises(LibraryError, match=re.escape(told)):
+        Remote(place.url).record(VIDEO)
     push(place, store)
     assert pull(place, here) == [(VIDEO, "pulled")]
 
@@ -653,7 +654,7 @@ def test_films_are_indexed_into_a_remote_library(place, tmp_path, monkeypatch):
 
     gear = instruments()
     assert index(gear) == [("0.mp4", "indexed"), ("1.mp4", "indexed")]
-    assert sorted(path for record in remote.records().values() for path in record.paths) == [
+    assert sorted(path for record in remote.survey()[0].values() for path in record.paths) == [
         str(folder / "0.mp4"), str(folder / "1.mp4")
     ]  # fmt: skip
     alone = Store(tmp_path / "alone")
@@ -672,7 +673,7 @@ def test_films_are_indexed_into_a_remote_library(place, tmp_path, monkeypatch):
     shutil.move(folder / "0.mp4", folder / "moved.mp4")
     (folder / "1.mp4").unlink()
     assert index(instruments(reader=Reader("2"))) == [("moved.mp4", "unchanged")]
-    assert {record.paths for record in remote.records().values()} == {
+    assert {record.paths for record in remote.survey()[0].values()} == {
         (str(folder / "0.mp4"), str(folder / "moved.mp4")), (str(folder / "1.mp4"),)
     }, "another machine may have what is not here"  # fmt: skip
     scratch = Store(next((tmp_path / "cache" / "playhead" / "remote").iterdir()))
@@ -692,11 +693,11 @@ def test_a_run_into_a_remote_library_that_is_stopped_goes_on(place, tmp_path, mo
         patch.setattr(Remote, "push", stop)
         with pytest.raises(KeyboardInterrupt):
             list(bring_in_line(remote, [film], instruments(), False, lambda *_: None))
-    assert remote.records() == {}
+    assert remote.survey()[0] == {}
     gear = instruments()
     (outcome,) = bring_in_line(remote, [film], gear, False, lambda *_: None)
     assert (outcome.state, calls(gear)) == ("indexed", {})
-    assert list(remote.records()) == [outcome.record.video_id]
+    assert list(remote.survey()[0]) == [outcome.record.video_id]
 
 
 def index_one(remote, film, gear, **options):

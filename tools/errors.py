@@ -7,6 +7,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AnswerFormatError",
+    "FleetError",
     "LibraryError",
     "MediaError",
     "MissingExtraError",
@@ -47,6 +48,10 @@ class SettingsError(PlayheadError):
 
 class LibraryError(PlayheadError):
     """A library on disk cannot be read or written."""
+
+
+class FleetError(PlayheadError):
+    """The machines of a cluster did not do what they were asked, after some tries."""
 
 
 class QueryError(PlayheadError):
