@@ -9,9 +9,9 @@ from typing import Protocol
 
 import numpy as np
 
+from ..tools.beside import begun
 from ..tools.captions import caption_of
 from ..tools.records import Frame, Observation, Span, Still
-from .beside import begun
 from .journal import Journal
 from .stages import Stage
 

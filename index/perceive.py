@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from ..tools.beside import Beside
 from ..tools.container import measured_duration
 from ..tools.errors import MediaError
 from ..tools.records import MODALITIES, Modality, Observation, Span, VideoInfo
 from ..tools.sidecar import find_sidecar, read_sidecar
 from ..tools.sound import RATE
 from ..tools.speech import Heard, Transcriber, sentences_of, windows_of
-from .beside import Beside
 from .disk import writing
 from .instruments import Instruments
 from .joining import joined, tracked

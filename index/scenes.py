@@ -68,15 +68,15 @@ def stills(frames: Iterable[ScannedFrame], sample_seconds: float, ends_at: float
         frame_seconds = frame.seconds - before.seconds
         if (
             not current.stands
-            and frame.follows
+            and frame.gap == "seen"
             and frame.seconds - max(moved_at, current.changed_at) >= STANDING_SECONDS
         ):
             current.stands, current.shown = True, before
-        if _largest(frame.thumbnail, before.thumbnail) > NOISE_LEVELS or not frame.follows:
+        if _largest(frame.thumbnail, before.thumbnail) > NOISE_LEVELS or frame.gap != "seen":
             moved_at = frame.seconds
         change = _mean(frame.thumbnail, before.thumbnail)
-        is_new = not frame.follows or (change > CUT_LEVELS and change > CUT_RATIO * usual)
-        if frame.follows:
+        is_new = frame.gap == "unseen" or (change > CUT_LEVELS and change > CUT_RATIO * usual)
+        if frame.gap != "unseen":
             usual = _MEMORY * usual + (1 - _MEMORY) * change
         if _largest(frame.thumbnail, current.shown.thumbnail) > CHANGED_LEVELS:
             age = frame.seconds - current.start

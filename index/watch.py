@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
+from ..tools.beside import ahead
 from ..tools.errors import MediaError
 from ..tools.records import Modality, Still, VideoInfo
 from ..tools.skim import skim
 from ..tools.video import scan
-from .beside import ahead
 from .describe import Describer
 from .disk import writing
 from .instruments import Instruments

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from playhead.index.beside import Beside, StoppedError, ahead
+from playhead.tools.beside import Beside, StoppedError, ahead
 
 
 def until(true):

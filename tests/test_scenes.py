@@ -229,7 +229,7 @@ def test_after_a_gap_another_picture_is_a_new_still():
     """Keyframes of shots of a second, unseen between: one still a shot, each sampled."""
     noise = np.random.default_rng(0)
     shots = [noise.integers(0, 256, (ROWS, COLUMNS)) for _ in range(4)]
-    frames = [replace(scanned(float(n), shot), follows=n == 0) for n, shot in enumerate(shots)]
+    frames = [replace(scanned(float(n), shot), gap="seen" if n == 0 else "unseen") for n, shot in enumerate(shots)]
     found = list(stills(frames, 2.0, ends_at=4.0))
     assert spans(found) == [(0, 1), (1, 2), (2, 3), (3, 4)]
     assert [still.frame.seconds for still in found] == [0, 1, 2, 3]
@@ -238,7 +238,7 @@ def test_after_a_gap_another_picture_is_a_new_still():
 
 def test_what_is_the_same_after_a_gap_does_not_stand():
     """Nobody saw what was between."""
-    frames = [replace(scanned(2.0 * n, 100), follows=n == 0) for n in range(4)]
+    frames = [replace(scanned(2.0 * n, 100), gap="seen" if n == 0 else "unseen") for n in range(4)]
     (still,) = stills(frames, 2.0)
     assert (still.span.start, still.moves) == (0, True)
 

@@ -6,7 +6,7 @@ Knows the container's clock (presentation timestamps) and nothing of frames that
 import itertools
 import logging
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ __all__ = [
     "decode",
     "decode_packets",
     "decode_sound",
+    "decoders_of",
     "measured_duration",
     "nvdec_complaint",
     "open_media",
@@ -232,23 +233,41 @@ def packets_of(container: "InputContainer", stream: "av.VideoStream") -> "Iterat
     return (packet for packet in _demuxed(container, stream) if packet.size)
 
 
+def decoders_of(container: "InputContainer", stream: "av.VideoStream", count: int) -> "list[av.VideoCodecContext]":
+    """Decoders for packets of a stream, for a thread each; the first is the stream's own.
+
+    Each has one thread: two decode as much as three threads of one decoder do, which wait for each other's rows.
+    """
+    decoders = [stream.codec_context]
+    while len(decoders) < count:
+        with open_media(Path(_checked_codec(container, stream))) as again:
+            decoders.append(again.streams.video[container.streams.video.index(stream)].codec_context)
+    for decoder in decoders:
+        decoder.thread_count = 1
+    return decoders
+
+
 def decode_packets(
-    stream: "av.VideoStream", packets: "Iterable[av.Packet]", skip: str = "DEFAULT"
+    decoder: "av.VideoCodecContext",
+    packets: "Iterable[av.Packet]",
+    is_wanted: "Callable[[av.Packet], bool]" = lambda _: True,
 ) -> "Iterator[av.VideoFrame]":
     """What some packets decode to by themselves, in presentation order; a packet that cannot be decoded is skipped.
 
     Args:
-        stream: Where the packets are from.
+        decoder: Of the stream where the packets are from.
         packets: In decoding order, from a keyframe on.
-        skip: Frames that are not decoded, as FFmpeg's `skip_frame`: `NONREF` for those that no other refers to.
+        is_wanted: Whether a packet is decoded though no other may refer to it.
     """
-    context = stream.codec_context
-    if context.is_open:
-        context.flush_buffers()
-    context.skip_frame = skip
+    if decoder.is_open:
+        decoder.flush_buffers()
+    time_base = None
     for packet in itertools.chain(packets, [None]):
-        for frame in _decoded(stream, packet) or ():
-            frame.time_base = stream.time_base  # PyAV forgets it of those that come at the end
+        if packet is not None:
+            time_base = packet.time_base
+            decoder.skip_frame = "DEFAULT" if is_wanted(packet) else "NONREF"
+        for frame in _decoded(decoder, packet) or ():
+            frame.time_base = time_base  # PyAV forgets it of those that come at the end
             yield frame
 
 
@@ -324,7 +343,7 @@ def _seen(container: "InputContainer", pictures: "av.VideoStream") -> VideoStrea
 def _frames_of(container: "InputContainer", stream: "av.stream.Stream") -> "Iterator[av.frame.Frame]":
     """What the stream's packets decode to; damaged packets are skipped, a broken-off file just ends."""
     for packet in _demuxed(container, stream):
-        frames = _decoded(stream, packet)
+        frames = _decoded(stream.codec_context, packet)
         if frames is None:
             return
         yield from frames
@@ -346,12 +365,12 @@ def _demuxed(container: "InputContainer", stream: "av.stream.Stream") -> "Iterat
         yield packet
 
 
-def _decoded(stream: "av.stream.Stream", packet: "av.Packet | None") -> "list[av.frame.Frame] | None":
+def _decoded(decoder: "av.CodecContext", packet: "av.Packet | None") -> "list[av.frame.Frame] | None":
     """What a packet adds, nothing if it is damaged; None: the stream is at its end."""
     import av
 
     try:
-        return stream.codec_context.decode(packet)
+        return decoder.decode(packet)
     except av.error.EOFError:
         return None
     except av.error.FFmpegError:

@@ -6,12 +6,18 @@ decoded. Where a packet stands out, or many in a row are next to empty, all is d
 packets is given, so that slides keep frame-exact edges. Where all packets are full the picture moves, and only the
 frames that others refer to are decoded, as far as the samples reach; of a group shorter than that, the keyframe.
 
+Packets alone tell what is decoded of a group, so that several are decoded at once, one by each core.
+
 What a group cannot be decoded for by itself is read from the start to the end (`tools.video.scan`).
 """
 
 import bisect
 import math
-from collections.abc import Iterable, Iterator
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, groupby, pairwise
@@ -20,12 +26,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .container import decode_packets, open_media, packets_of, pictures_of, stream_start, thumbnail_of
-from .video import ScannedFrame, scan, scanned
+from .beside import in_order
+from .container import decode_packets, decoders_of, open_media, packets_of, pictures_of, stream_start, thumbnail_of
+from .records import Pixels
+from .video import Gap, ScannedFrame, scan, scanned
 
 if TYPE_CHECKING:
     import av
-    from av.container import InputContainer
 
 __all__ = ["NOISE_LEVELS", "SKIMMING", "STANDING_SECONDS", "skim"]
 
@@ -44,15 +51,21 @@ _QUIET_BYTES_A_BLOCK_ELSE = 0.3
 SPIKE = 4
 # One sample stands for this much more than was asked for, rather than two for half as much.
 STRETCH = 1.25
+# While the picture moves, this many frames are given for each sample that was asked for: cuts that no packet tells.
+LOOKS = 4
 # Packets come this many before or after their place on screen.
 _REORDERED = 8
 # What is held of a group at once; longer ones (screen recordings without keyframes) are decoded frame by frame.
 _MOST_PACKETS = 1000
 _MOST_BYTES = 64_000_000
+# More cores would only hold more frames: these decode faster than anything looks at them.
+_MOST_DECODERS = 8
+# What waits of each group's decoded frames.
+_WAITING_BYTES = 12_000_000
 
 # All that the choice of frames depends on: the way it is done, by number, and the constants.
-SKIMMING = (1, NOISE_LEVELS, STANDING_SECONDS, _QUIET_BYTES, *_QUIET_BYTES_A_BLOCK.values(), _QUIET_BYTES_A_BLOCK_ELSE)
-SKIMMING += (SPIKE, STRETCH, _REORDERED, _MOST_PACKETS, _MOST_BYTES)
+SKIMMING = (2, NOISE_LEVELS, STANDING_SECONDS, _QUIET_BYTES, *_QUIET_BYTES_A_BLOCK.values(), _QUIET_BYTES_A_BLOCK_ELSE)
+SKIMMING += (SPIKE, STRETCH, LOOKS, _REORDERED, _MOST_PACKETS, _MOST_BYTES)
 
 
 class _NotByGroupsError(Exception):
@@ -82,12 +95,21 @@ def skim(
     try:
         with open_media(path, on_gpu=on_gpu) as container:
             pictures = pictures_of(container, path, stream)
+            nothing, keys = _bytes_of_nothing(pictures), _Keyframes()
+            cores = 1 if on_gpu else min(os.cpu_count() or 1, _MOST_DECODERS)
+            makers = [
+                _Decoder(context, keys, nothing, sample_seconds).given
+                for context in decoders_of(container, pictures, cores)
+            ]
+            a_frame = pictures.codec_context.width * pictures.codec_context.height * 3 // 2
+            tasks = _tasks(_groups(packets_of(container, pictures)), nothing, sample_seconds)
             zero: float | None = None
-            for frame, follows in _chosen(container, pictures, sample_seconds):
-                zero = stream_start(pictures, frame) if zero is None else zero
-                if frame.time - zero > seen:
-                    seen = max(0.0, frame.time - zero)
-                    yield scanned(frame, zero, follows=follows)
+            with closing(in_order(makers, tasks, 1 + _WAITING_BYTES // max(1, a_frame))) as chosen:
+                for frame, thumbnail, gap in chosen:
+                    zero = stream_start(pictures, frame) if zero is None else zero
+                    if frame.time - zero > seen:
+                        seen = max(0.0, frame.time - zero)
+                        yield scanned(frame, thumbnail, zero, gap)
         if seen >= 0:
             return
     except _NotByGroupsError:
@@ -128,39 +150,61 @@ class _Group:
         runs = (sum(1 for _ in run) for quiet, run in groupby(s <= bytes_of_nothing for s in self.sizes) if quiet)
         return max(runs, default=0) * self.seconds / len(self.packets) >= STANDING_SECONDS
 
-    def may_cut(self, bytes_of_nothing: float) -> bool:
-        """Whether one packet stands out."""
-        return bool(self.sizes) and max(self.sizes) > SPIKE * max(
-            bytes_of_nothing, float(np.percentile(self.sizes, 90))
-        )
+    def spikes(self, bytes_of_nothing: float) -> "list[av.Packet]":
+        """Packets that stand out."""
+        if not self.sizes:
+            return []
+        much = SPIKE * max(bytes_of_nothing, float(np.percentile(self.sizes, 90)))
+        return [packet for packet in self.packets[1:] if packet.size > much]
+
+    @cached_property
+    def reordered(self) -> float:
+        """As far a packet may come before or after its place on screen, in units of its clock."""
+        times = [packet.pts for packet in self.packets]
+        return _REORDERED * max(1.0, (max(times) - min(times)) / len(times))
+
+    def near(self, packets: "Iterable[av.Packet]") -> Callable[[int], bool]:
+        """Whether a timestamp is so near to some packets that their change is seen there, and that it stands then."""
+        times = sorted(packet.pts for packet in packets)
+        after = self.reordered + 1.2 * STANDING_SECONDS / float(self.key.time_base)
+
+        def is_near(time: int) -> bool:
+            row = bisect.bisect_left(times, time - after)
+            return row < len(times) and times[row] <= time + self.reordered
+
+        return is_near
 
 
-def _chosen(
-    container: "InputContainer", stream: "av.VideoStream", sample_seconds: float
-) -> "Iterator[tuple[av.VideoFrame, bool]]":
-    """Frames, each with whether what lies between it and the one before was seen, or is known to stand."""
-    stream.thread_type = "AUTO"
-    nothing = _bytes_of_nothing(stream)
-    keys = _Keyframes(stream)
-    follows, sampled, lengths = True, -math.inf, (0, 0, 0)
-    for group in _groups(packets_of(container, stream)):
+@dataclass(frozen=True)
+class _Task:
+    """A group of which frames are wanted.
+
+    Attributes:
+        group: The group.
+        gap: What lies between the frame before it and its first.
+        moves: Whether its picture moves all the time.
+    """
+
+    group: _Group
+    gap: Gap
+    moves: bool
+
+
+def _tasks(groups: Iterable[_Group], nothing: float, sample_seconds: float) -> Iterator[_Task]:
+    gap: Gap = "seen"
+    sampled, lengths = -math.inf, (0, 0, 0)
+    for group in groups:
         is_regular = 0 < max(lengths) <= min(lengths) + 1  # where keyframes are not, they often mark cuts
         lengths = (*lengths[1:], len(group.packets))
-        if group.is_quiet(nothing) and keys.are_same(group):
-            yield keys.of(group.packets), follows
-            follows = True
+        if group.following is None or group.is_quiet(nothing) or group.may_stand(nothing):
+            yield _Task(group, gap, moves=False)
+            gap = "seen"
             continue
-        if group.following is None or group.may_stand(nothing) or group.may_cut(nothing):
-            frames, is_seen = _thinned(_every(stream, group, nothing), group, nothing), True
-        elif is_regular and group.start + group.seconds / 2 - sampled < sample_seconds:
-            follows = False
-            continue
-        else:
-            frames, is_seen, sampled = _samples(stream, group, sample_seconds), False, group.start
-        for frame in frames:
-            yield frame, follows
-            follows = True
-        follows = is_seen
+        is_due = group.start + group.seconds / 2 - sampled >= sample_seconds
+        if is_due or not is_regular or group.spikes(nothing):
+            yield _Task(group, gap, moves=True)
+            sampled = group.start
+        gap = "unseen"
 
 
 def _bytes_of_nothing(stream: "av.VideoStream") -> float:
@@ -171,23 +215,35 @@ def _bytes_of_nothing(stream: "av.VideoStream") -> float:
 
 
 class _Keyframes:
-    """Keyframes decoded by themselves; the last one is remembered."""
+    """Keyframes decoded by themselves, with thumbnails; the last ones are remembered, for all decoders' threads."""
 
-    def __init__(self, stream: "av.VideoStream") -> None:
-        self._stream = stream
-        self._known: tuple[int, av.VideoFrame] | None = None
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[int, Future[tuple[av.VideoFrame, Pixels]]] = {}
 
-    def of(self, packets: "list[av.Packet]") -> "av.VideoFrame":
-        if self._known is None or self._known[0] != packets[0].pts:
-            self._known = (packets[0].pts, next(_own(self._stream, packets, packets[:1], math.inf)))
-        return self._known[1]
+    def of(self, decoder: "av.VideoCodecContext", packets: "list[av.Packet]") -> "tuple[av.VideoFrame, Pixels]":
+        """The keyframe that some packets begin with."""
+        time = packets[0].pts
+        with self._lock:
+            is_new = time not in self._known
+            known = self._known.setdefault(time, Future())
+            while len(self._known) > 2 * _MOST_DECODERS:
+                del self._known[next(iter(self._known))]
+        if is_new:
+            try:
+                if (frame := next(_own(decoder, packets, packets[:1], math.inf), None)) is None:
+                    raise _NotByGroupsError
+                known.set_result((frame, thumbnail_of(frame)))
+            except Exception as error:  # noqa: BLE001 (raised in each thread that asks for it)
+                known.set_exception(error)
+        return known.result()
 
-    def are_same(self, group: _Group) -> bool:
+    def are_same(self, decoder: "av.VideoCodecContext", group: _Group) -> bool:
         """Whether a group's keyframe and the next one show the same; that of a group of one always follows."""
         assert group.following is not None
         if len(group.packets) == 1 or group.key.is_discard:
             return len(group.packets) == 1
-        first, second = (thumbnail_of(self.of(packets)).astype(int) for packets in (group.packets, group.following))
+        first, second = (self.of(decoder, packets)[1].astype(int) for packets in (group.packets, group.following))
         return bool(np.abs(first - second).max() <= NOISE_LEVELS)
 
 
@@ -215,60 +271,89 @@ def _runs(packets: "Iterable[av.Packet]") -> "Iterator[list[av.Packet]]":
         yield held
 
 
-def _every(stream: "av.VideoStream", group: _Group, nothing: float) -> "Iterator[av.VideoFrame]":
-    """All frames of a group, also those that come after the next keyframe but are shown before it.
+class _Decoder:
+    """Chooses the frames of one group after the other; each has a thread of its own.
 
-    Where nothing happens, as far as the packets tell: only those that others refer to, for what fades very slowly.
+    Args:
+        context: What decodes.
+        keys: Keyframes, for all decoders of the stream.
+        nothing: What a packet holds at most in which nothing happens.
+        sample_seconds: While the picture moves, a frame about so often.
     """
-    if group.following is None:
-        return _own(stream, group.packets, group.packets, math.inf)
-    end = group.following[0].pts
-    if group.is_quiet(nothing):
-        return _own(stream, group.packets, group.packets, end, skip="NONREF")
-    leading = [packet for packet in group.following[1:] if packet.pts < end]
-    return _own(stream, group.packets, [*group.packets, *(group.following[:1] if leading else []), *leading], end)
 
+    def __init__(
+        self, context: "av.VideoCodecContext", keys: _Keyframes, nothing: float, sample_seconds: float
+    ) -> None:
+        self._context, self._keys, self._nothing, self._sample_seconds = context, keys, nothing, sample_seconds
 
-def _thinned(frames: "Iterator[av.VideoFrame]", group: _Group, nothing: float) -> "Iterator[av.VideoFrame]":
-    """The first and the last frame, those around packets in which something happens, and some of the others.
+    def given(self, task: _Task) -> "Iterator[tuple[av.VideoFrame, Pixels, Gap]]":
+        """The frames that are given of a group, each with its thumbnail and what lies before it."""
+        group = task.group
+        gap: Gap | None = task.gap
+        if group.is_quiet(self._nothing) and self._keys.are_same(self._context, group):
+            yield *self._keys.of(self._context, group.packets), task.gap
+            return
+        for frame, within in self._moving(group) if task.moves else self._standing(group):
+            yield frame, thumbnail_of(frame), gap or within
+            gap = None
 
-    After such a packet, as long as it takes to see that the picture stands.
-    """
-    times = sorted(packet.pts for packet in group.packets)
-    before = _REORDERED * max(1.0, (times[-1] - times[0]) / len(times))
-    after = before + 1.2 * STANDING_SECONDS / float(group.key.time_base)
-    lively = sorted([group.key.pts, *(packet.pts for packet in group.packets[1:] if packet.size > nothing)])
-    held, given = None, -math.inf
-    for frame in frames:
-        row = bisect.bisect_left(lively, frame.pts - after)
-        if (row < len(lively) and lively[row] <= frame.pts + before) or frame.pts - given >= before:
-            given, held = frame.pts, None
-            yield frame
-        else:
-            held = frame
-    if held is not None:
-        yield held
+    def _standing(self, group: _Group) -> "Iterator[tuple[av.VideoFrame, Gap]]":
+        """The first and the last frame, all around packets in which something happens, and some of the others.
 
+        Of the others only those are decoded that others refer to, for what fades very slowly. Frames that come after
+        the next keyframe but are shown before it are among them.
+        """
+        is_near = group.near([group.key, *(packet for packet in group.packets[1:] if packet.size > self._nothing)])
+        end, packets = math.inf, group.packets
+        if group.following:
+            end = group.following[0].pts
+            if leading := [packet for packet in group.following[1:] if packet.pts < end]:
+                packets = [*packets, group.following[0], *leading]
+        held, given = None, -math.inf
+        for frame in _own(self._context, group.packets, packets, end, lambda packet: is_near(packet.pts)):
+            if is_near(frame.pts) or frame.pts - given >= group.reordered:
+                given, held = frame.pts, None
+                yield frame, "seen"
+            else:
+                held = frame
+        if held is not None:
+            yield held, "seen"
 
-def _samples(stream: "av.VideoStream", group: _Group, sample_seconds: float) -> "Iterator[av.VideoFrame]":
-    """The frames that others refer to, up to the last sample of a group; its keyframe, where it is short."""
-    assert group.following is not None
-    samples = math.ceil(group.seconds / sample_seconds - STRETCH)
-    if samples <= 0:
-        return _own(stream, group.packets, group.packets[:1], math.inf)
-    until = samples * sample_seconds + _REORDERED * group.seconds / len(group.packets)
-    last = group.key.pts + until / float(group.key.time_base)
-    wanted = max(row for row, packet in enumerate(group.packets) if packet.pts <= last)
-    return _own(stream, group.packets, group.packets[: wanted + 1], group.following[0].pts, skip="NONREF")
+    def _moving(self, group: _Group) -> "Iterator[tuple[av.VideoFrame, Gap]]":
+        """The keyframe, some frames as far as the samples reach, and all around packets that stand out."""
+        assert group.following is not None
+        spikes = group.spikes(self._nothing)
+        is_near = group.near(spikes)
+        a_second = 1 / float(group.key.time_base)
+        samples = math.ceil(group.seconds / self._sample_seconds - STRETCH)
+        if samples <= 0 and not spikes:
+            for frame in _own(self._context, group.packets, group.packets[:1], math.inf):
+                yield frame, "moving"
+            return
+        last = group.key.pts + samples * self._sample_seconds * a_second + group.reordered
+        wanted = max(row for row, packet in enumerate(group.packets) if packet.pts <= last or is_near(packet.pts))
+        looked, was_near = -1, False
+        packets, end = group.packets[: wanted + 1], group.following[0].pts
+        for frame in _own(self._context, group.packets, packets, end, lambda packet: is_near(packet.pts)):
+            now_near = is_near(frame.pts)
+            look = math.floor((frame.pts - group.key.pts) * LOOKS / (self._sample_seconds * a_second))
+            if now_near or look > looked:
+                looked = look
+                yield frame, "seen" if now_near and was_near else "moving"
+            was_near = now_near
 
 
 def _own(
-    stream: "av.VideoStream", group: "list[av.Packet]", packets: "list[av.Packet]", end: float, skip: str = "DEFAULT"
+    decoder: "av.VideoCodecContext",
+    group: "list[av.Packet]",
+    packets: "list[av.Packet]",
+    end: float,
+    is_wanted: "Callable[[av.Packet], bool]" = lambda _: True,
 ) -> "Iterator[av.VideoFrame]":
     """What some packets decode to, from the keyframe of their group to before the timestamp `end`."""
     key = group[0]
     has_come = key.is_discard or not key.is_keyframe  # hidden by an edit list; or the file begins inside a group
-    for frame in decode_packets(stream, packets, skip):
+    for frame in decode_packets(decoder, packets, is_wanted):
         if frame.pts is not None and key.pts <= frame.pts < end:
             has_come = has_come or frame.pts == key.pts
             if not has_come:

@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     import av
     from av.container import InputContainer
 
-__all__ = ["Decoder", "ScannedFrame", "frames_at", "probe", "scan", "scanned"]
+__all__ = ["Decoder", "Gap", "ScannedFrame", "frames_at", "probe", "scan", "scanned"]
 
 Decoder = Literal["pyav", "decord", "nvdec"]
+
+# `seen`: nothing, or what shows the same; `moving`: one shot whose picture moves all the time; `unseen`: anything.
+Gap = Literal["seen", "moving", "unseen"]
 
 # A second that was rounded to milliseconds still means the frame that begins there.
 TOLERANCE_SECONDS = 0.001
@@ -39,13 +42,13 @@ class ScannedFrame:
         seconds: Its true presentation time, in seconds since the start of its stream.
         thumbnail: Brightness, `uint8`, shape `(36, 64)`: to compare frames with.
         load: Makes the `Frame`.
-        follows: False where the picture may have changed between the frame before it and this one, unseen.
+        gap: What lies between the frame before it and this one.
     """
 
     seconds: float
     thumbnail: Pixels
     load: Callable[[], Frame]
-    follows: bool = True
+    gap: Gap = "seen"
 
 
 def frames_at(
@@ -106,13 +109,13 @@ def scan(path: Path | str, stream: int | None = None, decoder: Decoder = "pyav")
         zero: float | None = None
         for frame in decode(container, pictures):
             zero = stream_start(pictures, frame) if zero is None else zero
-            yield scanned(frame, zero)
+            yield scanned(frame, thumbnail_of(frame), zero)
 
 
-def scanned(frame: "av.VideoFrame", zero: float, *, follows: bool = True) -> ScannedFrame:
+def scanned(frame: "av.VideoFrame", thumbnail: Pixels, zero: float, gap: Gap = "seen") -> ScannedFrame:
     """A decoded frame of a stream that starts at second `zero` of the container's clock."""
     seconds = max(0.0, frame.time - zero)
-    return ScannedFrame(seconds, thumbnail_of(frame), lambda: Frame(seconds, pixels_of(frame)), follows)
+    return ScannedFrame(seconds, thumbnail, lambda: Frame(seconds, pixels_of(frame)), gap)
 
 
 def _checked(second: float) -> float:
