@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..tools.container import THUMBNAIL_SIZE
+from ..tools.groups import STANDING_SECONDS
 from ..tools.records import Pixels, Span, Still
-from ..tools.skim import NOISE_LEVELS, SKIMMING, STANDING_SECONDS
+from ..tools.skim import NOISE_LEVELS, SKIMMING
 from ..tools.video import ScannedFrame
 
 __all__ = ["GATE", "RecentStills", "stills"]
@@ -75,8 +76,9 @@ def stills(frames: Iterable[ScannedFrame], sample_seconds: float, ends_at: float
         if _largest(frame.thumbnail, before.thumbnail) > NOISE_LEVELS or frame.gap != "seen":
             moved_at = frame.seconds
         change = _mean(frame.thumbnail, before.thumbnail)
-        is_new = frame.gap == "unseen" or (change > CUT_LEVELS and change > CUT_RATIO * usual)
-        if frame.gap != "unseen":
+        is_cut = frame.gap == "seen" and change > CUT_LEVELS and change > CUT_RATIO * usual
+        is_new = frame.gap == "unseen" or is_cut
+        if frame.gap == "seen":
             usual = _MEMORY * usual + (1 - _MEMORY) * change
         if _largest(frame.thumbnail, current.shown.thumbnail) > CHANGED_LEVELS:
             age = frame.seconds - current.start

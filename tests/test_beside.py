@@ -4,8 +4,10 @@ import threading
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from playhead.tools.beside import Beside, StoppedError, ahead
+from playhead.tools.beside import Beside, StoppedError, ahead, in_order
 
 
 def until(true):
@@ -47,6 +49,73 @@ def test_whoever_leaves_early_leaves_no_thread():
     before = threading.active_count()
     each = ahead(iter(range(1_000_000)), room=2)
     assert next(each) == 0
+    each.close()
+    assert threading.active_count() == before
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.integers(0, 4), max_size=12), st.integers(1, 4), st.integers(1, 3))
+def test_what_several_make_comes_in_the_order_of_tasks(lengths, makers, room):
+    def make(task):
+        number, length = task
+        for n in range(length):
+            time.sleep(0.0005 * ((number + n) % 3))
+            yield number, n
+
+    before = threading.active_count()
+    tasks = list(enumerate(lengths))
+    assert list(in_order([make] * makers, tasks, room)) == [(n, m) for n, length in tasks for m in range(length)]
+    assert threading.active_count() == before
+
+
+def test_as_many_tasks_are_worked_at_as_there_are_makers_and_no_maker_is_called_twice_at_once():
+    meeting, busy, taken = threading.Barrier(3), [0, 0, 0], []
+
+    def maker(own):
+        def make(task):
+            assert busy[own] == 0
+            busy[own] += 1
+            meeting.wait(5)  # all three are here at once
+            yield task
+            busy[own] -= 1
+
+        return make
+
+    def tasks():
+        for n in range(30):
+            taken.append(n)
+            yield n
+
+    each = in_order([maker(n) for n in range(3)], tasks(), room=1)
+    assert next(each) == 0
+    assert taken == list(range(7))
+    assert list(each) == list(range(1, 30))
+
+
+def test_what_a_task_raises_is_raised_after_what_is_before_it():
+    def make(task):
+        yield task
+        if task == 2:
+            raise KeyError("second")
+
+    def broken():
+        yield from range(2)
+        raise OSError("no more tasks")
+
+    each = in_order([make, make], range(5), room=2)
+    assert [next(each) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(KeyError, match="second"):
+        next(each)
+    each = in_order([make, make], broken(), room=2)
+    assert [next(each) for _ in range(2)] == [0, 1]
+    with pytest.raises(OSError, match="no more tasks"):
+        next(each)
+
+
+def test_whoever_leaves_several_early_leaves_no_thread():
+    before = threading.active_count()
+    each = in_order([lambda n: iter(range(n, 1_000_000))] * 3, range(100), room=2)
+    assert [next(each) for _ in range(5)] == list(range(5))
     each.close()
     assert threading.active_count() == before
 

@@ -12,8 +12,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from playhead.index.scenes import RecentStills, stills
 from playhead.tools.container import THUMBNAIL_SIZE
+from playhead.tools.groups import STANDING_SECONDS
 from playhead.tools.records import Frame, Span, Still
-from playhead.tools.skim import STANDING_SECONDS, skim
+from playhead.tools.skim import skim
 from playhead.tools.video import ScannedFrame, probe, scan
 
 from .fakes import write_pictures
@@ -241,6 +242,17 @@ def test_what_is_the_same_after_a_gap_does_not_stand():
     frames = [replace(scanned(2.0 * n, 100), gap="seen" if n == 0 else "unseen") for n in range(4)]
     (still,) = stills(frames, 2.0)
     assert (still.span.start, still.moves) == (0, True)
+
+
+def test_samples_of_what_moves_neither_stand_nor_are_cuts():
+    """Half a second apart: each is on screen for a moment only, and unlike the one before."""
+    wall = np.random.default_rng(0).integers(0, 256, (ROWS, 2000))
+    frames = [replace(scanned(n / 2, wall[:, 80 * n : 80 * n + COLUMNS]), gap="moving") for n in range(18)]
+    found = list(stills(frames, 2.0))
+    assert [(still.span.start, still.frame.seconds) for still in found] == [(n, n + 1.5) for n in (0, 2, 4, 6)] + [
+        (8, 8.5)
+    ]
+    assert all(still.moves for still in found)
 
 
 def test_a_standing_picture_is_told_from_a_moving_one():

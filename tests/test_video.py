@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from playhead.index.scenes import stills
 from playhead.tools.container import measured_duration, nvdec_complaint, packet_times
 from playhead.tools.errors import MediaError, QueryError, SettingsError
 from playhead.tools.skim import skim
@@ -439,9 +440,37 @@ def test_what_stands_is_not_decoded(folder):
     assert next(frame.seconds for frame in found if number_in(frame.load().pixels[::6, ::6]) == 900) == 40.0
 
 
+@pytest.mark.parametrize("options", [B_FRAMES, OPEN_GOP, {"g": "4", "bf": "0"}], ids=["b", "open", "short"])
+def test_a_skim_is_the_same_on_any_number_of_cores(folder, monkeypatch, options):
+    video = write_media(folder / "cores.mkv", [n / 20 for n in range(400)], options=options)
+    found = []
+    for cores in (1, 2, 5):
+        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+        found.append([(frame.seconds, frame.gap, frame.thumbnail.tobytes()) for frame in skim(video)])
+    assert found[0] == found[1] == found[2]
+
+
+def test_a_cut_that_is_no_keyframe_is_seen_in_what_moves(folder):
+    """A pan over noise, 12 s a group; the cut is in its middle. Elsewhere, four frames for each sample of 2 s."""
+    noise = np.random.default_rng(0)
+    walls = [noise.integers(0, high, (90, 1200, 3)).astype(np.uint8).repeat(2, 0).repeat(2, 1) for high in (256, 60)]
+    pictures = [walls[n >= 170][:, 4 * n : 4 * n + 320] for n in range(500)]
+    options = {"g": "300", "sc_threshold": "0", "bf": "2", "preset": "veryfast"}
+    video = write_pictures(folder / "cut.mp4", pictures, [n / 25 for n in range(500)], fps=25, options=options)
+    found = {round(frame.seconds * 25): frame for frame in skim(video)}
+    assert {*range(165, 180)} <= found.keys()
+    assert {found[n].gap for n in range(166, 180)} == {"seen"}
+    before = [n for n in found if n < 160]
+    assert len(before) == 13
+    assert {found[n].gap for n in before} == {"seen", "moving"}
+    assert [n for n in before if found[n].gap == "seen"] == [0]
+    (cut,) = [still for still in stills(skim(video), 2.0) if still.span.start == pytest.approx(170 / 25)]
+    assert cut.frame.pixels.mean() < 40
+
+
 def test_a_group_that_is_too_long_to_hold_is_scanned(folder, monkeypatch):
     video = write_media(folder / "endless.mp4", EVEN, options={"g": "999", "bf": "2", "preset": "ultrafast"})
-    monkeypatch.setattr("playhead.tools.skim._MOST_PACKETS", 20)
+    monkeypatch.setattr("playhead.tools.groups._MOST_PACKETS", 20)
     assert skimmed(video) == scanned(video)
 
 

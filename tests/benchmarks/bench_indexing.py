@@ -11,8 +11,9 @@ of its own, so that its peak memory is its own.
 - Against the ungated run, the first round: one frame a second, each read and searched for objects as a slide. A
   line of a slide is found if an observation reads the same but for spaces and case while it is shown; the share
   is of the lines that the ungated run found. An object's span is a track (`index.joining.tracked`) of the ungated
-  run; it is found if the gated run has one of the same label that overlaps it. Edges are of the stills that stand
-  when every frame is decoded; they are kept if the gate has the very same second.
+  run; it is found if the gated run has one of the same label that overlaps it. How far runs that look at different
+  frames agree at all, a second ungated run tells, which looks half a second later each time. Edges are of the stills
+  that stand when every frame is decoded; they are kept if the gate has the very same second.
 """
 
 import json
@@ -22,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -128,30 +129,44 @@ def _against_ungated(footage: Footage) -> list[_Row]:
     reader = text_reader(settings)
     detector = ObjectDetector(settings.model_copy(update={"objects_model": str(real_data("models/yolov8n_int8.onnx"))}))
     chosen = _new_stills(footage.path)
-    seconds = [float(n) for n in range(int(footage.seconds))]
     texts: dict[str, list[Observation]] = {"gated": [], "ungated": []}
-    objects: dict[str, list[Observation]] = {"gated": [], "ungated": []}
+    objects: list[Observation] = []
     for first in range(0, len(chosen), _BATCH):
         texts["gated"] += reader.observe(chosen[first : first + _BATCH])
-        objects["gated"] += detector.observe(chosen[first : first + _BATCH])
-    for second, frame in zip(seconds, frames_at(footage.path, seconds), strict=True):
-        still = Still(Span(start=second, end=second + 1), frame)
-        if second < PART_SECONDS:
+        objects += detector.observe(chosen[first : first + _BATCH])
+    for still in _one_a_second(footage, 0.0):
+        if still.span.start < PART_SECONDS:
             texts["ungated"] += reader.observe([still])
-        objects["ungated"] += detector.observe([still])
     lines = [line for line in footage.lines if _is_read(line, texts["ungated"])]
     kept = [line for line in lines if _is_read(line, texts["gated"])]
     rows: list[_Row] = [_found("lines of slides", len(lines), len(kept))]
-    ours, theirs = tracked(objects["gated"]), tracked(objects["ungated"])
+    ours = tracked(objects)
+    theirs, later = (
+        tracked([seen for still in _one_a_second(footage, offset) for seen in detector.observe([still])])
+        for offset in (0.0, 0.5)
+    )
     for least in (0, 2, 3):
+        name = f"object spans of {least} s and more" if least else "object spans"
         spans = [track for track in theirs if track.span.duration >= least]
-        seen = [track for track in spans if any(o.text == track.text and o.span.overlap(track.span) for o in ours)]
-        rows.append(_found(f"object spans of {least} s and more" if least else "object spans", len(spans), len(seen)))
+        rows.append(_found(name, len(spans), len(_seen(spans, ours))))
+        rows.append(_found(f"{name}, by the later ungated run", len(spans), len(_seen(spans, later))))
+    agreed = _seen(theirs, later)
+    rows.append(_found("object spans that both ungated runs have", len(agreed), len(_seen(agreed, ours))))
     rows.append(_found("lines of slides that were made", len(footage.lines), _count(footage.lines, texts["gated"])))
     rows.append(
         _found("the same, by the ungated run", len(footage.lines), _count(footage.lines, joined(texts["ungated"])))
     )
     return rows
+
+
+def _one_a_second(footage: Footage, offset: float) -> Iterator[Still]:
+    seconds = [n + offset for n in range(int(footage.seconds - offset))]
+    for second, frame in zip(seconds, frames_at(footage.path, seconds), strict=True):
+        yield Still(Span(start=second, end=second + 1), frame)
+
+
+def _seen(tracks: Sequence[Observation], by: Sequence[Observation]) -> list[Observation]:
+    return [track for track in tracks if any(o.text == track.text and o.span.overlap(track.span) for o in by)]
 
 
 def _edges(footage: Footage) -> list[_Row]:
