@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from ..tools.records import clean_text
-from .cli_places import AsJson, LibraryFolder, Place, home_named, home_of, open_library, opened_at, print_json
+from .cli_places import (
+    AsJson,
+    LibraryFolder,
+    LibraryPlace,
+    Place,
+    home_named,
+    home_of,
+    is_url,
+    open_library,
+    opened_at,
+    print_json,
+)
 from .options import MODELS, Chosen, with_settings
 from .records import EngineName
 
@@ -19,14 +30,7 @@ def index(
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH...", readable=False, help="Folders of videos, or videos.")
     ],
-    library: Annotated[
-        str | None,
-        typer.Option(
-            "--library",
-            metavar="DIR|URL",
-            help="The library's folder, or s3://…, gs://…, file://… Default: .playhead in the videos' folder.",
-        ),
-    ] = None,
+    library: LibraryPlace = None,
     force: Annotated[bool, typer.Option("--force", help="Index anew what is unchanged, too.")] = False,
     engine: Annotated[
         EngineName,
@@ -138,18 +142,23 @@ def remove(
         list[Path],
         typer.Argument(metavar="VIDEO...", readable=False, help="Indexed videos: their paths, file names or ids."),
     ],
-    library: LibraryFolder = None,
+    library: LibraryPlace = None,
     as_json: AsJson = False,
     *,
     chosen: Chosen,
 ) -> None:
     """Take videos out of the library; their files stay."""
-    from .screen import video_data
+    from .indexing import remove_video
+    from .screen import record_data, video_data
 
     removed = []
     for video in videos:
-        opened, _ = opened_at(video, library, chosen)
-        removed.append(video_data(opened, opened.remove(video)))
+        if library and is_url(library):
+            record = remove_video(home_named(library), video)
+            removed.append(record_data(record, [Path(path) for path in record.paths]))
+        else:
+            opened, _ = opened_at(video, Path(library) if library else None, chosen)
+            removed.append(video_data(opened, opened.remove(video)))
         if not as_json and not chosen.quiet:
             print(f"removed {clean_text(str(video))}")
     if as_json:

@@ -21,11 +21,13 @@ __all__ = [
     "AsJson",
     "Between",
     "LibraryFolder",
+    "LibraryPlace",
     "Place",
     "Within",
     "filtered",
     "home_named",
     "home_of",
+    "is_url",
     "open_library",
     "opened_at",
     "print_json",
@@ -45,6 +47,14 @@ LibraryFolder = Annotated[
         metavar="DIR",
         readable=False,
         help="The library's folder. Default: .playhead in the videos' folder.",
+    ),
+]
+LibraryPlace = Annotated[
+    str | None,
+    typer.Option(
+        "--library",
+        metavar="DIR|URL",
+        help="The library's folder, or s3://…, gs://…, file://… Default: .playhead in the videos' folder.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print data for programs.")]
@@ -87,12 +97,17 @@ def _library_of(place: Path) -> Path:
     )
 
 
+def is_url(library: str) -> bool:
+    """Whether a library is named by a URL."""
+    return "://" in library
+
+
 def home_named(library: str) -> "Store | Remote":
     """The library to index into, by its folder or URL."""
     from ..index.remote import Remote
     from ..index.store import Store
 
-    if "://" in library:
+    if is_url(library):
         return Remote(library)
     _check_folder(library)
     return Store(Path(library))

@@ -8,11 +8,13 @@ from ..index.build import IndexProgress, bring_in_line
 from ..index.fleet import Fleet
 from ..index.instruments import Instruments
 from ..index.jobs import Home, Outcome
-from ..tools.errors import SettingsError
+from ..index.records import VideoRecord
+from ..tools.errors import LibraryError, SettingsError
 from ..tools.settings import Settings
+from .naming import one_video
 from .records import EngineName
 
-__all__ = ["each", "index_videos"]
+__all__ = ["each", "index_videos", "remove_video"]
 
 _T = TypeVar("_T")
 
@@ -66,3 +68,14 @@ def each(outcomes: Iterator[_T], done: Callable[[_T], None] | None) -> list[_T]:
 
 def _silent(path: Path, number: int, count: int, stage: str, done: float, total: float) -> None:
     """Tells nobody."""
+
+
+def remove_video(home: Home, video: Path | str) -> VideoRecord:
+    """As `agent.library.Library.remove`, of any library."""
+    records, broken = home.survey()
+    try:
+        record = one_video(home, sorted(records.values(), key=lambda one: one.paths), video)
+    except LibraryError as error:
+        raise next(iter(broken.values()), error) from None
+    home.remove(record.video_id)
+    return record

@@ -23,7 +23,7 @@ from .background import in_background
 from .conversation import Conversation
 from .events import Answered, Event
 from .eyes import Eyes
-from .indexing import each, index_videos
+from .indexing import each, index_videos, remove_video
 from .moments import FoundMoment, find_moments, look_for_moments
 from .naming import one_video, video_ids
 from .outline import ListedChapter, contents
@@ -325,15 +325,19 @@ class Library:
         record = self._one(video)
         return contents(record.video_id, self._opened())
 
-    def remove(self, video: Path | str) -> VideoRecord:
+    def remove(self, video: Path | str, *, at: str | None = None) -> VideoRecord:
         """Take a video out of the library; its file is not touched.
 
+        Args:
+            video: Its path, file name or id.
+            at: URL of a library on object storage or another shared path, in place of this one.
+
         Raises:
-            LibraryError: There is no such video in the library, or several; or the disk does not allow it.
+            LibraryError: There is no such video in the library, or several; or it cannot be written.
+            SettingsError: `at` is no URL that fsspec knows.
+            MissingExtraError: A package that the URL needs is not installed.
         """
-        record = self._one(video)
-        self._store.remove(record.video_id)
-        return record
+        return remove_video(Remote(at) if at else self._store, video)
 
     async def aindex(self, paths: Path | str | Sequence[Path | str], **options: Any) -> list[Outcome]:
         """As `index`, without blocking the event loop."""

@@ -38,6 +38,7 @@ __all__ = [
     "print_video",
     "print_videos",
     "pulled_data",
+    "record_data",
     "video_data",
     "waiting",
 ]
@@ -174,11 +175,15 @@ def pulled_data(pulled: "Pulled") -> dict[str, Any]:
 
 
 def video_data(library: "Library", record: "VideoRecord") -> dict[str, Any]:
-    """A video for programs."""
+    """A video of a library for programs."""
+    return record_data(record, library.paths_of(record))
+
+
+def record_data(record: "VideoRecord", paths: "Sequence[Path]") -> dict[str, Any]:
+    """A video for programs; its files lie at these paths."""
     data = record.model_dump(mode="json", exclude={"info", "commit", "paths"})
-    paths = [str(path) for path in library.paths_of(record)]
     info = record.info.model_dump(mode="json", exclude={"path"})
-    return data | {"video": str(library.path_of(record)), "paths": paths, "info": info}
+    return data | {"video": str(paths[0]), "paths": [str(path) for path in paths], "info": info}
 
 
 def print_evidence(found: "Sequence[Evidence]") -> None:

@@ -95,6 +95,9 @@ class Home(Protocol):
     ) -> VideoRecord | None:
         """As `Store.update_paths`."""
 
+    def remove(self, video_id: str) -> None:
+        """As `Store.remove`."""
+
     def at_hand(self, video_id: str) -> AbstractContextManager[Store]:
         """A library on disk that holds what is committed of a video; what is committed there meanwhile, is here."""
 

@@ -751,6 +751,15 @@ def test_a_library_at_a_url_needs_no_library_here(playhead, no_models, write_tal
     assert [one["state"] for one in pulled] == ["pulled", "pulled"]
     found = playhead("search", tmp_path / "here", "who is b?", "--json").data
     assert found[0]["text"] == "I am b."
+    (removed,) = playhead("remove", "a.mp4", "--library", url, "--json").data
+    assert removed["paths"] == [str(tmp_path / "a" / "a.mp4")]
+    assert (tmp_path / "a" / "a.mp4").exists()
+    (left,) = playhead("pull", url, "--library", tmp_path / "there", "--json").data
+    assert left["path"].endswith("b.mp4")
+    again = playhead("remove", "a.mp4", "--library", url)
+    assert again.code == 1
+    assert again.complaint.startswith("playhead: 'a.mp4' names no videos of this library, one is wanted")
+    assert again.complaint.endswith(f"It holds: {tmp_path}/b/b.mp4")
 
 
 def test_a_url_is_no_folder(playhead, tmp_path, monkeypatch):
