@@ -1,6 +1,7 @@
 """Which device models run on, and how. An explicit choice that cannot be had is an error, never a substitute."""
 
 import importlib.util
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
@@ -11,7 +12,7 @@ from .settings import Settings
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["inferring", "moved", "resolve_device"]
+__all__ = ["cores", "inferring", "moved", "resolve_device"]
 
 
 def resolve_device(settings: Settings) -> Literal["cpu", "cuda"]:
@@ -30,6 +31,12 @@ def resolve_device(settings: Settings) -> Literal["cpu", "cuda"]:
     if settings.device == "cuda" and not has_cuda:
         raise SettingsError("device='cuda', but torch sees no CUDA device: use --device cpu or auto")
     return "cuda" if has_cuda else "cpu"
+
+
+def cores() -> int:
+    """CPU cores that this process may use: as many as OMP_NUM_THREADS says (as for torch), else all of the machine."""
+    told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(told) if told.isdecimal() and int(told) else os.cpu_count() or 1
 
 
 @contextmanager

@@ -14,7 +14,6 @@ What cannot be decoded by groups is read from the start to the end (`tools.video
 """
 
 import math
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
@@ -27,6 +26,7 @@ import numpy as np
 
 from .beside import in_order
 from .container import decode_packets, decoders_of, open_media, packets_of, pictures_of, stream_start, thumbnail_of
+from .device import cores
 from .groups import GROUPING, Group, NotByGroupsError, groups_of
 from .records import Pixels
 from .video import Gap, ScannedFrame, scan, scanned
@@ -76,7 +76,7 @@ def skim(
     try:
         with open_media(path, on_gpu=on_gpu) as container:
             pictures = pictures_of(container, path, stream)
-            contexts = decoders_of(container, pictures, 1 if on_gpu else min(os.cpu_count() or 1, _MOST_DECODERS))
+            contexts = decoders_of(container, pictures, 1 if on_gpu else min(cores(), _MOST_DECODERS))
             keys = _Keyframes(2 * len(contexts))
             makers = [_Decoder(context, keys, sample_seconds).given for context in contexts]
             tasks = _tasks(groups_of(pictures, packets_of(container, pictures)), sample_seconds)
