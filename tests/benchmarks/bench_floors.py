@@ -30,7 +30,7 @@ from playhead.tools.conse import ConseEncoder
 from playhead.tools.embed import SentenceEncoder, Vectors
 from playhead.tools.records import Still
 from playhead.tools.settings import Settings
-from playhead.tools.video import scan
+from playhead.tools.skim import skim
 
 _QUESTIONS, _LINES = 500, 2000
 
@@ -126,7 +126,7 @@ def _pictures(
 
 
 def _stills(path: Path) -> list[Still]:
-    return list(stills(scan(path), Settings().sample_seconds))
+    return list(stills(skim(path), Settings().sample_seconds))
 
 
 def _distribution(name: str, cosines: _Cosines) -> dict[str, str | float]:

@@ -1,20 +1,26 @@
-"""How fast a video's frames are read, and how few of them the near-duplicate gate keeps.
+"""How fast real videos are read for the near-duplicate gate, and how few of their frames it keeps.
 
-Every frame of each real video goes through `tools.video.scan` and `index.scenes.stills` (a still each 2 s while
-the picture moves); the stills' pixels are made, as indexing does. "Times real time" is the video's length over
-the time that took.
+Each video goes through `index.scenes.stills` (a still each 2 s while the picture moves) twice: from `tools.skim.skim`, as
+indexing does it, and from `tools.video.scan`, which decodes and compares every frame; the stills' pixels are made, too.
+"Times real time" is the video's length over the time that took; "edges" are the beginnings of stills that stand, by the
+scan; they are kept if the skim has the very same second.
 """
 
 import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
-from report import Figures, Skipped, real_data
+from report import Figures, Skipped, percent, real_data
 
 from playhead.index.scenes import stills
+from playhead.tools.records import Still
 from playhead.tools.settings import Settings
+from playhead.tools.skim import skim
 from playhead.tools.video import ScannedFrame, probe, scan
 
 _SUFFIXES = (".avi", ".mp4", ".webm")
+
+_Row = dict[str, str | float | None]
 
 
 class _Counted:
@@ -31,35 +37,50 @@ class _Counted:
 
 
 def measure() -> Figures:
-    settings = Settings()
-    rows = []
-    for path in sorted(real_data("videos").iterdir()):
-        if path.suffix not in _SUFFIXES:
-            continue
-        info = probe(path)
-        assert info.video is not None
-        frames = _Counted(scan(path, info.video.index, settings.decoder))
-        began = time.perf_counter()
-        chosen = sum(1 for _ in stills(frames, settings.sample_seconds))
-        took = time.perf_counter() - began
-        rows.append(
-            _row(path.name, f"{info.video.width}×{info.video.height}", info.duration, frames.count, chosen, took)
-        )
+    rows = [_row(path) for path in sorted(real_data("videos").iterdir()) if path.suffix in _SUFFIXES]
     if not rows:
         raise Skipped("there are no videos in the real data")
-    totals = [sum(row[key] for row in rows) for key in ("video_seconds", "frames", "stills", "seconds")]
-    return {"Frames read and stills chosen": [*rows, _row("all", "", *totals)]}
+    return {"Frames read and stills chosen": [*map(_told, rows), _told(_together(rows))]}
 
 
-def _row(name: str, size: str, duration: float, frames: int, chosen: int, took: float) -> dict:
-    return {
-        "video": name,
-        "size": size,
-        "video_seconds": round(duration, 2),
-        "frames": frames,
-        "seconds": round(took, 2),
-        "frames_a_second": round(frames / took, 1),
-        "times_real_time": round(duration / took, 1),
-        "stills": chosen,
-        "stills_a_minute": round(60 * chosen / duration, 1),
+def _row(path: Path) -> _Row:
+    info = probe(path)
+    assert info.video is not None
+    row: _Row = {
+        "video": path.name,
+        "size": f"{info.video.width}×{info.video.height}",
+        "video_seconds": info.duration,
     }
+    kept: dict[str, list[Still]] = {}
+    for name, read in (("skim", skim), ("scan", scan)):
+        frames = _Counted(read(path, info.video.index))
+        began = time.perf_counter()
+        kept[name] = list(stills(frames, Settings().sample_seconds, info.duration))
+        row |= {
+            f"{name}_seconds": time.perf_counter() - began,
+            f"{name}_frames": frames.count,
+            f"{name}_stills": len(kept[name]),
+        }
+    starts = {still.span.start for still in kept["skim"]}
+    edges = [still.span.start for still in kept["scan"] if not still.moves]
+    return row | {"edges": len(edges), "edges_kept": sum(edge in starts for edge in edges)}
+
+
+def _together(rows: list[_Row]) -> _Row:
+    return {"video": "all", "size": ""} | {
+        key: sum(row[key] for row in rows) for key in rows[0] if key not in ("video", "size")
+    }
+
+
+def _told(row: _Row) -> _Row:
+    seconds = row["video_seconds"]
+    rates = {f"{name}_times_real_time": round(seconds / row[f"{name}_seconds"], 1) for name in ("skim", "scan")}
+    rounded = {key: round(value, 2) if isinstance(value, float) else value for key, value in row.items()}
+    return (
+        rounded
+        | rates
+        | {
+            "stills_a_minute": round(60 * row["skim_stills"] / seconds, 1),
+            "edges_kept_percent": percent(row["edges_kept"] / row["edges"]) if row["edges"] else None,
+        }
+    )

@@ -57,7 +57,7 @@ def measure() -> Figures:
         "Indexing": [_indexed("index", footage) for footage in (small, hour)],
         "Speech and frames of an hour": _beside_saccade(hour),
         "Going on after kill -9": _resumed(small),
-        "Memory of the gate": [{"length": name, **_run("gate", path)} for name, path in _lengths(small, hour)],
+        "Memory of the gate": [{"length": name, **run("gate", path)} for name, path in lengths(small, hour)],
         "Against one frame a second without a gate": _against_ungated(small),
         "Edges of what stands, against every frame": _edges(small),
     }
@@ -65,7 +65,7 @@ def measure() -> Figures:
 
 def _indexed(what: str, footage: Footage) -> _Row:
     began, before = time.perf_counter(), _cpu_of_children()
-    told = _run(what, footage.path)
+    told = run(what, footage.path)
     took = time.perf_counter() - began
     row = _times(f"{footage.seconds / 60:.0f} minutes", footage.seconds, took, _cpu_of_children() - before)
     return row | told | {"index_mb_an_hour": round(float(told["index_mb"]) * 3600 / footage.seconds, 1)}
@@ -112,7 +112,8 @@ def _stored(library: Path) -> dict[str, bytes]:
     return {str(path.relative_to(videos)): path.read_bytes() for path in files}
 
 
-def _lengths(small: Footage, hour: Footage) -> Iterable[tuple[str, Path]]:
+def lengths(small: Footage, hour: Footage) -> Iterable[tuple[str, Path]]:
+    """The small footage, and the hour four times."""
     import imageio_ffmpeg
 
     yield "5 minutes", small.path
@@ -224,9 +225,10 @@ def _settings() -> Settings:
     return Settings(offline=True, device="cpu", objects_model="off", image_model="off", sidecars=False)
 
 
-def _run(what: str, path: Path) -> _Row:
+def run(what: str, path: Path) -> dict[str, str | float | None]:
+    """What a process of its own tells that gates, indexes or listens."""
     done = subprocess.run([sys.executable, __file__, what, str(path)], check=True, capture_output=True, text=True)
-    told: _Row = json.loads(done.stdout.splitlines()[-1])
+    told: dict[str, str | float | None] = json.loads(done.stdout.splitlines()[-1])
     return told
 
 
