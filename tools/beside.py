@@ -84,8 +84,8 @@ def in_order(
 ) -> Generator[_T, None, None]:
     """What all tasks make, one task after the other, though as many are worked at as there are makers.
 
-    Each maker has a thread of its own and works at one task at a time. Tasks are taken in the caller's thread, two for
-    each maker beyond the one whose items are given; of each task up to `room` items wait. Closed early, it lets the
+    Each maker has a thread of its own and works at one task at a time. Tasks are taken in the caller's thread, one for
+    each maker and one more beyond the one whose items are given; of each up to `room` items wait. Closed early, it lets the
     threads end after the items they are at. What a task raises, or taking one, is raised after all that is before it.
     """
     begun_tasks: queue.SimpleQueue[tuple[_Given, _Made] | None] = queue.SimpleQueue()
@@ -109,12 +109,15 @@ def in_order(
         """Whether there was one more task."""
         made: _Made = queue.Queue(room)
         try:
-            begun_tasks.put((next(each), made))
+            given = next(each)
         except StopIteration:
             return False
         except Exception as error:  # noqa: BLE001 (raised in its turn)
             made.put((None, error))
-        waiting.append(made)
+            waiting.append(made)
+        else:
+            waiting.append(made)
+            begun_tasks.put((given, made))
         return True
 
     threads = [threading.Thread(target=work, name="playhead-ahead", args=(make,), daemon=True) for make in makers]
@@ -123,7 +126,7 @@ def in_order(
     try:
         has_more = True
         while has_more or waiting:
-            if has_more and len(waiting) <= 2 * len(makers):
+            if has_more and len(waiting) <= len(makers) + 1:
                 has_more = begin()
                 continue
             while got := waiting[0].get():

@@ -236,7 +236,8 @@ def packets_of(container: "InputContainer", stream: "av.VideoStream") -> "Iterat
 def decoders_of(container: "InputContainer", stream: "av.VideoStream", count: int) -> "list[av.VideoCodecContext]":
     """Decoders for packets of a stream, for a thread each; the first is the stream's own.
 
-    Each has one thread: two decode as much as three threads of one decoder do, which wait for each other's rows.
+    Each has one thread: two decode as much as three threads of one decoder do, which wait for each other's rows. They are
+    opened here: what a decoder of AV1 is to leave out is settled by then, and it leaves out nothing.
     """
     decoders = [stream.codec_context]
     while len(decoders) < count:
@@ -244,6 +245,7 @@ def decoders_of(container: "InputContainer", stream: "av.VideoStream", count: in
             decoders.append(again.streams.video[container.streams.video.index(stream)].codec_context)
     for decoder in decoders:
         decoder.thread_count = 1
+        decoder.open(strict=False)
     return decoders
 
 
@@ -257,7 +259,7 @@ def decode_packets(
     Args:
         decoder: Of the stream where the packets are from.
         packets: In decoding order, from a keyframe on.
-        is_wanted: Whether a packet is decoded though no other may refer to it.
+        is_wanted: Whether a packet must be decoded though no other refers to it; of AV1 all are.
     """
     if decoder.is_open:
         decoder.flush_buffers()

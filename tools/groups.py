@@ -1,15 +1,17 @@
 """Groups of pictures: what the sizes of a group's packets tell of its pictures before anything is decoded.
 
 A group is a keyframe with all that depends on it, up to the next. Packets that are next to empty show what was there
-before; one that stands out may hold a cut, or a new slide beside a picture that moves.
+before; one that stands out may hold a cut, or a new slide beside a picture that moves. Sizes tell nothing where an
+encoder pads all packets to the same size.
 """
 
 import bisect
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, groupby, pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,11 +36,27 @@ _SPIKE = 4
 _REORDERED = 8
 # What is held of a group at once; longer ones (screen recordings without keyframes) are decoded frame by frame.
 _MOST_PACKETS = 1000
-_MOST_BYTES = 64_000_000
+_MOST_BYTES = 32_000_000
+# Padded: so many of a group's packets are as large as the smallest, within so much.
+_PADDED_SHARE = 0.25
+_PADDED_WITHIN = 1.02
+# Parameter sets come this early in a packet, if it brings them along.
+_HEAD_BYTES = 4096
+# Network abstraction layer units that hold parameter sets, by codec: how a unit's first byte tells its type, the types,
+# and the first type of no picture. Only what comes before a packet's picture is looked at.
+_TYPE_OF_UNIT: dict[str, Callable[[int], int]] = {"h264": lambda byte: byte & 31, "hevc": lambda byte: byte >> 1 & 63}
+_PARAMETER_SETS = {"h264": {7, 8}, "hevc": {32, 33, 34}}
+_PICTURES = {"h264": range(1, 6), "hevc": range(32)}
 
 # All that the choice of groups depends on.
-GROUPING = (STANDING_SECONDS, _QUIET_BYTES, *_QUIET_BYTES_A_BLOCK.values(), _QUIET_BYTES_A_BLOCK_ELSE, _SPIKE)
-GROUPING += (_REORDERED, _MOST_PACKETS, _MOST_BYTES)
+GROUPING: tuple[float | str, ...] = (
+    STANDING_SECONDS,
+    _QUIET_BYTES,
+    *_QUIET_BYTES_A_BLOCK.values(),
+    _QUIET_BYTES_A_BLOCK_ELSE,
+    _SPIKE,
+)
+GROUPING += (*_QUIET_BYTES_A_BLOCK, _REORDERED, _MOST_PACKETS, _MOST_BYTES, _PADDED_SHARE, _PADDED_WITHIN)
 
 
 class NotByGroupsError(Exception):
@@ -82,10 +100,50 @@ class Group:
         return [packet for packet in self.packets[1:] if packet.size > self.bytes_of_nothing]
 
     @cached_property
+    def is_padded(self) -> bool:
+        """Whether the sizes of its packets tell nothing."""
+        least = _PADDED_WITHIN * min(self.sizes, default=0)
+        padded = sum(size <= least for size in self.sizes)
+        return least > self.bytes_of_nothing and padded >= max(2, _PADDED_SHARE * len(self.sizes))
+
+    @cached_property
     def may_stand(self) -> bool:
-        """Whether nothing happens for long enough to be a slide."""
-        runs = (sum(1 for _ in run) for quiet, run in groupby(s <= self.bytes_of_nothing for s in self.sizes) if quiet)
-        return max(runs, default=0) * self.seconds / len(self.packets) >= STANDING_SECONDS
+        """Whether nothing happens for long enough to be a slide, as far as its own packets tell."""
+        return self.is_padded or max(self._lasting) >= STANDING_SECONDS
+
+    @cached_property
+    def tail(self) -> "list[av.Packet]":
+        """Packets of pictures that would stand only together with the next group's."""
+        assert self.following is not None
+        from_here = self.following[0].pts - STANDING_SECONDS / float(self.key.time_base)
+        return [packet for packet in self.packets if packet.pts >= from_here]
+
+    @cached_property
+    def shown(self) -> "list[av.Packet]":
+        """Its packets and what it takes to decode those that come after the next keyframe but are shown before it."""
+        leading = [packet for packet in self.following or () if packet.pts < self.end]
+        return [*self.packets, self.following[0], *leading] if self.following and leading else self.packets
+
+    @property
+    def end(self) -> float:
+        """The next keyframe's timestamp; of the last group, infinite."""
+        return self.following[0].pts if self.following else math.inf
+
+    @cached_property
+    def is_before_a_stand(self) -> bool:
+        """Whether the next group may stand."""
+        if self.following is None:
+            return False
+        after = Group(self.following, None, self.bytes_of_nothing)
+        return not after.lively or after.may_stand
+
+    @cached_property
+    def _lasting(self) -> list[float]:
+        """For its keyframe and each lively packet, how long nothing else happens, in seconds."""
+        times = [packet.pts for packet in self.packets]
+        end = self.following[0].pts if self.following else max(times) + (max(times) - min(times)) // len(times)
+        lively = sorted([self.key.pts, *(packet.pts for packet in self.lively), max(end, *times)])
+        return [float((after - before) * self.key.time_base) for before, after in pairwise(lively)]
 
     @cached_property
     def spikes(self) -> "list[av.Packet]":
@@ -114,26 +172,35 @@ class Group:
 
 
 def groups_of(stream: "av.VideoStream", packets: "Iterable[av.Packet]") -> Iterator[Group]:
-    """The groups that a stream's packets make, in decoding order; holds two at a time.
+    """The groups that a stream's packets make, in decoding order; holds two at a time, of `_MOST_BYTES` each.
 
     Raises:
-        NotByGroupsError: A packet has no time, or a group is too long to hold.
+        NotByGroupsError: A packet has no time, a group is too long to hold, or the stream changes on its way.
     """
     coded = stream.codec_context
-    a_block = _QUIET_BYTES_A_BLOCK.get(coded.name, _QUIET_BYTES_A_BLOCK_ELSE)
+    codec = coded.codec.canonical_name
+    a_block = _QUIET_BYTES_A_BLOCK.get(codec, _QUIET_BYTES_A_BLOCK_ELSE)
     nothing = _QUIET_BYTES + a_block * coded.width * coded.height / 256
-    for group, following in pairwise(chain(_runs(packets), [None])):
+    for group, following in pairwise(chain(_runs(packets, codec), [None])):
         assert group is not None
         yield Group(group, following, nothing)
 
 
-def _runs(packets: "Iterable[av.Packet]") -> "Iterator[list[av.Packet]]":
+def _runs(packets: "Iterable[av.Packet]", codec: str) -> "Iterator[list[av.Packet]]":
     """Packets in decoding order, from keyframe to keyframe."""
     held: list[av.Packet] = []
     size = 0
+    told: bytes | None = None  # parameter sets, if they are among the packets
     for packet in packets:
         if packet.pts is None or packet.time_base is None or len(held) > _MOST_PACKETS or size > _MOST_BYTES:
             raise NotByGroupsError
+        if packet.has_sidedata("new_extradata"):
+            raise NotByGroupsError
+        if packet.is_keyframe:
+            now = _parameter_sets(packet, codec)
+            told = now if told is None else told
+            if now and now != told:
+                raise NotByGroupsError
         if packet.is_keyframe and held:
             if packet.pts <= held[0].pts:
                 raise NotByGroupsError
@@ -143,3 +210,32 @@ def _runs(packets: "Iterable[av.Packet]") -> "Iterator[list[av.Packet]]":
         size += packet.size
     if held:
         yield held
+
+
+def _parameter_sets(packet: "av.Packet", codec: str) -> bytes:
+    """The parameter sets that a packet brings along, as they are; empty: none, or the codec has no such thing."""
+    if codec not in _TYPE_OF_UNIT:
+        return b""
+    found = []
+    for unit in _units(memoryview(packet)):
+        kind = _TYPE_OF_UNIT[codec](unit[0])
+        if kind in _PICTURES[codec]:
+            break
+        if kind in _PARAMETER_SETS[codec]:
+            found.append(bytes(unit).rstrip(b"\0"))
+    return b"".join(found)
+
+
+def _units(data: memoryview) -> Iterator[memoryview]:
+    """The units of a packet, between start codes (Annex B of H.264) or after their lengths of four bytes (MP4)."""
+    if bytes(data[:3]) == b"\0\0\1" or bytes(data[:4]) == b"\0\0\0\1":
+        head = bytes(data[:_HEAD_BYTES])
+        starts = [match.end() for match in re.finditer(b"\0\0\1", head)]
+        yield from (data[a : b - 3] for a, b in pairwise([*starts, len(data) + 3]) if a < b - 3)
+        return
+    at = 0
+    while at + 4 < len(data):
+        length = int.from_bytes(data[at : at + 4], "big")
+        if length:
+            yield data[at + 4 : at + 4 + length]
+        at += 4 + length

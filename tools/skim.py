@@ -15,10 +15,10 @@ What cannot be decoded by groups is read from the start to the end (`tools.video
 
 import math
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,9 +48,10 @@ LOOKS = 4
 _MOST_DECODERS = 4
 # What waits of each group's decoded frames.
 _WAITING_BYTES = 12_000_000
+_MOST_WAITING = 64
 
 # All that the choice of frames depends on: the way it is done, by number, and the constants.
-SKIMMING = (2, *GROUPING, NOISE_LEVELS, STRETCH, _LONG_REST, LOOKS)
+SKIMMING = (3, *GROUPING, NOISE_LEVELS, STRETCH, _LONG_REST, LOOKS)
 
 
 def skim(
@@ -82,7 +83,8 @@ def skim(
             tasks = _tasks(groups_of(pictures, packets_of(container, pictures)), sample_seconds)
             a_frame = pictures.codec_context.width * pictures.codec_context.height * 3 // 2
             zero: float | None = None
-            with closing(in_order(makers, tasks, 1 + _WAITING_BYTES // max(1, a_frame))) as chosen:
+            room = min(_MOST_WAITING, 1 + _WAITING_BYTES // max(1, a_frame))
+            with closing(in_order(makers, tasks, room)) as chosen:
                 for frame, thumbnail, gap in chosen:
                     zero = stream_start(pictures, frame) if zero is None else zero
                     if frame.time - zero > seen:
@@ -103,28 +105,47 @@ class _Task:
         group: The group.
         gap: What lies between the frame before it and its first.
         moves: Whether its picture moves all the time.
+        changes: Packets around which all frames are given.
+        leads: Whether it is the first, and what is shown before its keyframe is of it, too.
     """
 
     group: Group
     gap: Gap
     moves: bool
+    changes: "Sequence[av.Packet]"
+    leads: bool = False
 
 
 def _tasks(groups: Iterable[Group], sample_seconds: float) -> Iterator[_Task]:
     gap: Gap = "seen"
-    sampled, lengths = -math.inf, (0, 0, 0)
-    for group in groups:
+    sampled, lengths, stood = -math.inf, (0, 0, 0), False
+    for number, group in enumerate(groups):
         is_regular = 0 < max(lengths) <= min(lengths) + 1  # where keyframes are not, they often mark cuts
         lengths = (*lengths[1:], len(group.packets))
-        if group.following is None or group.is_quiet or group.may_stand:
-            yield _Task(group, gap, moves=False)
-            gap = "seen"
-            continue
+        leads = number == 0 and min(packet.pts for packet in group.packets) < group.key.pts
+        stands = leads or group.following is None or group.is_quiet or group.may_stand
         is_due = group.start + group.seconds / 2 - sampled >= sample_seconds
-        if is_due or not is_regular or group.spikes:
-            yield _Task(group, gap, moves=True)
+        if stands:
+            yield _Task(group, gap, False, _changes(group), leads)
+            gap = "seen"
+        elif (borders := _borders(group, stood)) or is_due or not is_regular:
+            yield _Task(group, gap, True, borders)
             sampled = group.start
-        gap = "unseen"
+            gap = "seen" if group.is_before_a_stand else "unseen"
+        else:
+            gap = "unseen"
+        stood = group.is_quiet or group.may_stand
+
+
+def _changes(group: Group) -> "list[av.Packet]":
+    """Where something may happen in a group that may stand; at the video's end the last frame, for how long it is shown."""
+    ends = [] if group.following else [max(group.packets, key=lambda packet: packet.pts)]
+    return [group.key, *group.lively, *ends]
+
+
+def _borders(group: Group, stood: bool) -> "list[av.Packet]":
+    """Where something stands out in a group that moves, or what stood before it ends, or what stands after it begins."""
+    return [*([group.key] if stood else []), *group.spikes, *(group.tail if group.is_before_a_stand else [])]
 
 
 class _Keyframes:
@@ -135,17 +156,16 @@ class _Keyframes:
         self._lock = threading.Lock()
         self._known: dict[int, Future[tuple[av.VideoFrame, Pixels]]] = {}
 
-    def of(self, decoder: "av.VideoCodecContext", packets: "list[av.Packet]") -> "tuple[av.VideoFrame, Pixels]":
-        """The keyframe that some packets begin with."""
-        time = packets[0].pts
+    def of(self, decoder: "av.VideoCodecContext", key: "av.Packet") -> "tuple[av.VideoFrame, Pixels]":
+        """The frame of a keyframe's packet."""
         with self._lock:
-            is_new = time not in self._known
-            known = self._known.setdefault(time, Future())
+            is_new = key.pts not in self._known
+            known = self._known.setdefault(key.pts, Future())
             while len(self._known) > self._room:
                 del self._known[next(iter(self._known))]
         if is_new:
             try:
-                if (frame := next(_own(decoder, packets, packets[:1], math.inf), None)) is None:
+                if (frame := next(decode_packets(decoder, [key]), None)) is None or frame.pts != key.pts:
                     raise NotByGroupsError
                 known.set_result((frame, thumbnail_of(frame)))
             except Exception as error:  # noqa: BLE001 (raised in each thread that asks for it)
@@ -155,9 +175,12 @@ class _Keyframes:
     def are_same(self, decoder: "av.VideoCodecContext", group: Group) -> bool:
         """Whether a group's keyframe and the next one show the same; that of a group of one always follows."""
         assert group.following is not None
-        if len(group.packets) == 1 or group.key.is_discard:
-            return len(group.packets) == 1
-        first, second = (self.of(decoder, packets)[1].astype(int) for packets in (group.packets, group.following))
+        keys = group.key, group.following[0]
+        if any(key.is_discard for key in keys):
+            return False
+        if len(group.packets) == 1:
+            return True
+        first, second = (self.of(decoder, key)[1].astype(int) for key in keys)
         return bool(np.abs(first - second).max() <= NOISE_LEVELS)
 
 
@@ -177,27 +200,35 @@ class _Decoder:
         """The frames that are given of a group, each with its thumbnail and what lies before it."""
         group = task.group
         gap: Gap | None = task.gap
-        if group.is_quiet and self._keys.are_same(self._context, group):
-            yield *self._keys.of(self._context, group.packets), task.gap
-            return
-        for frame, within in self._moving(group) if task.moves else self._standing(group):
+        if group.is_quiet and not task.leads:
+            if self._keys.are_same(self._context, group):
+                yield *self._keys.of(self._context, group.key), task.gap
+                return
+            if self._changes_unseen(group):
+                task = replace(task, changes=group.packets)
+        for frame, within in self._moving(task) if task.moves else self._standing(task):
             yield frame, thumbnail_of(frame), gap or within
             gap = None
 
-    def _standing(self, group: Group) -> "Iterator[tuple[av.VideoFrame, Gap]]":
-        """The first and the last frame, all around packets in which something happens, and some of the others.
+    def _changes_unseen(self, group: Group) -> bool:
+        """Whether something changes in a group though its packets do not tell, as a slide that is dimmed."""
+        first = None
+        for frame in _own(self._context, group.packets, group, lambda _: False):
+            now = thumbnail_of(frame).astype(int)
+            first = now if first is None else first
+            if np.abs(first - now).max() > NOISE_LEVELS:
+                return True
+        return False
 
-        Of the others only those are decoded that others refer to, for what fades very slowly. Frames that come after
-        the next keyframe but are shown before it are among them.
+    def _standing(self, task: _Task) -> "Iterator[tuple[av.VideoFrame, Gap]]":
+        """The first and the last frame, all around what changes, and some of the others.
+
+        Of the others only those are decoded that others refer to, for what fades very slowly.
         """
-        is_near = group.near([group.key, *group.lively])
-        end, packets = math.inf, group.packets
-        if group.following:
-            end = group.following[0].pts
-            if leading := [packet for packet in group.following[1:] if packet.pts < end]:
-                packets = [*packets, group.following[0], *leading]
+        group, is_near = task.group, task.group.near(task.changes)
+        start = -math.inf if task.leads else group.key.pts
         held, given = None, -math.inf
-        for frame in _own(self._context, group.packets, packets, end, lambda packet: is_near(packet.pts)):
+        for frame in _own(self._context, group.shown, group, is_near, start):
             if is_near(frame.pts) or frame.pts - given >= group.reordered:
                 given, held = frame.pts, None
                 yield frame, "seen"
@@ -206,26 +237,21 @@ class _Decoder:
         if held is not None:
             yield held, "seen"
 
-    def _moving(self, group: Group) -> "Iterator[tuple[av.VideoFrame, Gap]]":
-        """The keyframe, some frames as far as the samples reach, and all around packets that stand out.
+    def _moving(self, task: _Task) -> "Iterator[tuple[av.VideoFrame, Gap]]":
+        """The keyframe, some frames as far as the samples reach, and all around what changes.
 
         Of the others only those are decoded that others refer to.
         """
-        assert group.following is not None
-        is_near = group.near(group.spikes)
+        group, is_near = task.group, task.group.near(task.changes)
         a_second = 1 / float(group.key.time_base)
         until = self._sample_seconds * max(0, math.ceil(group.seconds / self._sample_seconds - STRETCH))
         if (rest := group.seconds - until) > self._sample_seconds * _LONG_REST:
             until += rest / 2
-        if until == 0 and not group.spikes:
-            for frame in _own(self._context, group.packets, group.packets[:1], math.inf):
-                yield frame, "moving"
-            return
-        last = group.key.pts + until * a_second + group.reordered
+        last = group.key.pts + until * a_second + group.reordered if until else group.key.pts
         wanted = max(row for row, packet in enumerate(group.packets) if packet.pts <= last or is_near(packet.pts))
+        packets = group.shown if group.is_before_a_stand else group.packets[: wanted + 1]
         looked, was_near = -1, False
-        packets, end = group.packets[: wanted + 1], group.following[0].pts
-        for frame in _own(self._context, group.packets, packets, end, lambda packet: is_near(packet.pts)):
+        for frame in _own(self._context, packets, group, is_near):
             now_near = is_near(frame.pts)
             look = math.floor((frame.pts - group.key.pts) * LOOKS / (self._sample_seconds * a_second))
             if now_near or look > looked:
@@ -236,18 +262,19 @@ class _Decoder:
 
 def _own(
     decoder: "av.VideoCodecContext",
-    group: "list[av.Packet]",
     packets: "list[av.Packet]",
-    end: float,
-    is_wanted: "Callable[[av.Packet], bool]" = lambda _: True,
+    group: Group,
+    is_near: Callable[[int], bool],
+    start: float | None = None,
 ) -> "Iterator[av.VideoFrame]":
-    """What some packets decode to, from the keyframe of their group to before the timestamp `end`."""
-    key = group[0]
+    """What some packets of a group decode to, from `start` (None: its keyframe) to before the next keyframe."""
+    key = group.key
+    start = key.pts if start is None else start
     has_come = key.is_discard or not key.is_keyframe  # hidden by an edit list; or the file begins inside a group
-    for frame in decode_packets(decoder, packets, is_wanted):
-        if frame.pts is not None and key.pts <= frame.pts < end:
+    for frame in decode_packets(decoder, packets, lambda packet: is_near(packet.pts)):
+        if frame.pts is not None and start <= frame.pts < group.end:
             has_come = has_come or frame.pts == key.pts
-            if not has_come:
+            if not has_come and frame.pts > key.pts:
                 break
             yield frame
     if not has_come:

@@ -126,16 +126,16 @@ def lengths(small: Footage, hour: Footage) -> Iterable[tuple[str, Path]]:
 
 
 def _against_ungated(footage: Footage) -> list[_Row]:
-    settings = _settings()
+    settings = local_settings()
     reader = text_reader(settings)
     detector = ObjectDetector(settings.model_copy(update={"objects_model": str(real_data("models/yolov8n_int8.onnx"))}))
-    chosen = _new_stills(footage.path)
+    chosen = list(new_stills(footage.path))
     texts: dict[str, list[Observation]] = {"gated": [], "ungated": []}
     objects: list[Observation] = []
     for first in range(0, len(chosen), _BATCH):
         texts["gated"] += reader.observe(chosen[first : first + _BATCH])
         objects += detector.observe(chosen[first : first + _BATCH])
-    for still in _one_a_second(footage, 0.0):
+    for still in one_a_second(footage, 0.0):
         if still.span.start < PART_SECONDS:
             texts["ungated"] += reader.observe([still])
     lines = [line for line in footage.lines if _is_read(line, texts["ungated"])]
@@ -143,16 +143,16 @@ def _against_ungated(footage: Footage) -> list[_Row]:
     rows: list[_Row] = [_found("lines of slides", len(lines), len(kept))]
     ours = tracked(objects)
     theirs, later = (
-        tracked([seen for still in _one_a_second(footage, offset) for seen in detector.observe([still])])
+        tracked([seen for still in one_a_second(footage, offset) for seen in detector.observe([still])])
         for offset in (0.0, 0.5)
     )
     for least in (0, 2, 3):
         name = f"object spans of {least} s and more" if least else "object spans"
         spans = [track for track in theirs if track.span.duration >= least]
-        rows.append(_found(name, len(spans), len(_seen(spans, ours))))
-        rows.append(_found(f"{name}, by the later ungated run", len(spans), len(_seen(spans, later))))
-    agreed = _seen(theirs, later)
-    rows.append(_found("object spans that both ungated runs have", len(agreed), len(_seen(agreed, ours))))
+        rows.append(_found(name, len(spans), len(overlapped(spans, ours))))
+        rows.append(_found(f"{name}, by the later ungated run", len(spans), len(overlapped(spans, later))))
+    agreed = overlapped(theirs, later)
+    rows.append(_found("object spans that both ungated runs have", len(agreed), len(overlapped(agreed, ours))))
     rows.append(_found("lines of slides that were made", len(footage.lines), _count(footage.lines, texts["gated"])))
     rows.append(
         _found("the same, by the ungated run", len(footage.lines), _count(footage.lines, joined(texts["ungated"])))
@@ -160,13 +160,15 @@ def _against_ungated(footage: Footage) -> list[_Row]:
     return rows
 
 
-def _one_a_second(footage: Footage, offset: float) -> Iterator[Still]:
+def one_a_second(footage: Footage, offset: float) -> Iterator[Still]:
+    """A frame each second, from a second on."""
     seconds = [n + offset for n in range(int(footage.seconds - offset))]
     for second, frame in zip(seconds, frames_at(footage.path, seconds), strict=True):
         yield Still(Span(start=second, end=second + 1), frame)
 
 
-def _seen(tracks: Sequence[Observation], by: Sequence[Observation]) -> list[Observation]:
+def overlapped(tracks: Sequence[Observation], by: Sequence[Observation]) -> list[Observation]:
+    """The tracks that another of the same label overlaps."""
     return [track for track in tracks if any(o.text == track.text and o.span.overlap(track.span) for o in by)]
 
 
@@ -201,9 +203,11 @@ def _plain(text: str) -> str:
     return "".join(text.split()).casefold()
 
 
-def _new_stills(path: Path) -> list[Still]:
+def new_stills(path: Path, sample_seconds: float = 2.0) -> Iterator[Still]:
+    """What the models look at."""
     recent = RecentStills()
-    return [still for still in stills(skim(path), 2.0, probe(path).duration) if recent.same_as(still) is None]
+    gated = stills(skim(path, None, sample_seconds), sample_seconds, probe(path).duration)
+    return (still for still in gated if recent.same_as(still) is None)
 
 
 def _times(name: str, seconds: float, took: float, cpu: float) -> _Row:
@@ -221,7 +225,8 @@ def _cpu_of_children() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _settings() -> Settings:
+def local_settings() -> Settings:
+    """Profile `local` without objects and pictures."""
     return Settings(offline=True, device="cpu", objects_model="off", image_model="off", sidecars=False)
 
 
@@ -242,12 +247,12 @@ def _gate(path: Path) -> _Row:
 
 def _index(path: Path) -> _Row:
     """In a process of its own."""
-    return _measured(path, Instruments.gather(_settings()))
+    return _measured(path, Instruments.gather(local_settings()))
 
 
 def _listen(path: Path) -> _Row:
     """In a process of its own."""
-    return _measured(path, replace(Instruments.gather(_settings()), reader=_Nothing()))
+    return _measured(path, replace(Instruments.gather(local_settings()), reader=_Nothing()))
 
 
 def _measured(path: Path, instruments: Instruments) -> _Row:
@@ -290,6 +295,6 @@ if __name__ == "__main__":
     os.environ["PLAYHEAD_OFFLINE"] = "1"
     what, video, *library = sys.argv[1:]
     if what == "into":
-        _into(Path(library[0]), Path(video), Instruments.gather(_settings()))
+        _into(Path(library[0]), Path(video), Instruments.gather(local_settings()))
     else:
         print(json.dumps({"gate": _gate, "index": _index, "listen": _listen}[what](Path(video))))
