@@ -8,6 +8,7 @@ encoder pads all packets to the same size.
 import bisect
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,9 +38,8 @@ _REORDERED = 8
 # What is held of a group at once; longer ones (screen recordings without keyframes) are decoded frame by frame.
 _MOST_PACKETS = 1000
 _MOST_BYTES = 32_000_000
-# Padded: so many of a group's packets are as large as the smallest, within so much.
-_PADDED_SHARE = 0.25
-_PADDED_WITHIN = 1.02
+# Padded: this share of a group's packets are of the very same size.
+_PADDED_SHARE = 0.2
 # Parameter sets come this early in a packet, if it brings them along.
 _HEAD_BYTES = 4096
 # Network abstraction layer units that hold parameter sets, by codec: how a unit's first byte tells its type, the types,
@@ -56,7 +56,7 @@ GROUPING: tuple[float | str, ...] = (
     _QUIET_BYTES_A_BLOCK_ELSE,
     _SPIKE,
 )
-GROUPING += (*_QUIET_BYTES_A_BLOCK, _REORDERED, _MOST_PACKETS, _MOST_BYTES, _PADDED_SHARE, _PADDED_WITHIN)
+GROUPING += (*_QUIET_BYTES_A_BLOCK, _REORDERED, _MOST_PACKETS, _MOST_BYTES, _PADDED_SHARE)
 
 
 class NotByGroupsError(Exception):
@@ -102,9 +102,8 @@ class Group:
     @cached_property
     def is_padded(self) -> bool:
         """Whether the sizes of its packets tell nothing."""
-        least = _PADDED_WITHIN * min(self.sizes, default=0)
-        padded = sum(size <= least for size in self.sizes)
-        return least > self.bytes_of_nothing and padded >= max(2, _PADDED_SHARE * len(self.sizes))
+        (size, count), *_ = Counter(self.sizes).most_common(1) or [(0, 0)]
+        return size > self.bytes_of_nothing and count >= max(2, _PADDED_SHARE * len(self.sizes))
 
     @cached_property
     def may_stand(self) -> bool:
