@@ -7,7 +7,7 @@ import itertools
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -239,13 +239,16 @@ def decoders_of(container: "InputContainer", stream: "av.VideoStream", count: in
     Each has one thread: two decode as much as three threads of one decoder do, which wait for each other's rows. They are
     opened here: what a decoder of AV1 is to leave out is settled by then, and it leaves out nothing.
     """
+    import av
+
     decoders = [stream.codec_context]
     while len(decoders) < count:
         with open_media(Path(_checked_codec(container, stream))) as again:
             decoders.append(again.streams.video[container.streams.video.index(stream)].codec_context)
     for decoder in decoders:
         decoder.thread_count = 1
-        decoder.open(strict=False)
+        with suppress(av.error.FFmpegError):  # to decode fails as well, and is told there
+            decoder.open(strict=False)
     return decoders
 
 
