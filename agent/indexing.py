@@ -76,6 +76,6 @@ def remove_video(home: Home, video: Path | str) -> VideoRecord:
     try:
         record = one_video(home, sorted(records.values(), key=lambda one: one.paths), video)
     except LibraryError as error:
-        raise next(iter(broken.values()), error) from None
+        raise next(iter(broken.values()), error) from None  # one that cannot be read may be what is meant
     home.remove(record.video_id)
     return record

@@ -49,11 +49,9 @@ class RemoteVideos:
         """Name a library; it need not exist before something is pushed.
 
         Args:
-            url: Such as `s3://bucket/talks`, `gs://bucket/talks` or `file:///shared/talks`.
+            url: As `SharedFiles` takes it, which also tells what else is raised.
 
         Raises:
-            SettingsError: It is no URL that fsspec knows.
-            MissingExtraError: A package that the protocol needs is not installed.
             LibraryError: It cannot be read, holds something else, or is a library of a newer format.
         """
         self._files = SharedFiles(url)

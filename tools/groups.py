@@ -42,21 +42,23 @@ _MOST_BYTES = 32_000_000
 _PADDED_SHARE = 0.2
 # Parameter sets come this early in a packet, if it brings them along.
 _HEAD_BYTES = 4096
-# Network abstraction layer units that hold parameter sets, by codec: how a unit's first byte tells its type, the types,
-# and the first type of no picture. Only what comes before a packet's picture is looked at.
+# Network abstraction layer units, by codec: how a unit's first byte tells its type, the types that hold parameter sets,
+# and those of pictures. Only what comes before a packet's picture is looked at.
 _TYPE_OF_UNIT: dict[str, Callable[[int], int]] = {"h264": lambda byte: byte & 31, "hevc": lambda byte: byte >> 1 & 63}
 _PARAMETER_SETS = {"h264": {7, 8}, "hevc": {32, 33, 34}}
 _PICTURES = {"h264": range(1, 6), "hevc": range(32)}
 
-# All that the choice of groups depends on.
-GROUPING: tuple[float | str, ...] = (
-    STANDING_SECONDS,
-    _QUIET_BYTES,
+# All that what a group tells depends on.
+GROUPING: tuple[float | str, ...] = (STANDING_SECONDS, _QUIET_BYTES, *_QUIET_BYTES_A_BLOCK)
+GROUPING += (
     *_QUIET_BYTES_A_BLOCK.values(),
     _QUIET_BYTES_A_BLOCK_ELSE,
     _SPIKE,
+    _REORDERED,
+    _MOST_PACKETS,
+    _MOST_BYTES,
+    _PADDED_SHARE,
 )
-GROUPING += (*_QUIET_BYTES_A_BLOCK, _REORDERED, _MOST_PACKETS, _MOST_BYTES, _PADDED_SHARE)
 
 
 class NotByGroupsError(Exception):
@@ -65,7 +67,7 @@ class NotByGroupsError(Exception):
 
 @dataclass(frozen=True)
 class Group:
-    """A keyframe's packet and all that depend on it, in decoding order; and the group after it."""
+    """A keyframe's packet and all that depend on it, in decoding order; and the packets of the group after it."""
 
     packets: "list[av.Packet]"
     following: "list[av.Packet] | None"
@@ -77,12 +79,13 @@ class Group:
 
     @property
     def start(self) -> float:
+        """Its keyframe's second in the container's clock."""
         return float(self.key.pts * self.key.time_base)
 
     @cached_property
     def seconds(self) -> float:
         """From its keyframe to the next; of the last group, infinite."""
-        return float((self.following[0].pts - self.key.pts) * self.key.time_base) if self.following else math.inf
+        return float((self.end - self.key.pts) * self.key.time_base)
 
     @cached_property
     def sizes(self) -> list[int]:
@@ -140,7 +143,7 @@ class Group:
     def _lasting(self) -> list[float]:
         """For its keyframe and each lively packet, how long nothing else happens, in seconds."""
         times = [packet.pts for packet in self.packets]
-        end = self.following[0].pts if self.following else max(times) + (max(times) - min(times)) // len(times)
+        end = self.end if self.following else max(times) + (max(times) - min(times)) / len(times)
         lively = sorted([self.key.pts, *(packet.pts for packet in self.lively), max(end, *times)])
         return [float((after - before) * self.key.time_base) for before, after in pairwise(lively)]
 

@@ -6,7 +6,8 @@ The packets of a group of pictures (`tools.groups`) tell most of it without deco
 - Where some are full and many in a row next to empty, every frame around the full ones is given, so that slides keep
   frame-exact edges.
 - Where all are full the picture moves: only frames that others refer to are decoded, as far as the samples reach, and of
-  a short group the keyframe. Around a packet that stands out, a cut or a new slide beside a moving picture, every frame.
+  a short group the keyframe. Every frame is given around a packet that stands out, a cut or a new slide beside a moving
+  picture, and where what stood before such a group may end in it, or what stands after it begin.
 
 So the groups need not wait for each other: several are decoded at once, one by each core.
 

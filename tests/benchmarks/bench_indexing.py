@@ -230,10 +230,10 @@ def local_settings() -> Settings:
     return Settings(offline=True, device="cpu", objects_model="off", image_model="off", sidecars=False)
 
 
-def run(what: str, path: Path) -> dict[str, str | float | None]:
+def run(what: str, path: Path) -> _Row:
     """What a process of its own tells that gates, indexes or listens."""
     done = subprocess.run([sys.executable, __file__, what, str(path)], check=True, capture_output=True, text=True)
-    told: dict[str, str | float | None] = json.loads(done.stdout.splitlines()[-1])
+    told: _Row = json.loads(done.stdout.splitlines()[-1])
     return told
 
 
