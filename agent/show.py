@@ -78,11 +78,11 @@ def _picture(citations: Sequence[Citation]) -> str:
     if shown is None:
         return ""
     data = base64.b64encode(shown).decode("ascii")
-    return f"![keyframe](data:image/jpeg;base64,{data})"
+    return f"![keyframe](data:image/webp;base64,{data})"
 
 
 def cited_picture(citations: Sequence[Citation]) -> bytes | None:
-    """The JPEG of a cited moment, with the cited boxes of that very frame drawn on it; None if there is none.
+    """The WebP of a cited moment, with the cited boxes of that very frame drawn on it; None if there is none.
 
     A box of another frame is not drawn: what it stands for may have moved. The picture is the one with the most
     boxes; of several such, or without any, the first that is there.
@@ -95,7 +95,7 @@ def cited_picture(citations: Sequence[Citation]) -> bytes | None:
         if one.keyframe and (one.keyframe in boxes or Path(one.keyframe).is_file()):
             drawn = boxes.setdefault(one.keyframe, [])
             if one.box and one.frame_seconds is not None and _shows_frame(one.keyframe, one.frame_seconds):
-                drawn.append((one.box, one.quote))
+                drawn.append((one.box, "" if one.modality == "text" else one.quote))  # text says it itself
     if not boxes:
         return None
     keyframe = max(boxes, key=lambda path: len(boxes[path]))
@@ -114,11 +114,11 @@ def _shows_frame(keyframe: str, seconds: float) -> bool:
 
 
 def _drawn(picture: bytes, boxes: Sequence[tuple[Box, str]]) -> bytes:
-    """A JPEG with boxes: a light line within a dark one, seen on any ground; and their labels, white on black."""
+    """A WebP with boxes: a light line within a dark one, seen on any ground; and their labels, white on black."""
     from PIL import ImageDraw, ImageFont
-    from PIL.JpegImagePlugin import JpegImageFile  # Ultralytics alters `Image.open` for all of the process
+    from PIL.WebPImagePlugin import WebPImageFile  # Ultralytics alters `Image.open` for all of the process
 
-    image = JpegImageFile(io.BytesIO(picture)).convert("RGB")
+    image = WebPImageFile(io.BytesIO(picture)).convert("RGB")
     width, height = image.size
     pen, font = ImageDraw.Draw(image), ImageFont.load_default(_LABEL_PIXELS)
     for box, _ in boxes:
@@ -128,14 +128,15 @@ def _drawn(picture: bytes, boxes: Sequence[tuple[Box, str]]) -> bytes:
         if right - left > 2 and bottom - top > 2:
             pen.rectangle((left + 1, top + 1, right - 1, bottom - 1), outline=_LIGHT, width=2)
     for box, label in boxes:
-        text = clean_text(label)[:_LABEL_CHARACTERS]
+        if not (text := clean_text(label)[:_LABEL_CHARACTERS]):
+            continue
         _, _, across, down = pen.textbbox((0, 0), text, font=font)
         left = max(0, min(round(box.left * width), width - 1 - round(across) - 4))
         top = max(0, min(round(box.top * height), height - 1 - round(down) - 4))
         pen.rectangle((left, top, left + round(across) + 4, top + round(down) + 4), fill="black")
         pen.text((left + 2, top + 2), text, font=font, fill="white")
     out = io.BytesIO()
-    image.save(out, "JPEG", quality=85)
+    image.save(out, "WEBP", quality=85)
     return out.getvalue()
 
 

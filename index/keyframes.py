@@ -1,4 +1,4 @@
-"""Small evidence pictures: one JPEG a still, named by its true time in milliseconds."""
+"""Small evidence pictures: one WebP a still, named by its true time in milliseconds."""
 
 import bisect
 import shutil
@@ -9,9 +9,11 @@ from ..tools.records import Frame
 __all__ = ["KEYFRAMES", "copy_keyframes", "keyframe_at", "keyframe_times", "write_keyframe"]
 
 KEYFRAMES = "keyframes"
-_LONGEST_SIDE = 384
-# An hour of slides, camera and film in equal parts takes 18 MB at quality 75, and at this 13.
-_QUALITY = 55
+_LONGEST_SIDE = 512
+# Of slides, camera and film a still takes 7.3 kB and 4.4 ms. JPEG of the same PSNR (36.0 dB) takes 11 kB; more effort of
+# WebP saves 6 % at twice the time and more.
+_QUALITY, _EFFORT = 45, 2
+_SUFFIX = ".webp"
 
 
 def write_keyframe(folder: Path, frame: Frame) -> None:
@@ -22,7 +24,7 @@ def write_keyframe(folder: Path, frame: Frame) -> None:
     target.mkdir(exist_ok=True)
     picture = Image.fromarray(frame.pixels)
     picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    picture.save(target / _name(round(frame.seconds * 1000)), quality=_QUALITY, optimize=True, progressive=True)
+    picture.save(target / _name(round(frame.seconds * 1000)), quality=_QUALITY, method=_EFFORT)
 
 
 def copy_keyframes(source: Path, target: Path) -> None:
@@ -35,7 +37,7 @@ def copy_keyframes(source: Path, target: Path) -> None:
 
 def keyframe_times(folder: Path) -> list[int]:
     """Milliseconds of a video's keyframes, sorted."""
-    return sorted(int(path.stem) for path in (folder / KEYFRAMES).glob("*.jpg") if path.stem.isdigit())
+    return sorted(int(path.stem) for path in (folder / KEYFRAMES).glob(f"*{_SUFFIX}") if path.stem.isdigit())
 
 
 def keyframe_at(folder: Path, times: list[int], seconds: float) -> Path | None:
@@ -47,4 +49,4 @@ def keyframe_at(folder: Path, times: list[int], seconds: float) -> Path | None:
 
 
 def _name(milliseconds: int) -> str:
-    return f"{milliseconds:010d}.jpg"
+    return f"{milliseconds:010d}{_SUFFIX}"

@@ -76,7 +76,7 @@ class Evidence(Record):
     box: Box | None = Field(default=None, description="Where in the frame.")
     words: tuple[Word, ...] = Field(default=(), description="Word times, for speech.")
     frame_seconds: Seconds | None = Field(default=None, description="True time of the frame it was seen in.")
-    keyframe: str | None = Field(default=None, description="Absolute path of a JPEG of that moment.")
+    keyframe: str | None = Field(default=None, description="Absolute path of a WebP of that moment.")
 
     @property
     def span(self) -> Span:

@@ -3,7 +3,7 @@
 url/
   library.json            format version
   videos/<video_id>/      as in a library on disk (`index.store`); there, if its video.json is
-    observations.parquet  vectors.text.npy  vectors.image.npy  captions.jsonl  keyframes/*.jpg
+    observations.parquet  vectors.text.npy  vectors.image.npy  captions.jsonl  keyframes/*.webp
     video.json            with absolute paths; removed first and written last, for nothing can be renamed
 
 All that is read there is untrusted.
@@ -31,7 +31,7 @@ _LIBRARY, _VIDEOS = "library.json", "videos"
 _VIDEO_ID = re.compile(r"[0-9a-f]{32}")
 # What a video's folder holds besides its record.
 VIDEO_FILE = re.compile(
-    rf"{re.escape(OBSERVATIONS)}|{re.escape(CAPTIONS)}|vectors\.(text|image)\.npy|{KEYFRAMES}/[0-9]{{10,12}}\.jpg"
+    rf"{re.escape(OBSERVATIONS)}|{re.escape(CAPTIONS)}|vectors\.(text|image)\.npy|{KEYFRAMES}/[0-9]{{10,12}}\.webp"
 )
 
 

@@ -3,7 +3,7 @@
 library/
   library.json                 format version
   videos/<video_id>/           committed whole, or not there
-    video.json  observations.parquet  vectors.text.npy  vectors.image.npy  captions.jsonl  keyframes/*.jpg
+    video.json  observations.parquet  vectors.text.npy  vectors.image.npy  captions.jsonl  keyframes/*.webp
   staging/                     being written, or left by a process that was killed: see `index.staging`
   derived/                     FAISS indexes and catalog.sqlite: rebuilt when stale
   lock                         held by whoever changes which videos there are, for that moment

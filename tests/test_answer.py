@@ -107,9 +107,9 @@ def test_word_times_that_reach_out_of_the_sentence_are_cut():
 
 
 def test_a_picture_without_labels_is_told_as_one():
-    shown = holding("", modality="frame", keyframe="/k.jpg")
+    shown = holding("", modality="frame", keyframe="/k.webp")
     (claim,) = quote_evidence(make_plan("When is a cat shown?"), [shown])
-    assert (claim.text, claim.citations[0].keyframe) == ("a picture of: cat", "/k.jpg")
+    assert (claim.text, claim.citations[0].keyframe) == ("a picture of: cat", "/k.webp")
     moment = Support(shown.evidence, is_moment=True)
     assert quotes("What is shown at 0:07?", moment) == ["a picture"]
 

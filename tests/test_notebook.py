@@ -65,7 +65,7 @@ def told(book: NotebookNode) -> list[str]:
             drawn = "<picture>" if "image/png" in data else data.get("text/markdown") or data.get("text/plain")
             parts.append(output.get("text") or drawn)
         text = html.unescape("".join(parts))  # answers write what Markdown could take for its own as entities
-        shown.append(re.sub(r"\(data:image/jpeg;base64,[\w+/=]+\)", "(picture)", text).strip())
+        shown.append(re.sub(r"\(data:image/webp;base64,[\w+/=]+\)", "(picture)", text).strip())
     return shown
 
 

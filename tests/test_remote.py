@@ -176,7 +176,7 @@ def keep(store, said, *, pictures=0, **fields):
     fields["stages"] = (heard, *(stage for stage in stages if stage.modality != "speech"))
     kept = commit(store, [*map(observation, said), *seen], BagOfWords(), vectors, **fields)
     for number in range(pictures):
-        write(store, f"keyframes/{number:010d}.jpg", b"jpeg" * (number + 1), kept.video_id)
+        write(store, f"keyframes/{number:010d}.webp", b"webp" * (number + 1), kept.video_id)
     return kept
 
 
@@ -275,7 +275,7 @@ def test_another_commit_replaces_all_files(place, store, here):
 
 def test_the_same_commit_mends_what_is_missing_and_notes_new_paths(place, store):
     push(place, store)
-    place.delete(f"{OF_VIDEO}/keyframes/0000000001.jpg")
+    place.delete(f"{OF_VIDEO}/keyframes/0000000001.webp")
     place.write(f"{OF_VIDEO}/vectors.text.npy", b"short")
     store.update_paths(VIDEO, add=["copy.mp4"])
     push(place, store)
@@ -345,7 +345,7 @@ def test_a_push_that_is_killed_leaves_no_video_and_the_next_completes_it(place, 
     command = [sys.executable, "-c", PUSH_UNTIL_KILLED, place.url, str(store.folder), VIDEO, "2"]
     assert subprocess.run(command, timeout=60).returncode == -signal.SIGKILL
     there = {name.removeprefix(f"{OF_VIDEO}/") for name in place.names()} - {"library.json"}
-    assert there == {*files(store), "keyframes/0000000001.jpg"}  # and of these, two of the new commit
+    assert there == {*files(store), "keyframes/0000000001.webp"}  # and of these, two of the new commit
     assert sum(place.read(f"{OF_VIDEO}/{name}") == raw for name, raw in files(store).items()) in (2, 3)
     assert Remote(place.url).survey()[0] == {}
     assert pull(place, here) == []
@@ -419,11 +419,11 @@ def test_what_other_processes_change_is_seen_at_once(place, store, here):
     assert (remote.record(VIDEO), remote.survey()[0], list(remote.pull(here))) == (None, {}, [])
     place.write(name, valid)
     for picture in (0, 1):
-        place.delete(f"{OF_VIDEO}/keyframes/{picture:010d}.jpg")
+        place.delete(f"{OF_VIDEO}/keyframes/{picture:010d}.webp")
     edited(place, commit="2")
     assert (remote.record(VIDEO).commit, list(remote.survey()[0])) == ("2", [VIDEO])
     assert [one.state for one in remote.pull(here)] == ["pulled"]
-    assert [name for name in files(here) if name.endswith(".jpg")] == []
+    assert [name for name in files(here) if name.endswith(".webp")] == []
 
 
 def test_a_video_that_is_indexed_anew_while_it_is_pushed_is_not_there(place, store):
@@ -443,16 +443,16 @@ def test_a_video_that_is_indexed_anew_while_it_is_pushed_is_not_there(place, sto
 def test_only_known_names_are_downloaded(place, store, here):
     push(place, store)
     if isinstance(place, Bucket):
-        for name in ("keyframes/../../../../evil.jpg", "../evil.jpg", "keyframes//0000000000.jpg"):
+        for name in ("keyframes/../../../../evil.webp", "../evil.webp", "keyframes//0000000000.webp"):
             place.write(f"{OF_VIDEO}/{name}", b"evil")
         place.write("videos/../evil/video.json", b"evil")
         place.write(f"videos/{'AB' * 16}/video.json", place.read(f"{OF_VIDEO}/video.json"))
     else:
         secret = place.folder.parent / "secret.txt"
         secret.write_text("secret")
-        (place.folder / OF_VIDEO / "keyframes" / "0000009999.jpg").symlink_to(secret)
-        os.mkfifo(place.folder / OF_VIDEO / "keyframes" / "0000008888.jpg")
-    for name in ("evil.py", "keyframes/evil.jpg", "keyframes/٠١٢٣٤٥٦٧٨٩.jpg", "keyframes/0/0.jpg"):
+        (place.folder / OF_VIDEO / "keyframes" / "0000009999.webp").symlink_to(secret)
+        os.mkfifo(place.folder / OF_VIDEO / "keyframes" / "0000008888.webp")
+    for name in ("evil.py", "keyframes/evil.webp", "keyframes/٠١٢٣٤٥٦٧٨٩.webp", "keyframes/0/0.webp"):
         place.write(f"{OF_VIDEO}/{name}", b"evil")
     place.write("videos/evil/video.json", b"evil")
     assert pull(place, here) == [(VIDEO, "pulled")]

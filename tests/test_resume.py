@@ -202,7 +202,7 @@ def test_keyframes_of_a_stopped_run_with_other_settings_are_gone(store, monkeypa
     stopped_at(COMMIT, store)
     (left,) = (store.folder / "staging").iterdir()
     (left / "keyframes").mkdir()  # as after a kill -9
-    (left / "keyframes" / "0000000777.jpg").write_bytes(b"half a picture")
+    (left / "keyframes" / "0000000777.webp").write_bytes(b"half a picture")
     index(store)
     (record,) = store.read().values()
     assert keyframe_times(store.videos_folder / record.video_id) == [1000 * n for n in range(PICTURES)]
@@ -364,7 +364,7 @@ def test_a_process_that_dies_right_after_the_rename_leaves_no_notes_in_the_libra
     store.create()
     assert set(stored(store.folder)) == {
         "observations.parquet", "vectors.text.npy", "vectors.image.npy", "captions.jsonl",
-        *(f"keyframes/{1000 * n:010d}.jpg" for n in range(PICTURES)),
+        *(f"keyframes/{1000 * n:010d}.webp" for n in range(PICTURES)),
     }  # fmt: skip
     gear = instruments()
     (outcome,) = index(store, gear)

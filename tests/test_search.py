@@ -112,8 +112,8 @@ def test_evidence_is_what_was_perceived(store):
     assert (shown.words, shown.box, shown.source, shown.modality) == ((), BOX, "det@2", "object")
     assert said.video == shown.video == str(store.folder.parent / "talk.mp4")
     assert said.name == "talk.mp4"
-    assert Path(said.keyframe).name == "0000003900.jpg"
-    assert Path(shown.keyframe).name == "0000007400.jpg"
+    assert Path(said.keyframe).name == "0000003900.webp"
+    assert Path(shown.keyframe).name == "0000007400.webp"
     assert Path(shown.keyframe).is_file()
     assert said.span == Span(start=3, end=5)
 

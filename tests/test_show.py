@@ -110,23 +110,23 @@ def test_without_claims_the_text_says_why():
 
 
 def test_a_notebook_shows_a_picture_of_the_moment(tmp_path):
-    picture = tmp_path / "k.jpg"
-    picture.write_bytes(b"\xff\xd8jpeg")
-    gone, there = cite(keyframe=str(tmp_path / "gone.jpg")), cite(keyframe=str(picture))
+    picture = tmp_path / "k.webp"
+    picture.write_bytes(b"\xff\xd8webp")
+    gone, there = cite(keyframe=str(tmp_path / "gone.webp")), cite(keyframe=str(picture))
     assert answer_markdown(answer(claim("x", cite(), gone, there))).endswith(
-        "\n\n![keyframe](data:image/jpeg;base64,/9hqcGVn)"
+        "\n\n![keyframe](data:image/webp;base64,/9h3ZWJw)"
     )
     assert "![" not in answer_markdown(answer(claim("x", cite(), gone)))
 
 
-def pixels(jpeg: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB")).astype(int)
+def pixels(webp: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(webp)).convert("RGB")).astype(int)
 
 
 @pytest.fixture
 def keyframe(tmp_path) -> str:
     """A grey picture of 200 × 100 pixels that was shown at 61.2 s."""
-    path = tmp_path / "0000061200.jpg"
+    path = tmp_path / "0000061200.webp"
     Image.new("RGB", (200, 100), (128, 128, 128)).save(path, quality=95)
     return str(path)
 
@@ -160,8 +160,15 @@ def test_a_box_of_another_frame_is_not_drawn(keyframe):
     assert cited_picture([boxed(None, 0.2, 0.3, 0.5, 0.8)]) is None
 
 
+def test_a_line_of_text_is_framed_and_not_written_over(keyframe):
+    line = boxed(keyframe, 0.2, 0.3, 0.8, 0.6).model_copy(update={"modality": "text"})
+    made = pixels(cited_picture([line]))
+    assert made[29:33, 60:140].min(axis=(1, 2)).min() < 60  # its frame
+    assert abs(made[36:54, 46:154] - 128).max() < 12
+
+
 def test_the_picture_with_most_of_the_boxes_is_shown(keyframe, tmp_path):
-    other = tmp_path / "0000063200.jpg"
+    other = tmp_path / "0000063200.webp"
     Image.new("RGB", (50, 50), (200, 0, 0)).save(other)
     here, there = boxed(keyframe, 0.2, 0.3, 0.5, 0.8), boxed(str(other), 0.1, 0.1, 0.9, 0.9, frame_seconds=63.2)
     again = there.model_copy(update={"box": Box(left=0.3, top=0.3, right=0.6, bottom=0.6)})
@@ -177,7 +184,7 @@ def test_any_label_and_any_box_can_be_drawn(keyframe, label):
 
 
 def test_a_damaged_picture_is_shown_as_it_is(tmp_path):
-    damaged = tmp_path / "0000061200.jpg"
+    damaged = tmp_path / "0000061200.webp"
     damaged.write_bytes(b"no picture")
     assert cited_picture([boxed(str(damaged), 0.2, 0.3, 0.5, 0.8)]) == b"no picture"
 

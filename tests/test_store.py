@@ -112,14 +112,16 @@ def test_keyframes(tmp_path):
         write_keyframe(tmp_path, Frame(milliseconds / 1000, np.full((720, 1280, 3), 100, np.uint8)))
     times = keyframe_times(tmp_path)
     assert times == [0, 40, 12_345_678]
-    assert keyframe_at(tmp_path, times, 0.039).name == "0000000000.jpg"
-    assert keyframe_at(tmp_path, times, 0.04).name == "0000000040.jpg"
-    assert keyframe_at(tmp_path, times, 99_999).name == "0012345678.jpg"
-    assert keyframe_at(tmp_path, [40], 0.0).name == "0000000040.jpg"
+    assert keyframe_at(tmp_path, times, 0.039).name == "0000000000.webp"
+    assert keyframe_at(tmp_path, times, 0.04).name == "0000000040.webp"
+    assert keyframe_at(tmp_path, times, 99_999).name == "0012345678.webp"
+    assert keyframe_at(tmp_path, [40], 0.0).name == "0000000040.webp"
     assert keyframe_at(tmp_path, [], 1.0) is None
     from PIL import Image
 
-    assert Image.open(keyframe_at(tmp_path, times, 0)).size == (384, 216)
+    picture = Image.open(keyframe_at(tmp_path, times, 0))
+    assert (picture.format, picture.size) == ("WEBP", (512, 288))
+    assert abs(np.asarray(picture.convert("RGB")).astype(int) - 100).max() <= 2
 
 
 # Identity

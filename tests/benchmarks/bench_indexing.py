@@ -8,12 +8,10 @@ of its own, so that its peak memory is its own.
 - Speech and frames: the part that saccade-video does, too (`beside_saccade.py`); Playhead's reader reads nothing here.
 - Going on: the small footage is indexed, killed (`kill -9`) after 0.7 of the time that takes, and indexed again.
 - Memory: the gate without models over five minutes, and over the hour four times (joined without encoding anew).
-- Against the ungated run, the first round: one frame a second, each read and searched for objects as a slide. A
-  line of a slide is found if an observation reads the same but for spaces and case while it is shown; the share
-  is of the lines that the ungated run found. An object's span is a track (`index.joining.tracked`) of the ungated
-  run; it is found if the gated run has one of the same label that overlaps it. How far runs that look at different
-  frames agree at all, a second ungated run tells, which looks half a second later each time. Edges are of the stills
-  that stand when every frame is decoded; they are kept if the gate has the very same second.
+- Against the ungated run, the slides of the first round: one frame a second, each read. A line of a slide is found if
+  an observation reads the same but for spaces and case while it is shown; the share is of the lines that the ungated
+  run found. Edges are of the stills that stand when every frame is decoded; they are kept if the gate has the very
+  same second. Objects have a benchmark of their own (`bench_objects.py`).
 """
 
 import json
@@ -29,15 +27,14 @@ from pathlib import Path
 
 from beside_saccade import saccade_row
 from footage import FPS, PART_SECONDS, Footage, Line, make_footage
-from report import Figures, percent, real_data
+from report import Figures, percent
 
 from playhead.index.build import bring_in_line
 from playhead.index.instruments import Instruments
-from playhead.index.joining import joined, tracked
+from playhead.index.joining import joined
 from playhead.index.records import VideoRecord
 from playhead.index.scenes import RecentStills, stills
 from playhead.index.store import Store
-from playhead.tools.objects import ObjectDetector
 from playhead.tools.ocr import text_reader
 from playhead.tools.records import Observation, Span, Still
 from playhead.tools.settings import Settings, cache_folder
@@ -126,50 +123,25 @@ def lengths(small: Footage, hour: Footage) -> Iterable[tuple[str, Path]]:
 
 
 def _against_ungated(footage: Footage) -> list[_Row]:
-    settings = local_settings()
-    reader = text_reader(settings)
-    detector = ObjectDetector(settings.model_copy(update={"objects_model": str(real_data("models/yolov8n_int8.onnx"))}))
+    reader = text_reader(local_settings())
+    gated: list[Observation] = []
     chosen = list(new_stills(footage.path))
-    texts: dict[str, list[Observation]] = {"gated": [], "ungated": []}
-    objects: list[Observation] = []
     for first in range(0, len(chosen), _BATCH):
-        texts["gated"] += reader.observe(chosen[first : first + _BATCH])
-        objects += detector.observe(chosen[first : first + _BATCH])
-    for still in one_a_second(footage, 0.0):
-        if still.span.start < PART_SECONDS:
-            texts["ungated"] += reader.observe([still])
-    lines = [line for line in footage.lines if _is_read(line, texts["ungated"])]
-    kept = [line for line in lines if _is_read(line, texts["gated"])]
-    rows: list[_Row] = [_found("lines of slides", len(lines), len(kept))]
-    ours = tracked(objects)
-    theirs, later = (
-        tracked([seen for still in one_a_second(footage, offset) for seen in detector.observe([still])])
-        for offset in (0.0, 0.5)
-    )
-    for least in (0, 2, 3):
-        name = f"object spans of {least} s and more" if least else "object spans"
-        spans = [track for track in theirs if track.span.duration >= least]
-        rows.append(_found(name, len(spans), len(overlapped(spans, ours))))
-        rows.append(_found(f"{name}, by the later ungated run", len(spans), len(overlapped(spans, later))))
-    agreed = overlapped(theirs, later)
-    rows.append(_found("object spans that both ungated runs have", len(agreed), len(overlapped(agreed, ours))))
-    rows.append(_found("lines of slides that were made", len(footage.lines), _count(footage.lines, texts["gated"])))
-    rows.append(
-        _found("the same, by the ungated run", len(footage.lines), _count(footage.lines, joined(texts["ungated"])))
-    )
-    return rows
+        gated += reader.observe(chosen[first : first + _BATCH])
+    ungated = [seen for still in one_a_second(footage.path, 0, PART_SECONDS) for seen in reader.observe([still])]
+    lines = [line for line in footage.lines if _is_read(line, ungated)]
+    return [
+        _found("lines of slides", len(lines), _count(lines, gated)),
+        _found("lines of slides that were made", len(footage.lines), _count(footage.lines, gated)),
+        _found("the same, by the ungated run", len(footage.lines), _count(footage.lines, joined(ungated))),
+    ]
 
 
-def one_a_second(footage: Footage, offset: float) -> Iterator[Still]:
-    """A frame each second, from a second on."""
-    seconds = [n + offset for n in range(int(footage.seconds - offset))]
-    for second, frame in zip(seconds, frames_at(footage.path, seconds), strict=True):
+def one_a_second(path: Path, start: float, end: float) -> Iterator[Still]:
+    """A frame each second of a stretch of a video, from its start on."""
+    seconds = [start + n for n in range(int(end - start))]
+    for second, frame in zip(seconds, frames_at(path, seconds), strict=True):
         yield Still(Span(start=second, end=second + 1), frame)
-
-
-def overlapped(tracks: Sequence[Observation], by: Sequence[Observation]) -> list[Observation]:
-    """The tracks that another of the same label overlaps."""
-    return [track for track in tracks if any(o.text == track.text and o.span.overlap(track.span) for o in by)]
 
 
 def _edges(footage: Footage) -> list[_Row]:
@@ -265,7 +237,7 @@ def _measured(path: Path, instruments: Instruments) -> _Row:
             "peak_mb": _peak(),
             **{f"{name}_seconds": round(stage.seconds, 1) for name, stage in stages.items()},
             **{name: int(stage.detail.split()[0]) for name, stage in stages.items()},
-            "frames": sum(file.suffix == ".jpg" for file in files),
+            "frames": sum(file.suffix == ".webp" for file in files),
         }
 
 
