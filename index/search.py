@@ -4,7 +4,6 @@ Fusion is reciprocal rank fusion (Cormack, Clarke and Büttcher 2009, section 2)
 models are never compared, only ranks.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,20 +15,19 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ..tools.embed import ImageEncoder, SentenceEncoder, TextEncoder, Vectors, image_encoder
-from ..tools.errors import MissingExtraError, QueryError, WeightsError
+from ..tools.embed import ImageEncoder, TextEncoder, Vectors
+from ..tools.errors import QueryError
 from ..tools.records import MODALITIES, Modality, Span, clean_text
 from ..tools.settings import Settings
 from .catalog import CatalogError, Filter, Row
 from .derived import Derived
+from .encoders import QueryEncoders
 from .keyframes import keyframe_at, keyframe_times
 from .records import Evidence, VideoRecord
 from .store import Store
 from .vectors import VectorIndex
 
 __all__ = ["RRF_K", "Search", "reciprocal_rank_fusion"]
-
-logger = logging.getLogger(__name__)
 
 RRF_K = 60  # the paper's constant
 # Each ranking is read this deep, or four times as deep as results are wanted; deeper where they repeat each other.
@@ -65,29 +63,27 @@ class _Hit:
 class Search:
     """Searches one library as it is now, also where another process changes it. Threads take turns."""
 
-    def __init__(self, store: Store, settings: Settings, texts: TextEncoder | None = None) -> None:
+    def __init__(
+        self, store: Store, settings: Settings, texts: TextEncoder | None = None, images: ImageEncoder | None = None
+    ) -> None:
         """Open what is derived; encoders load at the first search.
 
         Args:
             store: The library.
             settings: Which encoders embed queries.
             texts: A text encoder that is loaded already.
+            images: A picture encoder that is.
 
         Raises:
             LibraryError: A video's folder is damaged.
         """
         self._lock = threading.RLock()
         self._store = store
-        self._settings = settings
         self._derived = Derived(store)
         self._records: dict[str, VideoRecord] = {}
         self._read_at = -1
-        self._texts = texts
-        self._text_spaces: set[str] = set()
-        self._images: ImageEncoder | None = None
-        self._image_spaces: set[str] = set()
+        self._encoders = QueryEncoders(settings, texts, images)
         self._keyframe_times = lru_cache(_VIDEOS_REMEMBERED)(self._read_keyframe_times)
-        self._told: set[str] = set()
 
     @property
     def records(self) -> dict[str, VideoRecord]:
@@ -260,13 +256,13 @@ class Search:
     def shows(self, query: str, evidence: Evidence) -> bool:
         """Whether the picture of an evidence of this query shows what the query describes."""
         with self._lock:
-            encoder = self._image_encoder()
+            encoder = self._encoders.images()
             return encoder is not None and encoder.shows(query, evidence.text, evidence.similarity)
 
     def embed(self, texts: Sequence[str]) -> Vectors | None:
         """Texts in the text encoder's space; None where there is no encoder."""
         with self._lock:
-            encoder = self._text_encoder()
+            encoder = self._encoders.texts()
             return encoder.encode(texts) if encoder else None
 
     def _in_order(self, among: Sequence[int], cosines: Mapping[int, float] | None = None) -> list[Evidence]:
@@ -301,8 +297,8 @@ class Search:
         has_settled = time.time_ns() - changed > _SETTLED_NS
         self._records = self._derived.refresh()
         self._read_at = changed if has_settled else -1
-        self._text_spaces = {record.text_space for record in self._records.values()} - {""}
-        self._image_spaces = {record.image_space for record in self._records.values()} - {""}
+        records = self._records.values()
+        self._encoders.serve({record.text_space for record in records}, {record.image_space for record in records})
 
     def _check_known(self, video_ids: Sequence[str]) -> None:
         missing = set(video_ids) - set(self._records)
@@ -350,47 +346,12 @@ class Search:
         """Where a modality's vectors are, the query in their space, and the cosine from which they are alike."""
         assert where.modality is not None
         if where.modality == "frame":
-            images = self._image_encoder()
+            images = self._encoders.images()
             index = self._derived.vectors("frame", images.space) if images else None
             return (index, images.encode_queries([query])[0], images.floor) if images and index is not None else None
-        texts = self._text_encoder()
+        texts = self._encoders.texts()
         index = self._derived.vectors(where.modality, texts.space) if texts else None
         return (index, texts.encode([query])[0], texts.floor) if texts and index is not None else None
-
-    def _text_encoder(self) -> TextEncoder | None:
-        """The encoder of queries; None, told once, where it cannot be had."""
-        if self._texts is None and self._text_spaces and "texts" not in self._told:
-            try:
-                self._texts = SentenceEncoder(self._settings)
-            except (WeightsError, MissingExtraError) as error:
-                self._tell("texts", f"texts are searched by their words only: {error}")
-        if self._texts is not None:
-            self._tell_others(self._text_spaces - {self._texts.space}, "text_model")
-        return self._texts
-
-    def _image_encoder(self) -> ImageEncoder | None:
-        """The encoder of queries for pictures; None, told once, where it cannot be had."""
-        if self._images is None and self._image_spaces and "images" not in self._told:
-            try:
-                self._images = image_encoder(self._settings, self._text_encoder())
-            except (WeightsError, MissingExtraError) as error:
-                self._tell("images", f"pictures are searched by their labels only: {error}")
-        if self._images is not None:
-            self._tell_others(self._image_spaces - {self._images.space}, "image_model")
-        return self._images
-
-    def _tell_others(self, spaces: set[str], setting: str) -> None:
-        for space in sorted(spaces):
-            self._tell(
-                space,
-                f"some videos were embedded with another model ({space}) and are searched by their words only: "
-                f"set {setting} as it was, or run `playhead index` again",
-            )
-
-    def _tell(self, key: str, message: str) -> None:
-        if key not in self._told:
-            self._told.add(key)
-            logger.warning(message)
 
     def _evidence(self, hits: Sequence[_Hit], k: int) -> list[Evidence]:
         """The best `k` as evidence; the same words or label seen again in the same moment count once."""

@@ -122,8 +122,7 @@ def test_pictures_are_found_by_their_vectors(store):
     frames = [observation("", n, n + 1, modality="frame", frame_seconds=n) for n in range(3)]
     vectors = unit(np.stack([np.ones(24), np.eye(24)[0], -np.ones(24)]))
     commit(store, frames, images=lambda: vectors)
-    search = opened(store)
-    search._images = instruments().images
+    search = Search(store, Settings(), images=instruments().images)
     near, far = search.find("anything", modalities=["frame"])
     assert (near.start, far.start) == (0, 1)
     assert near.similarity == pytest.approx(1, abs=1e-3)
@@ -308,7 +307,7 @@ def test_without_an_encoder_words_are_searched(store, caplog, monkeypatch):
     def missing(_):
         raise WeightsError("text_model: nowhere to be had")
 
-    monkeypatch.setattr("playhead.index.search.SentenceEncoder", missing)
+    monkeypatch.setattr("playhead.index.encoders.SentenceEncoder", missing)
     search = Search(store, Settings())
     with caplog.at_level(logging.WARNING):
         assert found(search, "gold") == found(search, "coins") == [(VIDEO, "gold coins")]
@@ -320,7 +319,7 @@ def test_without_an_encoder_words_are_searched(store, caplog, monkeypatch):
 
 def test_a_library_without_vectors_needs_no_encoder(store, monkeypatch):
     commit(store, [observation("gold coins")])
-    monkeypatch.setattr("playhead.index.search.SentenceEncoder", lambda _: pytest.fail("asked for an encoder"))
+    monkeypatch.setattr("playhead.index.encoders.SentenceEncoder", lambda _: pytest.fail("asked for an encoder"))
     assert found(Search(store, Settings()), "gold") == [(VIDEO, "gold coins")]
 
 
