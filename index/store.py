@@ -20,6 +20,7 @@ from pathlib import Path
 
 from ..tools.errors import LibraryError, MediaError
 from .disk import flush, write_text, writing
+from .keyframes import KEYFRAMES
 from .records import VideoRecord
 from .staging import aside, claim, delete, finish, forget, is_noted, strip, sweep
 from .table import Perceived, damaged, read
@@ -226,7 +227,7 @@ class Store:
         target = self.videos_folder / record.video_id
         old = aside(self._staging, "old", record.video_id)
         with writing(self.folder):
-            for file in (*staged.glob("*.*"), staged):
+            for file in (*staged.glob("*.*"), *staged.glob(f"{KEYFRAMES}/*"), *staged.glob(KEYFRAMES), staged):
                 flush(file)
             with self._alone():
                 before = None

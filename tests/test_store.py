@@ -501,6 +501,30 @@ def test_a_disk_that_refuses_is_one_line_and_no_harm(store, monkeypatch, number,
     assert seen(Store(store.folder)) == ["old"]
 
 
+def test_all_of_a_video_is_on_the_disk_before_it_is_committed(store, monkeypatch):
+    """A power cut loses what the operating system was not told to write."""
+    flushed, moved = set(), []
+
+    def noting(handle):
+        flushed.add(os.fstat(handle).st_ino)
+        return os_fsync(handle)
+
+    def moving(self, target):
+        moved.append({path.name for path in self.rglob("*") if path.stat().st_ino not in flushed})
+        return path_rename(self, target)
+
+    os_fsync, path_rename = os.fsync, Path.rename
+    monkeypatch.setattr(os, "fsync", noting)
+    monkeypatch.setattr(Path, "rename", moving)
+    with store.staged(VIDEO) as staged:
+        write(staged, Perceived([observation("a")]))
+        for seconds in (0, 2.5):
+            write_keyframe(staged, Frame(seconds, np.zeros((9, 16, 3), np.uint8)))
+        store.commit(staged, record())
+    assert moved == [{"lock"}]
+    assert keyframe_times(store.videos_folder / VIDEO) == [0, 2500]
+
+
 @pytest.mark.parametrize("number", REASONS)
 def test_a_library_that_cannot_be_made_is_one_line(tmp_path, monkeypatch, number):
     def refuse(*_, **__):
