@@ -10,8 +10,8 @@ __all__ = ["KEYFRAMES", "copy_keyframes", "keyframe_at", "keyframe_times", "writ
 
 KEYFRAMES = "keyframes"
 _LONGEST_SIDE = 512
-# Of slides, camera and film a still takes 7.3 kB and 4.4 ms. JPEG of the same PSNR (36.0 dB) takes 11 kB; more effort of
-# WebP saves 6 % at twice the time and more.
+# Of slides, camera and film a still takes 7.3 kB and 4.4 ms at 36.0 dB; as JPEG of quality 55 11.9 kB and 2.2 ms at
+# 36.5 dB; with WebP's usual effort (4) 6.8 kB and 11.6 ms at 36.4 dB.
 _QUALITY, _EFFORT = 45, 2
 _SUFFIX = ".webp"
 
