@@ -11,18 +11,15 @@ import pytest
 
 from playhead.index.build import bring_in_line
 from playhead.index.instruments import Instruments
-from playhead.index.joining import joined, tracked
 from playhead.index.keyframes import keyframe_times
 from playhead.index.media import media_files
 from playhead.index.search import Search
 from playhead.index.store import Store, content_id
 from playhead.tools.errors import LibraryError, MediaError, ServerError, SettingsError
-from playhead.tools.records import Box, Span
 from playhead.tools.settings import Settings
 from playhead.tools.video import frames_at
 
 from .fakes import (
-    BOX,
     BagOfWords,
     Captions,
     Detector,
@@ -31,7 +28,6 @@ from .fakes import (
     Speaker,
     calls,
     instruments,
-    observation,
     write_pictures,
 )
 from .media import beep, ffmpeg, write_media
@@ -940,108 +936,7 @@ def test_media_files_are_found_in_order(tmp_path):
     assert list(media_files(tmp_path / "c.jpg")) == [tmp_path / "c.jpg"]
 
 
-def test_instruments_that_cannot_be_had_are_told(monkeypatch):
-    """A server that is down stops its stage, not the run."""
-
-    def down(_):
-        raise ServerError("no answer from http://localhost:1/v1")
-
-    monkeypatch.setattr("playhead.index.instruments.Captioner", down)
-    gear = Instruments.gather(
-        Settings(
-            speech_model="off", ocr="off", objects_model="off", image_model="off", video_llm_url="http://localhost:1/v1"
-        )
-    )
-    assert gear.captioner is None
-    assert gear.missing == dict.fromkeys(("speech", "text", "object", "frame"), "switched off") | {
-        "caption": "no answer from http://localhost:1/v1"
-    }
-    assert gear.source("caption") == ""
-
-
-def test_a_setting_of_nothing_is_told():
-    with pytest.raises(SettingsError, match="ocr"):
-        Settings(ocr="telepathy")
-
-
-# Joining
-
-
-def seen(text, start, end, box=BOX, score=0.5):
-    return observation(text, start, end, modality="text", box=box, score=score, frame_seconds=start)
-
-
-def test_what_stays_is_one_observation():
-    best = seen("Agenda", 1, 2, score=0.9)
-    kept = joined([seen("Agenda", 0, 1), best, seen("AGENDA", 2.4, 3), seen("Agenda", 3.6, 4)])
-    assert [(o.text, o.span, o.score, o.frame_seconds) for o in kept] == [
-        ("Agenda", Span(start=0, end=3), 0.9, 1),
-        ("Agenda", Span(start=3.6, end=4), 0.5, 3.6),
-    ]
-
-
-def test_two_of_a_kind_stay_two():
-    """Two people side by side in two stills, in any order: two tracks."""
-    left = Box(left=0, top=0, right=0.3, bottom=1)
-    right = Box(left=0.7, top=0, right=1, bottom=1)
-    kept = joined(
-        [
-            seen("person", 0, 1, left),
-            seen("person", 0, 1, right),
-            seen("person", 1, 2, right),
-            seen("person", 1, 2, left),
-        ]
-    )
-    assert [(o.span, o.box) for o in kept] == [(Span(start=0, end=2), left), (Span(start=0, end=2), right)]
-
-
-def test_without_a_place_nothing_is_joined():
-    assert len(joined([seen("x", 0, 1, None), seen("x", 1, 2, None)])) == 2
-    assert joined([]) == []
-
-
-def test_many_stills_are_joined_in_time():
-    kept = joined([seen(f"line {n % 10}", n // 10, n // 10 + 1) for n in range(20_000)])
-    assert [o.span for o in kept] == [Span(start=0, end=2000)] * 10
-
-
-def at(left, top, width=0.1, height=0.3):
-    return Box(left=left, top=top, right=left + width, bottom=top + height)
-
-
-def test_what_moves_is_one_track():
-    """A dog that runs near half its length a sample, and is missed once; its best sight stands for it."""
-    film = [seen("dog", 2 * n, 2 * n + 2, at(0.1 + 0.045 * n, 0.4), 0.5 + 0.05 * n) for n in range(8) if n != 4]
-    (track,) = tracked(film)
-    assert (track.span, track.box, track.frame_seconds) == (Span(start=0, end=16), film[-1].box, 14)
-    assert len(joined(film)) == 7
-
-
-def test_tracks_end_where_nothing_goes_on():
-    """After two missed samples, at another end of the picture, as something else, and of another size."""
-    first = seen("dog", 0, 2, at(0.1, 0.4))
-    others = [
-        seen("dog", 5, 7, at(0.1, 0.4)),
-        seen("dog", 2, 4, at(0.6, 0.4)),
-        seen("cat", 2, 4, at(0.1, 0.4)),
-        seen("dog", 2, 4, at(0.0, 0.1, 0.4, 0.9)),
-    ]
-    for other in others:
-        assert [track.span for track in tracked([first, other])] == [first.span, other.span]
-
-
-def test_two_that_pass_each_other_stay_two():
-    """The nearer box goes on, whatever comes first in a still."""
-    left = [at(0.30, 0.4), at(0.36, 0.4), at(0.42, 0.4)]
-    right = [at(0.45, 0.4), at(0.52, 0.4), at(0.60, 0.4)]
-    film = []
-    for n, (a, b) in enumerate(zip(left, right, strict=True)):
-        both = [seen("person", 2 * n, 2 * n + 2, a, 0.8), seen("person", 2 * n, 2 * n + 2, b, 0.5 + 0.1 * n)]
-        film += both[:: 1 if n % 2 else -1]
-    assert [(track.span, track.box) for track in sorted(tracked(film), key=lambda o: o.box.left)] == [
-        (Span(start=0, end=6), left[0]),
-        (Span(start=0, end=6), right[2]),
-    ]
+# One pass
 
 
 def test_a_gate_that_chooses_otherwise_perceives_anew(store, talks, films, monkeypatch):
@@ -1073,6 +968,33 @@ def test_speech_is_heard_while_pictures_are_looked_at(store, talks, films):
     (outcome,) = index(store, gear=instruments(speech=Waiting(), reader=Reading()))
     assert set(states(outcome.record).values()) == {"done"}
     assert texts(store, "speech") == ["hello from the sound"]
+
+
+# Instruments
+
+
+def test_instruments_that_cannot_be_had_are_told(monkeypatch):
+    """A server that is down stops its stage, not the run."""
+
+    def down(_):
+        raise ServerError("no answer from http://localhost:1/v1")
+
+    monkeypatch.setattr("playhead.index.instruments.Captioner", down)
+    gear = Instruments.gather(
+        Settings(
+            speech_model="off", ocr="off", objects_model="off", image_model="off", video_llm_url="http://localhost:1/v1"
+        )
+    )
+    assert gear.captioner is None
+    assert gear.missing == dict.fromkeys(("speech", "text", "object", "frame"), "switched off") | {
+        "caption": "no answer from http://localhost:1/v1"
+    }
+    assert gear.source("caption") == ""
+
+
+def test_a_setting_of_nothing_is_told():
+    with pytest.raises(SettingsError, match="ocr"):
+        Settings(ocr="telepathy")
 
 
 def test_records_of_gear_are_plain():
