@@ -114,7 +114,7 @@ def _shows_frame(keyframe: str, seconds: float) -> bool:
 
 
 def _drawn(picture: bytes, boxes: Sequence[tuple[Box, str]]) -> bytes:
-    """A WebP with boxes: a light line within a dark one, seen on any ground; and their labels, white on black."""
+    """A WebP with boxes: a light line within a dark one, seen on any ground; and the labels they have."""
     from PIL import ImageDraw, ImageFont
     from PIL.WebPImagePlugin import WebPImageFile  # Ultralytics alters `Image.open` for all of the process
 

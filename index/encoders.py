@@ -23,7 +23,7 @@ class QueryEncoders:
         Args:
             settings: Which encoders.
             texts: A text encoder that is loaded already.
-            images: A picture encoder that is.
+            images: A picture encoder that is loaded already.
         """
         self._settings = settings
         self._texts = texts
@@ -37,7 +37,7 @@ class QueryEncoders:
         self._text_spaces, self._image_spaces = text_spaces - {""}, image_spaces - {""}
 
     def texts(self) -> TextEncoder | None:
-        """The encoder of queries; None, told once, where it cannot be had."""
+        """The encoder of queries for texts; None, told once, where it cannot be had."""
         if self._texts is None and self._text_spaces and "texts" not in self._told:
             try:
                 self._texts = SentenceEncoder(self._settings)

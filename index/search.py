@@ -72,7 +72,7 @@ class Search:
             store: The library.
             settings: Which encoders embed queries.
             texts: A text encoder that is loaded already.
-            images: A picture encoder that is.
+            images: A picture encoder that is loaded already.
 
         Raises:
             LibraryError: A video's folder is damaged.

@@ -9,7 +9,7 @@ The packets of a group of pictures (`tools.groups`) tell most of it without deco
   a short group the keyframe. Every frame is given around a packet that stands out, a cut or a new slide beside a moving
   picture, and where what stood before such a group may end in it, or what stands after it begin.
 
-So the groups need not wait for each other: several are decoded at once, one by each core.
+So the groups need not wait for each other: several are decoded at once, one by each core, at most `_MOST_DECODERS`.
 
 What cannot be decoded by groups is read from the start to the end (`tools.video.scan`).
 """

@@ -26,7 +26,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from beside_saccade import saccade_row
-from footage import FPS, PART_SECONDS, Footage, Line, make_footage
+from footage import FPS, HOUR, PART_SECONDS, Footage, Line, make_footage
 from report import Figures, percent
 
 from playhead.index.build import bring_in_line
@@ -41,7 +41,6 @@ from playhead.tools.settings import Settings, cache_folder
 from playhead.tools.skim import skim
 from playhead.tools.video import frames_at, probe, scan
 
-_ROUNDS = 12  # an hour
 _BATCH = 8
 _KILLED_AT = 0.7
 
@@ -49,7 +48,7 @@ _Row = dict[str, str | float | None]
 
 
 def measure() -> Figures:
-    small, hour = make_footage(1), make_footage(_ROUNDS)
+    small, hour = make_footage(1), make_footage(HOUR)
     return {
         "Indexing": [_indexed("index", footage) for footage in (small, hour)],
         "Speech and frames of an hour": _beside_saccade(hour),

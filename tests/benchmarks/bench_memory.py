@@ -6,7 +6,7 @@ own. Peaks are of resident memory, with the libraries' files that are mapped.
 """
 
 from bench_indexing import lengths, run
-from footage import make_footage
+from footage import HOUR, make_footage
 from report import Figures
 
 _TOLD = ("peak_mb", "index_mb", "speech", "text", "frames")
@@ -14,7 +14,7 @@ _TOLD = ("peak_mb", "index_mb", "speech", "text", "frames")
 
 def measure() -> Figures:
     rows = []
-    for length, path in lengths(make_footage(1), make_footage(12)):
+    for length, path in lengths(make_footage(1), make_footage(HOUR)):
         told = run("index", path)
         rows.append({"length": length, **{name: told[name] for name in _TOLD}})
     return {"Memory of indexing": rows}

@@ -10,21 +10,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from bench_indexing import local_settings, new_stills, one_a_second
-from footage import make_footage
+from footage import HOUR, make_footage
 from report import Figures, percent, real_data
 
 from playhead.index.joining import tracked
 from playhead.tools.objects import ObjectDetector
 from playhead.tools.records import Observation, Still
 
-_ROUNDS = 12  # an hour
 _START, _END = 300, 900
 _SAMPLES = (2.0, 1.0)
 _SHIFTS = {"from 0.0 s on": 0.0, "from 0.5 s on": 0.5}
 
 
 def measure() -> Figures:
-    hour = make_footage(_ROUNDS).path
+    hour = make_footage(HOUR).path
     weights = str(real_data("models/yolov8n_int8.onnx"))
     detector = ObjectDetector(local_settings().model_copy(update={"objects_model": weights}))
 

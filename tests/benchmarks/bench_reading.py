@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from footage import make_footage
+from footage import HOUR, make_footage
 from report import Figures
 
 _ROUNDS = 3
@@ -22,7 +22,7 @@ _ROUNDS = 3
 def measure() -> Figures:
     import imageio_ffmpeg
 
-    hour = make_footage(12)
+    hour = make_footage(HOUR)
     ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin"]
     null = ["-map", "0:v", "-f", "null", "-"]
     indexing = str(Path(__file__).with_name("bench_indexing.py"))

@@ -29,10 +29,11 @@ from playhead.tools.records import Pixels
 from playhead.tools.settings import cache_folder
 from playhead.tools.video import frames_at, probe
 
-__all__ = ["FPS", "PART_SECONDS", "Footage", "Line", "make_footage"]
+__all__ = ["FPS", "HOUR", "PART_SECONDS", "Footage", "Line", "make_footage"]
 
 WIDTH, HEIGHT, FPS = 1280, 720, 30
 PART_SECONDS = 100
+HOUR = 12  # rounds
 _VERSION = 1  # of what is made: files of another are not used
 _RATE = 22_050  # eSpeak's
 _CLIPS = ("agent327.mp4", "boats.mp4", "sam_dog.mp4", "tos.webm", "vllava_1.mp4", "vtest.avi", "artcritic.mp4")
