@@ -1,1 +1,4 @@
-"""Plans, searches, answers, checks; the SDK and the command line."""
+"""The agent: plans, retrieves, looks, answers and verifies. Also the SDK, the command line and the evaluation.
+
+Start reading with `library`, the one facade that all user interfaces call.
+"""

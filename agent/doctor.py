@@ -7,14 +7,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from ..index.instruments import Instruments
-from ..index.vectors import faiss_state
-from ..tools.container import nvdec_complaint
+from ..index.indexing.extractor_set import Extractors
+from ..index.retrieval.vectors import faiss_state
 from ..tools.device import resolve_device
 from ..tools.errors import PlayheadError
+from ..tools.llm.backends import check, is_set
+from ..tools.media.container import nvdec_complaint
 from ..tools.records import Modality, Record
 from ..tools.settings import Settings
-from ..tools.video_llm import check, is_set
 
 __all__ = ["Finding", "examine"]
 
@@ -41,7 +41,7 @@ def examine(settings: Settings) -> list[Finding]:
     Raises:
         SettingsError: A setting asks for what does not exist.
     """
-    instruments = Instruments.gather(settings)
+    extractors = Extractors.gather(settings)
     findings = [
         Finding(part="python", state="ready", detail=f"{platform.python_version()} on {platform.machine()}"),
         Finding(part="device", state="ready", detail=f"{resolve_device(settings)} (device={settings.device})"),
@@ -49,15 +49,15 @@ def examine(settings: Settings) -> list[Finding]:
         _faiss(),
     ]
     for part, modality in _STAGES:
-        if modality in instruments.missing:
-            findings.append(Finding(part=part, state="missing", detail=instruments.missing[modality]))
+        if modality in extractors.missing:
+            findings.append(Finding(part=part, state="missing", detail=extractors.missing[modality]))
         else:
-            findings.append(Finding(part=part, state="ready", detail=instruments.source(modality)))
-    texts = instruments.texts
+            findings.append(Finding(part=part, state="ready", detail=extractors.source(modality)))
+    texts = extractors.texts
     if texts:
-        findings.append(Finding(part="text embeddings", state="ready", detail=texts.space))
+        findings.append(Finding(part="text embeddings", state="ready", detail=texts.embedding_id))
     else:
-        findings.append(Finding(part="text embeddings", state="missing", detail=instruments.texts_missing or ""))
+        findings.append(Finding(part="text embeddings", state="missing", detail=extractors.texts_missing or ""))
     findings.append(_video_llm(settings))
     return findings
 

@@ -8,28 +8,30 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from ..index.build import IndexProgress
-from ..index.instruments import Instruments
-from ..index.jobs import Outcome
+from ..index.indexing.build import IndexProgress
+from ..index.indexing.extractor_set import Extractors
+from ..index.indexing.jobs import Outcome
 from ..index.records import Evidence, VideoRecord
-from ..index.remote import Pulled, Remote
-from ..index.search import Search
-from ..index.store import Store
+from ..index.retrieval.search import Search
+from ..index.storage.remote import Pulled, Remote
+from ..index.storage.store import Store
 from ..tools.errors import LibraryError, QueryError, SettingsError
+from ..tools.llm.backends import is_set, video_llm
+from ..tools.llm.protocol import VideoLLM
 from ..tools.records import Modality, Span, clean_text
 from ..tools.settings import Settings
-from ..tools.video_llm import VideoLLM, is_set, video_llm
-from .background import in_background
-from .conversation import Conversation
-from .events import Answered, Event
-from .eyes import Eyes
-from .indexing import each, index_videos, remove_video
-from .moments import FoundMoment, find_moments, look_for_moments
-from .naming import one_video, video_ids
-from .outline import ListedChapter, contents
+from .answering.summary import ListedChapter, contents
+from .async_iteration import in_background
+from .display import notebook
+from .graph.conversation import Conversation
+from .graph.events import Answered, Event
+from .graph.state import Context
+from .graph.threads import open_checkpointer
+from .index_runs import each, index_videos, remove_video
+from .looking.detector import Eyes
+from .looking.moments import FoundMoment, find_moments, look_for_moments
 from .records import Answer, EngineName, Turn
-from .state import Context
-from .threads import open_checkpointer
+from .video_names import one_video, video_ids
 
 __all__ = ["Library"]
 
@@ -57,6 +59,7 @@ class Library:
             SettingsError: A setting in the environment or file is not valid.
         """
         self.settings = settings or Settings()
+        notebook.register()
         self._store = Store(Path(folder))
 
     def __repr__(self) -> str:
@@ -105,7 +108,7 @@ class Library:
             Remote(into) if into else self._store,
             paths,
             self.settings,
-            lambda: self._instruments,
+            lambda: self._extractors,
             force=force,
             engine=engine,
             address=address,
@@ -122,7 +125,7 @@ class Library:
 
         Args:
             url: Such as `s3://bucket/talks`, `gs://bucket/talks` or `file:///shared/talks`; credentials are fsspec's
-                business (`index.shared`).
+                business (`index.storage.url_files`).
             done: Told each outcome at once.
 
         Raises:
@@ -360,13 +363,13 @@ class Library:
         return await asyncio.to_thread(self.resume, thread_id)
 
     @cached_property
-    def _instruments(self) -> Instruments:
-        return Instruments.gather(self.settings)
+    def _extractors(self) -> Extractors:
+        return Extractors.gather(self.settings)
 
     @cached_property
     def _eyes(self) -> Eyes:
         """What looks at frames."""
-        detector, encoder, missing = self._instruments.detector, self._instruments.images, self._instruments.missing
+        detector, encoder, missing = self._extractors.detector, self._extractors.images, self._extractors.missing
         if detector is None and encoder is None:
             reasons = "; ".join(f"{modality}: {missing[modality]}" for modality in ("object", "frame"))
             raise SettingsError(f"nothing can look at frames ({reasons}): set objects_model or image_model")

@@ -1,11 +1,12 @@
 """The records of the agent: a plan, citations, claims, the answer."""
 
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field
 
 from ..index.records import Evidence
-from ..tools.records import MODALITIES, Box, Modality, Record, Seconds, Span, Text
+from ..tools.records import HOW, MODALITIES, Box, Modality, Record, Seconds, Span, Text, clean_text
 
 __all__ = [
     "Anchor",
@@ -31,6 +32,9 @@ __all__ = [
 
 # What does the work of indexing: this process, or a Ray cluster.
 EngineName = Literal["local", "ray"]
+
+# An answer names this many spans of a claim; a count may cite hundreds.
+_MOST_SPANS = 8
 
 Verdict = Literal["supported", "refuted", "unverified"]
 Status = Literal["answered", "insufficient", "truncated"]
@@ -165,6 +169,16 @@ class Claim(Record):
     citations: tuple[Citation, ...] = Field(description="What it rests on.")
     basis: Basis = Field(default="quote", description="How it follows from its citations.")
 
+    def spans_text(self, named: bool) -> str:
+        """The cited spans on one line, e.g. `[00:41:07–00:41:32] talk.mp4, said`; of many, the first.
+
+        Args:
+            named: Whether each span names its video.
+        """
+        places = list(dict.fromkeys(_place(citation, named) for citation in self.citations))
+        more = len(places) - _MOST_SPANS
+        return ", ".join(places[:_MOST_SPANS]) + (f", and {more} more" if more > 0 else "")
+
 
 class Turn(Record):
     """One question of a conversation, and how it was answered."""
@@ -215,11 +229,19 @@ class Answer(Record):
         return f"Answer({self.status!r}, {self.text!r}, confidence={self.confidence})"
 
     def __str__(self) -> str:
-        from .show import answer_text
+        """Plain text: each claim with the spans behind it, and its verdict where that is not `supported`."""
+        if not self.claims:
+            return self.text
+        named = len({citation.video_id for claim in self.claims for citation in claim.citations}) > 1
+        return "\n".join(_claim_text(claim, named) for claim in self.claims)
 
-        return answer_text(self)
 
-    def _repr_markdown_(self) -> str:
-        from .show import answer_markdown
+def _claim_text(claim: Claim, named: bool) -> str:
+    mark = "" if claim.verdict == "supported" else f" ({claim.verdict})"
+    return f"{claim.text} {claim.spans_text(named)}{mark}"
 
-        return answer_markdown(self)
+
+def _place(citation: Citation, named: bool) -> str:
+    """`[00:41:07–00:41:32] talk.mp4, said`."""
+    name = f" {clean_text(Path(citation.video).name)}," if named else ""
+    return f"{citation.span}{name} {HOW[citation.modality]}"

@@ -1,1 +1,7 @@
-"""What was perceived: stored, committed, searched."""
+"""The index: observations of videos are extracted, stored, retrieved and localized in time.
+
+- `indexing`: one video from its file to a commit.
+- `storage`: committed videos on disk or at a URL.
+- `retrieval`: search by words and by meaning.
+- `localization`: spans, temporal search, frames, chapters, places in the picture.
+"""

@@ -1,4 +1,4 @@
-"""Instruments that need no model: they tell what the numbered pictures of `media` show, and count how often they are asked."""
+"""Extractors that need no model: they tell what the numbered pictures of `media` show, and count how often they are asked."""
 
 import hashlib
 from collections import Counter
@@ -9,14 +9,14 @@ from pathlib import Path
 import av
 import numpy as np
 
-from playhead.index.instruments import Instruments
+from playhead.index.indexing.extractor_set import Extractors
 from playhead.index.records import StageReport, VideoRecord
-from playhead.index.store import Store
-from playhead.index.table import Perceived, write
-from playhead.tools.embed import Vectors, unit
-from playhead.tools.records import MODALITIES, Box, Frame, Observation, Pixels, Span, Still, VideoInfo
+from playhead.index.storage.store import Store
+from playhead.index.storage.table import ObservationTable, write
+from playhead.tools.embedding.protocol import Vectors, unit
+from playhead.tools.extractors.speech import Heard, Window
+from playhead.tools.records import MODALITIES, Box, Frame, Observation, Pixels, Segment, Span, VideoInfo
 from playhead.tools.settings import Settings
-from playhead.tools.speech import Heard, Window
 
 from .media import number_in
 
@@ -34,8 +34,8 @@ class BagOfWords:
 
     floor = 0.3  # in 256 dimensions cosines of strangers reach 0.2
 
-    def __init__(self, space: str = "bag@1", fails: bool = False) -> None:
-        self.space, self.fails = space, fails
+    def __init__(self, embedding_id: str = "bag@1", fails: bool = False) -> None:
+        self.embedding_id, self.fails = embedding_id, fails
         self.asked: list[str] = []
 
     def encode(self, texts: Sequence[str]) -> Vectors:
@@ -50,13 +50,13 @@ class BagOfWords:
     def _sum(self, text: str) -> np.ndarray:
         total = np.zeros(256)
         for word in text.casefold().split():
-            seed = int.from_bytes(hashlib.blake2b((self.space + word).encode(), digest_size=8).digest(), "big")
+            seed = int.from_bytes(hashlib.blake2b((self.embedding_id + word).encode(), digest_size=8).digest(), "big")
             total += np.random.default_rng(seed).normal(size=256)
         return total
 
 
 class Fake:
-    """An instrument; `raises` is what it throws, `when` the call at which it does so (from 1)."""
+    """An extractor; `raises` is what it throws, `when` the call at which it does so (from 1)."""
 
     def __init__(self, source: str, raises: Exception | None = None, when: int = 1) -> None:
         self.source, self.raises, self.when = source, raises, when
@@ -87,7 +87,7 @@ class Reader(Fake):
     def __init__(self, version: str = "1", **options) -> None:
         super().__init__(f"reader@{version}", **options)
 
-    def observe(self, stills: Sequence[Still]) -> list[Observation]:
+    def observe(self, segments: Sequence[Segment]) -> list[Observation]:
         self._called()
         return [
             observation(
@@ -98,7 +98,7 @@ class Reader(Fake):
                 box=BOX,
                 frame_seconds=s.frame.seconds,
             )
-            for s in stills
+            for s in segments
         ]
 
 
@@ -108,13 +108,13 @@ class Detector(Fake):
     def __init__(self, version: str = "1", **options) -> None:
         super().__init__(f"detector@{version}", **options)
 
-    def observe(self, stills: Sequence[Still]) -> list[Observation]:
+    def observe(self, segments: Sequence[Segment]) -> list[Observation]:
         self._called()
         return [
             observation(
                 "square", modality="object", span=s.span, source=self.source, box=BOX, frame_seconds=s.frame.seconds
             )
-            for s in stills
+            for s in segments
         ]
 
 
@@ -123,17 +123,17 @@ class Pictures(Fake):
 
     floor = 0.1
 
-    def __init__(self, space: str = "pixels@1", **options) -> None:
-        super().__init__(f"encoder-{space}", **options)
-        self.space = space
+    def __init__(self, embedding_id: str = "pixels@1", **options) -> None:
+        super().__init__(f"encoder-{embedding_id}", **options)
+        self.embedding_id = embedding_id
 
-    def observe(self, stills: Sequence[Still]) -> tuple[list[Observation], Vectors]:
+    def observe(self, segments: Sequence[Segment]) -> tuple[list[Observation], Vectors]:
         self._called()
         observations = [
             observation("", modality="frame", span=s.span, source=self.source, frame_seconds=s.frame.seconds)
-            for s in stills
+            for s in segments
         ]
-        return observations, unit(np.stack([s.frame.pixels[::16, ::16, 0].astype(float).ravel() for s in stills]))
+        return observations, unit(np.stack([s.frame.pixels[::16, ::16, 0].astype(float).ravel() for s in segments]))
 
     def encode_queries(self, queries: Sequence[str]) -> Vectors:
         return unit(np.ones((len(queries), 24)))
@@ -154,7 +154,7 @@ class Captions(Fake):
         return observation(f"a caption of {len(frames)}", modality="caption", span=span, source=self.source)
 
 
-def instruments(settings: Settings | None = None, **changes) -> Instruments:
+def extractors(settings: Settings | None = None, **changes) -> Extractors:
     """All the fakes; `changes` replace them, None takes one away."""
     parts = {
         "speech": Speaker(),
@@ -166,7 +166,7 @@ def instruments(settings: Settings | None = None, **changes) -> Instruments:
     } | changes
     stages = {"speech": "speech", "reader": "text", "detector": "object", "images": "frame", "captioner": "caption"}
     missing = {modality: "not installed" for part, modality in stages.items() if parts[part] is None}
-    return Instruments(
+    return Extractors(
         settings=settings or Settings(),
         **parts,
         missing=missing,
@@ -174,8 +174,8 @@ def instruments(settings: Settings | None = None, **changes) -> Instruments:
     )
 
 
-def calls(gear: Instruments) -> Counter:
-    """How often each instrument was asked."""
+def calls(gear: Extractors) -> Counter:
+    """How often each extractor was asked."""
     parts = (gear.speech, gear.reader, gear.detector, gear.images, gear.captioner)
     return Counter({part.source.split("@")[0].split("-")[0]: part.calls for part in parts if part and part.calls})
 
@@ -209,13 +209,13 @@ def commit(
     vectors = {}
     if encoder and texts:
         vectors["text_vectors"] = encoder.encode(texts).astype(np.float16)
-        fields["text_space"] = encoder.space
+        fields["text_embedding_id"] = encoder.embedding_id
     if images:
         vectors["image_vectors"] = images().astype(np.float16)
-        fields["image_space"] = "pixels@1"
+        fields["image_embedding_id"] = "pixels@1"
     made = record(**fields)
     with store.staged(made.video_id) as staged:
-        write(staged, Perceived(observations, **vectors))
+        write(staged, ObservationTable(observations, **vectors))
         return store.commit(staged, made)
 
 

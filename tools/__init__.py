@@ -1,1 +1,9 @@
-"""Instruments: look at pixels, listen to sound, ask a model. They know nothing of the index."""
+"""Media, extractors and models. Nothing here knows the index.
+
+- `media`: opens files and decodes pictures and sound.
+- `extractors`: turns media into observations.
+- `embedding`: turns texts and pictures into unit vectors.
+- `llm`: asks a language model, with or without pictures.
+
+The modules beside them are shared by all: records, errors, settings, weights, device, background, words.
+"""

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .video_llm import TokenUsage
+    from .llm.protocol import TokenUsage
 
 __all__ = [
     "AnswerFormatError",

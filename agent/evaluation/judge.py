@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ...prompts import render
 from ...tools.errors import AnswerFormatError, QueryError
+from ...tools.llm.protocol import TokenUsage, VideoLLM
+from ...tools.llm.structured import ask_structured
 from ...tools.records import Record, Text
-from ...tools.structured import ask_structured
-from ...tools.video_llm import TokenUsage, VideoLLM
-from ..brief import quoted
+from ..answering.model_input import quoted
 from .records import Prediction, Question
 
 __all__ = ["Judged", "Judgement", "cohens_kappa", "judge", "judge_all"]

@@ -4,17 +4,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...tools.embed import SentenceEncoder
+from ...tools.embedding.texts import SentenceEncoder
 from ...tools.settings import Settings
 from .datasets import load
 from .datasets.moment_sets import tutorial_lines
-from .finders import FINDERS, TranscriptFinder
-from .grounders import CaptionGrounder, read_captions
+from .metrics.resampling import halves, interval
+from .metrics.scoring import Scores, rows_of_scores, score
 from .records import Budget, Prediction, Question, System
-from .resampling import halves, interval
 from .runs import Told, execute, run_info
-from .scoring import Scores, rows_of_scores, score
-from .vectors import KeptVectors
+from .systems.cached_vectors import KeptVectors
+from .systems.finders import FINDERS, TranscriptFinder
+from .systems.grounders import CaptionGrounder, read_captions
 
 __all__ = ["run_nextgqa", "run_tutorialvqa"]
 
@@ -32,7 +32,7 @@ def run_nextgqa(
         out: Where the runs are kept.
         settings: Which encoder.
         split: Of the questions.
-        seed: Of the halves of videos (`index.grounding` was tuned on the first one) and the intervals.
+        seed: Of the halves of videos (`index.localization.grounding` was tuned on the first one) and the intervals.
         told: Is told how many of how many are answered.
 
     Returns:
@@ -59,7 +59,7 @@ def run_tutorialvqa(
     """Find where TutorialVQA's questions are answered in the library of all its transcripts.
 
     `words` is BM25 over sentences, `words-wide` its sentences with three on each side, `search` is the library's own,
-    `passages` are stretches of seven sentences (`index.passages`, tuned on the first half of the videos). A place is a hit if it overlaps the true
+    `passages` are stretches of seven sentences (`index.retrieval.passages`, tuned on the first half of the videos). A place is a hit if it overlaps the true
     stretch of sentences; all videos are searched, whatever half a question is from.
 
     Args:

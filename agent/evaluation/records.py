@@ -5,17 +5,25 @@ A prediction keeps what a system said, nonsense included: the metrics say what n
 """
 
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from pydantic import ConfigDict, Field, model_validator
 
 from ...tools.records import Record, Seconds, Span, Text
 from ..records import Answer, TraceStep, Usage
 
-__all__ = ["Budget", "Prediction", "Question", "ScoredSpan", "Status", "System", "letter", "without_truth"]
+__all__ = ["Budget", "Line", "Prediction", "Question", "ScoredSpan", "Status", "System", "letter", "without_truth"]
 
 # `answered`: with words, an option or a span. `insufficient`: the system declined. `failed`: it raised an error.
 Status = Literal["answered", "insufficient", "truncated", "failed"]
+
+
+class Line(NamedTuple):
+    """A line of a transcript, or a caption, in seconds."""
+
+    start: float
+    end: float
+    text: str
 
 
 class Question(Record):

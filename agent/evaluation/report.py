@@ -12,11 +12,11 @@ from string import Template
 
 from ...tools.errors import QueryError
 from .compare import compare
+from .metrics.resampling import interval
+from .metrics.scoring import Cost, Scores, rows_of_scores
 from .plot import Dot, score_cost_plot
 from .records import Prediction, Question
-from .resampling import interval
 from .runs import Run, open_run
-from .scoring import Cost, Scores, rows_of_scores
 
 __all__ = ["write_report"]
 

@@ -16,8 +16,8 @@ from pydantic import BaseModel, Field, ValidationError
 from ...tools.errors import LibraryError, PlayheadError
 from ...tools.records import Record, clean_text
 from ..records import TraceStep
+from .metrics.scoring import Scores, score
 from .records import Budget, Prediction, Question, System, without_truth
-from .scoring import Scores, score
 
 __all__ = ["Run", "RunInfo", "execute", "open_run", "run_info"]
 

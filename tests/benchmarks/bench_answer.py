@@ -27,11 +27,11 @@ from report import Figures, percent
 from transcripts import Line, Question, build, football, tutorial_questions, tutorials, video_id
 
 from playhead import Answer, Library, Settings
-from playhead.agent.plan import make_plan
+from playhead.agent.answering.support import supports
+from playhead.agent.question.planning import make_plan
 from playhead.agent.records import Citation
-from playhead.agent.support import supports
 from playhead.index.records import Evidence
-from playhead.tools.embed import SentenceEncoder
+from playhead.tools.embedding.texts import SentenceEncoder
 
 _QUESTIONS = 150
 _WORDS_A_SECOND = 2.5
@@ -78,7 +78,7 @@ def measure() -> Figures:
     with tempfile.TemporaryDirectory() as folder:
         transcripts = videos | matches
         vectors = {name: encoder.encode([line.text for line in lines]) for name, lines in transcripts.items()}
-        build(Path(folder) / "library", transcripts, vectors, encoder.space)
+        build(Path(folder) / "library", transcripts, vectors, encoder.embedding_id)
         library = Library(Path(folder) / "library", Settings())
         library.ask("warm up")
         for half, own in (("tuned on", names[: len(names) // 2]), ("held out", names[len(names) // 2 :])):

@@ -10,13 +10,13 @@ joined at its ends, so that no way is lucky with where things lie.
 All that need similarities take them from the same stored vectors (EfficientNet-Lite2 as ConSE in MiniLM's space): the
 cosine of "a dog" to the still that is on the screen. Stored detections are used in no row but the one that says so.
 
-- `temporal`: `index.temporal.search` over the stored stills (`Timeline.of_stills`); clues are the stills' cosines.
+- `temporal`: `index.localization.temporal_search.search` over the stored stills (`Timeline.of_stills`); clues are the stills' cosines.
 - `uniform`: every 2048th second, then every 1024th and so on. `top-k`: seconds by cosine, the earlier first of equals.
   `AKS` with its defaults, k = 32, 64 …; `T*` in grids of 8 × 8 as published, and of 4 × 4: at one frame a second, as published.
 - `stills by cosine`: top-k over stills, which nobody published: what the stills alone save.
 
 `frames_for_50_percent` is the number of frames within which half of the needles is found ("–": it never is), the median.
-Beside it, how many times fewer that is than the best published way needs for the same share (`temporal` without clues
+BackgroundTask it, how many times fewer that is than the best published way needs for the same share (`temporal` without clues
 is held against those that take none). Intervals are of 95 % of 2000 bootstrap samples of needles. Needles that the
 detector sees in no second are left out. Seed 1 was tuned on, seed 2 was not.
 """
@@ -33,17 +33,17 @@ from bench_looks import Ended, finer
 from haystacks import HOURS, SEEDS, Haystack, detector_settings, make_haystack
 from report import Figures, percent, real_data
 
-from playhead.agent.evaluation.haystack_hour import FPS, Block, plan_hour
-from playhead.agent.evaluation.haystack_sights import Sight
-from playhead.index.baselines import TStarAim, aks, t_star
-from playhead.index.frames import Candidate
+from playhead.agent.evaluation.haystack.hour import FPS, Block, plan_hour
+from playhead.agent.evaluation.haystack.pictures import Sight
+from playhead.agent.evaluation.systems.frame_choosers import TStarGoal, aks, t_star
+from playhead.index.localization.frame_choice import Candidate
+from playhead.index.localization.temporal_search import Goal, Prior, Timeline, search
 from playhead.index.records import Evidence
-from playhead.index.search import Search
-from playhead.index.store import Store
-from playhead.index.temporal import Aim, Clue, Timeline, search
-from playhead.tools.objects import ObjectDetector
-from playhead.tools.records import Span, Still
-from playhead.tools.video import frames_at
+from playhead.index.retrieval.search import Search
+from playhead.index.storage.store import Store
+from playhead.tools.extractors.objects import ObjectDetector
+from playhead.tools.media.frames import frames_at
+from playhead.tools.records import Segment, Span
 
 _SECONDS = 3600
 _SURE = 0.5
@@ -76,7 +76,7 @@ class Detections:
             frames = frames_at(film, [number / FPS for number, _ in missing])
             for (number, key), frame in zip(missing, frames, strict=True):
                 found: dict[str, float] = {}
-                for one in detector.observe([Still(Span(start=number / FPS, end=(number + 1) / FPS), frame)]):
+                for one in detector.observe([Segment(Span(start=number / FPS, end=(number + 1) / FPS), frame)]):
                     found[one.text] = max(found.get(one.text, 0.0), one.score)
                 self._known[key] = found
             kept.write_text(json.dumps(self._known))
@@ -97,13 +97,13 @@ class Detections:
 
 
 @dataclass(frozen=True)
-class Hunt:
+class SearchState:
     """One class in one hour that begins at `start`; all seconds but those that are in the film count from there.
 
     Attributes:
         label: The class.
         spans: Where it is shown, in the film.
-        stills: The stored stills, with their cosine to the query, in the film.
+        segments: The stored stills, with their cosine to the query, in the film.
         detected: Stored detections of the class, in the film.
         detections: What the detector says.
         start: The film's second at which the search begins to count.
@@ -111,7 +111,7 @@ class Hunt:
 
     label: str
     spans: tuple[Span, ...]
-    stills: tuple[Evidence, ...]
+    segments: tuple[Evidence, ...]
     detected: tuple[Evidence, ...]
     detections: Detections
     start: int
@@ -132,8 +132,8 @@ class Hunt:
     def relevance(self) -> Floats:
         """The cosine of the still that is on the screen in each second."""
         relevance = np.zeros(_SECONDS)
-        for still in self.stills:
-            relevance[self._within(self.placed(still))] = still.similarity
+        for segment in self.segments:
+            relevance[self._within(self.placed(segment))] = segment.similarity
         return relevance
 
     def placed(self, one: Evidence) -> Span:
@@ -153,12 +153,12 @@ def measure() -> Figures:
     figures: dict[str, list[dict[str, str | float | None]]] = {}
     for seed, role in SEEDS.items():
         haystack = make_haystack(seed)
-        hunts = [one for number in range(1, HOURS + 1) for one in hunts_of(haystack, seed, number)]
-        figures |= tables_of(hunts, f"seed {seed} ({role})")
+        states = [one for number in range(1, HOURS + 1) for one in states_of(haystack, seed, number)]
+        figures |= tables_of(states, f"seed {seed} ({role})")
     return figures
 
 
-def hunts_of(haystack: Haystack, seed: int, number: int) -> list[list[Hunt]]:
+def states_of(haystack: Haystack, seed: int, number: int) -> list[list[SearchState]]:
     """For each class in an hour, the same search from several starts."""
     film = haystack.folder / f"hour_{number}.mp4"
     blocks = plan_hour(f"{seed}/{number}", _SECONDS, real_data("videos")).blocks
@@ -174,7 +174,7 @@ def hunts_of(haystack: Haystack, seed: int, number: int) -> list[list[Hunt]]:
     for block in blocks:
         for label in block.picture.labels if isinstance(block.picture, Sight) else ():
             spans.setdefault(label, []).append(block.span)
-    hunts = []
+    states = []
     for label, where in sorted(spans.items()):
         query = f"a {label}"
         parts = {
@@ -184,34 +184,34 @@ def hunts_of(haystack: Haystack, seed: int, number: int) -> list[list[Hunt]]:
             "detected": tuple(one for one in perceived if one.modality == "object" and one.text == label),
             "detections": detections,
         }
-        from_all = [Hunt(**parts, start=start) for start in starts]
+        from_all = [SearchState(**parts, start=start) for start in starts]
         if any(from_all[0].shows(second) for second in _GRID[from_all[0].scores >= _SURE]):
-            hunts.append(from_all)
-    return hunts
+            states.append(from_all)
+    return states
 
 
-def ways() -> dict[str, Callable[[Hunt], Ended]]:
+def ways() -> dict[str, Callable[[SearchState], Ended]]:
     return {
-        "temporal, clues, one by one": lambda hunt: _temporal(hunt, clues_of(hunt), 1),
-        "temporal, clues, rounds of 4": lambda hunt: _temporal(hunt, clues_of(hunt), 4),
-        "temporal, no clues, one by one": lambda hunt: _temporal(hunt, [], 1),
-        "uniform, finer and finer": lambda hunt: _in_turn(hunt, finer()),
-        "top-k by cosine": lambda hunt: _in_turn(hunt, np.argsort(-hunt.relevance, kind="stable")),
-        "AKS by cosine": lambda hunt: _in_turn(hunt, _by_aks(hunt)),
-        "T*, grids of 8 × 8": lambda hunt: _t_star(hunt, 8),
-        "T*, grids of 4 × 4": lambda hunt: _t_star(hunt, 4),
+        "temporal, clues, one by one": lambda state: _temporal(state, priors_of(state), 1),
+        "temporal, clues, rounds of 4": lambda state: _temporal(state, priors_of(state), 4),
+        "temporal, no clues, one by one": lambda state: _temporal(state, [], 1),
+        "uniform, finer and finer": lambda state: _in_turn(state, finer()),
+        "top-k by cosine": lambda state: _in_turn(state, np.argsort(-state.relevance, kind="stable")),
+        "AKS by cosine": lambda state: _in_turn(state, _by_aks(state)),
+        "T*, grids of 8 × 8": lambda state: _t_star(state, 8),
+        "T*, grids of 4 × 4": lambda state: _t_star(state, 4),
         "stills by cosine": _stills_by_cosine,
-        "temporal, stored detections as clues": lambda hunt: _temporal(hunt, _detected(hunt), 1),
+        "temporal, stored detections as clues": lambda state: _temporal(state, _detected(state), 1),
     }
 
 
-def tables_of(hunts: Sequence[Sequence[Hunt]], of: str) -> dict[str, list[dict[str, str | float | None]]]:
-    """Frames, and how many times fewer than the best of the published ways; `hunts` is a list of needles."""
+def tables_of(states: Sequence[Sequence[SearchState]], of: str) -> dict[str, list[dict[str, str | float | None]]]:
+    """Frames, and how many times fewer than the best of the published ways; `states` is a list of needles."""
     looks: dict[str, Floats] = {}
     for way, find in ways().items():
-        ended = [[find(hunt) for hunt in needle] for needle in hunts]
+        ended = [[find(state) for state in needle] for needle in states]
         looks[way] = np.array([[one.looks if one.found else np.inf for one in row] for row in ended])
-    drawn = np.random.default_rng(0).integers(len(hunts), size=(_BOOTSTRAPS, len(hunts)))
+    drawn = np.random.default_rng(0).integers(len(states), size=(_BOOTSTRAPS, len(states)))
     frames: list[dict[str, str | float | None]] = []
     fewer: list[dict[str, str | float | None]] = []
     for way, own in looks.items():
@@ -265,58 +265,58 @@ def _finite(looks: float) -> float | None:
     return int(looks) if np.isfinite(looks) else None
 
 
-def clues_of(hunt: Hunt) -> list[Clue]:
+def priors_of(state: SearchState) -> list[Prior]:
     """What the stills' cosines say: the farther above the usual of the hour, the likelier."""
-    cosines = np.array([one.similarity for one in hunt.stills])
+    cosines = np.array([one.similarity for one in state.segments])
     stand_out = (cosines - np.median(cosines)) / max(float(cosines.std()), 1e-9)
     weights = _MOST / (1 + np.exp(-(stand_out - _HALF) / _SLOPE))
     return [
-        Clue(target=0, span=hunt.placed(one), weight=float(weight))
-        for one, weight in zip(hunt.stills, weights, strict=True)
+        Prior(target=0, span=state.placed(one), weight=float(weight))
+        for one, weight in zip(state.segments, weights, strict=True)
     ]
 
 
-def _detected(hunt: Hunt) -> list[Clue]:
-    return [Clue(target=0, span=hunt.placed(one), weight=_DETECTED) for one in hunt.detected]
+def _detected(state: SearchState) -> list[Prior]:
+    return [Prior(target=0, span=state.placed(one), weight=_DETECTED) for one in state.detected]
 
 
-def _temporal(hunt: Hunt, clues: Sequence[Clue], round_: int) -> Ended:
-    timeline = Timeline.of_stills(sorted((hunt.placed(one) for one in hunt.stills), key=lambda span: span.start))
-    aim = Aim(kind="needle", targets=(hunt.label,), frames=_SECONDS, frames_a_round=round_, sure=_SURE)
-    searched = search(timeline, clues, hunt.look, aim)
+def _temporal(state: SearchState, priors: Sequence[Prior], round_: int) -> Ended:
+    timeline = Timeline.of_stills(sorted((state.placed(one) for one in state.segments), key=lambda span: span.start))
+    goal = Goal(kind="needle", targets=(state.label,), frames=_SECONDS, frames_a_round=round_, sure=_SURE)
+    searched = search(timeline, priors, state.look, goal)
     surest = searched.looked[int(np.argmax(searched.scores[:, 0]))]
-    return Ended(len(searched.looked), searched.stopped == "found" and hunt.shows(surest))
+    return Ended(len(searched.looked), searched.stopped == "found" and state.shows(surest))
 
 
-def _stills_by_cosine(hunt: Hunt) -> Ended:
-    order = sorted(hunt.stills, key=lambda one: -one.similarity)
-    for count, still in enumerate(order, start=1):
-        second = hunt.placed(still).start + (still.end - still.start) / 2
-        if hunt.look([second])[0, 0] >= _SURE:
-            return Ended(count, hunt.shows(second))
+def _stills_by_cosine(state: SearchState) -> Ended:
+    order = sorted(state.segments, key=lambda one: -one.similarity)
+    for count, segment in enumerate(order, start=1):
+        second = state.placed(segment).start + (segment.end - segment.start) / 2
+        if state.look([second])[0, 0] >= _SURE:
+            return Ended(count, state.shows(second))
     return Ended(len(order), False)
 
 
-def _t_star(hunt: Hunt, grid: int) -> Ended:
-    searched = t_star(_GRID.tolist(), hunt.look, TStarAim(k=8, budget=_SECONDS, grid=grid, threshold=_SURE))
+def _t_star(state: SearchState, grid: int) -> Ended:
+    searched = t_star(_GRID.tolist(), state.look, TStarGoal(k=8, budget=_SECONDS, grid=grid, threshold=_SURE))
     where = searched.found[0]
-    return Ended(searched.inspected, where is not None and hunt.shows(where))
+    return Ended(searched.inspected, where is not None and state.shows(where))
 
 
-def _in_turn(hunt: Hunt, order: Iterable[int]) -> Ended:
+def _in_turn(state: SearchState, order: Iterable[int]) -> Ended:
     """One frame after the other; what comes again costs nothing."""
     looked: set[int] = set()
     for i in order:
         looked.add(int(i))
-        if hunt.scores[i] >= _SURE:
-            return Ended(len(looked), hunt.shows(_GRID[i]))
+        if state.scores[i] >= _SURE:
+            return Ended(len(looked), state.shows(_GRID[i]))
     return Ended(len(looked), False)
 
 
-def _by_aks(hunt: Hunt) -> Iterator[int]:
+def _by_aks(state: SearchState) -> Iterator[int]:
     frames = [
         Candidate(seconds=float(at), relevance=float(worth), span=Span(start=at - 0.5, end=at + 0.5))
-        for at, worth in zip(_GRID, np.clip(hunt.relevance, 0, 1), strict=True)
+        for at, worth in zip(_GRID, np.clip(state.relevance, 0, 1), strict=True)
     ]
     k = 32
     while k < 2 * _SECONDS:

@@ -25,12 +25,13 @@ from recordings import make_talk
 from report import Figures, percent, real_data
 from transcripts import football, tutorial_questions, tutorials
 
-from playhead.index.scenes import stills
-from playhead.tools.conse import ConseEncoder
-from playhead.tools.embed import SentenceEncoder, Vectors
-from playhead.tools.records import Still
+from playhead.index.indexing.change_detection import segments
+from playhead.tools.embedding.conse import ConseEncoder
+from playhead.tools.embedding.protocol import Vectors
+from playhead.tools.embedding.texts import SentenceEncoder
+from playhead.tools.media.skim import skim
+from playhead.tools.records import Segment
 from playhead.tools.settings import Settings
-from playhead.tools.skim import skim
 
 _QUESTIONS, _LINES = 500, 2000
 
@@ -99,11 +100,11 @@ def _pictures(
 ) -> tuple[Mapping[str, _Cosines], Mapping[str, _Cosines]]:
     """Cosines of unrelated and of related queries and stills."""
     conse = ConseEncoder(Settings(), encoder)
-    videos = {name: conse.observe(_stills(real_data(f"videos/{name}")))[1] for name in _DESCRIBED}
+    videos = {name: conse.observe(_segments(real_data(f"videos/{name}")))[1] for name in _DESCRIBED}
     with tempfile.TemporaryDirectory() as folder:
         talk = make_talk(Path(folder))
         shown = json.loads(talk.with_suffix(".truth.json").read_text(encoding="utf-8"))["shown"]
-        chosen = _stills(talk)
+        chosen = _segments(talk)
     talk_vectors = conse.observe(chosen)[1]
     everything = np.concatenate([*videos.values(), talk_vectors])
     unrelated = {
@@ -115,8 +116,8 @@ def _pictures(
     photographs = [
         talk_vectors[n] @ conse.encode_queries([photo["what"]])[0]
         for photo in shown
-        for n, still in enumerate(chosen)
-        if photo["start"] <= still.span.start < photo["end"]
+        for n, segment in enumerate(chosen)
+        if photo["start"] <= segment.span.start < photo["end"]
     ]
     return unrelated, {
         "still and its video's description": np.concatenate(own),
@@ -125,8 +126,8 @@ def _pictures(
     }
 
 
-def _stills(path: Path) -> list[Still]:
-    return list(stills(skim(path), Settings().sample_seconds))
+def _segments(path: Path) -> list[Segment]:
+    return list(segments(skim(path), Settings().sample_seconds))
 
 
 def _distribution(name: str, cosines: _Cosines) -> dict[str, str | float]:

@@ -1,7 +1,7 @@
 """How fast real videos are read for the near-duplicate gate, and how few of their frames it keeps.
 
-Each video goes through `index.scenes.stills` (a still each 2 s while the picture moves) twice: from `tools.skim.skim`, as
-indexing does it, and from `tools.video.scan`, which decodes and compares every frame; the stills' pixels are made, too.
+Each video goes through `index.indexing.change_detection.segments` (a still each 2 s while the picture moves) twice: from `tools.media.skim.skim`, as
+indexing does it, and from `tools.media.frames.scan`, which decodes and compares every frame; the stills' pixels are made, too.
 "Times real time" is the video's length over the time that took; "edges" are the beginnings of stills that stand, by the
 scan; they are kept if the skim has the very same second.
 """
@@ -12,11 +12,12 @@ from pathlib import Path
 
 from report import Figures, Skipped, percent, real_data
 
-from playhead.index.scenes import stills
-from playhead.tools.records import Still
+from playhead.index.indexing.change_detection import segments
+from playhead.tools.media.frames import probe, scan
+from playhead.tools.media.scanned import ScannedFrame
+from playhead.tools.media.skim import skim
+from playhead.tools.records import Segment
 from playhead.tools.settings import Settings
-from playhead.tools.skim import skim
-from playhead.tools.video import ScannedFrame, probe, scan
 
 _SUFFIXES = (".avi", ".mp4", ".webm")
 
@@ -51,18 +52,18 @@ def _row(path: Path) -> _Row:
         "size": f"{info.video.width}×{info.video.height}",
         "video_seconds": info.duration,
     }
-    kept: dict[str, list[Still]] = {}
+    kept: dict[str, list[Segment]] = {}
     for name, read in (("skim", skim), ("scan", scan)):
         frames = _Counted(read(path, info.video.index))
         began = time.perf_counter()
-        kept[name] = list(stills(frames, Settings().sample_seconds, info.duration))
+        kept[name] = list(segments(frames, Settings().sample_seconds, info.duration))
         row |= {
             f"{name}_seconds": time.perf_counter() - began,
             f"{name}_frames": frames.count,
-            f"{name}_stills": len(kept[name]),
+            f"{name}_segments": len(kept[name]),
         }
-    starts = {still.span.start for still in kept["skim"]}
-    edges = [still.span.start for still in kept["scan"] if not still.moves]
+    starts = {segment.span.start for segment in kept["skim"]}
+    edges = [segment.span.start for segment in kept["scan"] if not segment.moves]
     return row | {"edges": len(edges), "edges_kept": sum(edge in starts for edge in edges)}
 
 

@@ -29,17 +29,17 @@ from beside_saccade import saccade_row
 from footage import FPS, HOUR, PART_SECONDS, Footage, Line, make_footage
 from report import Figures, percent
 
-from playhead.index.build import bring_in_line
-from playhead.index.instruments import Instruments
-from playhead.index.joining import joined
+from playhead.index.indexing.build import bring_in_line
+from playhead.index.indexing.change_detection import RecentSegments, segments
+from playhead.index.indexing.extractor_set import Extractors
+from playhead.index.indexing.tracks import merge_detections
 from playhead.index.records import VideoRecord
-from playhead.index.scenes import RecentStills, stills
-from playhead.index.store import Store
-from playhead.tools.ocr import text_reader
-from playhead.tools.records import Observation, Span, Still
+from playhead.index.storage.store import Store
+from playhead.tools.extractors.ocr import text_reader
+from playhead.tools.media.frames import frames_at, probe, scan
+from playhead.tools.media.skim import skim
+from playhead.tools.records import Observation, Segment, Span
 from playhead.tools.settings import Settings, cache_folder
-from playhead.tools.skim import skim
-from playhead.tools.video import frames_at, probe, scan
 
 _BATCH = 8
 _KILLED_AT = 0.7
@@ -124,33 +124,33 @@ def lengths(small: Footage, hour: Footage) -> Iterable[tuple[str, Path]]:
 def _against_ungated(footage: Footage) -> list[_Row]:
     reader = text_reader(local_settings())
     gated: list[Observation] = []
-    chosen = list(new_stills(footage.path))
+    chosen = list(new_segments(footage.path))
     for first in range(0, len(chosen), _BATCH):
         gated += reader.observe(chosen[first : first + _BATCH])
-    ungated = [seen for still in one_a_second(footage.path, 0, PART_SECONDS) for seen in reader.observe([still])]
+    ungated = [seen for segment in one_a_second(footage.path, 0, PART_SECONDS) for seen in reader.observe([segment])]
     lines = [line for line in footage.lines if _is_read(line, ungated)]
     return [
         _found("lines of slides", len(lines), _count(lines, gated)),
         _found("lines of slides that were made", len(footage.lines), _count(footage.lines, gated)),
-        _found("the same, by the ungated run", len(footage.lines), _count(footage.lines, joined(ungated))),
+        _found("the same, by the ungated run", len(footage.lines), _count(footage.lines, merge_detections(ungated))),
     ]
 
 
-def one_a_second(path: Path, start: float, end: float) -> Iterator[Still]:
+def one_a_second(path: Path, start: float, end: float) -> Iterator[Segment]:
     """A frame each second of a stretch of a video, from its start on."""
     seconds = [start + n for n in range(int(end - start))]
     for second, frame in zip(seconds, frames_at(path, seconds), strict=True):
-        yield Still(Span(start=second, end=second + 1), frame)
+        yield Segment(Span(start=second, end=second + 1), frame)
 
 
 def _edges(footage: Footage) -> list[_Row]:
     duration = probe(footage.path).duration
-    every = [still for still in stills(scan(footage.path), 2.0, duration) if not still.moves]
-    gated = {round(still.span.start * FPS) for still in stills(skim(footage.path), 2.0, duration)}
-    slides = [still for still in every if still.span.start < PART_SECONDS]
-    film = [still for still in every if still.span.start >= PART_SECONDS]
+    every = [segment for segment in segments(scan(footage.path), 2.0, duration) if not segment.moves]
+    gated = {round(segment.span.start * FPS) for segment in segments(skim(footage.path), 2.0, duration)}
+    slides = [segment for segment in every if segment.span.start < PART_SECONDS]
+    film = [segment for segment in every if segment.span.start >= PART_SECONDS]
     return [
-        _found(name, len(those), sum(round(still.span.start * FPS) in gated for still in those))
+        _found(name, len(those), sum(round(segment.span.start * FPS) in gated for segment in those))
         for name, those in (("slides", slides), ("stills within camera movement and film", film))
     ]
 
@@ -174,11 +174,11 @@ def _plain(text: str) -> str:
     return "".join(text.split()).casefold()
 
 
-def new_stills(path: Path, sample_seconds: float = 2.0) -> Iterator[Still]:
+def new_segments(path: Path, sample_seconds: float = 2.0) -> Iterator[Segment]:
     """What the models look at."""
-    recent = RecentStills()
-    gated = stills(skim(path, None, sample_seconds), sample_seconds, probe(path).duration)
-    return (still for still in gated if recent.same_as(still) is None)
+    recent = RecentSegments()
+    gated = segments(skim(path, None, sample_seconds), sample_seconds, probe(path).duration)
+    return (segment for segment in gated if recent.same_as(segment) is None)
 
 
 def _times(name: str, seconds: float, took: float, cpu: float) -> _Row:
@@ -212,23 +212,23 @@ def _gate(path: Path) -> _Row:
     """In a process of its own."""
     began = time.perf_counter()
     duration = probe(path).duration
-    count = sum(1 for _ in stills(skim(path), 2.0, duration))
+    count = sum(1 for _ in segments(skim(path), 2.0, duration))
     return {"stills": count, "times_real_time": round(duration / (time.perf_counter() - began), 1), "peak_mb": _peak()}
 
 
 def _index(path: Path) -> _Row:
     """In a process of its own."""
-    return _measured(path, Instruments.gather(local_settings()))
+    return _measured(path, Extractors.gather(local_settings()))
 
 
 def _listen(path: Path) -> _Row:
     """In a process of its own."""
-    return _measured(path, replace(Instruments.gather(local_settings()), reader=_Nothing()))
+    return _measured(path, replace(Extractors.gather(local_settings()), reader=_Nothing()))
 
 
-def _measured(path: Path, instruments: Instruments) -> _Row:
+def _measured(path: Path, extractors: Extractors) -> _Row:
     with tempfile.TemporaryDirectory() as folder:
-        record = _into(Path(folder) / "library", path, instruments)
+        record = _into(Path(folder) / "library", path, extractors)
         files = [file for file in Path(folder).rglob("*") if file.is_file()]
         stages = {name: record.stage(name) for name in ("speech", "text")}
         return {
@@ -240,8 +240,8 @@ def _measured(path: Path, instruments: Instruments) -> _Row:
         }
 
 
-def _into(library: Path, path: Path, instruments: Instruments) -> VideoRecord:
-    (outcome,) = bring_in_line(Store(library), [path], instruments, False, lambda *_: None)
+def _into(library: Path, path: Path, extractors: Extractors) -> VideoRecord:
+    (outcome,) = bring_in_line(Store(library), [path], extractors, False, lambda *_: None)
     if outcome.record is None or outcome.has_failed:
         raise RuntimeError(f"{path} could not be indexed: {outcome.detail}")
     return outcome.record
@@ -252,7 +252,7 @@ class _Nothing:
 
     source = "nothing@1"
 
-    def observe(self, stills: Sequence[Still]) -> list[Observation]:
+    def observe(self, segments: Sequence[Segment]) -> list[Observation]:
         return []
 
 
@@ -266,6 +266,6 @@ if __name__ == "__main__":
     os.environ["PLAYHEAD_OFFLINE"] = "1"
     what, video, *library = sys.argv[1:]
     if what == "into":
-        _into(Path(library[0]), Path(video), Instruments.gather(local_settings()))
+        _into(Path(library[0]), Path(video), Extractors.gather(local_settings()))
     else:
         print(json.dumps({"gate": _gate, "index": _index, "listen": _listen}[what](Path(video))))

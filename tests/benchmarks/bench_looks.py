@@ -12,7 +12,7 @@ way to search may look at the same 3600 frames, one a second, and gets the same 
 A search ends at the first score of 0.7 or more, and has found the target if that frame shows it; a wrong one ends it
 too. What is looked at in one round counts whole. The ways:
 
-- `temporal`: `index.temporal.search` in rounds of 4 (its default), of 16 (one grid, as the agent asks) and, where
+- `temporal`: `index.localization.temporal_search.search` in rounds of 4 (its default), of 16 (one grid, as the agent asks) and, where
   there are clues, of 1.
 - `uniform`: every 2048th second, then every 1024th and so on. `random`: a shuffled order.
 - `clue middles`: one frame in the middle of each clue, best first, then `uniform`. These hours suit it: the middle
@@ -32,9 +32,9 @@ import numpy as np
 import numpy.typing as npt
 from report import Figures, percent
 
-from playhead.index.baselines import TStarAim, aks, t_star
-from playhead.index.frames import Candidate
-from playhead.index.temporal import Aim, Clue, Timeline, search
+from playhead.agent.evaluation.systems.frame_choosers import TStarGoal, aks, t_star
+from playhead.index.localization.frame_choice import Candidate
+from playhead.index.localization.temporal_search import Goal, Prior, Timeline, search
 from playhead.tools.records import Span
 
 _HOURS = 120
@@ -42,8 +42,8 @@ _SECONDS = 3600
 _SHOTS = 300
 _TARGET = 10.0
 _SURE = 0.7
-_CLUES = 20
-_CLUE_SECONDS = 12.0
+_PRIORS = 20
+_PRIOR_SECONDS = 12.0
 _BUDGETS = (16, 64, 256)
 
 Floats = npt.NDArray[np.float64]
@@ -56,7 +56,7 @@ class Hour:
     seed: int
     target: Span
     scenes: tuple[int, ...]
-    clues: tuple[Clue, ...]
+    priors: tuple[Prior, ...]
     scores: Floats
 
     def look(self, seconds: Sequence[float]) -> Floats:
@@ -133,7 +133,7 @@ def _hour(seed: int, detector: str, hinted: bool) -> Hour:
         seed=seed,
         target=target,
         scenes=tuple(np.searchsorted(cuts, _AT).tolist()),
-        clues=_clues(_drawing("clues", seed), target) if hinted else (),
+        priors=_priors(_drawing("clues", seed), target) if hinted else (),
         scores=there.astype(float) if detector == "perfect" else _noisy(_drawing("errors", seed), there),
     )
 
@@ -150,30 +150,30 @@ def _noisy(rng: np.random.Generator, there: npt.NDArray[np.bool_]) -> Floats:
     return np.select([chance < sure, chance < sure + half_sure], [0.7 + 0.3 * drawn, 0.35 + 0.35 * drawn], 0.0)
 
 
-def _clues(rng: np.random.Generator, target: Span) -> tuple[Clue, ...]:
-    starts = rng.uniform(0, _SECONDS - _CLUE_SECONDS, _CLUES)
+def _priors(rng: np.random.Generator, target: Span) -> tuple[Prior, ...]:
+    starts = rng.uniform(0, _SECONDS - _PRIOR_SECONDS, _PRIORS)
     chance = rng.random()
     if chance < 0.9:
-        rank = rng.integers(5) if chance < 0.7 else rng.integers(5, _CLUES)
+        rank = rng.integers(5) if chance < 0.7 else rng.integers(5, _PRIORS)
         middle = (target.start + target.end) / 2 + rng.uniform(-4, 4)
-        starts[rank] = np.clip(middle - _CLUE_SECONDS / 2, 0, _SECONDS - _CLUE_SECONDS)
+        starts[rank] = np.clip(middle - _PRIOR_SECONDS / 2, 0, _SECONDS - _PRIOR_SECONDS)
     return tuple(
-        Clue(target=0, span=Span(start=at, end=at + _CLUE_SECONDS), weight=0.6 * 0.9**rank)
+        Prior(target=0, span=Span(start=at, end=at + _PRIOR_SECONDS), weight=0.6 * 0.9**rank)
         for rank, at in enumerate(starts.tolist())
     )
 
 
 def _temporal(hour: Hour, round_: int) -> Ended:
     timeline = Timeline(bins=_BINS, scenes=hour.scenes, seconds=tuple(_AT.tolist()))
-    aim = Aim(kind="needle", targets=("target",), frames=_SECONDS, frames_a_round=round_, sure=_SURE, seed=hour.seed)
-    searched = search(timeline, hour.clues, hour.look, aim)
+    goal = Goal(kind="needle", targets=("target",), frames=_SECONDS, frames_a_round=round_, sure=_SURE, seed=hour.seed)
+    searched = search(timeline, hour.priors, hour.look, goal)
     surest = searched.looked[int(np.argmax(searched.scores[:, 0]))]
     return Ended(len(searched.looked), searched.stopped == "found" and hour.shows(surest))
 
 
 def _t_star(hour: Hour, grid: int) -> Ended:
-    aim = TStarAim(k=8, budget=_SECONDS, grid=grid, threshold=_SURE, seed=hour.seed)
-    searched = t_star(_AT.tolist(), hour.look, aim)
+    goal = TStarGoal(k=8, budget=_SECONDS, grid=grid, threshold=_SURE, seed=hour.seed)
+    searched = t_star(_AT.tolist(), hour.look, goal)
     where = searched.found[0]
     return Ended(searched.inspected, where is not None and hour.shows(where))
 
@@ -198,7 +198,7 @@ def finer() -> Iterator[int]:
 
 
 def _middles(hour: Hour) -> list[int]:
-    return [int((one.span.start + one.span.end) / 2) for one in sorted(hour.clues, key=lambda one: -one.weight)]
+    return [int((one.span.start + one.span.end) / 2) for one in sorted(hour.priors, key=lambda one: -one.weight)]
 
 
 def _by_aks(hour: Hour) -> Iterator[int]:
@@ -214,7 +214,7 @@ def _by_aks(hour: Hour) -> Iterator[int]:
 
 def _relevance(hour: Hour) -> Floats:
     relevance = np.zeros(_SECONDS)
-    for clue in hour.clues:
-        within = (clue.span.start <= _AT) & (clue.span.end > _AT)
-        relevance[within] = np.maximum(relevance[within], clue.weight)
+    for prior in hour.priors:
+        within = (prior.span.start <= _AT) & (prior.span.end > _AT)
+        relevance[within] = np.maximum(relevance[within], prior.weight)
     return relevance

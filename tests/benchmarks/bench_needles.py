@@ -1,6 +1,6 @@
 """Needles in an hour: what is found, answered and declined in composed hours, without any LLM.
 
-Two videos of an hour for each seed (`playhead.agent.evaluation.haystack`): slides of 640 × 360, photographs, an eSpeak
+Two videos of an hour for each seed (`playhead.agent.evaluation.haystack.compose`): slides of 640 × 360, photographs, an eSpeak
 voice, stretches of real clips. Near duplicates with other names, cities and numbers lie beside each needle. Indexed with the
 profile `local` and YOLOv8n (int8); every question is asked of its own hour. What is shown is asked for by classes of
 COCO, which the detector knows, and in free text, for much of which neither it nor the labels of ImageNet have a word.
@@ -9,7 +9,7 @@ Seed 1 was looked at while Playhead was made, seed 2 was not: its failures are c
 - Retrieval: the share of questions whose best result (`find` for moments, `search` for evidence) overlaps a true span.
 - Asked: `answered` is the share that is not declined, `right` the share whose first claim cites evidence that overlaps
   a true span (`count`: the first number of the answer's text is the true one; `never`: declined as `insufficient`).
-- Cost: frames that `tools.video.frames_at` decoded for one question at most, seconds for one `ask`.
+- Cost: frames that `tools.media.frames.frames_at` decoded for one question at most, seconds for one `ask`.
 """
 
 import sys
@@ -21,9 +21,9 @@ import numpy as np
 from haystacks import SEEDS, Haystack, make_haystack
 from report import Figures, percent
 
-from playhead.agent.evaluation.haystack import HaystackQuestion
-from playhead.agent.evaluation.needles import Asked
-from playhead.tools import video
+from playhead.agent.evaluation.haystack.compose import HaystackQuestion
+from playhead.agent.evaluation.haystack.needles import Asked
+from playhead.tools.media import frames as video
 
 _NEEDLES = ("said", "written", "shown: detector class", "shown: free text")
 _KINDS = (*_NEEDLES, "before-after", "count", "never")

@@ -5,7 +5,7 @@ VideoTree), MiniLM, and only the question as query: neither its options nor its 
 IoU and IoP (the share of the span that lies in the true one) with the best of a question's true spans. The last step
 in balanced and precise mode is what `playhead eval nextgqa` runs.
 
-The videos are split in two halves (seed 0). Rules and constants of `index.grounding` were chosen on the half
+The videos are split in two halves (seed 0). Rules and constants of `index.localization.grounding` were chosen on the half
 "tuned on"; each step was measured there first. The table "Steps" is the other half, whose answers chose nothing.
 Its questions' wording was read, in part, before the rules were written. "Blind" sees the length of the video
 and the question, but no caption: what a benchmark that asks "at the end of the video" gives away. Precise spans
@@ -22,12 +22,12 @@ import numpy as np
 from report import Figures, percent, real_data
 
 from playhead.agent.evaluation.datasets import load
-from playhead.agent.evaluation.grounders import Captioned, CaptionGrounder, read_captions
+from playhead.agent.evaluation.metrics.resampling import halves, interval
+from playhead.agent.evaluation.metrics.spans import best_iop, best_iou, grounding
 from playhead.agent.evaluation.records import Question
-from playhead.agent.evaluation.resampling import halves, interval
-from playhead.agent.evaluation.spans import best_iop, best_iou, grounding
-from playhead.agent.evaluation.vectors import KeptVectors
-from playhead.tools.embed import SentenceEncoder
+from playhead.agent.evaluation.systems.cached_vectors import KeptVectors
+from playhead.agent.evaluation.systems.grounders import Captioned, CaptionGrounder, read_captions
+from playhead.tools.embedding.texts import SentenceEncoder
 from playhead.tools.records import Span
 from playhead.tools.settings import Settings
 

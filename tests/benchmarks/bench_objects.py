@@ -1,7 +1,7 @@
 """How many spans of objects are still found, by how often one looks.
 
 Minutes 5 to 15 of `footage.py`'s hour; what the gate does was chosen on the first five. The truth are tracks
-(`index.joining.tracked`) of what the detector finds in one frame a second, without a gate, from a whole second on or
+(`index.indexing.tracks.tracked`) of what the detector finds in one frame a second, without a gate, from a whole second on or
 from half a second on. A span is found if another run has one of the same label that overlaps it. How far runs that look
 at different frames agree at all, the two ungated runs tell: what one alone has was seen in one frame, nearly always.
 """
@@ -9,13 +9,13 @@ at different frames agree at all, the two ungated runs tell: what one alone has 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from bench_indexing import local_settings, new_stills, one_a_second
+from bench_indexing import local_settings, new_segments, one_a_second
 from footage import HOUR, make_footage
 from report import Figures, percent, real_data
 
-from playhead.index.joining import tracked
-from playhead.tools.objects import ObjectDetector
-from playhead.tools.records import Observation, Still
+from playhead.index.indexing.tracks import tracked
+from playhead.tools.extractors.objects import ObjectDetector
+from playhead.tools.records import Observation, Segment
 
 _START, _END = 300, 900
 _SAMPLES = (2.0, 1.0)
@@ -27,9 +27,9 @@ def measure() -> Figures:
     weights = str(real_data("models/yolov8n_int8.onnx"))
     detector = ObjectDetector(local_settings().model_copy(update={"objects_model": weights}))
 
-    def looked(stills: Iterable[Still]) -> tuple[int, list[Observation]]:
-        each = [detector.observe([still]) for still in stills]
-        return len(each), tracked([seen for still in each for seen in still])
+    def looked(segments: Iterable[Segment]) -> tuple[int, list[Observation]]:
+        each = [detector.observe([segment]) for segment in segments]
+        return len(each), tracked([seen for segment in each for seen in segment])
 
     gated = {f"a sample each {seconds:g} s": looked(_gated(hour, seconds)) for seconds in _SAMPLES}
     ungated = {name: looked(one_a_second(hour, _START + by, _END)) for name, by in _SHIFTS.items()}
@@ -42,12 +42,12 @@ def measure() -> Figures:
     }
 
 
-def _gated(path: Path, sample_seconds: float) -> Iterator[Still]:
-    for still in new_stills(path, sample_seconds):
-        if still.span.start >= _END:
+def _gated(path: Path, sample_seconds: float) -> Iterator[Segment]:
+    for segment in new_segments(path, sample_seconds):
+        if segment.span.start >= _END:
             return
-        if still.span.end > _START:
-            yield still
+        if segment.span.end > _START:
+            yield segment
 
 
 def _row(

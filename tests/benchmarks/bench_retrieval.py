@@ -17,10 +17,10 @@ import numpy as np
 from report import Figures, percent
 from transcripts import Question, build, tutorial_questions, tutorials, video_id
 
-from playhead.index.catalog import Filter
-from playhead.index.derived import Derived
-from playhead.index.search import Search
-from playhead.tools.embed import SentenceEncoder
+from playhead.index.retrieval.lexical import Filter
+from playhead.index.retrieval.search import Search
+from playhead.index.retrieval.search_index import Derived
+from playhead.tools.embedding.texts import SentenceEncoder
 from playhead.tools.settings import Settings
 
 _DEPTHS = (1, 5, 10)
@@ -37,7 +37,7 @@ def measure() -> Figures:
     vectors = {name: encoder.encode([line.text for line in lines]) for name, lines in videos.items()}
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        store = build(Path(folder) / "library", videos, vectors, encoder.space)
+        store = build(Path(folder) / "library", videos, vectors, encoder.embedding_id)
         methods = _methods(Derived(store), encoder, Search(store, Settings(), encoder))
         for scope in ("all videos", "its own video"):
             for method, ranked in methods.items():
@@ -57,7 +57,7 @@ def measure() -> Figures:
 
 def _methods(derived: Derived, encoder: SentenceEncoder, search: Search) -> dict[str, _Ranked]:
     depth = max(_DEPTHS)
-    index = derived.vectors("speech", encoder.space)
+    index = derived.vectors("speech", encoder.embedding_id)
     assert index is not None
 
     def places(rows: Sequence[int]) -> list[_Place]:

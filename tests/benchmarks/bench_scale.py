@@ -28,9 +28,9 @@ import numpy.typing as npt
 from lifelike import ROWS_AN_HOUR, Lifelike
 from report import Figures, percent
 
-from playhead.index import vectors as policy
-from playhead.index.vectors import VectorIndex
-from playhead.tools.embed import Vectors
+from playhead.index.retrieval import vectors as policy
+from playhead.index.retrieval.vectors import VectorIndex
+from playhead.tools.embedding.protocol import Vectors
 
 _K = 10
 _QUERIES = 200

@@ -20,9 +20,9 @@ import numpy as np
 from report import Figures, percent
 from transcripts import Line, build, football, video_id
 
-from playhead.index.search import Search
-from playhead.index.store import Store
-from playhead.tools.embed import SentenceEncoder
+from playhead.index.retrieval.search import Search
+from playhead.index.storage.store import Store
+from playhead.tools.embedding.texts import SentenceEncoder
 from playhead.tools.settings import Settings
 
 _QUERIES = 500
@@ -65,7 +65,7 @@ def _built(folder: Path, matches: dict[str, list[Line]]) -> tuple[Store, dict[st
     rows = iter(encoder.encode([line.text for line in lines]))
     vectors = {name: np.stack([next(rows) for _ in match]) for name, match in matches.items()}
     embedded = time.perf_counter()
-    store = build(folder, matches, vectors, encoder.space)
+    store = build(folder, matches, vectors, encoder.embedding_id)
     committed = time.perf_counter()
     Search(store, Settings())
     return store, {

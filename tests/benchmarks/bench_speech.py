@@ -11,7 +11,7 @@ import jiwer
 from recordings import MODELS, normalised, recording_sets, transcriber
 from report import Figures, percent
 
-from playhead.tools.video import probe
+from playhead.tools.media.frames import probe
 
 
 def measure() -> Figures:

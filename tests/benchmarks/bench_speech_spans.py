@@ -28,10 +28,10 @@ import numpy as np
 from recordings import MODELS, make_talk, normalised, recording_sets, transcriber
 from report import Figures, Skipped, percent, real_data
 
+from playhead.tools.media.audio import RATE, sound_blocks
+from playhead.tools.media.frames import probe
+from playhead.tools.media.subtitles import read_sidecar
 from playhead.tools.records import Observation, Span
-from playhead.tools.sidecar import read_sidecar
-from playhead.tools.sound import RATE, sound_blocks
-from playhead.tools.video import probe
 
 NEAR_SECONDS = 0.5
 _SILENCE_SECONDS = 1.0
@@ -56,12 +56,12 @@ def measure() -> Figures:
 
 def _real(folder: Path) -> dict[str, list]:
     film, subtitles = real_data("videos/agent327.mp4"), read_sidecar(real_data("videos/agent327.truth.vtt"))
-    sets, joined = recording_sets(), folder / "joined.wav"
-    utterances = _join([*sets["LibriSpeech 237 (DALI)"], *sets["LibriSpeech 1089"]], joined)
+    sets, merge_detections = recording_sets(), folder / "joined.wav"
+    utterances = _join([*sets["LibriSpeech 237 (DALI)"], *sets["LibriSpeech 1089"]], merge_detections)
     figures: dict[str, list] = {"Real voices": [], "Film": []}
     for model in MODELS:
         transcribe = transcriber(model)
-        figures["Real voices"].append({"model": model, **_utterances(transcribe(joined), utterances)})
+        figures["Real voices"].append({"model": model, **_utterances(transcribe(merge_detections), utterances)})
         figures["Film"].append({"model": model, **_film(transcribe(film), subtitles)})
     return figures
 

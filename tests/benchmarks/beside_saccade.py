@@ -2,7 +2,7 @@
 
 Both decode the same file on the same cores, find speech with Silero's detector, transcribe it with the same folder of
 Whisper base weights (CTranslate2, int8) through faster-whisper, choose frames and write them and an index. Saccade
-then has a full-text index; it reads no text in the picture, finds no objects and embeds nothing. Beside it stands
+then has a full-text index; it reads no text in the picture, finds no objects and embeds nothing. BackgroundTask it stands
 Playhead with a reader that reads nothing: with `ocr`, `objects_model` and `image_model` all off it chooses no frames.
 
 Two ways to run it: as it comes, Whisper decodes greedily and without the times of words; `same_decoding` asks for what

@@ -25,9 +25,9 @@ from PIL import Image, ImageDraw, ImageFont
 from report import Skipped, real_data
 from transcripts import football
 
+from playhead.tools.media.frames import frames_at, probe
 from playhead.tools.records import Pixels
 from playhead.tools.settings import cache_folder
-from playhead.tools.video import frames_at, probe
 
 __all__ = ["FPS", "HOUR", "PART_SECONDS", "Footage", "Line", "make_footage"]
 

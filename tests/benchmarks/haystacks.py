@@ -1,4 +1,4 @@
-"""Composed hours (`playhead.agent.evaluation.haystack`) and their libraries, made once and kept in the user's cache folder."""
+"""Composed hours (`playhead.agent.evaluation.haystack.compose`) and their libraries, made once and kept in the user's cache folder."""
 
 import shutil
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 from report import Skipped, real_data
 
 from playhead import Library, Settings
-from playhead.agent.evaluation.haystack import VIDEOS, HaystackQuestion, code_hash, compose_hours
+from playhead.agent.evaluation.haystack.compose import VIDEOS, HaystackQuestion, code_hash, compose_hours
 from playhead.tools.errors import MissingExtraError
 from playhead.tools.settings import cache_folder
 

@@ -20,11 +20,12 @@ import numpy.typing as npt
 from report import real_data
 from transcripts import football
 
-from playhead.index.segments import nearest_centres, trained
-from playhead.tools.conse import LABELS_MIXED, ConseEncoder
-from playhead.tools.embed import SentenceEncoder, Vectors, unit
+from playhead.index.retrieval.vector_segments import nearest_centres, trained
+from playhead.tools.embedding.conse import LABELS_MIXED, ConseEncoder
+from playhead.tools.embedding.protocol import Vectors, unit
+from playhead.tools.embedding.texts import SentenceEncoder
+from playhead.tools.media.frames import frames_at, probe
 from playhead.tools.settings import Settings, cache_folder
-from playhead.tools.video import frames_at, probe
 
 __all__ = ["ROWS_AN_HOUR", "Lifelike"]
 
@@ -123,7 +124,7 @@ class Lifelike:
 
     def _embedded(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors of texts, kept in the user's cache: they take minutes."""
-        name = hashlib.blake2b("\n".join([self._encoder.space, *texts]).encode(), digest_size=8).hexdigest()
+        name = hashlib.blake2b("\n".join([self._encoder.embedding_id, *texts]).encode(), digest_size=8).hexdigest()
         path = cache_folder() / "benchmarks" / f"lifelike-{name}.npy"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)

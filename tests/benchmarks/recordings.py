@@ -14,10 +14,10 @@ from pathlib import Path
 
 from report import Skipped, real_data
 
+from playhead.tools.extractors.speech import Speech
+from playhead.tools.media.frames import probe
 from playhead.tools.records import Observation
 from playhead.tools.settings import Settings
-from playhead.tools.speech import Speech
-from playhead.tools.video import probe
 
 __all__ = ["MODELS", "make_talk", "normalised", "recording_sets", "transcriber"]
 

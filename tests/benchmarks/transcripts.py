@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from report import real_data
 
-from playhead.agent.evaluation.transcripts import Line
-from playhead.agent.evaluation.transcripts import text_library as build
-from playhead.agent.evaluation.transcripts import text_video_id as video_id
+from playhead.agent.evaluation.records import Line
+from playhead.agent.evaluation.systems.transcripts import text_library as build
+from playhead.agent.evaluation.systems.transcripts import text_video_id as video_id
 from playhead.tools.records import clean_text
 
 __all__ = ["Line", "Question", "build", "football", "tutorial_questions", "tutorials", "video_id"]

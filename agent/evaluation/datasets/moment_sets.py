@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from ....tools.records import Span, clean_text
-from ..records import Question
-from ..transcripts import Line
+from ..records import Line, Question
 from .base import Adapter, first_file, number, rows_of, span_of
 
 __all__ = ["ACTIVITYNET", "CHARADES", "MOMENTSEEKER", "QVHIGHLIGHTS", "TUTORIALVQA", "tutorial_lines"]

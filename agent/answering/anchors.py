@@ -1,0 +1,91 @@
+"""Finds the event that a question tells time by, and with it the stretch of each video in which the answer lies."""
+
+from ...index.retrieval.search import Search
+from ...tools.records import MODALITIES, Span
+from ..question.scopes import scopes_of
+from ..records import Anchor, Plan, Scope, Term
+from .occurrences import Occurrence, occurrences
+
+__all__ = ["located"]
+
+# "What is said after the break?" asks for what comes next, not for anything until the end.
+NEXT_SECONDS = 60.0
+_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth".split()
+
+
+def located(plan: Plan, search: Search) -> Plan | None:
+    """The plan with the stretches of videos that its anchor leaves; None: the event is nowhere to be found.
+
+    An event that is named with a number ("the second goal") is looked for by that name first. Only where nothing is
+    called so, and the event is seen or its place is told, occurrences are counted: the second time that somebody
+    speaks of a goal is not the second goal.
+
+    Args:
+        plan: With an anchor.
+        search: The library.
+    """
+    anchor = plan.anchor
+    if anchor is None:
+        return plan
+    events = _events(anchor, plan, search)
+    if not events:
+        return None
+    limits = {scope.video_id: scope.span for scope in scopes_of(plan, search) or ()}
+    scopes = []
+    for event in events:
+        end = max(search.records[event.video_id].duration, event.end)
+        limit = limits.get(event.video_id) or plan.between or Span(start=0, end=end)
+        if span := _beside(anchor, event, end, limit, only_next=not plan.terms):
+            scopes.append(Scope(video_id=event.video_id, span=span))
+    if not scopes:
+        return None
+    return plan.model_copy(update={"scopes": tuple(scopes), "is_moment": not plan.terms})
+
+
+def _events(anchor: Anchor, plan: Plan, search: Search) -> list[Occurrence]:
+    """The occurrences that are meant: while it happens all of them, else one a video."""
+    wanted = plan.model_copy(update={"modalities": anchor.event.modalities, "anchor": None})
+    if anchor.ordinal is None:
+        found = occurrences(anchor.event, wanted, search)
+        return found if anchor.relation == "during" else _best_a_video(found)
+    if anchor.ordinal > 0:
+        named = Term(text=_ORDINALS[anchor.ordinal - 1], exact=True)
+        called = anchor.event.model_copy(update={"terms": (named, *anchor.event.terms)})
+        if found := occurrences(called, wanted, search):
+            return _best_a_video(found)
+    found = occurrences(anchor.event, wanted, search)
+    if anchor.event.modalities == MODALITIES:
+        found = [one for one in found if any(e.modality in ("object", "frame", "caption") for e in one.evidence)]
+    place = anchor.ordinal - 1 if anchor.ordinal > 0 else anchor.ordinal
+    chosen = []
+    for video_id in dict.fromkeys(one.video_id for one in found):
+        ours = [one for one in found if one.video_id == video_id]
+        if -len(ours) <= place < len(ours):
+            chosen.append(ours[place])
+    return chosen
+
+
+def _best_a_video(found: list[Occurrence]) -> list[Occurrence]:
+    """Of each video the occurrence whose evidence fits best; the first of equals."""
+    best: dict[str, Occurrence] = {}
+    for one in found:
+        known = best.get(one.video_id)
+        if known is None or _fits(one) > _fits(known):
+            best[one.video_id] = one
+    return list(best.values())
+
+
+def _fits(one: Occurrence) -> float:
+    return max(e.score for e in one.evidence)
+
+
+def _beside(anchor: Anchor, event: Occurrence, end: float, limit: Span, *, only_next: bool) -> Span | None:
+    """The stretch that lies so to an event, within a limit; None: there is none."""
+    if anchor.relation == "after":
+        first, last = event.end, min(end, event.end + NEXT_SECONDS) if only_next else end
+    elif anchor.relation == "before":
+        first, last = max(0.0, event.start - NEXT_SECONDS) if only_next else 0.0, event.start
+    else:
+        first, last = event.start, event.end
+    first, last = max(first, limit.start), min(last, limit.end)
+    return Span(start=first, end=last) if first < last else None

@@ -1,0 +1,103 @@
+"""The node that searches: evidence for a plan."""
+
+from ...index.records import Evidence
+from ...index.retrieval.search import RRF_K, Search
+from ...tools.records import Span
+from ..question.scopes import find_in, scopes_of
+from ..records import Anchor, Plan, Scope
+from .support import mentions
+
+__all__ = ["choose_videos", "retrieve"]
+
+CANDIDATES = 30
+# Of more videos than this the likeliest are chosen, by the best few of the first results of all.
+MOST_VIDEOS, POOL, A_VIDEO = 8, 200, 5
+# A sentence and the still behind it may share a fraction of a second.
+_TOLERANCE = 0.5
+
+
+def choose_videos(plan: Plan, search: Search) -> Plan:
+    """Of many videos the likeliest: those whose best evidence ranks highest over the whole library.
+
+    Routing by video before searching inside is SALOVA's order (Kim et al. 2024, section 3.2), here by fused ranks.
+
+    Args:
+        plan: What is looked for; a plan for few videos, or for more than a plain needle, stays as it is.
+        search: The library.
+    """
+    among = plan.video_ids if plan.video_ids is not None else tuple(search.records)
+    is_plain = plan.kind == "needle" and not (plan.is_moment or plan.anchor or plan.ordinal or plan.place)
+    if len(among) <= MOST_VIDEOS or not is_plain:
+        return plan
+    worth: dict[str, float] = {}
+    counted: dict[str, int] = {}
+    for rank, one in enumerate(find_in(plan, search, plan.query, POOL, plan.modalities), start=1):
+        counted[one.video_id] = counted.get(one.video_id, 0) + 1
+        if counted[one.video_id] <= A_VIDEO:
+            worth[one.video_id] = worth.get(one.video_id, 0.0) + 1 / (RRF_K + rank)
+    chosen = sorted(worth, key=lambda video_id: (-worth[video_id], video_id))[:MOST_VIDEOS]
+    return plan.model_copy(update={"video_ids": tuple(chosen)}) if chosen else plan
+
+
+def retrieve(plan: Plan, search: Search) -> list[Evidence]:
+    """Evidence for a plan from the whole library, best first.
+
+    A moment is not searched, but read: all that overlaps a second, the shortest first; a stretch from its start, the end
+    of a video from there; beside an event, the nearest to it.
+    """
+    if plan.is_moment:
+        return _perceived(plan, search)
+    found = {one.evidence_id: one for one in find_in(plan, search, plan.query, CANDIDATES, plan.modalities)}
+    for query in plan.more:
+        for one in find_in(plan, search, query.text, CANDIDATES, query.modalities):
+            if one.evidence_id not in found or found[one.evidence_id].score < one.score:
+                found[one.evidence_id] = one
+    if not plan.more:
+        return list(found.values())
+    return sorted(found.values(), key=lambda e: (-e.score, -e.similarity))[: 2 * CANDIDATES]
+
+
+def _perceived(plan: Plan, search: Search) -> list[Evidence]:
+    """All that is perceived where the plan says."""
+    scopes = scopes_of(plan, search)
+    if scopes is None:
+        among = plan.video_ids if plan.video_ids is not None else tuple(search.records)
+        span = plan.between or Span(start=0, end=max([1.0, *(search.records[one].duration for one in among)]))
+        scopes = tuple(Scope(video_id=one, span=span) for one in among)
+    seen: list[tuple[float, Evidence]] = []
+    for scope in scopes:
+        for one in search.of_video(scope.video_id):
+            if one.modality not in plan.modalities or one.span.overlap(scope.span) <= 0:
+                continue
+            if (far := _far(one, scope.span, plan)) is not None:
+                seen.append((far, one))
+    ordered = sorted(seen, key=lambda found: found[0])
+    if plan.ordinal is None:
+        return [one for _, one in ordered][:CANDIDATES]
+    by_video: dict[str, list[Evidence]] = {}
+    for _, one in ordered:
+        by_video.setdefault(one.video_id, []).append(one)
+    number = plan.ordinal if plan.ordinal < 0 else plan.ordinal - 1
+    return [ours[number] for ours in by_video.values() if -len(ours) <= number < len(ours)][:CANDIDATES]
+
+
+def _far(one: Evidence, span: Span, plan: Plan) -> float | None:
+    """How far what is perceived in a stretch is from what is asked for; None: it is not."""
+    if plan.anchor and plan.anchor.relation == "after":
+        is_event = one.start < span.start and _names(one, plan.anchor)
+        return None if is_event or one.start < span.start - _TOLERANCE else one.start - span.start
+    if plan.anchor and plan.anchor.relation == "before":
+        is_event = one.end > span.end and _names(one, plan.anchor)
+        return None if is_event or one.end > span.end + _TOLERANCE else span.end - one.end
+    if plan.ordinal is not None:
+        return one.start if plan.ordinal > 0 else one.end
+    if plan.from_end or plan.part == "end":
+        return -one.end
+    is_stretch = plan.part == "start" or (plan.between is not None and plan.between.duration > 1)
+    return one.start if is_stretch else one.end - one.start
+
+
+def _names(one: Evidence, anchor: Anchor) -> bool:
+    """Whether something names an event, and so is said of it, and not before or after it."""
+    words = one.text.split()
+    return all(mentions(term, words) for term in anchor.event.terms if term.required)

@@ -1,0 +1,22 @@
+"""Which of the listed answers the quoted evidence gives, by its words. Nothing is guessed."""
+
+from collections.abc import Sequence
+
+from ...tools.words import is_same, tokens
+from ..question.terms import terms_of
+from ..records import Claim, Plan
+
+__all__ = ["chosen_option"]
+
+
+def chosen_option(plan: Plan, claims: Sequence[Claim]) -> int | None:
+    """The only option all of whose telling words stand in the best claim, from 0; None: there is none, or several."""
+    if not plan.options or not claims:
+        return None
+    said = tokens(" ".join([claims[0].text, *(citation.quote for citation in claims[0].citations)]))
+    fitting = []
+    for number, option in enumerate(plan.options):
+        wanted = [word for term in terms_of(option, ()) for word in term.text.split()]
+        if wanted and all(any(is_same(word, other) for other in said) for word in wanted):
+            fitting.append(number)
+    return fitting[0] if len(fitting) == 1 else None

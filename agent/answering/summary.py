@@ -1,0 +1,198 @@
+"""What a whole video is about: its chapters, and what stands for each. Without a model it quotes; it composes nothing."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from pydantic import Field
+
+from ...index.localization.chapters import Strand, scene_tree
+from ...index.records import Evidence
+from ...index.retrieval.search import Search
+from ...tools.embedding.protocol import Vectors
+from ...tools.records import Modality, Record, Seconds, Span
+from ...tools.words import tokens
+from ..question.scopes import scopes_of
+from ..records import Citation, Claim, Plan
+
+__all__ = ["ListedChapter", "Section", "contents", "outline", "quote_sections"]
+
+# Chapters of all videos together; of each, if there are many videos, fewer.
+MOST_SECTIONS = 12
+# Texts that are kept of each.
+MOST_ROWS = 24
+# Texts of each that a table of contents quotes.
+MOST_QUOTES = 3
+_SENTENCES: tuple[Modality, ...] = ("caption", "speech", "text")
+# What tells scenes apart: stills; where these were not embedded, what describes them; else what is written in them.
+_PICTURED: tuple[Modality, ...] = ("frame", "caption", "text")
+# A sentence that stands for a chapter says something, and is no paragraph.
+_FEWEST_WORDS, _MOST_WORDS = 5, 40
+# A line in large letters that stays for some seconds is a heading.
+_HEADING_SECONDS, _HEADING_HEIGHT = 2.0, 0.045
+_HEADING_WORDS, _HEADING_LETTERS = 10, 4
+_NEARLY = 0.8
+_SHORTEST = 0.001
+
+
+class Section(Record):
+    """A chapter of a video."""
+
+    video_id: str = Field(description="The video's content hash.")
+    span: Span = Field(description="When.")
+    heading: Evidence | None = Field(description="The line in the largest letters that appears in it.")
+    rows: tuple[Evidence, ...] = Field(description="Texts of it, the most telling first.")
+    scenes: tuple[Span, ...] = Field(default=(), description="Its scenes, which cover it; empty: it is not divided.")
+
+
+class ListedChapter(Record):
+    """A chapter as a table of contents lists it."""
+
+    video_id: str = Field(description="The video's content hash.")
+    video: str = Field(description="Absolute path of the video's file.")
+    start: Seconds = Field(description="First second.")
+    end: Seconds = Field(description="First second after it.")
+    heading: Citation | None = Field(description="The line in the largest letters that appears in it.")
+    quotes: tuple[Citation, ...] = Field(description="What was said, written or described in it, most telling first.")
+    scenes: tuple[Span, ...] = Field(description="Where the picture shows one thing, in order; they cover the chapter.")
+    keyframe: str | None = Field(description="Absolute path of a WebP of its longest scene.")
+
+    @property
+    def span(self) -> Span:
+        """The chapter's span as a record."""
+        return Span(start=self.start, end=self.end)
+
+
+def outline(plan: Plan, search: Search) -> list[Section]:
+    """The chapters of the videos that a plan is about, by video and time; those without any text are left out.
+
+    A sentence stands for its chapter if it is near to what the chapter's sentences have in common and the video's do
+    not: the centroid of the chapter less that of the whole (centroid summarisation: Radev et al. 2004, section 3).
+
+    Args:
+        plan: Which videos, and which stretch of them.
+        search: The library.
+    """
+    scopes = {scope.video_id: scope.span for scope in scopes_of(plan, search) or ()}
+    among = plan.video_ids if plan.video_ids is not None else tuple(search.records)
+    videos = sorted(among, key=lambda video_id: search.records[video_id].paths)[:MOST_SECTIONS]
+    found: list[Section] = []
+    for video_id in videos:
+        duration = max(search.records[video_id].duration, _SHORTEST)
+        span = scopes.get(video_id) or plan.between or Span(start=0, end=duration)
+        if span.start < duration:
+            whole = Span(start=span.start, end=min(span.end, duration))
+            told = [one for one in _sections(video_id, whole, search) if one.rows or one.heading]
+            found += told[: max(1, MOST_SECTIONS // len(videos))]
+    return found
+
+
+def contents(video_id: str, search: Search) -> list[ListedChapter]:
+    """The table of contents of a video: its chapters, in order; they cover it.
+
+    Args:
+        video_id: The video.
+        search: The library that holds it.
+
+    Raises:
+        QueryError: The library holds no such video.
+        LibraryError: The video's folder is damaged.
+    """
+    segments = search.of_video(video_id, "frame")
+    whole = Span(start=0, end=max(search.records[video_id].duration, _SHORTEST))
+    video = str(search.file_of(video_id))
+    return [_listed(section, video, segments) for section in _sections(video_id, whole, search)]
+
+
+def quote_sections(sections: Sequence[Section]) -> list[Claim]:
+    """A claim a chapter: its heading and its most telling sentence, quoted."""
+    claims = []
+    for section in sections:
+        quoted = [one for one in (section.heading, section.rows[0] if section.rows else None) if one is not None]
+        quoted = list({one.text.casefold(): one for one in quoted}.values())
+        citations = tuple(Citation.of(one) for one in quoted)
+        claims.append(Claim(text=" · ".join(one.text for one in quoted), verdict="unverified", citations=citations))
+    return claims
+
+
+def _listed(section: Section, video: str, segments: Sequence[Evidence]) -> ListedChapter:
+    told = {section.heading.text.casefold(): section.heading} if section.heading else {}
+    for row in section.rows:
+        told.setdefault(row.text.casefold(), row)
+    texts = list(told.values())
+    longest = max(section.scenes, key=lambda scene: scene.duration)
+    pictured = max(segments, key=lambda segment: segment.span.overlap(longest), default=texts[0] if texts else None)
+    quotes = texts[1:] if section.heading else texts
+    return ListedChapter(
+        video_id=section.video_id,
+        video=video,
+        start=section.span.start,
+        end=section.span.end,
+        heading=Citation.of(section.heading) if section.heading else None,
+        quotes=tuple(map(Citation.of, quotes[:MOST_QUOTES])),
+        scenes=section.scenes,
+        keyframe=pictured.keyframe if pictured else None,
+    )
+
+
+def _sections(video_id: str, whole: Span, search: Search) -> list[Section]:
+    kinds: dict[Modality, tuple[list[Evidence], Vectors]] = {}
+    for modality in (*_SENTENCES, "frame"):
+        rows, vectors = search.embedded(video_id, modality)
+        inside = [number for number, row in enumerate(rows) if row.span.overlap(whole) > 0]
+        kinds[modality] = [rows[number] for number in inside], vectors[inside]
+    strands = {
+        modality: Strand([row.span for row in rows], vectors)
+        for modality, (rows, vectors) in kinds.items()
+        if len(rows) and vectors.size
+    }
+    pictures = next((strands[modality] for modality in _PICTURED if modality in strands), None)
+    edges = [row.start for rows, _ in kinds.values() for row in rows if whole.start < row.start < whole.end]
+    sections = []
+    for chapter in scene_tree(whole, list(strands.values()), edges, pictures):
+        telling = tuple(_telling(chapter.span, [kinds[modality] for modality in _SENTENCES])[:MOST_ROWS])
+        heading = _heading(chapter.span, kinds["text"][0])
+        sections.append(
+            Section(video_id=video_id, span=chapter.span, heading=heading, rows=telling, scenes=chapter.scenes)
+        )
+    return sections
+
+
+def _telling(span: Span, kinds: Sequence[tuple[list[Evidence], Vectors]]) -> list[Evidence]:
+    """The texts of a chapter, the most telling first; of one kind the captions go before speech, speech before writing."""
+    found: list[Evidence] = []
+    for rows, vectors in kinds:
+        here = [number for number, row in enumerate(rows) if span.start <= (row.start + row.end) / 2 < span.end]
+        fit = [number for number in here if _FEWEST_WORDS <= len(tokens(rows[number].text)) <= _MOST_WORDS]
+        if not here:
+            continue
+        if not vectors.size:
+            found += [rows[number] for number in fit or here]
+            continue
+        common = vectors[here].mean(axis=0) - 0.5 * vectors.mean(axis=0)
+        worth = vectors @ common
+        found += [rows[number] for number in sorted(fit or here, key=lambda n: (-float(np.float32(worth[n])), n))]
+    return found
+
+
+def _heading(span: Span, rows: Sequence[Evidence]) -> Evidence | None:
+    """The first line in the largest letters, or nearly so, among those that begin in a chapter."""
+    large = [
+        row
+        for row in rows
+        if row.box is not None
+        and span.start <= row.start < span.end
+        and row.end - row.start >= _HEADING_SECONDS
+        and row.box.bottom - row.box.top >= _HEADING_HEIGHT
+        and len(tokens(row.text)) <= _HEADING_WORDS
+        and sum(c.isalpha() for c in row.text) >= _HEADING_LETTERS
+    ]
+    tallest = max((_height(row) for row in large), default=0.0)
+    return min(
+        (row for row in large if _height(row) >= _NEARLY * tallest),
+        key=lambda row: (row.start, -_height(row)),
+        default=None,
+    )
+
+
+def _height(row: Evidence) -> float:
+    return row.box.bottom - row.box.top if row.box else 0.0

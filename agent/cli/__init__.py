@@ -1,0 +1,5 @@
+"""The command line: parse options, call `agent.library`, print.
+
+One module for each group of commands. What is printed is drawn in `agent.display`.
+Start reading with `main`.
+"""

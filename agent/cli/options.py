@@ -1,0 +1,168 @@
+"""The options that commands share: one flag a setting, from the described fields of `Settings`; and how help shows them."""
+
+import functools
+import inspect
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar, get_args
+
+import typer
+from typer.core import TyperCommand
+
+from ...tools.errors import SettingsError
+from ...tools.settings import Settings
+
+__all__ = ["MODELS", "Chosen", "Command", "with_settings"]
+
+_Wrapped = TypeVar("_Wrapped", bound=Callable[..., None])
+
+# Fields that have a flag of their own; any other is set by `--set FIELD=VALUE`.
+GENERAL = ("offline", "device")
+MODELS = (
+    "profile",
+    "language",
+    "speech_model",
+    "text_model",
+    "image_model",
+    "objects_model",
+    "ocr",
+    "ocr_model",
+    "video_llm_url",
+    "video_llm_model",
+)
+_PANEL = "Models and settings"
+_METAVARS = {"language": "CODE", "ocr_model": "DIR", "video_llm_url": "URL", "video_llm_model": "NAME"}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the options before and after a command's name ask for.
+
+    Attributes:
+        values: Fields of `Settings` that were given.
+        quiet: No progress, no warnings.
+        verbose: Tell more.
+    """
+
+    values: dict[str, Any]
+    quiet: bool
+    verbose: bool
+
+    def settings(self) -> Settings:
+        """The settings: these over the environment over the user's file.
+
+        Raises:
+            SettingsError: One of them is unknown or not valid.
+        """
+        return Settings(**self.values)
+
+
+class Command(TyperCommand):
+    """A command whose help says each thing once, and shows what belongs together in one section."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """`[OPTIONS]` and the names of the arguments."""
+        return ["[OPTIONS]", *(p.metavar or "" for p in self.get_params(ctx) if p.param_type_name == "argument")]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Arguments, options, and the panels that options name."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if parameter.param_type_name == "argument":
+                title, record = "Arguments", (parameter.metavar or "", getattr(parameter, "help", None) or "")
+            else:
+                title = getattr(parameter, "rich_help_panel", None) or "Options"
+            if record:
+                sections.setdefault(title, []).append(record)
+        for title, records in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+def with_settings(*fields: str) -> Callable[[_Wrapped], _Wrapped]:
+    """Give a command the general options and one for each field; it receives them together as `chosen: Chosen`.
+
+    What stands before a command's name counts too, and is overruled by what stands after it.
+
+    Args:
+        fields: Of `Settings`; with any, `--set` is there for all others.
+    """
+    added = {
+        "quiet": Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no warnings.")],
+        "verbose": Annotated[bool, typer.Option("-v", "--verbose", help="Tell more of what happens.")],
+        **{name: _flag(name) for name in GENERAL},
+        **{name: _flag(name, _PANEL) for name in fields},
+    }
+    if fields:
+        added["set_"] = Annotated[list[str] | None, _other_settings()]
+
+    def decorate(command: _Wrapped) -> _Wrapped:
+        signature = inspect.signature(command)
+        parameters = [parameter for name, parameter in signature.parameters.items() if name != "chosen"]
+        for name, annotation in added.items():
+            default = False if name in ("quiet", "verbose") else None
+            parameters.append(
+                inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+            )
+        parameters.append(inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context))
+
+        @functools.wraps(command)
+        def wrapped(context: typer.Context, **values: Any) -> None:
+            before = context.obj if isinstance(context.obj, Chosen) else Chosen({}, quiet=False, verbose=False)
+            given = {name: values.pop(name) for name in (*GENERAL, *fields)}
+            others = dict(_pair(text) for text in values.pop("set_", None) or ())
+            chosen = context.obj = Chosen(
+                before.values | {name: value for name, value in given.items() if value is not None} | others,
+                quiet=values.pop("quiet") or before.quiet,
+                verbose=values.pop("verbose") or before.verbose,
+            )
+            _log(chosen)
+            command(**values, chosen=chosen)
+
+        wrapped.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return wrapped  # type: ignore[return-value]
+
+    return decorate
+
+
+def _flag(name: str, panel: str | None = None) -> Any:
+    """The annotation of a setting's flag; None, where it is not given, leaves the choice to the other sources."""
+    field = Settings.model_fields[name]
+    parts = [field.annotation, *get_args(field.annotation)]  # Literal["a", "b"] | None
+    choices = [value for part in parts for value in get_args(part) if isinstance(value, str)]
+    is_flag = field.annotation is bool
+    option = typer.Option(
+        f"--{name.replace('_', '-')}",
+        help=field.description,
+        metavar=None if is_flag else "|".join(choices) or _METAVARS.get(name, "NAME|PATH"),
+        show_default=False,
+        rich_help_panel=panel,
+    )
+    return Annotated[bool | None if is_flag else str | None, option]
+
+
+def _other_settings() -> Any:
+    others = [name for name in Settings.model_fields if name not in (*GENERAL, *MODELS)]
+    return typer.Option(
+        "--set",
+        metavar="FIELD=VALUE",
+        help=f"Any other setting; may be repeated. Fields: {', '.join(others)}.",
+        rich_help_panel=_PANEL,
+    )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise SettingsError(f"--set {text!r}: FIELD=VALUE is wanted, e.g. --set sample_seconds=1")
+    return name.strip(), value
+
+
+def _log(chosen: Chosen) -> None:
+    level = logging.ERROR if chosen.quiet else logging.INFO if chosen.verbose else logging.WARNING
+    logging.basicConfig(level=logging.ERROR, format="playhead: %(message)s", stream=sys.stderr)
+    logging.getLogger(__name__.partition(".")[0]).setLevel(level)

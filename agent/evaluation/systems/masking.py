@@ -1,0 +1,70 @@
+"""A library without some modalities: what the rest of a system can do without them.
+
+After Assessing Modality Bias in Video Question Answering Benchmarks (Park et al. 2024, arXiv 2408.12763): a modality
+matters as far as the score falls when it is taken away.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ....index.storage.store import Store
+from ....index.storage.table import ObservationTable, read, write
+from ....tools.errors import QueryError
+from ....tools.records import MODALITIES, Modality
+
+__all__ = ["masked_library"]
+
+
+def masked_library(source: Path, masked: Sequence[Modality], folder: Path) -> Path:
+    """A copy of a library in which nothing of some modalities was perceived; the videos stay where they are.
+
+    Args:
+        source: The library's folder.
+        masked: What to leave out.
+        folder: Where the copy is made; a video that is there already is kept.
+
+    Returns:
+        The copy's folder.
+
+    Raises:
+        QueryError: There is no such modality.
+        LibraryError: A video's folder is damaged, or the disk does not allow it.
+    """
+    unknown = sorted(set(masked) - set(MODALITIES))
+    if unknown:
+        raise QueryError(f"no modality {', '.join(unknown)}: there are {', '.join(MODALITIES)}")
+    whole, copy = Store(source), Store(folder)
+    copy.create()
+    made = copy.read()
+    for record in whole.read().values():
+        if record.video_id in made:
+            continue
+        changed = record.model_copy(
+            update={
+                "commit": f"{record.commit}-{'-'.join(sorted(masked))}",
+                "paths": tuple(str(whole.absolute_path(path)) for path in record.paths),
+                "stages": tuple(
+                    stage.model_copy(update={"state": "skipped", "detail": "masked"})
+                    if stage.modality in masked
+                    else stage
+                    for stage in record.stages
+                ),
+            }
+        )
+        with copy.staged(record.video_id) as staged:
+            write(staged, _without(read(whole.videos_folder / record.video_id), masked))
+            copy.commit(staged, changed)
+    return folder
+
+
+def _without(perceived: ObservationTable, masked: Sequence[Modality]) -> ObservationTable:
+    texts = [one.modality for one in perceived.observations if one.modality != "frame"]
+    kept = np.array([modality not in masked for modality in texts], bool)
+    vectors, pictures = perceived.text_vectors, perceived.image_vectors
+    return ObservationTable(
+        [one for one in perceived.observations if one.modality not in masked],
+        vectors[kept] if vectors.size else vectors,
+        pictures[:0] if "frame" in masked and pictures.size else pictures,
+    )

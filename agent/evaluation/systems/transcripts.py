@@ -1,0 +1,65 @@
+"""Transcripts and captions as a library: text that others wrote, filed through the index's own seam, without videos."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ....index.records import StageReport, VideoRecord
+from ....index.storage.store import Store
+from ....index.storage.table import ObservationTable, write
+from ....tools.embedding.protocol import Vectors
+from ....tools.records import MODALITIES, Modality, Observation, Span, VideoInfo
+from ..records import Line
+
+__all__ = ["text_library", "text_video_id"]
+
+
+def text_video_id(name: str) -> str:
+    """The id under which `text_library` files a transcript."""
+    return hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
+
+
+def text_library(
+    folder: Path,
+    texts: Mapping[str, Iterable[Line]],
+    vectors: Mapping[str, Vectors],
+    embedding_id: str,
+    modality: Modality = "speech",
+) -> Store:
+    """A library that holds each transcript as what was perceived in one video.
+
+    Args:
+        folder: Where it is made.
+        texts: Lines by the transcript's name; at least one each.
+        vectors: Unit vectors of the lines, by the transcript's name.
+        embedding_id: Their vector space.
+        modality: What the lines are: `speech`, `caption`.
+    """
+    store = Store(folder)
+    store.create()
+    for name, lines in texts.items():
+        perceived = [
+            Observation(
+                modality=modality, span=Span(start=line.start, end=line.end), text=line.text, score=1, source="given@1"
+            )
+            for line in lines
+        ]
+        end = max(observation.span.end for observation in perceived)
+        record = VideoRecord(
+            video_id=text_video_id(name),
+            commit=text_video_id(name),
+            paths=(name,),
+            info=VideoInfo(path=Path(name), format="transcript", duration=end, video=None, sound=None),
+            duration=end,
+            stages=tuple(
+                StageReport(modality=one, state="done" if one == modality else "skipped") for one in MODALITIES
+            ),
+            text_embedding_id=embedding_id,
+            indexed_at="2000-01-01T00:00:00+00:00",
+        )
+        with store.staged(record.video_id) as staged:
+            write(staged, ObservationTable(perceived, vectors[name].astype(np.float16)))
+            store.commit(staged, record)
+    return store

@@ -1,0 +1,79 @@
+"""From the state in which a graph ends to the answer that leaves."""
+
+from collections.abc import Sequence
+
+from ...index.records import VideoRecord
+from ...tools.records import HOW, Modality
+from ...tools.settings import Settings
+from ..records import Answer, Plan, Usage
+from .state import State
+
+__all__ = ["final_answer"]
+
+
+def final_answer(
+    state: State, records: Sequence[VideoRecord], settings: Settings, thread_id: str, seconds: float
+) -> Answer:
+    """The answer, with its status: `answered` only where a claim stands.
+
+    Args:
+        state: Where the graph ended.
+        records: The videos that were asked about.
+        settings: What it was made with.
+        thread_id: The conversation.
+        seconds: Wall time.
+    """
+    claims, plan = tuple(state["claims"]), state["plan"]
+    if claims:
+        text = " ".join(claim.text if claim.text.endswith((".", "?", "!")) else f"{claim.text}." for claim in claims)
+    elif state["over_budget"]:
+        text = f"No answer was found within the budget: {state['over_budget']}."
+    else:
+        text = _refusal(plan, state["missing"], state["reason"], records)
+    tokens = state["tokens"]
+    return Answer(
+        question=state["question"],
+        status="truncated" if state["over_budget"] else "answered" if claims else "insufficient",
+        text=text,
+        confidence=state["confidence"] if claims else 0.0,
+        claims=claims,
+        option=state["option"] if claims else None,
+        usage=Usage(
+            seconds=round(seconds, 4),
+            rounds=state["rounds"],
+            evidence=len(state["evidence"]),
+            frames=state["frames_seen"],
+            prompt_tokens=tokens.prompt_tokens,
+            completion_tokens=tokens.completion_tokens,
+        ),
+        trace=tuple(state["trace"]),
+        settings_fingerprint=settings.fingerprint(),
+        thread_id=thread_id,
+    )
+
+
+def _refusal(plan: Plan, missing: Sequence[str], reason: str, records: Sequence[VideoRecord]) -> str:
+    """Why there is no answer, and what was not even indexed."""
+    if plan.kind == "whole":
+        return "Nothing that could be summarised was said, written or described in the indexed videos."
+    if plan.planner == "rules" and not plan.terms and not plan.is_moment:
+        return (
+            "The question names nothing that could be looked for: ask about something that is said, written or shown."
+        )
+    text = "Nothing in the indexed videos supports an answer."
+    if missing:
+        text += f" Not found: {', '.join(missing)}."
+    elif reason:
+        text += f" {reason[0].upper()}{reason[1:].rstrip('.')}."
+    blind = sorted({HOW[modality] for record in records for modality in _blind(record, plan.modalities)})
+    if blind:
+        text += f" Not every video was indexed for what is {', '.join(blind)}: `playhead show VIDEO` tells why."
+    return text
+
+
+def _blind(record: VideoRecord, modalities: Sequence[Modality]) -> list[Modality]:
+    return [
+        stage.modality
+        for stage in record.stages
+        if stage.modality in modalities and stage.state != "done" and stage.modality != "caption"
+    ]

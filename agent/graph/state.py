@@ -1,0 +1,232 @@
+"""What the graph's nodes hand on, and what they work with."""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, TypedDict
+
+from ...index.records import Evidence
+from ...index.retrieval.search import Search
+from ...tools.errors import AnswerFormatError, ServerError
+from ...tools.llm.protocol import TokenUsage, VideoLLM
+from ...tools.records import Box, Span, Word
+from ...tools.settings import Settings
+from ..answering.model_input import SizedFrame
+from ..answering.summary import Section
+from ..records import Anchor, Citation, Claim, Place, Plan, Scope, Subject, SubQuery, Term, TraceStep, Turn, Verdict
+from .budget import Metered, TokensSpentError
+
+__all__ = [
+    "STORED_RECORDS",
+    "Context",
+    "OneClaim",
+    "OneSection",
+    "State",
+    "claims_by_key",
+    "key_of",
+    "over_budget",
+    "seconds_left",
+    "start_state",
+    "traced",
+    "usage_of",
+]
+
+# What a checkpoint may hold besides plain data.
+STORED_RECORDS = (
+    Box,
+    Anchor,
+    Citation,
+    Claim,
+    Evidence,
+    Place,
+    Plan,
+    Scope,
+    Section,
+    SizedFrame,
+    Span,
+    SubQuery,
+    Subject,
+    Term,
+    TokenUsage,
+    TraceStep,
+    Turn,
+    Word,
+)
+
+
+def _together(known: dict[str, Any], more: dict[str, Any] | None) -> dict[str, Any]:
+    return {} if more is None else known | more
+
+
+def _summed(known: TokenUsage, more: TokenUsage | None) -> TokenUsage:
+    return TokenUsage() if more is None else known + more
+
+
+def _counted(known: int, more: int | None) -> int:
+    return 0 if more is None else known + more
+
+
+def _appended(known: list[TraceStep], more: list[TraceStep] | None) -> list[TraceStep]:
+    return [] if more is None else [*known, *more]
+
+
+class State(TypedDict, total=False):
+    """What the nodes hand on; a checkpoint holds it."""
+
+    question: str
+    video_ids: tuple[str, ...] | None
+    between: Span | None
+    options: tuple[str, ...]
+    turns: list[Turn]  # earlier questions of the thread, the oldest first
+    asked_at: float  # of the system's clock; tells the questions of a thread apart
+    answerer: str  # who answers, as it was when the question was asked
+    rounds: int
+    plan: Plan
+    evidence: list[Evidence]
+    rows: list[Evidence]
+    frames: list[SizedFrame]
+    frames_seen: Annotated[int, _counted]  # None begins anew
+    sections: list[Section]
+    notes: Annotated[dict[str, list[Claim] | None], _together]  # None begins anew
+    claims: list[Claim]
+    option: int | None
+    wanted: list[str]
+    missing: list[str]
+    reason: str  # why nothing could be computed
+    confidence: float
+    over_budget: str
+    verdicts: Annotated[dict[str, Verdict], _together]  # None begins anew
+    tokens: Annotated[TokenUsage, _summed]  # None begins anew
+    trace: Annotated[list[TraceStep], _appended]  # None begins anew
+
+
+class OneClaim(TypedDict):
+    """What the check of one claim is given."""
+
+    key: str
+    claim: Claim
+
+
+class OneSection(TypedDict):
+    """What the notes on one chapter are made of."""
+
+    key: str
+    question: str
+    section: Section
+    frames: int
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the nodes work with; no checkpoint holds it.
+
+    Attributes:
+        search: The library.
+        settings: Budgets.
+        llm: The video LLM; None: evidence is quoted.
+        deadline: When the question's time is over, by the system's clock.
+    """
+
+    search: Search
+    settings: Settings
+    llm: VideoLLM | None = None
+    deadline: float = math.inf
+
+    @property
+    def spent(self) -> float:
+        """How much of the token budget is spent: 1 is all of it."""
+        return self.llm.share if isinstance(self.llm, Metered) else 0.0
+
+    @property
+    def answerer(self) -> str:
+        """Who answers."""
+        return "extractive" if self.llm is None else self.llm.source
+
+
+def start_state(
+    question: str,
+    video_ids: tuple[str, ...] | None = None,
+    between: Span | None = None,
+    *,
+    options: tuple[str, ...] = (),
+    turns: Sequence[Turn] = (),
+    answerer: str = "extractive",
+) -> State:
+    """The state in which a question begins, also where its thread holds an earlier one."""
+    return {
+        "question": question,
+        "video_ids": video_ids,
+        "between": between,
+        "options": options,
+        "turns": list(turns),
+        "asked_at": time.time(),
+        "answerer": answerer,
+        "rounds": 0,
+        "evidence": [],
+        "rows": [],
+        "frames": [],
+        "frames_seen": None,  # type: ignore[typeddict-item]
+        "sections": [],
+        "notes": None,  # type: ignore[typeddict-item]
+        "claims": [],
+        "option": None,
+        "wanted": [],
+        "missing": [],
+        "reason": "",
+        "confidence": 0.0,
+        "over_budget": "",
+        "verdicts": None,  # type: ignore[typeddict-item]
+        "tokens": None,  # type: ignore[typeddict-item]
+        "trace": None,  # type: ignore[typeddict-item]
+    }
+
+
+def key_of(state: State, number: int) -> str:
+    """What tells a claim or chapter from those of other questions and rounds."""
+    return f"{state['asked_at']:.6f}/{state['rounds']}/{number}"
+
+
+def claims_by_key(state: State) -> dict[str, Claim]:
+    """The claims under their keys in `verdicts` (question, round, number), each with its verdict as far as there is one."""
+    keys = (key_of(state, number) for number in range(len(state["claims"])))
+    return {
+        key: claim.model_copy(update={"verdict": state["verdicts"].get(key, claim.verdict)})
+        for key, claim in zip(keys, state["claims"], strict=True)
+    }
+
+
+def seconds_left(context: Context) -> float:
+    """Until the deadline; a second at least, so that a request fails by itself and not by a senseless limit."""
+    return max(1.0, context.deadline - time.time())
+
+
+def usage_of(error: ServerError, context: Context) -> TokenUsage:
+    """What a failed request cost. A form that is wrong is no answer, nor is one that came too late; other failures rise.
+
+    Raises:
+        ServerError: The server failed, and not because the question's time is over.
+    """
+    if isinstance(error, AnswerFormatError):
+        return error.usage or TokenUsage()
+    if isinstance(error, TokensSpentError):
+        return TokenUsage()
+    if time.time() < context.deadline:
+        raise error
+    return TokenUsage()
+
+
+def over_budget(state: State, context: Context) -> str:
+    """Which budget is spent; empty: none."""
+    settings = context.settings
+    if time.time() >= context.deadline:
+        return f"max_seconds={settings.max_seconds:g} are over"
+    used = (state["tokens"].prompt_tokens or 0) + (state["tokens"].completion_tokens or 0)
+    if used >= settings.max_tokens:
+        return f"max_tokens={settings.max_tokens} are used"
+    return ""
+
+
+def traced(step: str, detail: str, began: float) -> list[TraceStep]:
+    """A line of the trace: what a node did since it began, by the performance counter."""
+    return [TraceStep(step=step, detail=detail, seconds=round(time.perf_counter() - began, 4))]

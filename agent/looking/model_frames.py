@@ -1,0 +1,238 @@
+"""The node that looks: which rows and which stills a video LLM is given, and how large.
+
+Stored evidence says where to look first; where a video has more stills than may be shown, a temporal
+search shows the model grids of small frames until it is sure, and the stills are chosen by what it saw.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...index.localization.frame_choice import Candidate, assign_sizes, choose_frames, size_at
+from ...index.localization.frame_choice import Picture as Size
+from ...index.localization.temporal_search import Goal, Searched, Timeline, posteriors, search
+from ...index.records import Evidence
+from ...index.retrieval.search import Search
+from ...prompts import render
+from ...tools.errors import AnswerFormatError
+from ...tools.llm.pictures import cells_of, make_grid
+from ...tools.llm.protocol import Budget, TokenUsage, VideoLLM
+from ...tools.llm.structured import ask_structured
+from ...tools.media.frames import frames_at
+from ...tools.records import Span
+from ...tools.settings import Settings
+from ..answering.model_input import SizedFrame, quoted
+from ..question.scopes import scopes_of
+from ..records import Plan
+from .detector import priors_of
+
+__all__ = ["Looked", "frames_cited", "frames_within", "look"]
+
+# Rows that the model reads, of each kind, so that text does not drown the frames.
+ROWS_A_MODALITY = 10
+MOST_VIDEOS = 3
+GRID = 16
+# Belief from a grid cell that the model names, and from one that it passes over.
+NAMED, PASSED = 0.9, 0.05
+# From one that the model said nothing usable of: half of what is sure, which speaks neither for nor against.
+UNTOLD = 0.35
+# Qwen-VL reads one token for 32 × 32 pixels; other models are near it.
+_TOKEN_SIDE = 32
+# A smaller frame tells nothing: fewer are shown instead.
+_SMALLEST_SIDE = 256
+# At which a claim is checked against a still that it cites.
+CHECKED_SIDE = 512
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What the answerer is given.
+
+    Attributes:
+        rows: Text evidence, by video and time.
+        frames: Segments, at the size they shall have.
+        inspected: Small frames shown in grids on the way.
+        usage: What the grids cost.
+    """
+
+    rows: tuple[Evidence, ...]
+    frames: tuple[SizedFrame, ...]
+    inspected: int
+    usage: TokenUsage
+
+
+def look(
+    plan: Plan,
+    evidence: Sequence[Evidence],
+    library: Search,
+    settings: Settings,
+    llm: VideoLLM,
+    most: int,
+    seconds: float,
+) -> Looked:
+    """Choose rows and stills for a plan.
+
+    Args:
+        plan: What is looked for.
+        evidence: What retrieval found, best first.
+        library: Where stills are stored.
+        settings: Budgets of tokens, and the decoder.
+        llm: Looks at grids of frames.
+        most: So many frames may be seen, small ones in grids and those that are to be shown together.
+        seconds: Time for it.
+
+    Raises:
+        ServerError: The model did not answer.
+        MediaError: A video's file cannot be read.
+    """
+    rows: list[Evidence] = []
+    for modality in dict.fromkeys(one.modality for one in evidence if one.modality != "frame"):
+        rows += [one for one in evidence if one.modality == modality and one.text][:ROWS_A_MODALITY]
+    videos = _videos(plan, evidence, library)
+    budget = Budget(seconds)
+    frames: list[SizedFrame] = []
+    inspected, usage = 0, TokenUsage()
+    for number, video_id in enumerate(videos):
+        share = (most - len(frames) - inspected) // (len(videos) - number)
+        segments = [one for one in library.of_video(video_id, "frame") if _within(one, plan, library)]
+        if not segments or share < 1:
+            continue
+        found = _relevance(plan, segments, evidence, share, llm, settings, budget, len(videos) - number)
+        inspected += found.inspected
+        usage += found.usage
+        shown = share - found.inspected
+        tokens = settings.frame_tokens * shown // settings.max_frames
+        frames += _sized(segments, found.posteriors, shown, library, tokens)
+    return Looked(
+        rows=tuple(sorted(rows, key=lambda one: (one.video, one.start))),
+        frames=tuple(frames),
+        inspected=inspected,
+        usage=usage,
+    )
+
+
+def frames_cited(evidence: Sequence[Evidence]) -> list[SizedFrame]:
+    """The stills among cited evidence, to be shown once more."""
+    return [SizedFrame(one, _second(one), CHECKED_SIDE) for one in evidence if one.modality == "frame"]
+
+
+def frames_within(video_id: str, scenes: Sequence[Span], library: Search, most: int) -> list[SizedFrame]:
+    """At most so many stills of a video's scenes, by time: from the middle of each scene, the longest scenes first.
+
+    Where there are more frames than scenes, the longest have several, as far apart as may be.
+    """
+    segments = library.of_video(video_id, "frame")
+    chosen: dict[Evidence, None] = {}
+    for number, scene in enumerate(sorted(scenes, key=lambda one: (-one.duration, one.start))):
+        share = most // len(scenes) + (number < most % len(scenes))
+        for place in range(share):
+            moment = scene.start + (place + 0.5) / share * scene.duration
+            chosen.update(dict.fromkeys(one for one in segments if one.start <= moment < one.end))
+    return [SizedFrame(one, _second(one), CHECKED_SIDE) for one in sorted(chosen, key=_second)]
+
+
+@dataclass(frozen=True)
+class _Relevance:
+    posteriors: tuple[float, ...]
+    inspected: int
+    usage: TokenUsage
+
+
+def _videos(plan: Plan, evidence: Sequence[Evidence], library: Search) -> list[str]:
+    """The videos that hold most of the evidence; without any, those that are asked about, if they are few."""
+    worth: dict[str, float] = {}
+    for one in evidence:
+        worth[one.video_id] = worth.get(one.video_id, 0.0) + one.score
+    if not worth:
+        asked = plan.video_ids if plan.video_ids is not None else tuple(library.records)
+        return list(asked) if len(asked) <= MOST_VIDEOS else []
+    return sorted(worth, key=lambda video_id: (-worth[video_id], video_id))[:MOST_VIDEOS]
+
+
+def _within(segment: Evidence, plan: Plan, library: Search) -> bool:
+    scopes = scopes_of(plan, library)
+    if scopes is None:
+        return plan.between is None or segment.span.overlap(plan.between) > 0
+    return any(scope.video_id == segment.video_id and segment.span.overlap(scope.span) > 0 for scope in scopes)
+
+
+def _relevance(
+    plan: Plan,
+    segments: Sequence[Evidence],
+    evidence: Sequence[Evidence],
+    share: int,
+    llm: VideoLLM,
+    settings: Settings,
+    budget: Budget,
+    videos: int,
+) -> _Relevance:
+    """How likely each still shows what is looked for: by stored evidence; and by looking, where not all can be shown."""
+    timeline = Timeline(
+        bins=tuple(segment.span for segment in segments),
+        scenes=tuple(range(len(segments))),  # a still begins where the picture changed
+        seconds=tuple(_second(segment) for segment in segments),
+    )
+    ours = [one for one in evidence if one.video_id == segments[0].video_id]
+    priors = priors_of(ours)
+    goal = Goal(
+        kind="needle",
+        targets=(plan.query,),
+        frames=max(1, share // 2),
+        frames_a_round=GRID,
+        seconds=max(1.0, budget.left / videos / 2),
+    )
+    if len(segments) <= share or share < 2:
+        return _Relevance(tuple(posteriors(timeline, priors, goal)[0].tolist()), 0, TokenUsage())
+    usage = TokenUsage()
+
+    def see(moments: Sequence[float]) -> list[list[float]]:
+        nonlocal usage
+        grid = make_grid(list(frames_at(Path(segments[0].video), moments, decoder=settings.decoder)))
+        parts = (f"To find: {quoted(plan.query)}", grid)
+        orders = render("look", count=str(len(moments)))
+        try:
+            cells, cost = ask_structured(
+                llm, parts, cells_of(grid), instructions=orders, max_tokens=256, seconds=max(1.0, budget.left)
+            )
+        except AnswerFormatError as error:
+            usage += error.usage or TokenUsage()
+            return [[UNTOLD] for _ in moments]
+        usage += cost
+        named = set(cells.cells)
+        return [[NAMED if number in named else PASSED] for number in range(1, len(moments) + 1)]
+
+    searched: Searched = search(timeline, priors, see, goal)
+    peak = max(1e-9, float(searched.posterior[0].max()))
+    return _Relevance(tuple((searched.posterior[0] / peak).tolist()), inspected=len(searched.looked), usage=usage)
+
+
+def _sized(
+    segments: Sequence[Evidence], relevance: Sequence[float], k: int, library: Search, tokens: int
+) -> list[SizedFrame]:
+    picture = library.records[segments[0].video_id].info.video
+    assert picture is not None
+    k = min(k, tokens // _tokens_of(*size_at(picture.width, picture.height, _SMALLEST_SIDE)))
+    if k < 1:
+        return []
+    candidates = [
+        Candidate(seconds=_second(segment), relevance=min(1.0, value), span=segment.span)
+        for segment, value in zip(segments, relevance, strict=True)
+    ]
+    by_second = {_second(segment): segment for segment in segments}
+    chosen = choose_frames(candidates, k)
+    sides = assign_sizes(
+        [Size(relevance=one.relevance, width=picture.width, height=picture.height) for one in chosen],
+        tokens,
+        _tokens_of,
+        floor=_SMALLEST_SIDE,
+    )
+    return [SizedFrame(by_second[one.seconds], one.seconds, side) for one, side in zip(chosen, sides, strict=True)]
+
+
+def _tokens_of(width: int, height: int) -> int:
+    return math.ceil(width / _TOKEN_SIDE) * math.ceil(height / _TOKEN_SIDE)
+
+
+def _second(segment: Evidence) -> float:
+    return segment.start if segment.frame_seconds is None else segment.frame_seconds

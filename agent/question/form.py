@@ -1,0 +1,363 @@
+"""Which kind of answer a question wants: a moment, a number, an order, a comparison, a summary; and its parts. By rules.
+
+Rules recognise how people usually put such a question; anything else is a needle, asked for as a whole.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ..records import Kind, Relation
+from .terms import asks_how_to, names_something, places_of, terms_of
+
+__all__ = ["Shape", "nth_of", "options_of", "shape_of"]
+
+_ORDINALS = {
+    word: number
+    for number, words in enumerate(
+        "first 1st|second 2nd|third 3rd|fourth 4th|fifth 5th|sixth 6th|seventh 7th|eighth 8th|ninth 9th|tenth 10th".split(
+            "|"
+        ),
+        1,
+    )
+    for word in words.split()
+} | {"last": -1, "final": -1}
+_ORDINAL = "|".join(_ORDINALS)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A question taken apart.
+
+    Attributes:
+        kind: What form its answer has.
+        rest: What is left to look for.
+        subjects: What is counted, compared or put in order, as written.
+        ordinal: Which occurrence: 1 the first, -1 the last.
+        relation: How what is asked for lies in time to `event`.
+        event: What something happens after, before or during, as written.
+        event_ordinal: Which occurrence of the event.
+        place: How `thing` lies in the picture, or to `other`.
+        thing: What has the place, as written; empty: whatever has it.
+        other: What it lies so to; empty: the picture.
+    """
+
+    kind: Kind
+    rest: str
+    subjects: tuple[str, ...] = ()
+    ordinal: int | None = None
+    relation: Literal["after", "before", "during"] | None = None
+    event: str = ""
+    event_ordinal: int | None = None
+    place: Relation | None = None
+    thing: str = ""
+    other: str = ""
+
+
+_LABELLED = re.compile(r"(?:\A|(?<=[\s,;]))[(\[]?([A-Za-z]|[1-9])[).:\]]\s+")
+_MOST_OPTIONS = 10
+
+
+def options_of(question: str) -> tuple[str, tuple[str, ...]]:
+    """The question without its list of answers, and these: labelled `A) …`, `(b) …` or `1. …`, in order from the first."""
+    marks = list(_LABELLED.finditer(question))
+    for number, mark in enumerate(marks):
+        if mark[1].upper() not in ("A", "1") or not question[: mark.start()].strip():
+            continue
+        first, run = ord(mark[1]), [mark]
+        for other in marks[number + 1 :]:
+            if ord(other[1]) == first + len(run):
+                run.append(other)
+        if not 2 <= len(run) <= _MOST_OPTIONS:
+            continue
+        ends = [other.start() for other in run[1:]] + [len(question)]
+        options = tuple(question[one.end() : end].strip(" \t\r\n,;") for one, end in zip(run, ends, strict=True))
+        if all(options):
+            return question[: mark.start()].rstrip(" \t\r\n([,;"), options
+    return question, ()
+
+
+def shape_of(question: str) -> Shape:
+    """Take a question apart; what it says in clocks and its options are gone already."""
+    text = " ".join(question.split()).rstrip(" ?!.")
+    for read in (_whole, _compared, _ordered, _counted):
+        if shape := read(text):
+            return shape
+    if asks_how_to(text):
+        return Shape("needle", question)
+    shape = _anchored(text)
+    shape = _occurrence(shape)
+    shape = _placed(shape)
+    return shape if shape != Shape("needle", text) else Shape("needle", question)
+
+
+_WHOLE = re.compile(
+    r"\b(?:summari[sz]e|summary of|summary|overview of|overview|outline of|outline|gist of|gist|table of contents"
+    r"|main (?:points?|topics?|ideas?|themes?|messages?|takeaways?|arguments?|parts?|subjects?)"
+    r"|key (?:points?|takeaways?|messages?|ideas?)|take-?aways?|topics?|chapters"
+    r"|what (?:is|was|are|were|'s) .{0,40}\babout\Z|what (?:happens|happened|is happening|goes on)\Z"
+    r"|what (?:happens|happened) (?:in|during|throughout)\b|describe|tell me about)\b",
+    re.IGNORECASE,
+)
+# What a summary is asked of, and how long.
+_SUMMARISED = re.compile(
+    r"\b(?:brief(?:ly)?|short(?:ly)?|quick(?:ly)?|general|whole|entire|full|complete|content(?:s)?|covered|discussed|"
+    r"main|key|in (?:one|two|three|a few|\d+) (?:sentences?|words?|lines?|points?|bullets?)|bullet points?|"
+    r"films?|movies?|talks?|lectures?|presentations?|recordings?|meetings?|interviews?|episodes?|conversations?|"
+    r"lessons?|sessions?|debates?|speech(?:es)?|keynotes?|webinars?|podcasts?|shows?|documentary|documentaries|stor(?:y|ies)|"
+    r"give|write|make|list|provide|was|were|it|this|that|these)\b",
+    re.IGNORECASE,
+)
+
+
+def _whole(text: str) -> Shape | None:
+    """A question about all of it: one that names nothing once the words for a summary and for a video are gone."""
+    if not (found := _WHOLE.search(text)):
+        return None
+    rest = _SUMMARISED.sub(" ", f"{text[: found.start()]} {text[found.end() :]}")
+    about = found[0][5:] if found[0].casefold().startswith("what ") else ""
+    if terms_of(rest, ()) or terms_of(_SUMMARISED.sub(" ", about), ()):
+        return None
+    return Shape("whole", text)
+
+
+_COMPARE = (
+    re.compile(r"\bcompare (?P<a>.+?) (?:and|with|to|against|versus|vs\.?) (?P<b>.+)\Z", re.IGNORECASE),
+    re.compile(r"\b(?:differences?|similarit(?:y|ies)) between (?P<a>.+?) and (?P<b>.+)\Z", re.IGNORECASE),
+    re.compile(
+        r"\bhow (?:do|does|did|is|are|was|were) (?P<a>.+?) (?:differ|different|compared?) (?:from|to|with) (?P<b>.+)\Z",
+        re.IGNORECASE,
+    ),
+)
+
+
+def _compared(text: str) -> Shape | None:
+    for pattern in _COMPARE:
+        if (found := pattern.search(text)) and _all_name_something(found["a"], found["b"]):
+            return Shape("compare", f"{found['a']} and {found['b']}", (found["a"], found["b"]))
+    return None
+
+
+_WHICH_FIRST = re.compile(
+    r"\b(?:which|what|who)\b.{0,60}?\b(?P<which>first|last|earlier|later)\b.{0,40}?[,:;] ?(?P<a>.+?),? or (?P<b>.+)\Z",
+    re.IGNORECASE,
+)
+_IS_BEFORE = re.compile(
+    r"\A(?:is|was|are|were|do|does|did|has|have|had) (?P<a>.+?) (?P<how>before|after) (?P<b>.+)\Z", re.IGNORECASE
+)
+_IN_WHAT_ORDER = re.compile(
+    r"\bin (?:what|which) order (?:are|were|do|did|is|was|does)? ?(?P<list>.+? and .+)\Z", re.IGNORECASE
+)
+_ANY = re.compile(r"\b(?:any\w*|some\w*|who|what|how|which|where|why)\b", re.IGNORECASE)
+
+
+def _ordered(text: str) -> Shape | None:
+    if (found := _WHICH_FIRST.search(text)) and _all_name_something(found["a"], found["b"]):
+        ordinal = 1 if found["which"].casefold() in ("first", "earlier") else -1
+        where = _kept_places(text[: found.start("a")])
+        parts = found["a"].split(", ")
+        parts = [*(parts if _all_name_something(*parts) else [found["a"]]), found["b"]]
+        return Shape("order", text, tuple(f"{part} {where}".strip() for part in parts), ordinal)
+    if (found := _IN_WHAT_ORDER.search(text)) and len(parts := re.split(r", (?:and )?| and ", found["list"])) > 1:
+        where = _kept_places(text)
+        if _all_name_something(*parts):
+            return Shape("order", text, tuple(f"{part} {where}".strip() for part in parts), 1)
+    found = _IS_BEFORE.search(text)
+    if found and not _ANY.search(found["a"]) and _all_name_something(found["a"], found["b"]):
+        return Shape("order", text, (found["a"], found["b"]), 1 if found["how"].casefold() == "before" else -1)
+    return None
+
+
+def _kept_places(text: str) -> str:
+    """Words that tell where the parts of a list are to be looked for: "Which is mentioned first, …" → "mentioned"."""
+    where = places_of(text)
+    return "" if not where else "mentioned" if "speech" in where else "written" if "text" in where else "shown"
+
+
+def _all_name_something(*parts: str) -> bool:
+    return all(map(names_something, parts))
+
+
+_PERCEIVED = (
+    r"(?:mention|say|said|tell|told|talk|speak|spoke|hear|use the (?:word|term|phrase)|refer|repeat|show|seen|see\b|appear"
+    r"|visible|written|displayed|read)"
+)
+_HOW_OFTEN = re.compile(
+    rf"\A(?:in total,? )?how (?:many times|often)\b(?=.*\b{_PERCEIVED})|\b(?:number of times|count how (?:many times|often))\b"
+    rf"|\A(?:count|list) (?:all|every|each) (?:time|mention|occurrence|appearance)s?\b",
+    re.IGNORECASE,
+)
+_HOW_MANY_THINGS = re.compile(
+    r"\bhow many (?P<what>[\w' -]{2,60}?) (?:is|are|was|were|can be|can (?:we|you|i|one)|(?:do|did|does) (?:we|you|i|one)|appears?|appeared|stand|"
+    r"sit|walk)\b|\b(?:the )?(?:number|count) of (?P<of>[\w' -]{2,60}?) (?:that are )?(?=shown|seen|visible|on|in)",
+    re.IGNORECASE,
+)
+_HOW_MANY_SLIDES = re.compile(
+    r"\b(?:on |in )?how many (?:different )?(?:slides?|pages?|titles?|captions?|signs?) (?:(?:is|are|was|were|has|have|do|does|"
+    r"contain|show|say|mention|list|with)\b)?(?P<rest>.+)\Z",
+    re.IGNORECASE,
+)
+_IN_VIEW = re.compile(
+    r"\b(?:shown|seen|see|visible|in view|appear\w*|at once|at the same time|together|standing|sitting|walking"
+    r"|(?:in|on) (?:the |this |that |any |one |each )?(?:picture|frame|image|scene|screen|camera|shot|photo|photograph|background|foreground|yard|street|room|stage)s?)\b",
+    re.IGNORECASE,
+)
+
+
+def _counted(text: str) -> Shape | None:
+    if found := _HOW_OFTEN.search(text):
+        rest = f"{text[: found.start()]} {text[found.end() :]}"
+        return Shape("count", text, (" ".join(rest.split()),)) if _all_name_something(rest) else None
+    if found := _HOW_MANY_SLIDES.search(text):
+        what = re.sub(r"\bwritten(?: on them)?\b|\bon them\b", " ", found["rest"])
+        return Shape("count", text, (f"{' '.join(what.split())} written",)) if _all_name_something(what) else None
+    if (found := _HOW_MANY_THINGS.search(text)) and _IN_VIEW.search(text):
+        what = found["what"] or found["of"]
+        return Shape("count", text, (f"{what} shown",)) if terms_of(what, ()) else None
+    return None
+
+
+_CLAUSES = (
+    re.compile(
+        r"\A(?:right |just |immediately |shortly |soon )?(?P<how>after|once|before|until|while|when|as soon as) (?!(?:do|does|did|is|are|was|were|will|can|could|has|have|had)\b)(?P<event>[^,]+), (?P<main>.+)\Z",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        r"\A(?P<main>.+?),? (?:right |just |immediately |directly |shortly |soon )?(?P<how>after|once|before|until|while|when|as soon as|at the moment) (?P<event>.+)\Z",
+        re.IGNORECASE,
+    ),
+)
+_HOW: dict[str, Literal["after", "before", "during"]] = {
+    "after": "after", "once": "after", "as soon as": "after", "before": "before", "until": "before", "while": "during",
+    "when": "during", "at the moment": "during",
+}  # fmt: skip
+# "When we …" and "after you …" tell of no event in a video, "after that" of one that is not named.
+_NO_EVENT = re.compile(r"\A(?:(?:i|you|we|one|that|this|it|all|then|the fact)\b|\d)", re.IGNORECASE)
+_PART = re.compile(
+    r"\A(?:the )?(?:video|clip|film|movie|talk|recording)?\s*(?:starts?|begins?|ends?|is over)\Z", re.IGNORECASE
+)
+# What comes next to an event is what is told of it anyway: "the last thing that she says before …".
+_NEXT_THING = re.compile(
+    r"\bthe (?:very )?(?:first|last|next) (?:thing|words?|sentence|line)s?\b(?: that)?", re.IGNORECASE
+)
+_NTH = re.compile(rf"\A(?:the )?(?P<nth>{_ORDINAL}) (?:time (?:that )?)?(?P<what>.+)\Z", re.IGNORECASE)
+
+
+def _anchored(text: str) -> Shape:
+    """What happens after, before or during something else."""
+    for pattern in _CLAUSES:
+        found = pattern.search(text)
+        if not found or _NO_EVENT.search(found["event"]) or _PART.search(found["event"]):
+            continue
+        main = _NEXT_THING.sub(" ", found["main"])
+        event, ordinal = found["event"], None
+        if nth := _NTH.search(event):
+            event, ordinal = nth["what"], _ORDINALS[nth["nth"].casefold()]
+        if _all_name_something(event) and not re.fullmatch(r"(?:and|what|when)?", main.strip(), re.IGNORECASE):
+            return Shape(
+                "needle",
+                " ".join(main.split()),
+                relation=_HOW[found["how"].casefold()],
+                event=event,
+                event_ordinal=ordinal,
+            )
+    return Shape("needle", text)
+
+
+_VERBS = r"(?:appear|mention|show|say|said|see|saw|talk|speak|spoke|writ|introduc|hear|refer|display|visible|use)\w*"
+# One of all things said, also where it is not told what they are about.
+_THING_SAID = re.compile(
+    rf"\b(?:the |her |his |their )?(?:very )?(?P<nth>{_ORDINAL}) (?:thing|sentence|remark|statement)\b(?: that)?",
+    re.IGNORECASE,
+)
+_AT_ITS_END = re.compile(r"(?<! to) (?P<nth>first|last)\Z", re.IGNORECASE)
+_OCCURRENCE = (
+    re.compile(
+        rf"\b(?:for )?the (?P<nth>{_ORDINAL}) (?:time|occurrence|appearance|mention|instance)\b(?: (?:that|when|of|where))?",
+        re.IGNORECASE,
+    ),
+    _THING_SAID,
+    re.compile(rf"\b(?P<nth>first|last)\b(?= {_VERBS})", re.IGNORECASE),
+    re.compile(r"(?<=\w)\s+(?P<nth>first|last)\Z", re.IGNORECASE),
+)
+
+
+def nth_of(text: str) -> tuple[str, int] | None:
+    """The question without which of all things is asked for ("the last thing she said"), and that number; None: none is."""
+    text = text.rstrip(" ?!.")
+    if not (found := _THING_SAID.search(text) or _AT_ITS_END.search(text)):
+        return None
+    rest = f"{text[: found.start()]} {text[found.end() :]}"
+    return (rest, _ORDINALS[found["nth"].casefold()]) if places_of(rest) else None
+
+
+def _occurrence(shape: Shape) -> Shape:
+    """Which occurrence is asked for: "When is the cat first shown?", "the last time that she mentions gold"."""
+    for pattern in _OCCURRENCE:
+        found = pattern.search(shape.rest)
+        if not found:
+            continue
+        rest = f"{shape.rest[: found.start()]} {shape.rest[found.end() :]}"
+        at_end = pattern is _OCCURRENCE[-1]
+        if ((at_end or pattern is _THING_SAID) and not places_of(rest)) or not _all_name_something(rest):
+            continue
+        return replace(shape, rest=" ".join(rest.split()), ordinal=_ORDINALS[found["nth"].casefold()])
+    return shape
+
+
+_SIDES: tuple[tuple[Relation, str], ...] = (
+    ("left", r"(?:to the |on the |the )?left (?:side )?of"),
+    ("right", r"(?:to the |on the |the )?right (?:side )?of"),
+    ("above", r"above|on top of|over"),
+    ("below", r"below|under|underneath|beneath"),
+    ("beside", r"next to|beside|near|close to|alongside"),
+    ("behind", r"behind|at the back of"),
+)
+_TO_OTHER = [
+    (
+        relation,
+        re.compile(
+            rf"\A(?P<lead>what|who|which(?: \w+)?|what \w+|where|when|is|are|was|were|does|do)\b(?P<thing>.*?)\b(?:{words}) (?P<other>(?:the |a |an )?[\w -]+)\Z",
+            re.IGNORECASE,
+        ),
+    )
+    for relation, words in _SIDES
+]
+_TO_PICTURE = re.compile(
+    r"\b(?:on|at|in|to) the (?P<side>left|right|top|bottom|centre|center|middle)(?:[- ]hand)?(?: (?:side|half|part|edge))?"
+    r"(?: of the (?:picture|frame|image|screen|shot|photo|scene))?\Z",
+    re.IGNORECASE,
+)
+_PICTURE_SIDES: dict[str, Relation] = {
+    "left": "left", "right": "right", "top": "above", "bottom": "below", "centre": "centre", "center": "centre", "middle": "centre",
+}  # fmt: skip
+_SIZE = re.compile(r"\b(?:the )?(?P<size>biggest|largest|smallest|tiniest) (?P<thing>[\w-]+)", re.IGNORECASE)
+# What a place is told of without naming a thing: "What is left of the dog?", "Who stands next to her?".
+_NOTHING_NAMED = re.compile(
+    r"\b(?:is|are|was|were|do|does|we|you|see|seen|shown|visible|stands?|standing|sits?|sitting|lies|lying|there|it|object|objects|thing|things)\b",
+    re.IGNORECASE,
+)
+
+
+def _placed(shape: Shape) -> Shape:
+    """Where in the picture: only what stored boxes can tell."""
+    text = shape.rest
+    if found := _TO_PICTURE.search(text):
+        thing = re.sub(
+            r"\A(?:what|which|who|where|when|is|are|was|were)\b", "", text[: found.start()].strip(), flags=re.IGNORECASE
+        )
+        return replace(
+            shape,
+            place=_PICTURE_SIDES[found["side"].casefold()],
+            thing=" ".join(_NOTHING_NAMED.sub(" ", thing).split()),
+        )
+    for relation, pattern in _TO_OTHER:
+        if found := pattern.search(text):
+            lead = re.sub(r"\A(?:what|which)\b", "", found["lead"], flags=re.IGNORECASE)
+            thing = " ".join(_NOTHING_NAMED.sub(" ", f"{lead} {found['thing']}").split())
+            thing = re.sub(r"\A(?:who|where|when)\b", "", thing, flags=re.IGNORECASE).strip()
+            return replace(shape, place=relation, thing=thing, other=found["other"])
+    if (found := _SIZE.search(text)) and places_of(text)[:1] == ("frame",):
+        size: Relation = "biggest" if found["size"].casefold() in ("biggest", "largest") else "smallest"
+        return replace(shape, place=size, thing=found["thing"])
+    return shape

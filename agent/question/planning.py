@@ -1,0 +1,93 @@
+"""From a question to a plan, by rules. It knows English, and does not pretend to understand more than it does."""
+
+import re
+
+from ...tools.records import MODALITIES, Span
+from ..records import Anchor, Place, Plan, Subject
+from .form import Shape, nth_of, options_of, shape_of
+from .terms import description_of, names_something, phrases_of, places_of, subject_of, terms_of
+from .time_expressions import moment_of, part_of, stretch_of
+
+__all__ = ["make_plan"]
+
+# What follows is no longer a question; no evidence holds more terms, and each costs time.
+MOST_CHARACTERS = 4000
+# All that is said in so many seconds is an answer; of what is said in ten minutes a few sentences are none.
+MOST_MOMENT_SECONDS = 30.0
+
+_ENUMERATOR = re.compile(r"\A\s*\(?\d{1,3}[.)]\s*(?=[^\W\d])")  # "3. What is …": a list was pasted
+
+
+def make_plan(
+    question: str,
+    video_ids: tuple[str, ...] | None = None,
+    between: Span | None = None,
+    options: tuple[str, ...] = (),
+) -> Plan:
+    """What to look for, where, and what form the answer has.
+
+    Args:
+        question: As a person asks it; only the first 4000 characters are read.
+        video_ids: Only these videos; None: all.
+        between: Only this stretch of each video; what the question says of time is used if None.
+        options: The answers to choose from; without any, those that the question lists.
+    """
+    asked, listed = options_of(_ENUMERATOR.sub("", question[:MOST_CHARACTERS]))
+    rest, span, from_end = stretch_of(asked)
+    part, shape, ordinal = None, shape_of(rest), None
+    stretch = between or span
+    if shape == Shape("needle", rest) and (nth := nth_of(rest)) and not names_something(nth[0]):
+        (rest, ordinal), shape = nth, Shape("needle", nth[0])
+    elif not stretch:
+        if (ending := part_of(rest)) and not names_something(ending[0]):
+            (rest, part), shape = ending, shape_of(ending[0])
+        elif (second := moment_of(rest)) and (shape.kind == "count" or not names_something(second[0])):
+            rest, span = second
+            shape = shape_of(rest) if shape.kind == "count" else Shape("needle", rest)
+    is_short = stretch is not None and stretch.duration <= MOST_MOMENT_SECONDS and not names_something(rest)
+    is_moment = shape == Shape("needle", rest) and bool(
+        part or ordinal or (span and span.duration == 1) or (is_short and places_of(rest))
+    )
+    plan = _plan(question, shape)
+    return plan.model_copy(
+        update={
+            "between": between or span,
+            "from_end": from_end and between is None,
+            "part": part,
+            "is_moment": is_moment,
+            "ordinal": ordinal or plan.ordinal,
+            "terms": () if is_moment else plan.terms,
+            "video_ids": video_ids,
+            "options": options or listed,
+        }
+    )
+
+
+def _plan(question: str, shape: Shape) -> Plan:
+    """The plan of what a question asks for, wherever and whenever."""
+    rest = shape.rest
+    places = places_of(rest)
+    subjects = tuple(subject_of(part, question, places or MODALITIES) for part in shape.subjects)
+    terms = terms_of(rest, places) if shape.kind == "needle" else ()
+    return Plan(
+        kind=shape.kind,
+        question=question,
+        query=description_of(" ".join(shape.subjects) or rest) or " ".join(rest.split()) or question,
+        terms=tuple(dict.fromkeys([*terms, *(term for subject in subjects for term in subject.terms)])),
+        phrases=tuple(dict.fromkeys(phrase for about, phrase in phrases_of(rest) if not about)),
+        modalities=places or MODALITIES,
+        subjects=subjects,
+        ordinal=shape.ordinal,
+        anchor=Anchor(relation=shape.relation, event=subject_of(shape.event, question), ordinal=shape.event_ordinal)
+        if shape.relation
+        else None,
+        place=_place(shape, question),
+    )
+
+
+def _place(shape: Shape, question: str) -> Place | None:
+    if shape.place is None:
+        return None
+    thing = subject_of(shape.thing, question) if shape.thing else Subject(query="", terms=())
+    other = subject_of(shape.other, question) if shape.other else None
+    return Place(relation=shape.place, thing=thing, other=other)

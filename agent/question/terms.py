@@ -1,0 +1,223 @@
+"""What the words of a question tell: where to look, what an answer must be about, and how to describe it. By rules."""
+
+import re
+from collections.abc import Set
+
+from ...tools.records import MODALITIES, Modality
+from ...tools.words import STOP_WORDS, canonical, names, pieces, sounds_like_code, tokens
+from ..records import Subject, Term
+
+__all__ = [
+    "DISTINCT",
+    "MOST_TERMS",
+    "asks_how_to",
+    "description_of",
+    "phrases_of",
+    "places_of",
+    "subject_of",
+    "terms_of",
+]
+
+# No evidence holds more terms, and each costs time.
+MOST_TERMS = 64
+
+_PICTURES = "pictures?|photos?|photographs?|images?|frames?|footage|shots?|views?|close-ups?"
+_WRITINGS = "slides?|headlines?|captions?|subtitles?|labels?|signs?|titles?|posters?|banners?|whiteboards?|blackboards?"
+
+# What tells where to look: "What does the slide say?" asks for what is written, though it has "say" in it.
+_WRITTEN = re.compile(
+    rf"\bwritten\b(?! by\b)|\b(?:which|what) slides?\b"
+    rf"|\b(?:{_WRITINGS})(?: [\w'-]+){{0,4}}? (?:says?|said|reads?|shows?|lists?|states?|tells?|mentions?|contains?|gives?|gave|names?|announces?)\b"
+    rf"|\baccording to (?:the |an? |this |that )?(?:[\w-]+ )?(?:{_WRITINGS})\b"
+    rf"|\b(?:on|in) (?:the |an? |this |that |any |which |what )?(?:[\w-]+ )?(?:{_WRITINGS})\b"
+    rf"|\b(?:text|words?|code|numbers?|letters?)(?: is| are)? (?:on|in) (?:the |an? )?(?:screen|{_PICTURES})\b"
+)
+_WRITING_ABOUT = re.compile(
+    rf"\b(?:{_WRITINGS}) (?:about|on|with|titled|called|of|for|that|which|listing|showing)\b|\b(?:{_WRITINGS})\Z",
+    re.IGNORECASE,
+)
+# An order to us is none of these: "Tell me …", "Explain …".
+_SAID = re.compile(
+    r"(?<=\W)(?:say|says|said|saying|speaks?|spoke|spoken|speaking|talk(?:s|ed|ing)? (?:about|of|to|with)"
+    r"|mention(?:s|ed)?|tells?(?! me\b| us\b)|told|hear|hears|heard|discuss(?:es|ed)?|explain(?:s|ed)?|announce[sd]?"
+    r"|according to|(?<!who is the )(?:speaker|narrator|lecturer|presenter))\b"
+)
+_SHOWN = re.compile(
+    rf"(?<=\W)(?:shows?(?! me\b| us\b)|shown|showing|seen|visible|depict(?:s|ed)|displayed|looks? like"
+    rf"|on (?:the )?camera|(?:you|we) (?:can )?see|in the (?:{_PICTURES}|background|foreground)|(?:{_PICTURES}) of)\b"
+)
+# What the asker wants to do is no place to look: "How do I show the rulers?", "What do I do to add a title?".
+_DOING = re.compile(
+    r"\bhow (?:to|do|can|could|should|would|must)\b"
+    r"|\b(?:do|can|could|should|must|may|would|will|if|when|after|before) i\b"
+)
+# Where something is in a video; no part of what it is.
+_ACCORDING = re.compile(rf",? *\baccording to (?:the |an? |this |that )?(?:[\w-]+ )?(?:{_WRITINGS})\b", re.IGNORECASE)
+_DEPICTED = re.compile(rf"\b(?:{_PICTURES}) of (?=\w)", re.IGNORECASE)
+_INSIDE = re.compile(
+    rf"\b(?:in|on|of|during|from|throughout|at) (?:the|this|these|that|those|any|which|what|each) (?:whole |entire )?"
+    rf"(?:videos?|clips?|films?|movies?|recordings?|screens?|scenes?|talks?|lectures?|presentations?|{_PICTURES}"
+    rf"|{_WRITINGS})\b",
+    re.IGNORECASE,
+)
+_ONCE = re.compile(r"\b(?:after|before|if|once|when) (?:i|you|we)\b", re.IGNORECASE)
+
+# What a question is made of, not what it is about.
+_ASKING = frozenset(
+    "say says said saying speak speaks spoke spoken speaking talk talks talked talking mention mentions mentioned "
+    "tell tells told according hear hears heard discuss discusses discussed explain explains explained speaker narrator "
+    "lecturer presenter show shows shown showing see seen visible depicted displayed displays look looks looked like "
+    "appear appears appeared appearing written reads find describe summarise summarize summary overview video videos "
+    "clip clips footage recording recordings moment moments someone somebody anyone anybody everyone something "
+    "anything happen happens happened happening many much please mean means meant titled stated states let us me".split()
+)
+_SURFACES = re.compile(rf"(?:{_PICTURES}|{_WRITINGS}|screens?|words?|texts?|background|foreground)\Z")
+# What says something, and need not name itself: "What does the schedule say about …?"
+_SOURCE = re.compile(
+    r"\b(schedule|agenda|table|chart|graph|diagram|document|report|page|list|menu|map|letter|article|paper|programme?|"
+    r"board|display|notes?|email|message|book|manual|form|contract|code)s? (?:says?|said|reads?|shows?|lists?|states?|"
+    r"tells?|mentions?|contains?|means?|stands? for|looks? like)\b"
+)
+# Words that an answer may leave out: "What time does it start?" is answered by "Beta: 09:30".
+_LIGHT = frozenset(
+    "able above access across actually again against allow allows along already among amount announce announced "
+    "announces another answer answers around ask asked asks available begin begins behind below benefit beside "
+    "besides best better between beyond call called calls certain come comes contain contains content cost costs date "
+    "code codes day days despite different during employ enable end ended ends even exactly except exist exists film films found "
+    "get gets give given gives go goes going gone good got great help helps hour hours include includes inside kind "
+    "know known later located long made make makes method minute minutes month movie movies name named names near "
+    "need needed needs now number numbers occur ok okay one outside part particular parts people per percent "
+    "percentage perform person place placed possible purpose put really reason regarding rest scene scenes seconds "
+    "set since specific start started starts step steps still subject sure take taken takes thing things time times "
+    "took topic toward towards type types usage use used uses using utilise utilize various versus via vs want wants "
+    "way ways week weeks work works year years".split()
+)
+# Alike to a model, different to a person: nothing alike and no other form stands for them.
+DISTINCT = frozenset(
+    "monday tuesday wednesday thursday friday saturday sunday january february march april june july august september "
+    "october november december black white red green blue yellow orange purple brown pink grey gray silver gold "
+    "copper north south east west left right top bottom first second third last before after more less".split()
+)
+
+_CHUNK = re.compile(r"\w[\w\-./:@#&+'’]*")
+_COUNTED = re.compile(r"\d+(?:st|nd|rd|th|s)?(?:-[a-z]+)*")  # "2nd", "1990s", "12-year-old" are no codes
+_THE_WORD = re.compile(r"\b(?:words?|phrase|term|expression|sentence|name|text)s?\s+(?=[\"“”«»„'])", re.IGNORECASE)
+# "How long does it last?" asks about no last one.
+_TO_LAST = re.compile(r"\b(?:do|does|did|will|would|can|could|should|must)\b.*\blast\b(?! \w)")
+# A month, not the verb: capital, and beside a day or what goes before a month.
+_MAY = re.compile(
+    r"\b(?:\d{1,2}(?:st|nd|rd|th)?(?: of)?|[Ii]n|since|until|by|last|next|this|early|late|of|on|for|during|before|after) May\b"
+    r"|\bMay \d|\A\W*May\W*\Z"
+)
+_QUOTED = re.compile(r"[\"“”«»„]([^\"“”«»„]{2,200})[\"“”«»„]|(?<!\w)'([^']{3,200})'(?!\w)")
+
+
+def asks_how_to(question: str) -> bool:
+    """Whether the asker wants to do something: "How do I show the rulers?"."""
+    return bool(_DOING.search(question.casefold()))
+
+
+def names_something(text: str) -> bool:
+    """Whether a question or a part of one names something to look for."""
+    return any(term.required for term in terms_of(text, places_of(f" {text}")))
+
+
+def places_of(question: str) -> tuple[Modality, ...]:
+    """Where an answer must come from; empty: anywhere."""
+    text = question.casefold()
+    if asks_how_to(question):
+        return ()
+    is_written = bool(_WRITTEN.search(text))
+    text = _SOURCE.sub(" ", _WRITTEN.sub(" ", text))
+    places: list[Modality] = []
+    if is_written:
+        places += ["text"]
+    if _SAID.search(text):
+        places += ["speech"]
+    if _SHOWN.search(text) and not places:
+        places += ["frame", "object", "caption"]
+    return tuple(places)
+
+
+def description_of(question: str) -> str:
+    """The question without what makes it one: "What does she say about the red car?" → "the red car"."""
+    question = _ACCORDING.sub(" ", question)
+    if found := _DEPICTED.search(question):
+        question = question[found.end() :]
+    kept = [chunk.strip('?!.,;:"“”«»()[]') for chunk in question.split()]
+    kept = [chunk for chunk in kept if chunk]
+    telling = [number for number, chunk in enumerate(kept) if _tells(chunk)]
+    # "In which part is there a red car?": light words around what tells are left out, inside they stay.
+    heavy = [number for number in telling if not set(tokens(kept[number])) <= _LIGHT] or telling
+    if not heavy:
+        return ""
+    inside = [chunk for chunk in kept[heavy[0] : heavy[-1] + 1] if not set(tokens(chunk)) <= _ASKING]
+    return " ".join(inside[:MOST_TERMS])
+
+
+def _tells(chunk: str) -> bool:
+    words = tokens(chunk)
+    return bool(words) and not set(words) <= (STOP_WORDS | _ASKING)
+
+
+def phrases_of(question: str) -> list[tuple[bool, str]]:
+    """The quoted phrases; each with whether something is asked about it, not where it occurs."""
+    return [
+        (question[: found.start()].casefold().rstrip().endswith(" about"), " ".join((found[1] or found[2]).split()))
+        for found in _QUOTED.finditer(question)
+    ]
+
+
+def terms_of(question: str, places: tuple[Modality, ...], named: Set[str] | None = None) -> tuple[Term, ...]:
+    """What an answer must be about: phrases, codes, names, numbers, and the content words left over.
+
+    Args:
+        question: The question, or a part of it.
+        places: Where the answer must come from, if its words tell that.
+        named: The words that are names; None: as the text itself tells.
+    """
+    terms: dict[str, Term] = {}
+    rest = _QUOTED.sub(" ", _THE_WORD.sub(" ", question))
+    exact = [" ".join(tokens(phrase)) for _, phrase in phrases_of(question)]
+    exact += [" ".join(pieces(chunk)) for chunk in _CHUNK.findall(rest) if _is_code(chunk)]
+    for spelled in filter(None, exact):
+        terms[spelled] = Term(text=spelled, exact=True)
+    rest = _CHUNK.sub(lambda found: " " if _is_code(found[0]) else found[0], rest)
+    named = names(rest) if named is None else named
+    rest = (_ONCE if asks_how_to(rest) else _INSIDE).sub(" ", rest)
+    sources, has_may = set(_SOURCE.findall(rest.casefold())), bool(_MAY.search(rest))
+    for word in tokens(rest):
+        is_month = has_may and word == "may"
+        is_name = word in named or is_month
+        if (word in STOP_WORDS and not is_month) or (len(word) < 2 and not is_name and not word.isdigit()):
+            continue
+        if not is_name and (word in _ASKING or (places and "speech" not in places and _SURFACES.match(word))):
+            continue
+        is_distinct = word in DISTINCT and not (word == "last" and _TO_LAST.search(rest.casefold()))
+        is_exact = is_name or is_distinct or (any(c.isdigit() for c in canonical(word)) and word != "one")
+        is_light = word in _LIGHT or word in sources
+        terms.setdefault(word, Term(text=word, exact=is_exact, required=is_exact or not is_light))
+    found = tuple(terms.values())[:MOST_TERMS]
+    if any(term.required for term in found):
+        return found
+    return tuple(term.model_copy(update={"required": True}) for term in found)
+
+
+def subject_of(text: str, question: str, otherwise: tuple[Modality, ...] = MODALITIES) -> Subject:
+    """A thing or event that a part of a question names.
+
+    Args:
+        text: The part.
+        question: The whole, which tells what is a name.
+        otherwise: Where it is to be looked for if its own words do not tell.
+    """
+    where = ("text",) if _WRITING_ABOUT.search(text) else places_of(f" {text}")
+    return Subject(
+        query=description_of(text) or " ".join(text.split()),
+        terms=terms_of(text, where, names(question)) or terms_of(text, where),
+        modalities=where or otherwise,
+    )
+
+
+def _is_code(chunk: str) -> bool:
+    return sounds_like_code(chunk) and len(pieces(chunk)) > 1 and not _COUNTED.fullmatch(chunk)

@@ -1,0 +1,109 @@
+"""Captions of scenes by the video LLM: several requests at once, and none whose answer is known."""
+
+import hashlib
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, wait
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+
+from ...tools.background import begun
+from ...tools.extractors.captions import caption_of
+from ...tools.records import Frame, Observation, Segment, Span
+from ..storage.journal import Journal
+from .stages import Stage
+
+__all__ = ["SCENES", "Captioning", "Describer"]
+
+# Segments are described together up to this length, by this many frames at most.
+_SCENE_SECONDS = 20.0
+_SCENE_FRAMES = 4
+_SCENE_SEGMENTS = 16  # held at once
+SCENES = (_SCENE_SECONDS, _SCENE_FRAMES, _SCENE_SEGMENTS)
+
+
+class Captioning(Protocol):
+    """Captions frames; equal fingerprints mean the same model asked in the same way."""
+
+    source: str
+    fingerprint: str
+
+    def caption(self, span: Span, frames: Sequence[Frame]) -> Observation:
+        """One caption of what the frames show together. For several threads at once."""
+
+
+class Describer:
+    """Gathers stills to scenes, and has each described; the answers are a stage's observations, in order.
+
+    What was answered is known by the frames (times and pixels) and by how they were asked about: a run that was killed,
+    and one after the choice of stills has changed, ask about new scenes only.
+    """
+
+    def __init__(self, stage: Stage, captioner: Captioning, known: Journal, at_once: int, *, force: bool) -> None:
+        """Begin.
+
+        Args:
+            stage: Takes the captions.
+            captioner: What describes.
+            known: Captions by what was asked.
+            at_once: Requests in flight at most.
+            force: Ask about what is known, too, unless this run or the one it goes on with did.
+        """
+        self._stage, self._captioner, self._known, self._at_once = stage, captioner, known, at_once
+        self._force = force
+        self._asked: deque[Future[Observation]] = deque()
+        self._scene: list[Segment] = []
+
+    def see(self, segment: Segment) -> None:
+        """One more still; waits while as many requests as are allowed are in flight."""
+        if self._scene and (
+            segment.span.end - self._scene[0].span.start > _SCENE_SECONDS or len(self._scene) == _SCENE_SEGMENTS
+        ):
+            self._ask()
+        self._scene.append(segment)
+
+    def finish(self) -> None:
+        """Describe what is left, and wait for all answers."""
+        if self._scene:
+            self._ask()
+        while self._asked:
+            self._take()
+
+    def _ask(self) -> None:
+        scene, self._scene = self._scene, []
+        if self._stage.failure:
+            return
+        span = Span(start=scene[0].span.start, end=scene[-1].span.end)
+        rows = np.linspace(0, len(scene) - 1, min(len(scene), _SCENE_FRAMES)).round().astype(int)
+        frames = [scene[row].frame for row in rows]
+        while len(self._asked) >= self._at_once:
+            self._take()
+        self._asked.append(begun(partial(self._caption, span, frames)))
+
+    def _take(self) -> None:
+        caption = self._asked.popleft()
+        wait([caption])  # also after a failure: what is paid for is noted
+        self._stage.run(lambda: ([caption.result()], None))
+
+    def _caption(self, span: Span, frames: Sequence[Frame]) -> Observation:
+        """In a thread."""
+        key = f"{self._captioner.fingerprint}-{_content(frames)}"
+        known = (self._stage.journal if self._force else self._known).find(key)
+        if isinstance(known, str):
+            return caption_of(span, frames, known, self._captioner.source)
+        caption = self._captioner.caption(span, frames)
+        self._known.note(key, caption.text)
+        if self._force:
+            self._stage.journal.note(key, caption.text)
+        return caption
+
+
+def _content(frames: Sequence[Frame]) -> str:
+    """Hash of frames: their times and pixels."""
+    digest = hashlib.blake2b(digest_size=16)
+    for frame in frames:
+        digest.update(f"{frame.seconds!r} {frame.pixels.shape}".encode())
+        digest.update(frame.pixels.tobytes())
+    return digest.hexdigest()

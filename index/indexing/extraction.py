@@ -1,0 +1,275 @@
+"""Runs every extractor over one video and keeps what they perceive.
+
+A stage that fails loses nothing: neither what the others find, nor what it found in an earlier run.
+"""
+
+from collections.abc import Collection, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...tools.background import BackgroundTask
+from ...tools.errors import MediaError
+from ...tools.extractors.speech import Heard, Transcriber, sentences_of, windows_of
+from ...tools.media.audio import RATE
+from ...tools.media.container import measured_duration
+from ...tools.media.subtitles import find_sidecar, read_sidecar
+from ...tools.records import MODALITIES, Modality, Observation, Span, VideoInfo
+from ..records import StageReport, VideoRecord
+from ..storage.atomic_files import writing
+from ..storage.journal import JOURNALS, Journal
+from ..storage.keyframes import copy_keyframes
+from ..storage.store import content_id
+from ..storage.table import ObservationTable
+from .extractor_set import Extractors
+from .frame_pipeline import watch
+from .stages import Observed, Stage
+from .text_vectors import PreviousResult, Progress, embed_texts
+from .tracks import merge_detections, tracked
+
+__all__ = ["Extraction", "PreviousResult", "Progress", "extract", "stages_to_run"]
+
+# Headers round; what differs by more is told.
+_DURATION_TOLERANCE = 0.5
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What this run knows of a video.
+
+    Attributes:
+        perceived: Observations and vectors.
+        reports: One a stage.
+        duration: Length in seconds, as measured where the header is wrong.
+        notes: What is odd about the file.
+        text_embedding_id: Vector space of the texts; empty if there are no vectors.
+        image_embedding_id: Vector space of the pictures; empty if there are no vectors.
+        texts_failure: Why texts could not be embedded; empty: they are, or there is no encoder.
+        texts_missing: Whether some texts have no vector.
+    """
+
+    perceived: ObservationTable
+    reports: tuple[StageReport, ...]
+    duration: float
+    notes: tuple[str, ...]
+    text_embedding_id: str
+    image_embedding_id: str
+    texts_failure: str
+    texts_missing: bool
+
+
+def stages_to_run(info: VideoInfo, extractors: Extractors, previous: VideoRecord | None, force: bool) -> set[Modality]:
+    """The stages whose extractor is here and whose stored result, if any, was made otherwise.
+
+    Args:
+        info: The file.
+        extractors: What is here.
+        previous: The committed record of the same content.
+        force: Run all that can run.
+    """
+    run: set[Modality] = set()
+    for modality in MODALITIES:
+        if _why_not(modality, info, extractors):
+            continue
+        before = previous.stage(modality) if previous else None
+        if (
+            force
+            or before is None
+            or before.state != "done"
+            or before.fingerprint != _fingerprint(modality, info, extractors)
+        ):
+            run.add(modality)
+    return run
+
+
+def extract(
+    info: VideoInfo,
+    extractors: Extractors,
+    run: Collection[Modality],
+    previous: PreviousResult | None,
+    folder: Path,
+    progress: Progress,
+    *,
+    force: bool = False,
+) -> Extraction:
+    """Run some stages over a video; the results of the others are taken over from the earlier run.
+
+    Args:
+        info: The file, from `tools.media.frames.probe`.
+        extractors: What is here.
+        run: Stages to run, from `stages_to_run`.
+        previous: What an earlier run perceived.
+        folder: Staged folder; keyframes go below it.
+        progress: Told how far it is.
+        force: Use nothing that was noted in the folder, unless by a run that did so, too.
+
+    Raises:
+        MediaError: Nothing at all can be perceived in the file.
+        LibraryError: The disk takes no keyframes.
+    """
+    journals = folder / JOURNALS / ("anew" if force else "usual")
+    stages = {modality: _stage(modality, info, extractors, journals) for modality in MODALITIES if modality in run}
+    speech = stages.get("speech")
+    with _Listener(speech, info, extractors) if speech and not _sidecar(info, extractors) else nullcontext() as ears:
+        pictures_end = watch(info, extractors, stages, folder, progress, force=force)
+        if pictures_end is None and previous:
+            with writing(folder):
+                copy_keyframes(previous.folder, folder)
+        duration, notes = _duration(info, pictures_end, previous)
+        if speech:
+            progress("listening", 0.0, duration)
+        if speech and ears:
+            ears.wait(lambda: progress("listening", min(ears.heard_until, duration), duration))
+        elif speech:
+            speech.run(lambda: (_cues(info, extractors, duration), None))
+    reports, observations = [], []
+    for modality in MODALITIES:
+        report, seen = _outcome(modality, stages.get(modality), info, extractors, previous)
+        reports.append(report)
+        observations += seen
+    if run and all(report.state != "done" for report in reports):
+        raise MediaError(
+            f"{info.path}: " + "; ".join(f"{r.modality}: {r.detail}" for r in reports if r.state == "failed")
+        )
+    looked = stages.get("frame")
+    if looked and looked.vectors:
+        image_vectors = np.concatenate(looked.vectors).astype(np.float16)
+        image_embedding_id = extractors.images.embedding_id if extractors.images else ""
+    elif previous:
+        image_vectors, image_embedding_id = previous.perceived.image_vectors, previous.record.image_embedding_id
+    else:
+        image_vectors, image_embedding_id = np.zeros((0, 0), np.float16), ""
+    texts = embed_texts(observations, extractors.texts, previous, journals, progress)
+    return Extraction(
+        perceived=ObservationTable(observations, texts.vectors, image_vectors),
+        reports=tuple(reports),
+        duration=duration,
+        notes=notes,
+        text_embedding_id=texts.embedding_id,
+        image_embedding_id=image_embedding_id,
+        texts_failure=texts.failure,
+        texts_missing=texts.are_missing,
+    )
+
+
+def _stage(modality: Modality, info: VideoInfo, extractors: Extractors, journals: Path) -> Stage:
+    fingerprint = _fingerprint(modality, info, extractors)
+    journal = Journal(journals / f"{modality}-{fingerprint}.jsonl")
+    return Stage(modality, _source(modality, info, extractors), fingerprint, journal)
+
+
+def _why_not(modality: Modality, info: VideoInfo, extractors: Extractors) -> str:
+    """Why a stage cannot run on a file; empty if it can."""
+    if modality == "speech":
+        if _sidecar(info, extractors):
+            return ""
+        if info.sound is None:
+            return "the file has no sound"
+    elif info.video is None:
+        return "the file has no pictures"
+    return extractors.missing.get(modality, "")
+
+
+def _sidecar(info: VideoInfo, extractors: Extractors) -> Path | None:
+    if not extractors.settings.sidecars:
+        return None
+    try:
+        return find_sidecar(info.path, extractors.settings.language)
+    except OSError as error:
+        raise MediaError(f"folder {info.path.parent} cannot be read any more ({error.strerror})") from error
+
+
+def _source(modality: Modality, info: VideoInfo, extractors: Extractors) -> str:
+    sidecar = _sidecar(info, extractors) if modality == "speech" else None
+    return f"sidecar@{sidecar.name}" if sidecar else extractors.source(modality)
+
+
+def _fingerprint(modality: Modality, info: VideoInfo, extractors: Extractors) -> str:
+    sidecar = _sidecar(info, extractors) if modality == "speech" else None
+    return extractors.fingerprint(modality, f"sidecar:{content_id(sidecar)}" if sidecar else "")
+
+
+def _outcome(
+    modality: Modality, stage: Stage | None, info: VideoInfo, extractors: Extractors, previous: PreviousResult | None
+) -> tuple[StageReport, list[Observation]]:
+    """A stage's report and observations; those of an earlier run stay where this one has none to put in their place."""
+    before = previous.record.stage(modality) if previous else None
+    kept = previous.perceived.of(modality) if previous else []
+    if stage is None:
+        if before and before.state == "done":
+            return before, kept
+        return StageReport(modality=modality, state="skipped", detail=_why_not(modality, info, extractors)), kept
+    report = stage.report()
+    if report.state == "failed":
+        hint = "; what an earlier run found is kept" if kept else ""
+        return report.model_copy(update={"detail": report.detail + hint}), kept
+    link = {"text": merge_detections, "object": tracked}.get(modality, list)
+    return report, link(stage.observations)
+
+
+def _duration(
+    info: VideoInfo, pictures_end: float | None, previous: PreviousResult | None
+) -> tuple[float, tuple[str, ...]]:
+    """Length in seconds: the header's, unless what is really in the file says otherwise; and a note on that."""
+    if previous and pictures_end is None:
+        return previous.record.duration, previous.record.notes
+    if pictures_end is not None and abs(pictures_end - info.duration) <= _DURATION_TOLERANCE:
+        return info.duration, ()
+    stream = info.video or info.sound
+    measured = max(pictures_end or 0.0, measured_duration(info.path, stream.start if stream else None))
+    if abs(measured - info.duration) <= _DURATION_TOLERANCE:
+        return info.duration, ()
+    why = ": it may be cut off" if measured < info.duration else ""
+    return measured, (f"the header says {info.duration:.1f} s, the file holds {measured:.1f} s{why}",)
+
+
+class _Listener(BackgroundTask):
+    """Transcribes in a thread of its own; `heard_until` is the second up to which it did."""
+
+    def __init__(self, stage: Stage, info: VideoInfo, extractors: Extractors) -> None:
+        self.heard_until = 0.0
+        super().__init__(lambda: stage.run(lambda: self._heard(stage, info, extractors)))
+
+    def _heard(self, stage: Stage, info: VideoInfo, extractors: Extractors) -> Observed:
+        assert extractors.speech is not None
+        return list(sentences_of(self._words(stage.journal, info, extractors.speech), stage.source)), None
+
+    def _words(self, journal: Journal, info: VideoInfo, speech: Transcriber) -> Iterator[Heard]:
+        for window in windows_of(info):
+            self.check()
+            key = f"{window.start!r}+{len(window.samples)}"
+            heard = _restored(journal.find(key))
+            if heard is None:
+                heard = speech.hear(window, self._tell)
+                journal.note(key, heard)
+            yield from heard
+            self.heard_until = window.start + len(window.samples) / RATE
+
+    def _tell(self, heard_until: float) -> None:
+        self.heard_until = heard_until
+        self.check()
+
+
+def _restored(noted: Any) -> list[Heard] | None:
+    """The words that were noted; None: none were, or of another form."""
+    try:
+        return [Heard(float(start), float(end), str(text), float(share)) for start, end, text, share in noted]
+    except (ValueError, TypeError):
+        return None
+
+
+def _cues(info: VideoInfo, extractors: Extractors, duration: float) -> list[Observation]:
+    sidecar = _sidecar(info, extractors)
+    if sidecar is None:
+        raise MediaError(f"the subtitles beside {info.path} are gone: run again")
+    return [_ended(cue, duration) for cue in read_sidecar(sidecar) if cue.span.start < duration]
+
+
+def _ended(cue: Observation, duration: float) -> Observation:
+    """A cue that does not outlast the video."""
+    if cue.span.end <= duration:
+        return cue
+    return cue.model_copy(update={"span": Span(start=cue.span.start, end=duration)})

@@ -1,0 +1,407 @@
+"""The same build on many machines: the one owner of Ray.
+
+A model is an actor: one set of them a GPU, or a video at a time where there is none. A video is a task, which decodes,
+asks the actors, and commits as everywhere (`index.indexing.jobs`). Ray starts anew what dies, and runs again what it was at; a
+video whose task dies goes on from its journal, on any machine that sees the same disk. What waits between tasks and
+actors lies in Ray's object store, which spills to disk.
+
+All machines see the videos at the same paths, and have the same weights. Results of a model do not depend on what else
+its actor is asked.
+"""
+
+import logging
+import os
+import re
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+from ...tools.errors import FleetError, LibraryError, MissingExtraError, PlayheadError, SettingsError, WeightsError
+from ...tools.extractors.captions import Captioner
+from ...tools.extractors.speech import Heard, Window
+from ...tools.llm.backends import is_set
+from ...tools.media.audio import RATE
+from ...tools.records import Frame, Modality, Observation, Span, clean_text
+from ...tools.settings import Settings
+from ..records import VideoRecord
+from .extractor_set import Extractors
+from .jobs import Home, Job, Outcome, Told, extract_and_commit
+
+if TYPE_CHECKING:
+    from ray import ObjectRef
+
+__all__ = ["Fleet"]
+
+# A task or a call whose process died is tried again so often.
+RETRIES = 3
+# Videos at once for each GPU: one core decodes at 50 times real time, a GPU takes several such streams.
+_VIDEOS_A_GPU = 4
+_CONNECT_SECONDS = 10.0
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_TICK_SECONDS = 0.2
+_TELL_SECONDS = 0.5
+# An extractor of `Extractors`: its stage, and the setting that leaves it out.
+_PARTS: dict[str, tuple[Modality, str]] = {
+    "speech": ("speech", "speech_model"),
+    "reader": ("text", "ocr"),
+    "detector": ("object", "objects_model"),
+    "images": ("frame", "image_model"),
+}
+_TEXTS = "texts"
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What is known of an extractor without loading it."""
+
+    source: str = ""
+    embedding_id: str = ""
+    fingerprint: str = ""
+
+
+@dataclass
+class _Distant:
+    """An extractor in an actor: the same methods, the same results."""
+
+    source: str
+    embedding_id: str
+    fingerprint: str
+    actor: Any = None
+    floor: float = field(default=0.0, init=False)  # only who searches asks for it
+
+    def hear(self, window: Window, tell: Callable[[float], None]) -> list[Heard]:
+        heard: list[Heard] = self._asked("hear", window)
+        tell(window.start + len(window.samples) / RATE)
+        return heard
+
+    def observe(self, segments: Any) -> Any:
+        return self._asked("observe", segments)
+
+    def encode_all(self, texts: Any) -> Any:
+        return self._asked("encode_all", texts)
+
+    def _asked(self, method: str, given: Any) -> Any:
+        import ray
+        from ray.exceptions import RayError, RayTaskError
+
+        try:
+            return ray.get(self.actor.ask.remote(method, given))
+        except RayTaskError as error:
+            raise error.cause from error
+        except RayError as error:
+            raise FleetError(f"{self.source} does not answer on the cluster: {_line(error)}") from error
+
+
+class _Described:
+    """A captioner that is made where and when it is first asked: a client of a server, no model."""
+
+    def __init__(self, settings: Settings, source: str, fingerprint: str) -> None:
+        self.source, self.fingerprint = source, fingerprint
+        self._settings = settings
+
+    def caption(self, span: Span, frames: Sequence[Frame]) -> Observation:
+        return self._captioner.caption(span, frames)
+
+    @cached_property
+    def _captioner(self) -> Captioner:
+        return Captioner(self._settings)
+
+
+class _Model:
+    """One extractor, in a process of its own. Ray makes an actor of it."""
+
+    def __init__(self, settings: Settings, part: str) -> None:
+        others = {setting: "off" for name, (_, setting) in _PARTS.items() if name != part}
+        gathered = Extractors.gather(settings.model_copy(update={**others, "video_llm_url": None}))
+        self._extractor = getattr(gathered, part)
+        if self._extractor is None:
+            why = gathered.missing[_PARTS[part][0]] if part in _PARTS else gathered.texts_missing
+            raise WeightsError(f"a machine of the cluster lacks what others have: {why}")
+
+    def ask(self, method: str, given: Any) -> Any:
+        if method == "hear":
+            return self._extractor.hear(given, _silent)
+        return getattr(self._extractor, method)(given)
+
+
+class Fleet:
+    """A Ray cluster that indexes; `run` is an engine of `index.indexing.build.bring_in_line`.
+
+    Example:
+        with Fleet(Settings(), address="auto") as fleet:
+            bring_in_line(store, paths, fleet.extractors, False, progress, fleet.run)
+    """
+
+    def __init__(self, settings: Settings, address: str | None = None, workers: int | None = None) -> None:
+        """Join a cluster, or start one on this machine, and look for every extractor there.
+
+        Args:
+            settings: How to work, on all machines.
+            address: `auto`, `HOST:PORT` or `ray://HOST:PORT` of a running cluster; None: this machine alone.
+            workers: Videos at once; None: four a GPU, as far as there are cores; without a GPU one for two cores.
+
+        Raises:
+            MissingExtraError: Ray is not installed.
+            SettingsError: There is no such cluster, no room for one worker, or a setting cannot be used there.
+        """
+        if workers is not None and workers < 1:
+            raise SettingsError(f"workers={workers}: at least one video at a time is wanted")
+        if settings.video_llm_backend == "in-process" and is_set(settings):
+            raise SettingsError(
+                "video_llm_backend='in-process': each worker would load the model; serve it, and set video_llm_url"
+            )
+        self._settings = settings
+        self._ray = _started(address, workers)
+        try:
+            resources = self._ray.cluster_resources()
+            cores, gpus = int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
+            self._gpus = 0 if settings.device == "cpu" else gpus
+            if settings.device == "cuda" and not gpus:
+                raise SettingsError("device='cuda', but no machine of the cluster has a GPU: set device to auto or cpu")
+            usual = min(cores, _VIDEOS_A_GPU * self._gpus) if self._gpus else cores // 2
+            self.workers = workers or max(1, usual)
+            self._threads = max(1, cores // self.workers)
+            if cores < 1:
+                raise SettingsError(f"the Ray cluster {address} has no CPU for a worker: add a machine, or free one")
+            self.extractors = self._described()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the cluster; one that was started here ends. What is being perceived stops, and its notes stay."""
+        self._ray.shutdown()
+
+    def run(
+        self, home: Home, extractors: Extractors, work: Iterator[Job | Outcome], tell: Told
+    ) -> Iterator[Outcome | tuple[Job, VideoRecord | PlayheadError]]:
+        """As `index.indexing.jobs.Engine`, several videos at once; each is given back when it is done.
+
+        Raises:
+            LibraryError: The library cannot be written.
+        """
+        ray = self._ray
+        sets = [self._placed(extractors) for _ in range(self._gpus or self.workers)]
+        asked_by: Counter[int] = Counter()  # videos at each set
+        task = ray.remote(num_cpus=1, max_retries=RETRIES)(_extract)
+        board = ray.remote(num_cpus=0, max_restarts=-1)(_Board).remote()
+        running: dict[ObjectRef, tuple[Job, int]] = {}
+        is_more = True
+        while running or is_more:
+            while is_more and len(running) < self.workers:
+                job = next(work, None)
+                if job is None:
+                    is_more = False
+                elif isinstance(job, Outcome):
+                    yield job
+                else:
+                    at = min(range(len(sets)), key=lambda n: asked_by[n])
+                    asked_by[at] += 1
+                    running[task.remote(home, sets[at], job, board)] = job, at
+            if not running:
+                return
+            done, _ = ray.wait(list(running), timeout=_TICK_SECONDS)
+            told = dict(self._got(board.read.remote(), {}))
+            for job, _ in running.values():
+                if job.number in told:
+                    tell(job, *told[job.number])
+            for ref in done:
+                job, at = running.pop(ref)
+                asked_by[at] -= 1
+                yield job, self._result(ref, job)
+
+    def _result(self, ref: "ObjectRef", job: Job) -> VideoRecord | PlayheadError:
+        from ray.exceptions import RayError, RayTaskError
+
+        try:
+            result: VideoRecord | PlayheadError = self._ray.get(ref)
+        except RayTaskError as error:
+            if isinstance(error.cause, LibraryError):
+                raise error.cause from error
+            return FleetError(f"{job.file}: {type(error.cause).__name__}: {_line(error.cause)}")
+        except RayError as error:
+            return FleetError(
+                f"{job.file}: no worker ended it in {RETRIES + 1} tries ({_line(error)}): if memory ran out, index with "
+                "fewer workers; run again to go on where it was"
+            )
+        return result
+
+    def _got(self, ref: "ObjectRef", otherwise: Any) -> Any:
+        """What an actor says that may have died: it is not needed."""
+        from ray.exceptions import RayError
+
+        try:
+            return self._ray.get(ref, timeout=_TICK_SECONDS)
+        except RayError:
+            return otherwise
+
+    def _described(self) -> Extractors:
+        """The extractors of a worker, as proxies that ask nobody yet."""
+        from ray.exceptions import RayError, RayTaskError
+
+        on_a_worker = self._ray.remote(num_cpus=1, num_gpus=self._share)(_gathered)
+        try:
+            facts, missing, texts_missing, at_once = self._ray.get(on_a_worker.remote(self._settings))
+        except RayTaskError as error:
+            if isinstance(error.cause, PlayheadError):
+                raise error.cause from error
+            raise
+        except RayError as error:
+            raise SettingsError(f"no worker of the Ray cluster can run Playhead: {_line(error)}") from error
+        parts: dict[str, Any] = {
+            part: one and _Distant(one.source, one.embedding_id, one.fingerprint) for part, one in facts.items()
+        }
+        if captions := facts["captioner"]:
+            parts["captioner"] = _Described(self._settings, captions.source, captions.fingerprint)
+        return Extractors(
+            settings=self._settings, missing=missing, texts_missing=texts_missing, at_once=at_once, **parts
+        )
+
+    def _placed(self, extractors: Extractors) -> Extractors:
+        """The same with actors: a set for one GPU, or for one video at a time. On one machine as far as there is room.
+
+        Raises:
+            SettingsError: None can be started.
+        """
+        from ray.exceptions import RayError
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        model = self._ray.remote(_Model)
+        options = {
+            "num_cpus": 0,
+            "num_gpus": self._share,
+            "max_restarts": -1,
+            "max_task_retries": RETRIES,
+            "runtime_env": {"env_vars": {"OMP_NUM_THREADS": str(self._threads)}},  # else Ray gives each model one
+        }
+        placed: dict[str, Any] = {}
+        where: Any = "SPREAD"
+        for part in (*_PARTS, _TEXTS):
+            distant = getattr(extractors, part)
+            if distant is None:
+                continue
+            actor = model.options(**options, scheduling_strategy=where).remote(self._settings, part)
+            if where == "SPREAD":
+                try:
+                    node = self._ray.get(actor.__ray_call__.remote(_node))
+                except RayError as error:
+                    raise SettingsError(f"no model can be started on the Ray cluster: {_line(error)}") from error
+                where = NodeAffinitySchedulingStrategy(node, soft=True)
+            placed[part] = replace(distant, actor=actor)
+        return replace(extractors, **placed)
+
+    @property
+    def _share(self) -> float:
+        """Of a GPU, for one model: a set of them shares one."""
+        return 1 / (len(_PARTS) + 1) if self._gpus else 0
+
+
+class _Board:
+    """How far each video is. An actor."""
+
+    def __init__(self) -> None:
+        self._told: dict[int, tuple[str, float, float]] = {}
+
+    def write(self, number: int, stage: str, done: float, total: float) -> None:
+        self._told[number] = (stage, done, total)
+
+    def read(self) -> dict[int, tuple[str, float, float]]:
+        told, self._told = self._told, {}
+        return told
+
+
+def _extract(home: Home, extractors: Extractors, job: Job, board: Any) -> VideoRecord | PlayheadError:
+    """A task."""
+    last = [-_TELL_SECONDS]
+
+    def tell(stage: str, done: float, total: float) -> None:
+        if time.monotonic() - last[0] >= _TELL_SECONDS:
+            last[0] = time.monotonic()
+            board.write.remote(job.number, stage, done, total)
+
+    home.create()  # puts right what a task that died left half done
+    return extract_and_commit(home, extractors, job, tell)
+
+
+def _gathered(settings: Settings) -> tuple[dict[str, _Facts | None], dict[Modality, str], str | None, int]:
+    """A task: what there is on a worker, and what is missing."""
+    gathered = Extractors.gather(settings)
+    facts: dict[str, _Facts | None] = {}
+    for part in (*_PARTS, "captioner", _TEXTS):
+        extractor = getattr(gathered, part)
+        known = {name: getattr(extractor, name, "") for name in ("source", "space", "fingerprint")}
+        facts[part] = None if extractor is None else _Facts(**known)
+    return facts, gathered.missing, gathered.texts_missing, gathered.at_once
+
+
+def _node(_: _Model) -> str:
+    import ray
+
+    node: str = ray.get_runtime_context().get_node_id()
+    return node
+
+
+def _started(address: str | None, workers: int | None) -> Any:
+    """Ray, connected."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("the engine 'ray'", "ray", "ray") from error
+    if ray.is_initialized():
+        raise SettingsError("this process uses Ray already: call ray.shutdown() first, or index without the engine ray")
+    if address:
+        _check(address)
+    here = {"num_cpus": max(workers or 0, os.cpu_count() or 1), "include_dashboard": False}
+    logging.getLogger("ray").setLevel(logging.ERROR)  # its lines about itself are for who starts a cluster
+    try:
+        ray.init(logging_level=logging.ERROR, log_to_driver=False, **({"address": address} if address else here))
+    except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+        raise _no_cluster(address, error) from error
+    return ray
+
+
+def _check(address: str) -> None:
+    """Whether somebody listens there: Ray itself would wait for half an hour.
+
+    Raises:
+        SettingsError: Nobody does.
+    """
+    if address == "auto":
+        return
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS):
+            return
+    except (OSError, ValueError) as error:
+        raise _no_cluster(address, error) from error
+
+
+def _no_cluster(address: str | None, error: Exception) -> SettingsError:
+    return SettingsError(
+        f"the Ray cluster {address!r} cannot be joined ({_line(error)}): give HOST:PORT as `ray start` told, "
+        "or no address to use this machine alone"
+    )
+
+
+def _line(error: BaseException) -> str:
+    """The line of Ray's many that says why."""
+    lines = [line for line in map(clean_text, _ANSI.sub("", str(error)).splitlines()) if line]
+    if not lines:
+        return type(error).__name__
+    is_of_start = "creation task" in lines[0]  # then a traceback follows
+    return lines[-1 if is_of_start else 0][:300]
+
+
+def _silent(heard_until: float) -> None:
+    """Tells nobody."""

@@ -1,0 +1,55 @@
+"""Moments found in the demo's sample, from when to when, against its truth."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from playhead import Library, Span
+from playhead.agent.cli.main import app
+from playhead.tools.errors import QueryError
+
+
+def test_a_moment_is_where_something_is_shown(talk_library: Library, truth: dict) -> None:
+    shown = {one["what"]: Span(start=one["start"], end=one["end"]) for one in truth["shown"]}
+    for query, what in (("a cat", "cat"), ("a cup of coffee", "coffee cup")):
+        best, *_ = talk_library.find(query, modalities="frame")
+        assert best.span.iou(shown[what]) > 0.9, (query, best)
+        assert best.evidence[0].modality == "frame"
+
+
+def test_a_moment_is_where_something_is_said(talk_library: Library, truth: dict) -> None:
+    said = next(one for one in truth["said"] if "battery" in one["text"])
+    best, *_ = talk_library.find("the battery's life", modalities="speech")
+    assert best.span.overlap(Span(start=said["start"], end=said["end"])) > 1
+    assert "battery" in best.evidence[0].text
+
+
+def test_moments_do_not_overlap_and_keep_to_the_filters(talk_library: Library) -> None:
+    found = talk_library.find("the meeting", 8, between=(20, 60))
+    assert 1 < len(found) <= 8
+    for number, one in enumerate(found):
+        assert one.end > 20
+        assert one.start < 60
+        assert all(one.span.overlap(other.span) == 0 for other in found[:number])
+        assert [moment.score for moment in found] == sorted((moment.score for moment in found), reverse=True)
+
+
+def test_precise_moments_lie_inside(talk_library: Library, truth: dict) -> None:
+    cat = next(one for one in truth["shown"] if one["what"] == "cat")
+    best, *_ = talk_library.find("a cat", modalities="frame", mode="precise")
+    assert cat["start"] - 0.1 <= best.start < best.end <= cat["end"] + 0.1
+
+
+def test_an_empty_query_is_refused(talk_library: Library) -> None:
+    with pytest.raises(QueryError, match="empty"):
+        talk_library.find(" ")
+
+
+def test_the_command_prints_moments_as_data(talk: Path, talk_library: Library) -> None:
+    shown = CliRunner().invoke(app, ["find", str(talk), "a cat", "--in", "frame", "-k", "1", "--json", "--offline"])
+    assert shown.exit_code == 0, shown.output
+    (moment,) = json.loads(shown.stdout)
+    assert set(moment) == {"video_id", "video", "start", "end", "score", "evidence", "seen", "frames"}
+    assert moment["video"] == str(talk / "talk.mp4")

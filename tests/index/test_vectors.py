@@ -1,0 +1,361 @@
+"""Nearest vectors: FAISS against brute force."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from playhead.index.retrieval import vectors as policy
+from playhead.index.retrieval.vector_segments import VectorSegment
+from playhead.index.retrieval.vectors import VectorIndex, faiss_state
+from playhead.tools.embedding.protocol import unit
+from playhead.tools.errors import LibraryError
+
+NOTHING = np.zeros(0, np.int64)
+
+
+def kept(vectors):
+    """As a video's folder keeps them."""
+    return unit(vectors).astype(np.float16).astype(np.float32)
+
+
+def random_index(seed, count, dimensions, repeats, prefix=None):
+    """Random unit vectors under random ids; with `repeats`, many are the same."""
+    random = np.random.default_rng(seed)
+    vectors = kept(random.normal(size=(count, dimensions)))
+    if repeats:
+        vectors = vectors[random.integers(0, max(1, count // 4), count)]
+    ids = random.choice(10 * count + 10, count, replace=False).astype(np.int64)
+    index = VectorIndex(dimensions, prefix)
+    index.add(vectors, ids)
+    return index, vectors, ids, random
+
+
+def brute(vectors, ids, query, k, among=None):
+    """Scores of the best, best first."""
+    chosen = np.ones(len(ids), bool) if among is None else np.isin(ids, among)
+    return np.sort(vectors[chosen] @ query)[::-1][:k]
+
+
+def check(index, vectors, ids, query, k, among=None):
+    """The same scores as brute force, and each id has the score that it is given."""
+    found, scores = index.search(query, k, among)
+    assert scores == pytest.approx(brute(vectors, ids, query, k, among), abs=1e-5)
+    assert len(set(found.tolist())) == len(found)
+    by_id = dict(zip(ids.tolist(), vectors, strict=True))
+    assert scores == pytest.approx([by_id[i] @ query for i in found.tolist()], abs=1e-5)
+    if among is not None:
+        assert set(found.tolist()) <= set(among.tolist())
+
+
+@pytest.fixture(params=["flat", "lists"])
+def kind(request, monkeypatch):
+    """All kinds of segments with few rows; in lists, all of which are looked into."""
+    if request.param == "lists":
+        for name, value in (("MOST_LOOKED_AT", 40), ("SMALLEST_LISTED", 16), ("MOST_FRESH", 60), ("PROBES", 1000)):
+            monkeypatch.setattr(policy, f"_{name}", value)
+    return request.param
+
+
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    count=st.integers(1, 400),
+    dimensions=st.sampled_from([1, 3, 24, 384]),
+    k=st.sampled_from([1, 2, 10, 1000]),
+    repeats=st.booleans(),
+    on_disk=st.booleans(),
+)
+def test_search_is_brute_force(kind, tmp_path, seed, count, dimensions, k, repeats, on_disk):
+    prefix = tmp_path / "a" if on_disk else None
+
+    def opened(index):
+        return VectorIndex.load(prefix, index.save(), index) if on_disk else index
+
+    index, vectors, ids, random = random_index(seed, count, dimensions, repeats, prefix)
+    query = kept(random.normal(size=(1, dimensions)))[0]
+    check(index, vectors, ids, query, k)
+    among = np.concatenate([random.choice(ids, count // 2, replace=False), [10**12, 5 * 10**11]]).astype(np.int64)
+    index = opened(index)
+    check(index, vectors, ids, query, k, among)
+    gone = random.choice(ids, count // 3, replace=False)
+    index.remove(np.concatenate([gone, [10**12]]))
+    stay = ~np.isin(ids, gone)
+    assert len(index) == stay.sum()
+    check(index, vectors[stay], ids[stay], query, k)
+    index = opened(index)
+    check(index, vectors[stay], ids[stay], query, k, among)
+    for turn in range(6):
+        more, new = kept(random.normal(size=(20, dimensions))), np.arange(20) + 10**9 * (turn + 1)
+        index.add(more, new)
+        vectors, ids = np.concatenate([vectors[stay], more]), np.concatenate([ids[stay], new])
+        check(index, vectors, ids, query, k)
+        index = opened(index)
+        assert sum(map(len, index.segments)) >= len(index) == len(ids)
+        stay = ids != new[0]
+        index.remove(new[:1])
+        check(index, vectors[stay], ids[stay], query, k, ids[::2])
+    if kind == "lists":
+        assert any(segment.list_count > 1 for segment in index.segments)
+
+
+def test_similarities_in_the_third_decimal_keep_their_order():
+    """As of frames: float16 moves them in the fifth; quantised indexes would lose the best."""
+    base, side = np.linalg.qr(np.random.default_rng(0).normal(size=(384, 2)))[0].T
+    cosines = 1 - 0.001 * np.arange(500)[:, None]
+    index = VectorIndex(384)
+    index.add(unit(cosines * base + np.sqrt(1 - cosines**2) * side), np.arange(500))
+    found, scores = index.search(base.astype(np.float32), 500)
+    assert found.tolist() == list(range(500))
+    assert scores == pytest.approx(cosines[:, 0], abs=1e-4)
+
+
+def test_few_and_none():
+    index = VectorIndex(4)
+    query = unit(np.ones((1, 4)))[0]
+    assert index.search(query, 3)[0].tolist() == []
+    index.add(np.eye(4, dtype=np.float32)[:2], np.array([7, 9]))
+    assert sorted(index.search(query, 3)[0].tolist()) == [7, 9]
+    assert index.search(query, 0)[0].tolist() == []
+    assert index.search(query, 3, NOTHING)[0].tolist() == []
+    assert index.search(query, 3, np.array([8]))[0].tolist() == []
+    assert index.search(query, 1, np.array([9, 9, 8]))[0].tolist() == [9]
+    index.remove(np.array([7, 9]))
+    assert len(index) == 0
+    assert index.search(query, 3)[0].tolist() == []
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 5), (4,), (1, 1, 4), (0, 3)])
+def test_a_wrong_shape_is_told(shape):
+    index = VectorIndex(4)
+    with pytest.raises(ValueError, match="vectors of 4 dimensions expected, got an array of shape"):
+        index.add(np.zeros(shape, np.float32), np.arange(2))
+    if shape[0] != 0:
+        with pytest.raises(ValueError, match="vectors of 4 dimensions expected"):
+            index.search(np.zeros(shape[1:], np.float32) if len(shape) == 2 else np.zeros(shape, np.float32)[:3], 1)
+    with pytest.raises(ValueError, match="2 ids expected"):
+        index.add(np.zeros((2, 4), np.float32), np.arange(3))
+    assert len(index) == 0
+
+
+def clustered(random, centres, count):
+    """Vectors around centres, as of scenes."""
+    return kept(centres[random.integers(0, len(centres), count)] + 0.05 * random.normal(size=(count, 64)))
+
+
+def test_the_nearest_lists_hold_the_nearest_rows(monkeypatch):
+    """A tenth of the lists is looked into: the best is found, and nearly all of the ten best."""
+    monkeypatch.setattr(policy, "_MOST_LOOKED_AT", 2000)
+    monkeypatch.setattr(policy, "_PROBES", 20)
+    monkeypatch.setattr(policy, "_SCANNED_PER_RESULT", 1)
+    random = np.random.default_rng(0)
+    centres = unit(random.normal(size=(300, 64)))
+    vectors, ids = clustered(random, centres, 12_000), np.arange(12_000)
+    index = VectorIndex(64)
+    for first in range(0, 12_000, 1000):
+        index.add(vectors[first : first + 1000], ids[first : first + 1000])
+        index.search(vectors[0], 1)
+    shares = []
+    for query in clustered(random, centres, 200):
+        found, _ = index.search(query, 10)
+        best = np.argsort(-(vectors @ query))[:10]
+        shares.append(len(set(found.tolist()) & set(best.tolist())) / 10)
+        assert found[0] == best[0]
+    assert np.mean(shares) >= 0.95
+
+
+def test_results_beyond_the_nearest_lists_are_found(monkeypatch):
+    monkeypatch.setattr(policy, "_MOST_LOOKED_AT", 100)
+    monkeypatch.setattr(policy, "_PROBES", 2)
+    index, vectors, ids, random = random_index(0, 1000, 24, repeats=False)
+    check(index, vectors, ids, kept(random.normal(size=(1, 24)))[0], 1000)
+
+
+def test_on_a_gpu_each_row_is_looked_at(monkeypatch):
+    """FAISS's class for the GPU is stood in for by the one for the CPU that it equals: what is tested is what it gets."""
+    faiss = pytest.importorskip("faiss")
+    made = []
+
+    def flat(resources, dimensions, config):
+        assert config.useFloat16
+        made.append(dimensions)
+        return faiss.IndexFlatIP(dimensions)
+
+    monkeypatch.setattr(policy, "_gpu_count", lambda: 1)
+    monkeypatch.setattr(policy, "_MOST_LOOKED_AT", 40)
+    monkeypatch.setattr(policy, "_PROBES", 1)
+    monkeypatch.setattr(faiss, "StandardGpuResources", object, raising=False)
+    monkeypatch.setattr(faiss, "GpuIndexFlatConfig", type("Config", (), {}), raising=False)
+    monkeypatch.setattr(faiss, "GpuIndexFlatIP", flat, raising=False)
+    index, vectors, ids, random = random_index(0, 300, 24, repeats=False)
+    query = kept(random.normal(size=(1, 24)))[0]
+    for _ in range(2):
+        check(index, vectors, ids, query, 20)
+    assert made == [24]
+    index.remove(ids[:30])
+    check(index, vectors[30:], ids[30:], query, 20)
+    check(index, vectors[30:], ids[30:], query, 20, ids[:90])
+    assert made == [24, 24]
+
+
+# Files
+
+
+def in_files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_what_is_saved_comes_back(tmp_path):
+    index, vectors, ids, random = random_index(0, 300, 24, False, tmp_path / "a")
+    again = VectorIndex.load(tmp_path / "a", index.save())
+    (file,) = tmp_path.iterdir()
+    file.unlink()
+    query = kept(random.normal(size=(1, 24)))[0]
+    assert (len(again), again.dimensions) == (300, 24)
+    check(again, vectors, ids, query, 20)
+    again.remove(ids[:50])
+    check(again, vectors[50:], ids[50:], query, 20)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_index_comes_back(tmp_path):
+    assert len(VectorIndex.load(tmp_path / "a", VectorIndex(3, tmp_path / "a").save())) == 0
+
+
+def test_adding_and_removing_leave_the_other_files_alone(tmp_path):
+    """One file more for an addition, none for a removal; and none is opened twice."""
+    index, vectors, ids, random = random_index(0, 300, 24, False, tmp_path / "a")
+    saved = index.save()
+    (first,) = in_files(tmp_path)
+    content = (tmp_path / first).read_bytes()
+    writer = VectorIndex.load(tmp_path / "a", saved)
+    more = kept(random.normal(size=(9, 24)))
+    writer.add(more, np.arange(9) + 10**6)
+    writer.remove(ids[10:20])
+    saved = writer.save()
+    assert len(in_files(tmp_path)) == 2
+    assert (tmp_path / first).read_bytes() == content
+    reader = VectorIndex.load(tmp_path / "a", saved, index)
+    assert reader.segments[0] is index.segments[0]
+    stay = np.r_[0:10, 20:300]
+    query = kept(random.normal(size=(1, 24)))[0]
+    check(reader, np.concatenate([vectors[stay], more]), np.concatenate([ids[stay], np.arange(9) + 10**6]), query, 1000)
+    check(index, vectors, ids, query, 1000)
+
+
+def test_a_row_is_written_a_few_times(tmp_path, monkeypatch):
+    """Over two hundred additions: without merging there would be 200 files, without levels 20,100 rows written."""
+    monkeypatch.setattr(policy, "_SMALLEST_LISTED", 1)
+    written = []
+    real = VectorSegment.written
+
+    def counted(path, dimensions, lists, *rest):
+        written.append(len(lists))
+        return real(path, dimensions, lists, *rest)
+
+    monkeypatch.setattr(VectorSegment, "written", counted)
+    index = VectorIndex(4, tmp_path / "a")
+    for number in range(200):
+        index.add(kept(np.ones((1, 4))), np.array([number]))
+        index.save()
+    assert len(index) == 200
+    assert len(index.segments) <= 12
+    assert sum(written) <= 200 * 5
+
+
+def test_centres_are_learnt_once_until_there_are_four_times_as_many_rows(monkeypatch):
+    monkeypatch.setattr(policy, "_MOST_LOOKED_AT", 100)
+    learnt = []
+    real = policy.trained
+    monkeypatch.setattr(policy, "trained", lambda sample, count: learnt.append(count) or real(sample, count))
+    random = np.random.default_rng(0)
+    index = VectorIndex(8)
+    for number in range(45):
+        index.add(kept(random.normal(size=(10, 8))), np.arange(10) + 10 * number)
+        index.search(np.ones(8, np.float32), 1)
+    assert learnt == [21, 42]  # of 110 and 440 rows: twice the root
+
+
+def test_a_segment_of_which_much_is_gone_is_written_anew(tmp_path):
+    index, vectors, ids, random = random_index(0, 300, 24, False, tmp_path / "a")
+    index.save()
+    index.remove(ids[:70])
+    index.save()
+    assert [len(segment) for segment in index.segments] == [300]
+    index.remove(ids[70:80])
+    index.save()
+    assert [len(segment) for segment in index.segments] == [220]
+    check(index, vectors[80:], ids[80:], kept(random.normal(size=(1, 24)))[0], 1000)
+
+
+@settings(deadline=None, max_examples=150)
+@given(data=st.data())
+def test_a_damaged_file_is_told(tmp_path_factory, data):
+    """FAISS itself would take damaged lengths as they are, and ask for all memory."""
+    folder = tmp_path_factory.mktemp("damaged")
+    saved = random_index(0, 5, 4, False, folder / "a")[0].save()
+    (path,) = folder.iterdir()
+    content = bytearray(path.read_bytes())
+    place = data.draw(st.integers(0, len(content) - 1))
+    if data.draw(st.booleans()):
+        content = content[:place]
+    else:
+        content[place] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(content)
+    with pytest.raises(LibraryError, match="delete it, it is made again"):
+        VectorIndex.load(folder / "a", saved)
+
+
+@pytest.mark.parametrize("place", ["start", "head", "end", "rows", "digests"])
+def test_damage_of_a_large_file_is_told(tmp_path, monkeypatch, place):
+    """Its head is checked whole, its rows in blocks spread evenly, of which the last is one."""
+    monkeypatch.setattr("playhead.index.retrieval.vector_segments._CHECKED_WHOLE", 1 << 10)
+    monkeypatch.setattr("playhead.index.retrieval.vector_segments._BLOCK", 1 << 10)
+    saved = random_index(0, 2000, 24, False, tmp_path / "a")[0].save()
+    (path,) = tmp_path.iterdir()
+    content = bytearray(path.read_bytes())
+    size = len(content)
+    where = {"start": 0, "head": 100, "end": size - 1, "rows": size * 9 // 10, "digests": size - 100}[place]
+    part = slice(where, where + (size // 15 if place == "rows" else 1))
+    content[part] = bytes(byte ^ 1 for byte in content[part])
+    path.write_bytes(content)
+    with pytest.raises(LibraryError, match="is damaged: delete it, it is made again"):
+        VectorIndex.load(tmp_path / "a", saved)
+
+
+def test_a_missing_file_is_told(tmp_path):
+    saved = random_index(0, 5, 4, False, tmp_path / "a")[0].save()
+    (path,) = tmp_path.iterdir()
+    path.unlink()
+    with pytest.raises(LibraryError, match="cannot be read"):
+        VectorIndex.load(tmp_path / "a", saved)
+
+
+@pytest.mark.parametrize("when", ["while writing", "at the end"])
+def test_a_full_disk_leaves_the_old_files(tmp_path, monkeypatch, when):
+    index, vectors, ids, random = random_index(0, 5, 4, False, tmp_path / "a")
+    saved = index.save()
+    before = in_files(tmp_path)
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    class Full(io.BytesIO):
+        write = full
+
+    with monkeypatch.context() as patch:
+        if when == "at the end":
+            patch.setattr("pathlib.Path.replace", full)
+        else:
+            patch.setattr("pathlib.Path.open", lambda *_: Full())
+        index.add(kept(np.eye(4)), np.arange(4) + 100)
+        with pytest.raises(OSError, match="No space left"):
+            index.save()
+    assert in_files(tmp_path) == before
+    check(VectorIndex.load(tmp_path / "a", saved), vectors, ids, kept(random.normal(size=(1, 4)))[0], 10)
+
+
+def test_what_is_installed_is_told():
+    assert "CPU" in faiss_state() or "GPU" in faiss_state()

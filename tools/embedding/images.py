@@ -1,0 +1,23 @@
+"""Which encoder turns pictures into vectors, as the settings name it."""
+
+from ..errors import WeightsError
+from ..settings import Settings
+from .clip import ClipEncoder
+from .conse import ConseEncoder
+from .protocol import ImageEncoder, TextEncoder
+
+__all__ = ["image_encoder"]
+
+
+def image_encoder(settings: Settings, text: TextEncoder | None) -> ImageEncoder:
+    """The encoder that `image_model` names: ConSE over `text`'s space, or a SigLIP or CLIP of its own space.
+
+    Raises:
+        WeightsError: The weights cannot be had, or ConSE has no text encoder.
+        MissingExtraError: A library is not installed.
+    """
+    if settings.model_for("image_model") == "efficientnet-lite2":
+        if text is None:
+            raise WeightsError("efficientnet-lite2 embeds pictures in a text model's space: get text_model first")
+        return ConseEncoder(settings, text)
+    return ClipEncoder(settings)

@@ -1,0 +1,60 @@
+"""What every encoder offers: unit vectors of texts and of pictures, and the only normalisation.
+
+Vectors with the same `embedding_id` are comparable; others are never compared.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..records import Observation, Segment
+
+__all__ = ["CorpusEncoder", "ImageEncoder", "TextEncoder", "Vectors", "unit"]
+
+Vectors = npt.NDArray[np.float32]
+
+
+class TextEncoder(Protocol):
+    """Turns texts into unit vectors of one space; texts with a cosine below `floor` are not alike."""
+
+    embedding_id: str
+    floor: float
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors, float32, shape `(len(texts), dimensions)`."""
+
+
+class CorpusEncoder(TextEncoder, Protocol):
+    """A text encoder that embeds what is stored, too."""
+
+    def encode_all(self, texts: Sequence[str]) -> Vectors:
+        """As `encode`, of many texts at once: the same bits for the same texts, whatever was asked before."""
+
+
+class ImageEncoder(Protocol):
+    """Turns pictures, and queries for pictures, into unit vectors of one space.
+
+    A picture whose cosine with a query is below `floor` does not show it.
+    """
+
+    embedding_id: str
+    source: str
+    floor: float
+
+    def observe(self, segments: Sequence[Segment]) -> tuple[list[Observation], Vectors]:
+        """One `frame` observation a still, and its unit vector, float32, shape `(len(stills), dimensions)`."""
+
+    def encode_queries(self, queries: Sequence[str]) -> Vectors:
+        """Unit vectors of the queries, in the space of the pictures."""
+
+    def shows(self, query: str, text: str, cosine: float) -> bool:
+        """Whether a picture, with this observation's text and cosine to the query, shows what the query describes."""
+
+
+def unit(vectors: npt.ArrayLike) -> Vectors:
+    """Rows scaled to length 1, as float32; a row of zeros stays one."""
+    rows = np.asarray(vectors, dtype=np.float32)
+    lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
+    return np.ascontiguousarray(rows / np.where(lengths > 0, lengths, 1.0), dtype=np.float32)

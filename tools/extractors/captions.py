@@ -1,0 +1,88 @@
+"""Captions: what a served video LLM says that frames show, as observations. Looks at pictures only."""
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+
+from ...prompts import render
+from ..llm.backends import video_llm
+from ..llm.protocol import VideoLLM
+from ..records import Frame, Observation, Segment, Span, clean_text
+from ..settings import Settings
+
+__all__ = ["Captioner", "caption_of"]
+
+# Two plain sentences take 30 to 80 tokens; a model that runs on is cut here.
+MAX_TOKENS = 200
+
+# Up to the last full stop (with a closing quote or bracket) that ends a sentence, not a decimal point.
+_FULL_SENTENCES = re.compile(r".*(?:[.?!…][\"'”’»)\]]*(?=\s|$)|[。？！][」』”]*)", re.DOTALL)
+
+
+class Captioner:
+    """Describes frames in one or two sentences.
+
+    Attributes:
+        source: The model, as `model@server`.
+        fingerprint: 12 hex digits over the model, the prompt, and all else that a caption depends on but the frames.
+    """
+
+    def __init__(self, settings: Settings, llm: VideoLLM | None = None) -> None:
+        """Take the video LLM that `settings` name, or the one that is given.
+
+        Raises:
+            SettingsError: No usable video LLM is set.
+            ServerError: The model is not set and the server does not say what it serves.
+            WeightsError: The weights of a model for this process cannot be had.
+        """
+        self._llm = llm or video_llm(settings)
+        self.source = self._llm.source
+        asked = json.dumps([self.source, render("caption", count="N"), MAX_TOKENS, settings.video_llm_frames])
+        self.fingerprint = hashlib.blake2b(asked.encode(), digest_size=6).hexdigest()
+
+    def caption(self, span: Span, frames: Sequence[Frame]) -> Observation:
+        """One caption of what `frames` show together.
+
+        A caption that the server cut ends with its last full sentence, or with `…` if it has none.
+
+        Args:
+            span: The stretch of time that the frames stand for.
+            frames: One or more, in order of time.
+
+        Returns:
+            Modality `caption`, with score 1.0: servers give no confidence. `frame_seconds` is set
+            for a single frame.
+
+        Raises:
+            ServerError: No usable answer came.
+            QueryError: There are no frames.
+        """
+        reply = self._llm.ask(frames, instructions=render("caption", count=str(len(frames))), max_tokens=MAX_TOKENS)
+        text = clean_text(reply.text)
+        return caption_of(span, frames, _full_sentences(text) if reply.truncated else text, self.source)
+
+    def observe(self, segments: Sequence[Segment]) -> list[Observation]:
+        """One caption for each still, in order.
+
+        Raises:
+            ServerError: No usable answer came for one of them.
+        """
+        return [self.caption(segment.span, [segment.frame]) for segment in segments]
+
+
+def caption_of(span: Span, frames: Sequence[Frame], text: str, source: str) -> Observation:
+    """What somebody said of frames, as an observation."""
+    return Observation(
+        modality="caption",
+        span=span,
+        text=text,
+        score=1.0,
+        source=source,
+        frame_seconds=frames[0].seconds if len(frames) == 1 else None,
+    )
+
+
+def _full_sentences(text: str) -> str:
+    found = _FULL_SENTENCES.match(text)
+    return found.group() if found else f"{text}…"

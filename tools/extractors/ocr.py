@@ -1,0 +1,270 @@
+"""Text in pictures as observations with places: read by RapidOCR, or by EasyOCR by choice.
+
+Knows pictures, not videos: which frames are worth reading is decided elsewhere (a blank frame
+costs EasyOCR as much as a full one).
+"""
+
+import importlib.metadata
+import importlib.util
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from PIL import Image
+
+from ..device import resolve_device
+from ..errors import MissingExtraError, SettingsError, WeightsError
+from ..records import Observation, Pixels, Segment
+from ..settings import Settings
+from ..weights import find
+from .ocr_lines import SAME_LINE, Line, Quad, ReadPicture, observations_of
+
+if TYPE_CHECKING:
+    from easyocr import Reader
+    from rapidocr import RapidOCR
+
+__all__ = ["READING", "EasyOcrReader", "RapidOcrReader", "TextReader", "text_reader"]
+
+# Longer side at which RapidOCR looks for lines; smaller frames are not blown up (RapidOCR's own default
+# is a shorter side of at least 736). Screens full of text in JPEG quality 30, CPU seconds a frame and
+# share of characters read right, 18 px text / 14 px text:
+#               1280x720             1920x1080
+#    960    0.88 .998 / 0.96 .996   1.17 1.000 / 1.21 .995
+#   1280    1.02 1.000 / 1.07 .998  1.33 1.000 / 1.38 .998
+#   1600    as 1280                 1.39 1.000 / 1.70 .997
+#   default 1.69 1.000 / 1.84 .998  1.76 1.000 / 3.83 .999
+# Frames without text, 480x270 and 800x332: 0.06 s, by default 0.6–0.85 s.
+LINES_SIDE = 1280
+# Longer side at which lines are looked for in a sample of a moving picture. Of lines drawn over film, 12 / 14 / 16 /
+# 20 / 28 px high in 1280x720, 24 each, it finds 20 / 20 / 21 / 23 / 24 in a fifth of the time; 1280 finds 23 to 24.
+GLANCE_SIDE = 640
+# More lines, or one smaller than this share of the frame's height, and all lines are looked for at `LINES_SIDE`.
+_FEW_LINES = 4
+_LARGE_LINE = 0.03
+# RapidOCR gave real lines of video frames 0.93 and more, icons that it took for letters 0.5 to 0.75.
+RAPIDOCR_SCORE = 0.5
+# EasyOCR gave readable lines 0.3 and more, unreadable ones (text 8 px high) and icons 0.12 and less.
+EASYOCR_SCORE = 0.2
+# Words of a line lie up to this many heights apart; at EasyOCR's 0.5, "ERR_CERT_DATE today" falls apart.
+_WORD_GAP = 1.0
+# Lines that EasyOCR recognises at once on a GPU; on a CPU it takes one after the other.
+_LINES_AT_ONCE = 16
+
+# All that reading depends on besides the models: the way it is done, by number, and the constants.
+READING = (1, LINES_SIDE, GLANCE_SIDE, _FEW_LINES, _LARGE_LINE, *SAME_LINE, RAPIDOCR_SCORE, EASYOCR_SCORE, _WORD_GAP)
+
+
+class TextReader(Protocol):
+    """Reads text in pictures."""
+
+    source: str
+
+    def observe(self, segments: Sequence[Segment]) -> list[Observation]:
+        """One `text` observation a line, still by still, in reading order: rows from the top, each from the left."""
+
+
+def text_reader(settings: Settings) -> TextReader:
+    """The reader that the settings choose; its model loads at first use.
+
+    Raises:
+        WeightsError: Its weights cannot be had.
+        MissingExtraError: Its library is not installed.
+        SettingsError: There is no such reader, or its weights or its device cannot be used.
+    """
+    name = settings.model_for("ocr")
+    if name == "rapidocr":
+        return RapidOcrReader(settings)
+    if name == "easyocr":
+        return EasyOcrReader(settings)
+    raise SettingsError(f"ocr={name!r} reads nothing: set it to 'rapidocr' or 'easyocr'")
+
+
+class RapidOcrReader:
+    """PP-OCR models in ONNX form; those inside the wheel read Latin scripts, Chinese and Japanese.
+
+    With `ocr_model`, a folder with one `*det*.onnx` and one `*rec*.onnx` (PP-OCR v3 or later), and one
+    `*.txt` of characters, one a line, where the recogniser does not carry them.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Find the models; they load at first use.
+
+        Raises:
+            MissingExtraError: RapidOCR or ONNX Runtime is not installed.
+            WeightsError: The models cannot be had.
+            SettingsError: The folder or the device cannot be used.
+        """
+        try:
+            import onnxruntime
+            from rapidocr import RapidOCR
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("ocr='rapidocr'", error.name or "rapidocr", "local") from error
+        on_gpu = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+        if settings.device == "cuda" and not on_gpu:
+            raise SettingsError(
+                "device='cuda', but this onnxruntime has no CUDA, so ocr='rapidocr' cannot use it: "
+                "set device to auto or cpu, set ocr to easyocr, or pip install onnxruntime-gpu in its place"
+            )
+        own = find(settings.ocr_model, "ocr_model", offline=settings.offline) if settings.ocr_model else None
+        params = {
+            "Global.log_level": "error",
+            # Turns lines that stand on their head; costs 0.1–0.7 s a frame, and made a "T" of an arrow.
+            "Global.use_cls": False,
+            "Det.limit_type": "max",
+            "EngineConfig.onnxruntime.use_cuda": on_gpu and resolve_device(settings) == "cuda",
+            **(_own_models(own.path) if own else {}),
+        }
+        self._engine = RapidOCR(params=params | {"Det.limit_side_len": LINES_SIDE})
+        self._glancer = RapidOCR(params=params | {"Det.limit_side_len": GLANCE_SIDE})
+        config = self._engine.cfg
+        if own is None and len(list(Path(config.Global.model_root_dir).glob("*.onnx"))) < 2:
+            raise WeightsError(
+                f"rapidocr lacks the models of its wheel in {config.Global.model_root_dir}: "
+                "pip install --force-reinstall --no-deps rapidocr, or set ocr_model to a folder with models"
+            )
+        models = own.source if own else f"{config.Rec.ocr_version.value}-{config.Rec.model_type.value}"
+        self.source = f"rapidocr@{importlib.metadata.version('rapidocr')}+{models}"
+
+    def observe(self, segments: Sequence[Segment]) -> list[Observation]:
+        """One observation a line, in reading order; a line that stays from still to still is read once."""
+        observations: list[Observation] = []
+        before = ReadPicture(np.zeros((1, 1, 3), np.uint8), [])
+        for segment in segments:
+            before = self._read(segment, before)
+            observations += observations_of(segment, [line for _, line in before.lines], self.source)
+        return observations
+
+    def _read(self, segment: Segment, before: ReadPicture) -> ReadPicture:
+        bgr = np.ascontiguousarray(segment.frame.pixels[..., ::-1])  # it takes arrays for BGR
+        quads = self._found(self._glancer if segment.moves else self._engine, bgr)
+        known = [before.line_at(quad, bgr) for quad in quads]
+        if segment.moves:
+            new = [quad for quad, line in zip(quads, known, strict=True) if line is None]
+            if len(new) > _FEW_LINES or any(np.ptp(quad[:, 1]) < _LARGE_LINE * bgr.shape[0] for quad in new):
+                quads = self._found(self._engine, bgr)
+                known = [before.line_at(quad, bgr) for quad in quads]
+        lines = [
+            (quad, line or Line.around(quad, *self._recognised(quad, bgr)))
+            for quad, line in zip(quads, known, strict=True)
+        ]
+        return ReadPicture(bgr, [(quad, line) for quad, line in lines if line.score >= RAPIDOCR_SCORE])
+
+    def _found(self, engine: "RapidOCR", bgr: Pixels) -> list[Quad]:
+        """Where lines are."""
+        boxes = engine(bgr, use_det=True, use_cls=False, use_rec=False).boxes
+        return [] if boxes is None else [np.asarray(quad, np.float32) for quad in boxes]
+
+    def _recognised(self, quad: Quad, bgr: Pixels) -> tuple[str, float]:
+        from rapidocr.utils.process_img import get_rotate_crop_image
+
+        found = self._engine(get_rotate_crop_image(bgr, quad.copy()), use_det=False, use_cls=False, use_rec=True)
+        return (found.txts[0], found.scores[0]) if found.txts else ("", 0.0)
+
+
+class EasyOcrReader:
+    """CRAFT finds the lines, a CRNN reads them; the weights wheel reads English.
+
+    With `ocr_model`, a folder as EasyOCR fills it: `craft_mlt_25k.pth`, and the recogniser of
+    `language` (`latin_g2.pth` for `de`, `cyrillic_g2.pth` for `ru`, `english_g2.pth` for `en` and None).
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Find the weights; they load at first use, or at once where `ocr_model` names a folder: to check it.
+
+        Raises:
+            MissingExtraError: EasyOCR is not installed.
+            WeightsError: The weights cannot be had.
+            SettingsError: The language or the device cannot be used.
+        """
+        if importlib.util.find_spec("easyocr") is None:
+            raise MissingExtraError("ocr='easyocr'", "easyocr", "easyocr")
+        weights = find(settings.ocr_model or "easyocr-en", "ocr_model", offline=settings.offline)
+        self.source = f"easyocr@{importlib.metadata.version('easyocr')}+{weights.source}"
+        self._folder = weights.path
+        self._languages = ["en"]
+        if settings.ocr_model and settings.language not in (None, "en"):
+            self._languages = [settings.language, "en"]
+        self._device = resolve_device(settings)
+        self._reader: Reader | None = None
+        if settings.ocr_model:
+            self._loaded()
+
+    def observe(self, segments: Sequence[Segment]) -> list[Observation]:
+        """One observation a line, in reading order."""
+        return [
+            observation
+            for segment in segments
+            for observation in observations_of(segment, self._lines(segment), self.source)
+        ]
+
+    def _lines(self, segment: Segment) -> list[Line]:
+        # `readtext` hands one array to the finder, which was trained on RGB, and as BGR to the
+        # conversion to grey for the reader: in two steps each gets what it wants.
+        rgb = segment.frame.pixels
+        reader = self._loaded()
+        level, tilted = reader.detect(rgb, reformat=False, width_ths=_WORD_GAP)
+        grey = np.asarray(Image.fromarray(rgb).convert("L"))
+        found = reader.recognize(grey, level[0], tilted[0], batch_size=_LINES_AT_ONCE, reformat=False)
+        return [Line.around(quad, text, score) for quad, text, score in found if score >= EASYOCR_SCORE]
+
+    def _loaded(self) -> "Reader":
+        if self._reader is None:
+            from easyocr import Reader
+
+            warnings.filterwarnings("ignore", message="'pin_memory' argument is set", category=UserWarning)
+            try:
+                self._reader = Reader(
+                    self._languages,
+                    gpu=self._device == "cuda",
+                    model_storage_directory=str(self._folder),
+                    user_network_directory=str(self._folder),  # else it makes ~/.EasyOCR
+                    download_enabled=False,
+                    verbose=False,
+                    quantize=False,  # by torch.ao, which torch drops; 2.8 s a 960x540 frame with, 2.0 s without
+                )
+            except FileNotFoundError as error:
+                raise WeightsError(
+                    f"no weights for ocr='easyocr' in {self._folder} ({error}): set ocr_model to a folder that "
+                    f"EasyOCR filled for the languages {self._languages}, or leave it out to read English"
+                ) from error
+            except ValueError as error:
+                raise SettingsError(
+                    f"language={self._languages[0]!r}: EasyOCR does not read it ({error}); set another, or leave it out"
+                ) from error
+            finally:
+                if str(self._folder) in sys.path:
+                    sys.path.remove(str(self._folder))  # EasyOCR puts it there for networks in Python files
+        return self._reader
+
+
+def _own_models(folder: Path) -> dict[str, str]:
+    """RapidOCR's parameters for the models in a folder; it would download what they lack."""
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as ort
+
+    found = {kind: sorted(folder.glob(f"*{kind}*.onnx")) for kind in ("det", "rec")}
+    if any(len(files) != 1 for files in found.values()):
+        have = ", ".join(sorted(p.name for p in folder.glob("*.onnx"))) or "none"
+        raise SettingsError(
+            f"ocr_model={str(folder)!r}: RapidOCR needs a folder with one *det*.onnx and one *rec*.onnx; "
+            f"its .onnx files: {have}"
+        )
+    (finder,), (reader,) = found["det"], found["rec"]
+    for model in (finder, reader):
+        try:
+            session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+        except (ort.Fail, ort.InvalidArgument, ort.InvalidGraph, ort.InvalidProtobuf, ort.RuntimeException) as error:
+            raise WeightsError(f"{model} is no model that onnxruntime can load: copy or download it again") from error
+    parameters = {"Det.model_path": str(finder), "Rec.model_path": str(reader)}
+    if "character" not in session.get_modelmeta().custom_metadata_map:
+        characters = sorted(folder.glob("*.txt"))
+        if len(characters) != 1:
+            raise SettingsError(
+                f"ocr_model={str(folder)!r}: {reader.name} does not carry its characters, so RapidOCR needs one .txt "
+                f"with them, one a line, beside it; there are {len(characters)}"
+            )
+        parameters["Rec.rec_keys_path"] = str(characters[0])
+    return parameters

@@ -1,0 +1,276 @@
+"""Speech of a video as observations with word times: transcribed by faster-whisper.
+
+The whole track is transcribed in windows that are cut only where nobody speaks, so that memory
+does not grow with length. Word times are trimmed to where voice activity is: Whisper lets a word
+swallow the pause before it.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+
+from ..device import resolve_device
+from ..errors import MissingExtraError, SettingsError, WeightsError
+from ..media.audio import RATE, Samples, sound_blocks
+from ..records import Observation, Span, VideoInfo, Word
+from ..settings import Settings
+from ..weights import find
+
+if TYPE_CHECKING:
+    from faster_whisper import WhisperModel
+
+__all__ = ["HEARING", "Heard", "Speech", "Transcriber", "Window", "sentences_of", "windows_of"]
+
+# Windows of about two minutes: short enough for memory, long enough for a pause to cut in.
+WINDOW_SECONDS = 120.0
+# A sentence that runs on is cut near this length.
+LONGEST_SENTENCE = 20.0
+# A pause this long ends a sentence; inside of one people hesitate longer. Measured: 1.1 s in Kennedy's "ask not what
+# your country can do for you", 2 to 4.8 s in Alvin Lucier's reading of "I am sitting in a room".
+LONGEST_PAUSE = 2.0
+LONGEST_HESITATION = 5.0
+
+# A cut between windows lies in a pause of this length at least, if there is one.
+SHORTEST_PAUSE = 0.3
+
+# All that a transcript depends on besides the model: the way it is made, by number, and the constants.
+HEARING = (1, WINDOW_SECONDS, LONGEST_SENTENCE, LONGEST_PAUSE, LONGEST_HESITATION, SHORTEST_PAUSE)
+
+_SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")
+_ABBREVIATION = re.compile(r"(?:[A-HJ-Z]|Dr|Mr|Mrs|Ms|Prof|St|vs)\.")
+
+
+class Heard(NamedTuple):
+    """A word as Whisper wrote it (with its leading space), in seconds on the clock of the video's pictures."""
+
+    start: float
+    end: float
+    text: str
+    probability: float
+
+
+class Window(NamedTuple):
+    """A stretch of sound.
+
+    Attributes:
+        start: Its first second, on the clock of the video's pictures.
+        samples: Mono, at `tools.media.audio.RATE`, full scale ±1; float32, shape `(n,)`.
+    """
+
+    start: float
+    samples: Samples
+
+
+class Transcriber(Protocol):
+    """Hears words in a stretch of sound."""
+
+    source: str
+
+    def hear(self, window: Window, tell: Callable[[float], None]) -> list[Heard]:
+        """The words, in order: the same for the same window, whatever was heard before.
+
+        Args:
+            window: What to listen to.
+            tell: Told up to which second it listened, now and then; what it raises ends the work.
+        """
+
+
+class Speech:
+    """Transcribes a video's sound with a Whisper model in CTranslate2 form."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Find the weights; the model loads at first use.
+
+        Raises:
+            WeightsError: The weights cannot be had.
+            MissingExtraError: faster-whisper is not installed.
+        """
+        try:
+            import faster_whisper  # noqa: F401  (tells at once whether the extra is there)
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("speech", "faster_whisper", "local") from error
+        weights = find(settings.model_for("speech_model"), "speech_model", offline=settings.offline)
+        self.source = weights.source
+        self._folder = weights.path
+        self._device = resolve_device(settings)
+        self._language = settings.language
+        self._model: WhisperModel | None = None
+
+    def transcribe(self, info: VideoInfo) -> Iterator[Observation]:
+        """Sentences in order, each with its words' times on the clock of the video's pictures.
+
+        Args:
+            info: From `tools.media.frames.probe`; a file without sound yields nothing.
+
+        Raises:
+            WeightsError: The model cannot be loaded.
+            SettingsError: The model does not know the language.
+        """
+        words = (word for window in windows_of(info) for word in self.hear(window, lambda _: None))
+        return sentences_of(words, self.source)
+
+    def hear(self, window: Window, tell: Callable[[float], None]) -> list[Heard]:
+        """As `Transcriber.hear`.
+
+        Raises:
+            WeightsError: The model cannot be loaded.
+            SettingsError: The model does not know the language.
+        """
+        voiced = voiced_spans(window.samples)
+        if not voiced:
+            return []
+        import ctranslate2
+
+        ctranslate2.set_random_seed(0)  # the fallback temperatures sample: same sound, same words
+        segments, _ = self._loaded().transcribe(
+            window.samples,
+            language=self._language,
+            word_timestamps=True,
+            vad_filter=True,
+            vad_parameters={"min_silence_duration_ms": 500},
+            condition_on_previous_text=False,
+        )
+        heard = []
+        for segment in segments:
+            for word in segment.words or ():
+                start, end = (window.start + second for second in _trimmed(word.start, word.end, voiced))
+                heard.append(Heard(float(start), float(end), word.word, float(word.probability)))
+            tell(window.start + segment.end)
+        return heard
+
+    def _loaded(self) -> "WhisperModel":
+        if self._model is None:
+            from faster_whisper import WhisperModel
+
+            logging.getLogger("faster_whisper").setLevel(logging.WARNING)
+            try:
+                model = WhisperModel(
+                    str(self._folder),
+                    device=self._device,
+                    compute_type="float16" if self._device == "cuda" else "int8",
+                    local_files_only=True,
+                )
+            except (RuntimeError, ValueError, OSError) as error:
+                raise WeightsError(
+                    f"speech_model: {self._folder} holds no Whisper model in CTranslate2 form that can be loaded "
+                    f"({error}): choose another, or convert it with ct2-transformers-converter"
+                ) from error
+            if self._language is not None and self._language not in model.supported_languages:
+                raise SettingsError(
+                    f"language={self._language!r}: {self.source} knows {', '.join(sorted(model.supported_languages))}"
+                )
+            self._model = model
+        return self._model
+
+
+def windows_of(info: VideoInfo) -> Iterator[Window]:
+    """The sound of a video in windows of about two minutes, cut where nobody speaks.
+
+    Args:
+        info: From `tools.media.frames.probe`; a file without sound yields nothing.
+
+    Raises:
+        MediaError: The file cannot be opened.
+    """
+    start = 0
+    for samples in _windows(sound_blocks(info)):
+        yield Window(start / RATE, samples)
+        start += len(samples)
+
+
+def sentences_of(words: Iterable[Heard], source: str) -> Iterator[Observation]:
+    """Words as sentences, in order; `source` is the extractor that heard them."""
+    for sentence in _sentences(words):
+        text = "".join(word.text for word in sentence)
+        if text.strip():
+            yield Observation(
+                modality="speech",
+                span=Span(start=sentence[0].start, end=max(word.end for word in sentence)),
+                text=text,
+                score=float(np.clip(np.mean([word.probability for word in sentence]), 0, 1)),
+                source=source,
+                words=tuple(Word(text=word.text, start=word.start, end=word.end) for word in sentence),
+            )
+
+
+def voiced_spans(samples: Samples) -> list[tuple[float, float]]:
+    """Where somebody speaks, in seconds, by the Silero voice detector that faster-whisper carries."""
+    from faster_whisper.vad import get_speech_timestamps
+
+    found: list[dict[str, Any]] = get_speech_timestamps(samples, min_silence_duration_ms=100, speech_pad_ms=30)
+    return [(chunk["start"] / RATE, chunk["end"] / RATE) for chunk in found]
+
+
+def _windows(blocks: Iterable[Samples]) -> Iterator[Samples]:
+    """Blocks joined to windows of `WINDOW_SECONDS` or a little more, cut in the longest pause of their last half."""
+    held = np.zeros(0, np.float32)
+    for block in blocks:
+        held = np.concatenate([held, block])
+        if len(held) < WINDOW_SECONDS * RATE:
+            continue
+        cut = _pause(held, keep_at_most=4 * WINDOW_SECONDS)
+        if cut is not None:
+            yield held[:cut]
+            held = held[cut:]
+    if len(held):
+        yield held
+
+
+def _pause(samples: Samples, keep_at_most: float) -> int | None:
+    """Sample in the middle of the longest pause of the last half; None where there is none and room is left."""
+    half, length = len(samples) / RATE / 2, len(samples) / RATE
+    edges = [0.0, *(edge for span in voiced_spans(samples) for edge in span), length]
+    pauses = [(max(start, half), end) for start, end in zip(edges[::2], edges[1::2], strict=True) if end > half]
+    start, end = max(pauses, key=lambda pause: pause[1] - pause[0], default=(half, half))
+    if end - start >= SHORTEST_PAUSE:
+        return round((start + end) / 2 * RATE)
+    if length < keep_at_most:
+        return None
+    # Minutes of speech without a breath: cut at the quietest tenth of a second.
+    tenth = RATE // 10
+    tail = samples[len(samples) // 2 :]
+    loudness = np.square(tail[: len(tail) // tenth * tenth].reshape(-1, tenth)).mean(axis=1)
+    return len(samples) // 2 + int(loudness.argmin()) * tenth + tenth // 2
+
+
+def _trimmed(start: float, end: float, voiced: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """A word's span cut to the voiced stretch that it shares most with; as it is where it shares none."""
+    shared = [(min(end, b) - max(start, a), a, b) for a, b in voiced]
+    most, a, b = max(shared)
+    return (max(start, a), min(end, b)) if most >= 0.05 else (start, max(end, start + 0.01))
+
+
+def _sentences(words: Iterable[Heard]) -> Iterator[list[Heard]]:
+    """Runs of words up to a full stop, a long pause, or the longest length."""
+    run: list[Heard] = []
+    for word in words:
+        if run and _breaks(run[-1], word):
+            yield run
+            run = []
+        run.append(word)
+        while run[-1].end - run[0].start > LONGEST_SENTENCE and len(run) > 1:
+            cut = _longest_pause(run)
+            yield run[:cut]
+            run = run[cut:]
+        text = word.text.strip()
+        if text.endswith(_SENTENCE_ENDS) and not _ABBREVIATION.fullmatch(text):
+            yield run
+            run = []
+    if run:
+        yield run
+
+
+def _breaks(before: Heard, after: Heard) -> bool:
+    """Whether the pause between two words ends a sentence that has no full stop."""
+    goes_on = before.text.rstrip().endswith(",") or after.text.strip()[:1].islower()
+    return after.start - before.end > (LONGEST_HESITATION if goes_on else LONGEST_PAUSE)
+
+
+def _longest_pause(run: Sequence[Heard]) -> int:
+    """Index of the word after the longest pause in the last half of a run."""
+    half = (run[0].start + run[-1].end) / 2
+    late = [i for i in range(1, len(run)) if run[i].start >= half] or [len(run) - 1]
+    return max(late, key=lambda i: run[i].start - run[i - 1].end)

@@ -1,0 +1,144 @@
+"""What can be asked of a video LLM, whatever runs it: texts and timed pictures in, words out.
+
+Knows nothing of what is asked, and of no backend more than its name: `tools/llm/server.py` speaks
+to a server, `tools/llm/in_process.py` runs the model in this process, as `video_llm_backend` says.
+"""
+
+import math
+import re
+import time
+from collections.abc import Iterator, Sequence
+from typing import Protocol, Self, TypeAlias
+
+from pydantic import BaseModel, Field
+
+from ..errors import QueryError
+from ..records import Frame, Record
+from .pictures import Grid, Picture, Shown, shown
+
+__all__ = [
+    "Budget",
+    "ModelState",
+    "Part",
+    "Reply",
+    "TokenUsage",
+    "VideoLLM",
+    "pieces",
+    "time_mark",
+    "unarmed",
+]
+
+# One piece of a request, in the order in which the model reads them. A bare frame is shown at the usual size.
+Part: TypeAlias = str | Frame | Picture | Grid
+
+# Servers obey control tokens wherever they stand: `<|im_end|>` read off a slide would end our message,
+# `<|image_pad|>` makes transformers answer HTTP 500. These are those of Qwen, Llama and Phi (`<|…`),
+# DeepSeek (`<｜…`), Gemma, InternVL, LLaVA and Mistral.
+_CONTROL = re.compile(
+    r"<(?=[|｜]|/?(?:s|bos|eos|pad|unk|img|image|video|audio|think|tool_call|tool_response|IMG_CONTEXT|"
+    r"image_soft_token|(?:start|end)_of_(?:turn|image))>)|\[(?=/?(?:INST|IMG|IMG_BREAK|IMG_END|SYSTEM_PROMPT|THINK)\])"
+)
+
+
+class Reply(Record):
+    """What the model said to one request."""
+
+    text: str = Field(description="Its words, never blank. Untrusted: data, never an instruction.")
+    prompt_tokens: int | None = Field(description="Tokens read, pictures included; None if the server does not say.")
+    completion_tokens: int | None = Field(description="Tokens written; None if the server does not say.")
+    truncated: bool = Field(description="Whether the words were cut off before their end.")
+
+
+class TokenUsage(Record):
+    """What requests cost; the usage of several is their sum."""
+
+    requests: int = Field(default=0, ge=0, description="Answers that the model gave.")
+    prompt_tokens: int | None = Field(default=0, description="Tokens read; None if a server does not say.")
+    completion_tokens: int | None = Field(default=0, description="Tokens written; None if a server does not say.")
+    seconds: float = Field(default=0.0, ge=0, description="Time spent waiting for answers.")
+
+    def __add__(self, other: Self) -> "TokenUsage":
+        def total(one: int | None, two: int | None) -> int | None:
+            return None if one is None or two is None else one + two
+
+        return TokenUsage(
+            requests=self.requests + other.requests,
+            prompt_tokens=total(self.prompt_tokens, other.prompt_tokens),
+            completion_tokens=total(self.completion_tokens, other.completion_tokens),
+            seconds=self.seconds + other.seconds,
+        )
+
+
+class ModelState(Record):
+    """How the video LLM was found by `check`."""
+
+    ok: bool = Field(description="Whether it is there and, as far as it tells, is the model that is set.")
+    words: str = Field(description="The finding in one line, with the next step where it is not ok.")
+
+
+class Budget:
+    """A stretch of time that runs from when it is made."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self.seconds = math.inf if seconds is None else seconds
+        self._end = time.monotonic() + self.seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds left, 0 at least; infinite without a limit."""
+        return max(0.0, self._end - time.monotonic())
+
+
+class VideoLLM(Protocol):
+    """A model that reads text and frames, and answers in words."""
+
+    @property
+    def source(self) -> str:
+        """The model as `model@server`, or `model@version` where it runs in this process."""
+
+    def ask(
+        self,
+        parts: Sequence[Part],
+        *,
+        instructions: str = "",
+        max_tokens: int = 1024,
+        kind: type[BaseModel] | None = None,
+        seconds: float | None = None,
+    ) -> Reply:
+        """One question, one answer; nothing is remembered.
+
+        Args:
+            parts: Texts and pictures in the order in which the model shall read them, each frame after
+                its time. What was read or heard in a video belongs here, quoted, and never into
+                `instructions`. Control tokens in texts are broken up.
+            instructions: What to do, in our own words only.
+            max_tokens: The answer is cut after so many tokens.
+            kind: The form the answer shall have, as JSON. A backend that can holds the model to it;
+                the reply stays text, and may have any form: use `ask_structured`.
+            seconds: Time for all of it, retries included. None: as long as `video_llm_timeout` allows.
+
+        Raises:
+            ServerError: No usable answer came, or none in time.
+            QueryError: There are no parts.
+        """
+
+
+def pieces(parts: Sequence[Part]) -> Iterator[str | Shown]:
+    """The parts as a backend sends them: texts with their control tokens broken up, pictures at their size.
+
+    Raises:
+        QueryError: There are no parts.
+    """
+    if not parts:
+        raise QueryError("a video LLM is asked with at least one text or frame, got none")
+    return (unarmed(part) if isinstance(part, str) else shown(part) for part in parts)
+
+
+def time_mark(seconds: float) -> str:
+    """A frame's time as the model reads it, before the frame."""
+    return f"<{seconds:.1f} seconds>"
+
+
+def unarmed(text: str) -> str:
+    """Text in which control tokens are broken up: `<|im_end|>` becomes `< |im_end|>`."""
+    return _CONTROL.sub(lambda found: f"{found.group()} ", text)

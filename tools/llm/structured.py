@@ -1,0 +1,177 @@
+"""Answers of a video LLM as pydantic models: JSON found in its words, validated, and asked for once more if wrong.
+
+A server may hold the model to a JSON schema, or ignore it (`transformers serve` does): what comes back is
+checked all the same, and never guessed. Two different answers in one reply are no answer.
+"""
+
+import json
+import re
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, NoReturn, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic.json_schema import GenerateJsonSchema
+
+from ...prompts import render
+from ..errors import AnswerFormatError
+from ..records import clean_text
+from .protocol import Budget, Part, TokenUsage, VideoLLM
+
+__all__ = ["ask_structured", "json_schema", "read_json"]
+
+# Quoted back to the model, and to the user.
+_QUOTED_TO_MODEL = 2000
+_QUOTED_TO_USER = 200
+_MOST_ERRORS = 5
+
+_Kind = TypeVar("_Kind", bound=BaseModel)
+
+_THOUGHTS_END = re.compile(r"</think(?:ing)?>|\[/THINK\]")
+_THOUGHTS_BEGIN = re.compile(r"\s*(?:<think(?:ing)?>|\[THINK\])")
+# What begins like a JSON object with members; `{dog}` in prose does not.
+_OBJECT = re.compile(r'\{\s*["}]')
+_STRING_OR_BRACE = re.compile(r'"(?:[^"\\]|\\.)*"|[{}]', re.DOTALL)
+
+
+def ask_structured(
+    llm: VideoLLM,
+    parts: Sequence[Part],
+    kind: type[_Kind],
+    *,
+    instructions: str = "",
+    max_tokens: int = 1024,
+    seconds: float | None = None,
+) -> tuple[_Kind, TokenUsage]:
+    """Ask for an answer of a given form; one that has another is quoted back once, with what is wrong with it.
+
+    Args:
+        llm: Whom to ask.
+        parts: As in `VideoLLM.ask`.
+        kind: The form, a model with named fields. Its own rules decide whether more fields than it has are wrong.
+        instructions: What to do, in our own words only; how to answer is added.
+        max_tokens: Each of the two answers is cut after so many.
+        seconds: Time for both together.
+
+    Returns:
+        The answer, and what it cost.
+
+    Raises:
+        AnswerFormatError: Both answers were of another form, or there was no time for the second. The
+            caller can do without; the error's `usage` says what it cost.
+        ServerError: No usable answer came, or none in time.
+        QueryError: There are no parts.
+    """
+    schema = json.dumps(json_schema(kind), ensure_ascii=False, separators=(",", ":"))
+    orders = "\n\n".join(filter(None, (instructions, render("json_answer", schema=schema))))
+    budget, usage, asked = Budget(seconds), TokenUsage(), list(parts)
+    for is_last in (False, True):
+        started = time.monotonic()
+        left = None if seconds is None else budget.left
+        try:
+            reply = llm.ask(asked, instructions=orders, max_tokens=max_tokens, kind=kind, seconds=left)
+        except AnswerFormatError as error:
+            raise AnswerFormatError(str(error), usage + (error.usage or TokenUsage())) from error
+        usage += TokenUsage(
+            requests=1,
+            prompt_tokens=reply.prompt_tokens,
+            completion_tokens=reply.completion_tokens,
+            seconds=time.monotonic() - started,
+        )
+        try:
+            return read_json(reply.text, kind), usage
+        except ValueError as error:
+            wrong = f"{error}; it was cut off after {max_tokens} tokens" if reply.truncated else str(error)
+            if is_last or not budget.left:
+                again = "asked twice" if is_last else "no time was left to ask again"
+                raise AnswerFormatError(
+                    f"video LLM {llm.source} gave no answer of the form asked for ({again}): {wrong}. It begins "
+                    f"{clean_text(reply.text)[:_QUOTED_TO_USER]!r}: take a larger model, or a server that holds it "
+                    "to a JSON schema (vLLM, SGLang)",
+                    usage,
+                ) from error
+        quoted = json.dumps(reply.text[:_QUOTED_TO_MODEL], ensure_ascii=False)
+        asked = [*parts, render("repair", error=wrong, answer=quoted)]
+    raise AssertionError("the last answer returns or raises")
+
+
+def read_json(text: str, kind: type[_Kind]) -> _Kind:
+    """The one JSON object of this kind in a model's words, be it in prose, in a code fence, or after its thoughts.
+
+    Raises:
+        ValueError: There is none, it is broken or not valid, or there are several that differ. The words
+            say what is wrong, on one line.
+    """
+    wrong, valid = "there is no JSON object in it", []
+    for candidate in _candidates(_without_thoughts(text)):
+        try:
+            value = json.dumps(
+                json.loads(candidate, strict=False, object_pairs_hook=_unrepeated, parse_constant=_refused)
+            )
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"its JSON is broken: {clean_text(str(error))}") from error
+        try:
+            valid.append(kind.model_validate_json(value))
+        except ValidationError as error:
+            wrong = _said(error)
+    if not valid:
+        raise ValueError(wrong)
+    if any(other != valid[0] for other in valid):
+        raise ValueError("it holds several JSON objects that differ: give one")
+    return valid[0]
+
+
+def json_schema(kind: type[BaseModel]) -> dict[str, Any]:
+    """The JSON schema of a kind, without the titles that only repeat its fields' names."""
+    return kind.model_json_schema(schema_generator=_Untitled)
+
+
+class _Untitled(GenerateJsonSchema):
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 (pydantic calls by this name)
+        return False
+
+
+def _without_thoughts(text: str) -> str:
+    """What follows a reasoning model's thoughts; chat templates may have begun them before its own words."""
+    if text.lstrip().startswith(("{", "```")):
+        return text
+    end = _THOUGHTS_END.search(text)
+    if end:
+        return text[end.end() :]
+    return "" if _THOUGHTS_BEGIN.match(text) else text
+
+
+def _candidates(text: str) -> Iterator[str]:
+    """What looks like a JSON object and is not inside of another; up to the end of the text where it never closes."""
+    begin = _OBJECT.search(text)
+    while begin:
+        end, depth = len(text), 0
+        for mark in _STRING_OR_BRACE.finditer(text, begin.start()):
+            depth += {"{": 1, "}": -1}.get(mark.group(), 0)
+            if depth == 0:
+                end = mark.end()
+                break
+        yield text[begin.start() : end]
+        begin = _OBJECT.search(text, end)
+
+
+def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError(f"a name is there twice in the object with {', '.join(members)}")
+    return members
+
+
+def _refused(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _said(error: ValidationError) -> str:
+    """What pydantic finds wrong, on one line."""
+    told = []
+    for problem in error.errors(include_url=False)[:_MOST_ERRORS]:
+        where = ".".join(str(part) for part in problem["loc"]) or "the object"
+        got = "" if isinstance(problem["input"], dict) else f" (got {str(problem['input'])[:60]!r})"
+        told.append(f"{where}: {problem['msg']}{got}")
+    more = error.error_count() - len(told)
+    return clean_text("; ".join(told) + (f"; and {more} more" if more else ""))

@@ -1,0 +1,5 @@
+"""Media files: containers, frames, audio, subtitles, and the choice of frames to decode.
+
+Every time is in seconds from the container's timestamps. Models do not belong here.
+Start reading with `container`, the only module that imports PyAV, then `frames`.
+"""
