@@ -3,34 +3,44 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup demo test check bench lock
+.PHONY: setup demo test test-all check docs bench lock
 
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml .ci/requirements.lock
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --requirement .ci/requirements.lock
-	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/pip install --quiet "uv>=0.9"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --requirement .ci/requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# A narrated sample video, indexed and asked: what was said, written, shown.
+# A narrated sample video is made and indexed; then questions about what was said, written and shown are asked.
 demo: $(STAMP)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
+# The tests that finish within minutes.
 test: $(STAMP)
 	$(BIN)/python -m pytest
+
+# All tests, the slow ones too.
+test-all: $(STAMP)
+	$(BIN)/python -m pytest -m "slow or not slow"
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy agent tools index prompts
 	$(BIN)/python .ci/check_wheel.py
+	$(BIN)/mkdocs build --quiet --strict --site-dir build/site
 
-# Writes figures to tests/benchmarks/results/; names of benchmarks as in `make bench ONLY="speech search"`.
+# The documentation as a web site in build/site.
+docs: $(STAMP)
+	$(BIN)/mkdocs build --strict --site-dir build/site
+
+# Writes figures to tests/benchmarks/results/. Choose benchmarks with `make bench ONLY="speech search"`.
 bench: $(STAMP)
 	$(BIN)/python tests/benchmarks/bench.py $(ONLY)
 
 # Renew the lock file from pyproject.toml.
 lock: $(STAMP)
-	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra all --extra dev --python-version 3.11 --no-header --no-annotate --upgrade --output-file .ci/requirements.lock

@@ -1,0 +1,142 @@
+"""The structure of the source: imports run one way, without cycles, and each package says what belongs in it."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+LAYERS = ("prompts", "tools", "index", "agent")
+FILES = sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py"))
+MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in FILES}
+MOST_MODULES = 14
+
+# Words that the first version used in a private sense, and the words to use instead (docs/vocabulary.md).
+PRIVATE = {
+    r"instruments?": "extractor",
+    r"perceive[ds]?|perceiving": "extract",
+    r"stills": "segments",
+    r"strands?": "track",
+    r"likeness(es)?": "similarity",
+    r"anew": "again",
+    r"at hand": "available",
+    r"(is|are|was|were) told": "is reported",
+    r"told (apart|once|with|that)": "distinguish, report",
+    r"is none|so many": "state the value",
+    r"gone on with": "resumed",
+}
+
+
+def imports_of(module: str, path: Path) -> Iterator[str]:
+    """The modules of this project that a module imports when it runs, imports inside functions included."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        for inner in ast.walk(node)
+    }
+    package = module.split(".")[:-1]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level and id(node) not in for_types:
+            target = [*package[: len(package) - node.level + 1], *(node.module or "").split(".")]
+            base = ".".join(part for part in target if part)
+            for alias in node.names:
+                for name in (f"{base}.{alias.name}", base, f"{base}.__init__"):
+                    if name in MODULES:
+                        yield name
+                        break
+
+
+IMPORTS = {module: set(imports_of(module, path)) - {module} for module, path in MODULES.items()}
+
+
+def test_imports_run_one_way():
+    wrong = [
+        f"{module} imports {target}"
+        for module, targets in IMPORTS.items()
+        for target in targets
+        if LAYERS.index(target.split(".")[0]) > LAYERS.index(module.split(".")[0])
+    ]
+    assert wrong == []
+
+
+def test_no_module_imports_itself_through_others():
+    assert [" → ".join(cycle) for cycle in cycles(IMPORTS)] == []
+
+
+def test_cycles_are_found():
+    assert cycles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+
+
+def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """The strongly connected components of more than one module, sorted (Tarjan 1972)."""
+    number: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(module: str) -> None:
+        number[module] = low[module] = len(number)
+        stack.append(module)
+        for target in graph.get(module, ()):
+            if target not in number:
+                visit(target)
+                low[module] = min(low[module], low[target])
+            elif target in stack:
+                low[module] = min(low[module], number[target])
+        if low[module] == number[module]:
+            component = stack[stack.index(module) :]
+            del stack[stack.index(module) :]
+            if len(component) > 1:
+                found.append(sorted(component))
+
+    for module in graph:
+        if module not in number:
+            visit(module)
+    return sorted(found)
+
+
+def test_the_product_does_not_import_the_evaluation():
+    # The command line offers `playhead eval`; nothing else needs it.
+    assert [
+        module
+        for module, targets in IMPORTS.items()
+        if not module.startswith(("agent.evaluation", "agent.cli"))
+        and any(target.startswith("agent.evaluation") for target in targets)
+    ] == []
+
+
+PACKAGES = sorted({path.parent for path in FILES})
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_package_is_small_and_says_what_belongs_in_it(package: Path):
+    assert len([path for path in package.glob("*.py") if path.name != "__init__.py"]) <= MOST_MODULES
+    docstring = ast.get_docstring(ast.parse((package / "__init__.py").read_text(encoding="utf-8"))) or ""
+    assert len(docstring.split()) >= 8, "the docstring of a package is its map"
+
+
+def test_every_package_is_in_the_wheel():
+    listed = set(re.findall(r'^    "playhead\.([\w.]+)",$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE))
+    assert listed == {".".join(package.relative_to(ROOT).parts) for package in PACKAGES}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_docstrings_and_names_use_the_words_of_the_vocabulary(module: str):
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    texts = [module.replace(".", " ").replace("_", " ")]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            texts.append(ast.get_docstring(node) or "")
+            if not isinstance(node, ast.Module):
+                texts.append(re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", node.name).lower())
+    found = {
+        f"{match.group()!r} (say: {instead})"
+        for text in texts
+        for word, instead in PRIVATE.items()
+        for match in re.finditer(rf"\b(?:{word})\b", text, re.IGNORECASE)
+    }
+    assert found == set()
