@@ -15,7 +15,7 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="eval",
-    help="""Evaluate on published data beside baselines, with costs.
+    help="""Evaluate on published data, next to baselines, with costs.
 
     \b
     playhead eval nextgqa --captions nextgqa/
@@ -206,7 +206,7 @@ def compare_(
 def report(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", readable=False, help="Folders of runs.")],
     to: Annotated[
-        Path, typer.Option("--to", metavar="FILE", readable=False, help="The page; its plot goes beside it.")
+        Path, typer.Option("--to", metavar="FILE", readable=False, help="The page; its plot is written next to it.")
     ] = Path("report.html"),
     seed: Seed = 0,
     *,
@@ -231,10 +231,10 @@ def _told(chosen: Chosen) -> Any:
     if chosen.quiet or not sys.stderr.isatty():
         return None
 
-    def told(done: int, total: int) -> None:
+    def progress(done: int, total: int) -> None:
         sys.stderr.write(f"\r{done}/{total}" + ("\n" if done == total else ""))
 
-    return told
+    return progress
 
 
 def _show(title: str, found: dict[str, Any], as_json: bool) -> None:

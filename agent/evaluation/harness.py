@@ -19,7 +19,7 @@ from .judge import cohens_kappa, judge_all
 from .metrics.choices import circular, rotated
 from .metrics.keyframes import Quality, mean_quality, visual_quality
 from .records import Budget, Prediction, Question
-from .runs import Run, Told, execute, run_info
+from .runs import Run, Progress, execute, run_info
 from .systems.baselines import BASELINES, baseline, settings_for
 from .systems.masking import masked_library
 
@@ -39,7 +39,7 @@ class Wanted(Record):
 
 
 def evaluate(
-    data: Dataset, wanted: Wanted, out: Path, settings: Settings, library: Path | None = None, told: Told | None = None
+    data: Dataset, wanted: Wanted, out: Path, settings: Settings, library: Path | None = None, progress: Progress | None = None
 ) -> dict[str, dict[str, Any]]:
     """Run systems and score them. What is in `out` already is not asked again.
 
@@ -49,7 +49,7 @@ def evaluate(
         out: The runs' folders lie in it, each named as its system.
         settings: Models, and the video LLM.
         library: Where the videos are indexed, for the systems that search.
-        told: Is told how many of how many are answered.
+        progress: Called with the number of answered questions and the number of all.
 
     Returns:
         By run: metrics under their usual names, as fractions, and cost.
@@ -72,12 +72,12 @@ def evaluate(
             opened = _library(library, masked, out, settings_for(settings, wanted.budget))
             system = baseline(name, llm, opened, masked, wanted.seed)
             info = run_info(system, data.name, questions, wanted.budget, wanted.seed, masked)
-            ran[key] = execute(out / key, system, questions, info, told)
+            ran[key] = execute(out / key, system, questions, info, progress)
             if wanted.circular and not masked:
                 passes = [ran[key].predictions]
                 for turn in range(1, max((len(q.options) for q in questions), default=1)):
                     asked = [rotated(question, turn) for question in questions]
-                    passes.append(execute(out / f"{key}-turn-{turn}", system, asked, info, told).predictions)
+                    passes.append(execute(out / f"{key}-turn-{turn}", system, asked, info, progress).predictions)
                 missing = [[_of(question, held) for question in questions] for held in passes]
                 turned[key] = circular(questions, missing)
     blind = ran.get("blind")

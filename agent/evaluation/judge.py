@@ -51,7 +51,7 @@ class Judged(Record):
 def judge(llm: VideoLLM, question: Question, prediction: Prediction) -> tuple[Judgement, TokenUsage]:
     """Whether an answer says what the reference says: correct or not, as VideoEval-Pro judges (Ma et al. 2025, section 3).
 
-    A prediction without words is wrong, and nobody is asked.
+    A prediction without words is wrong; the judge is not asked.
 
     Raises:
         QueryError: The question has no known answer.

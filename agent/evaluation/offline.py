@@ -11,7 +11,7 @@ from .datasets.moment_sets import tutorial_lines
 from .metrics.resampling import halves, interval
 from .metrics.scoring import Scores, rows_of_scores, score
 from .records import Budget, Prediction, Question, System
-from .runs import Told, execute, run_info
+from .runs import Progress, execute, run_info
 from .systems.cached_vectors import KeptVectors
 from .systems.finders import FINDERS, TranscriptFinder
 from .systems.grounders import CaptionGrounder, read_captions
@@ -23,7 +23,7 @@ _WITH_INTERVAL = ("mIoU", "mIoP", "R@1", "R@10")
 
 
 def run_nextgqa(
-    folder: Path, out: Path, settings: Settings, split: str | None = None, seed: int = 0, told: Told | None = None
+    folder: Path, out: Path, settings: Settings, split: str | None = None, seed: int = 0, progress: Progress | None = None
 ) -> dict[str, Any]:
     """Ground NExT-GQA's questions in captions, for IoU (`balanced`) and for IoP (`precise`, spans of 2 s at least).
 
@@ -33,7 +33,7 @@ def run_nextgqa(
         settings: Which encoder.
         split: Of the questions.
         seed: Of the halves of videos (`index.localization.grounding` was tuned on the first one) and the intervals.
-        told: Is told how many of how many are answered.
+        progress: Called with the number of answered questions and the number of all.
 
     Returns:
         By mode (`balanced`, `precise`): metrics under their usual names, as fractions, of all questions, and under
@@ -50,11 +50,11 @@ def run_nextgqa(
         "balanced": CaptionGrounder(captions, questions, vectors, "balanced"),
         "precise": CaptionGrounder(captions, questions, vectors, "precise"),
     }
-    return _by_half(systems, questions, captions, f"nextgqa/{split or 'val'}", out, seed, told)
+    return _by_half(systems, questions, captions, f"nextgqa/{split or 'val'}", out, seed, progress)
 
 
 def run_tutorialvqa(
-    folder: Path, out: Path, settings: Settings, split: str | None = None, seed: int = 0, told: Told | None = None
+    folder: Path, out: Path, settings: Settings, split: str | None = None, seed: int = 0, progress: Progress | None = None
 ) -> dict[str, Any]:
     """Find where TutorialVQA's questions are answered in the library of all its transcripts.
 
@@ -68,7 +68,7 @@ def run_tutorialvqa(
         settings: Which encoder.
         split: Of the questions: `test` where none is named.
         seed: Of the halves of videos and the intervals.
-        told: Is told how many of how many are answered.
+        progress: Called with the number of answered questions and the number of all.
 
     Returns:
         By way to find: metrics under their usual names, as fractions, of all questions, and under `halves` those of
@@ -84,7 +84,7 @@ def run_tutorialvqa(
     systems: dict[str, System] = {
         finder: TranscriptFinder(out / "libraries" / finder, lines, vectors, finder, settings) for finder in FINDERS
     }
-    return _by_half(systems, questions, lines, f"tutorialvqa/{split or 'test'}", out, seed, told)
+    return _by_half(systems, questions, lines, f"tutorialvqa/{split or 'test'}", out, seed, progress)
 
 
 def _by_half(
@@ -94,7 +94,7 @@ def _by_half(
     dataset: str,
     out: Path,
     seed: int,
-    told: Told | None,
+    progress: Progress | None,
 ) -> dict[str, Any]:
     """Run each system on all questions, and score each half of the videos."""
     first, _ = halves(videos, seed)
@@ -109,7 +109,7 @@ def _by_half(
         "questions": {"all": len(questions), **{name: len(part) for name, part in parts.items()}},
     }
     for name, system in systems.items():
-        run = execute(out / name, system, questions, run_info(system, dataset, questions, Budget(), seed), told)
+        run = execute(out / name, system, questions, run_info(system, dataset, questions, Budget(), seed), progress)
         run.scores()
         predictions = run.predictions
         found[name] = _told_of(questions, predictions, seed)

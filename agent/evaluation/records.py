@@ -40,7 +40,7 @@ class Question(Record):
     saliency: tuple[tuple[int, tuple[int, ...]], ...] = Field(
         default=(), description="Of relevant two-second clips: number and each annotator's score (QVHighlights)."
     )
-    duration: Seconds | None = Field(default=None, description="Length of the video in seconds; None: not told.")
+    duration: Seconds | None = Field(default=None, description="Length of the video in seconds; None: unknown.")
     kind: str = Field(default="", description="The authors' type of the question.")
     file: Path | None = Field(default=None, description="The video's file; None: it is not here.")
     subtitles: Path | None = Field(default=None, description="The authors' subtitles; None: there are none here.")
@@ -142,7 +142,7 @@ class System(Protocol):
 
 
 def letter(option: int) -> str:
-    """The letter that stands for an option: 0 is A."""
+    """The letter of an option: 0 is A."""
     return chr(ord("A") + option)
 
 

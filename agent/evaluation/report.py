@@ -32,11 +32,11 @@ _AS_TEXT = ' class="text"'
 
 
 def write_report(folders: Sequence[Path], to: Path, seed: int = 0) -> list[Path]:
-    """Write `report.html`, and `score_cost.png` beside it.
+    """Write `report.html`, and `score_cost.png` next to it.
 
     Args:
         folders: Of runs on one data set; differences are measured against the first.
-        to: The page; the plot goes beside it.
+        to: The page; the plot is written next to it.
         seed: Of the intervals.
 
     Returns:

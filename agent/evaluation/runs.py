@@ -21,7 +21,7 @@ from .records import Budget, Prediction, Question, System, without_truth
 
 __all__ = ["Run", "RunInfo", "execute", "open_run", "run_info"]
 
-Told = Callable[[int, int], None]
+Progress = Callable[[int, int], None]
 _Kind = TypeVar("_Kind", bound=BaseModel)
 
 
@@ -136,7 +136,7 @@ def open_run(folder: Path) -> Run:
 
 
 def execute(
-    folder: Path, system: System, questions: Sequence[Question], info: RunInfo, told: Told | None = None
+    folder: Path, system: System, questions: Sequence[Question], info: RunInfo, progress: Progress | None = None
 ) -> Run:
     """Ask a system every question that has no prediction yet.
 
@@ -148,7 +148,7 @@ def execute(
         system: What is evaluated.
         questions: With truth; the system does not see it.
         info: What the run is of.
-        told: Is told how many of how many are answered.
+        progress: Called with the number of answered questions and the number of all.
 
     Raises:
         LibraryError: The folder holds a run of something else, or is damaged.
@@ -170,8 +170,8 @@ def execute(
                 prediction = prediction.model_copy(update={"usage": usage})
             known[question.question_id] = prediction
             run.keep(prediction)
-        if told:
-            told(place, len(questions))
+        if progress:
+            progress(place, len(questions))
     return run
 
 

@@ -218,7 +218,7 @@ def _only(name: str, held: dict[str, list[Path]]) -> Path | None:
         stem = stem.removesuffix(ending)
     found = held.get(stem, [])
     if len(found) > 1:
-        # `2_needle/a.mp4` beside `3_ego/a.mp4`: the authors' folder tells them apart.
+        # `2_needle/a.mp4` beside `3_ego/a.mp4`: the authors' folder distinguishes them.
         folder = Path(name).parent.parts
         found = [path for path in found if folder and path.parent.parts[-len(folder) :] == folder] or found
     if len(found) > 1:

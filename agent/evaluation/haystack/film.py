@@ -36,7 +36,7 @@ _LOOKS = (
 
 
 def write_film(path: Path, hour: Hour, clips: Path | None) -> None:
-    """Encode an hour; nothing in the file tells what is in it.
+    """Encode an hour; no metadata in the file describes its content.
 
     Args:
         path: Where, ending in `.mp4`.

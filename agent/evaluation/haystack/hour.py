@@ -1,6 +1,6 @@
 """The script of one composed hour: what is shown when, and what is said over it. Everything is drawn from one generator.
 
-An hour is a row of blocks without gaps: slides, photographs, stretches of clips. Slides hold still, and share what
+An hour is a row of blocks without gaps: slides, photographs, stretches of clips. Slides do not move, and share what
 the others leave of the time. The same seed gives the same hour.
 """
 
@@ -93,7 +93,7 @@ class Hour:
 
     Attributes:
         blocks: In order, without gaps.
-        said: Facts that are told, each with near duplicates, by family; the first of each is the needle.
+        said: Facts that are spoken, each with near duplicates, by family; the first of each is the needle.
         written: The same of slides.
         words: Words that are said so many times, and how many.
         held_back: Of each pool of blanks, those that occur nowhere.
@@ -134,11 +134,11 @@ def plan_hour(seed: str, seconds: int, clips: Path | None) -> Hour:
     held_back = {name: tuple(pools[name].pop() for _ in range(_HELD_BACK)) for name in POOLS if name in keys}
     families = rng.sample(SAID, len(SAID))
     needles = scaled(12, scale)
-    told = [_alike(rng, pools, one, _ALIKE_SAID) for one in families[:needles]]
-    beside = [_alike(rng, pools, one, 2) for one in families[needles : needles + scaled(10, scale)]]
+    spoken = [_alike(rng, pools, one, _ALIKE_SAID) for one in families[:needles]]
+    distractors = [_alike(rng, pools, one, 2) for one in families[needles : needles + scaled(10, scale)]]
     written = [_alike(rng, pools, one, _ALIKE_WRITTEN) for one in rng.sample(WRITTEN, scaled(12, scale))]
     words = {word: rng.randint(2, 5) for word in rng.sample(COUNTED, scaled(2, scale))}
-    lines = [_Line(fact.fill(fact.family.text), fact) for facts in (*told, *beside) for fact in facts]
+    lines = [_Line(fact.fill(fact.family.text), fact) for facts in (*spoken, *distractors) for fact in facts]
     lines += [_Line(one.format(word=word)) for word, count in words.items() for one in rng.sample(COUNTED_IN, count)]
     lines += [_Line(text) for text in rng.sample(FILLERS, scaled(len(FILLERS), scale))]
     slides = _slides(rng, [fact for facts in written for fact in facts], [*words])
@@ -146,7 +146,7 @@ def plan_hour(seed: str, seconds: int, clips: Path | None) -> Hour:
     drafts = _drafts(rng, [*slides, *sights], lines)
     return Hour(
         blocks=_placed(rng, drafts, seconds),
-        said=tuple(map(tuple, told)),
+        said=tuple(map(tuple, spoken)),
         written=tuple(map(tuple, written)),
         words=words,
         held_back=held_back,

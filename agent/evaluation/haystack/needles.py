@@ -57,7 +57,7 @@ def run_haystack(
     hours: int = 1,
     minutes: int = 60,
     clips: Path | None = None,
-    told: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Compose hours from a seed, index them, and ask all their questions.
 
@@ -68,7 +68,7 @@ def run_haystack(
         hours: How many videos.
         minutes: How long each is.
         clips: A folder of real clips to lay in; None: slides, voice and photographs only.
-        told: Is told how many of how many questions are asked.
+        progress: Called with the number of asked questions and the number of all.
 
     Returns:
         By kind of question: how many, `right`, `answered`, `refused` and `R@1` (`find`'s first moment overlaps the truth)
@@ -94,8 +94,8 @@ def run_haystack(
             if question.kind in _FOUND:
                 first[question.question_id] = overlaps(question, library.find(question.question, 1, videos=video))
             kept.write(one.answer.model_dump_json(exclude={"thread_id", "trace"}) + "\n")
-            if told:
-                told(number, len(questions))
+            if progress:
+                progress(number, len(questions))
     found: dict[str, Any] = {"dataset": "haystack", "seed": seed, "hours": hours, "minutes": minutes}
     for kind in KINDS:
         of_kind = [one for one in asked if one.question.kind == kind]

@@ -17,7 +17,7 @@ Numbers = npt.NDArray[np.float64]
 def risk_coverage(correct: Sequence[float], confidence: Sequence[float]) -> tuple[Numbers, Numbers]:
     """Coverage and selective risk if the n surest are answered, for each n, shape `(questions,)` each.
 
-    El-Yaniv and Wiener 2010; Geifman and El-Yaniv 2017, section 2. Of equally sure ones each stands for their mean,
+    El-Yaniv and Wiener 2010; Geifman and El-Yaniv 2017, section 2. Predictions of equal confidence count as their mean,
     so that their order does not matter.
 
     Args:

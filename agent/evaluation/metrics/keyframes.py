@@ -51,7 +51,7 @@ def temporal_quality(chosen: Sequence[float], true: Sequence[float], near: float
 
 
 def visual_quality(chosen: Sequence[Pixels], true: Sequence[Pixels]) -> Quality | None:
-    """How like the true keyframes the chosen frames look, by SSIM, and the other way round; None without truth.
+    """Similarity (SSIM) of the chosen frames to the true keyframes, and of the true keyframes to the chosen; None without truth.
 
     Args:
         chosen: RGB, all of one size and of that of `true`.

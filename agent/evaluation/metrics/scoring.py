@@ -24,7 +24,7 @@ _NO_SPAN = ScoredSpan(start=0.0, end=0.0)
 
 
 class Cost(Record):
-    """What predictions cost, a question on average, and together. None: a server does not tell its tokens."""
+    """What predictions cost, a question on average, and together. None: the server does not report tokens."""
 
     frames: float = Field(description="Frames shown to a video LLM, a question.")
     prompt_tokens: float | None = Field(description="Tokens read, a question.")

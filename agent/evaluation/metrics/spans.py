@@ -7,7 +7,7 @@ What is degenerate has one meaning everywhere in this package:
   truth an IoP of 1, which a system could live on.)
 - A span outside of the video is taken as it is: what lies outside overlaps nothing.
 - Of several true spans the one counts that fits best, unless a metric says otherwise.
-- A question without true spans has no score: it is left out of the mean, and of the count beside it.
+- A question without true spans has no score: it is left out of the mean, and of the reported count.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Published ways to answer a question on a video, and this agent, behind one protocol and on one budget.
 
 All but the agent ask the video LLM once: with nothing (`blind`), with frames that are chosen in different ways, with
-retrieved text beside frames (Video-RAG), or with captions only (LLoVi).
+retrieved text with frames (Video-RAG), or with captions only (LLoVi).
 """
 
 import hashlib
@@ -66,7 +66,7 @@ class _Place:
         budget: What may be spent.
         seed: Of what is drawn by chance.
         llm: Who looks.
-        library: What was perceived; None: nothing is indexed.
+        library: The indexed videos; None: nothing is indexed.
     """
 
     question: Question
@@ -89,10 +89,10 @@ class _Place:
         return self._indexed().search(self.question.question, k, modalities=modality, videos=self.file)
 
     def candidates(self) -> list[Candidate]:
-        """The stored stills, each as relevant as its picture is like the question."""
+        """The stored segment keyframes; the relevance of each is the similarity of its picture to the question."""
         segments = self.evidence("frame")
-        like = {one.evidence_id: one.similarity for one in self.found("frame", max(1, len(segments)))}
-        relevance = stretched([like.get(one.evidence_id, -1.0) for one in segments]) if like else [0.0] * len(segments)
+        similarity = {one.evidence_id: one.similarity for one in self.found("frame", max(1, len(segments)))}
+        relevance = stretched([similarity.get(one.evidence_id, -1.0) for one in segments]) if similarity else [0.0] * len(segments)
         return [
             Candidate(one.start if one.frame_seconds is None else one.frame_seconds, value, one.span)
             for one, value in zip(segments, relevance, strict=True)
@@ -122,7 +122,7 @@ def _uniform(place: _Place) -> Shown:
 
 
 def _top_k(place: _Place) -> Shown:
-    """The K stills most like the question."""
+    """The K segment keyframes most similar to the question."""
     return Shown(tuple(one.seconds for one in top_k(place.candidates(), place.budget.frames)))
 
 
@@ -233,8 +233,8 @@ class Baseline:
         parts += [Picture(frame, _LONGEST_SIDE) for frame in frames]
         orders = render("choose" if question.options else "short_answer")
         reply = self._llm.ask(parts, instructions=orders, max_tokens=_ANSWER_TOKENS, seconds=budget.seconds)
-        told = TokenUsage(requests=1, prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens)
-        usage = shown.usage + told
+        used = TokenUsage(requests=1, prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens)
+        usage = shown.usage + used
         option = read_option(reply.text, question.options) if question.options else None
         return Prediction(
             question_id=question.question_id,

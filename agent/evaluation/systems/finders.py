@@ -1,6 +1,6 @@
 """Systems that find where a library's transcripts answer a question, over all videos: no LLM.
 
-They are not told which video a question is about.
+They do not know which video a question is about.
 """
 
 import bisect

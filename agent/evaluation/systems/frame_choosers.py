@@ -143,7 +143,7 @@ def t_star(seconds: Sequence[float], look: Look, goal: TStarGoal) -> TStarSearch
       sooner than frames in random order do (tests/benchmarks/bench_looks.py).
     - The spline may miss by a sum of squares of 0.5: one hit of up to 0.7 is smoothed into a cubic over all.
     - Scores raised around a hit lie on unvisited frames, which the spline leaves out. They only count in the end:
-      of the `k` chosen most are neighbours of a hit that nobody looked at.
+      of the `k` chosen most are unseen neighbours of a hit.
     - A target is given up once it was seen: what comes after, and how often, is not searched.
     - A frame's score is the best of all objects: a sure cue confirms an unsure target.
     - One frame confirms one target a round.
@@ -241,7 +241,7 @@ class _TStar:
         spread = self._distribution() + count / total
         fresh = spread * ~self.visited
         fresh *= fresh >= np.percentile(fresh, _PERCENTILE)
-        # Too few left: the original then samples anew from all, visited or not.
+        # Too few left: the original then samples again from all, visited or not.
         weights = fresh if np.count_nonzero(fresh) >= count else spread
         drawn: list[int] = self._random.choice(total, count, replace=False, p=weights / weights.sum()).tolist()
         return drawn

@@ -39,7 +39,7 @@ class Captioned:
 def read_captions(folder: Path) -> dict[str, Captioned]:
     """The captions of videos by their name, from `captions.jsonl` or `captions.jsonl.gz` in a folder.
 
-    A row is `{"video_id": …, "duration": seconds, "captions": [[second, text], …]}`: one caption stands for the
+    A row is `{"video_id": …, "duration": seconds, "captions": [[second, text], …]}`: one caption describes the
     second that it names, as those published with VideoTree (Wang et al. 2025).
 
     Raises:

@@ -18,7 +18,7 @@ __all__ = ["masked_library"]
 
 
 def masked_library(source: Path, masked: Sequence[Modality], folder: Path) -> Path:
-    """A copy of a library in which nothing of some modalities was perceived; the videos stay where they are.
+    """A copy of a library without the observations of some modalities; the videos are not copied.
 
     Args:
         source: The library's folder.
@@ -59,12 +59,12 @@ def masked_library(source: Path, masked: Sequence[Modality], folder: Path) -> Pa
     return folder
 
 
-def _without(perceived: ObservationTable, masked: Sequence[Modality]) -> ObservationTable:
-    texts = [one.modality for one in perceived.observations if one.modality != "frame"]
+def _without(table: ObservationTable, masked: Sequence[Modality]) -> ObservationTable:
+    texts = [one.modality for one in table.observations if one.modality != "frame"]
     kept = np.array([modality not in masked for modality in texts], bool)
-    vectors, pictures = perceived.text_vectors, perceived.image_vectors
+    vectors, pictures = table.text_vectors, table.image_vectors
     return ObservationTable(
-        [one for one in perceived.observations if one.modality not in masked],
+        [one for one in table.observations if one.modality not in masked],
         vectors[kept] if vectors.size else vectors,
         pictures[:0] if "frame" in masked and pictures.size else pictures,
     )

@@ -28,7 +28,7 @@ def text_library(
     embedding_id: str,
     modality: Modality = "speech",
 ) -> Store:
-    """A library that holds each transcript as what was perceived in one video.
+    """A library that holds each transcript as the observations of one video.
 
     Args:
         folder: Where it is made.
@@ -40,13 +40,13 @@ def text_library(
     store = Store(folder)
     store.create()
     for name, lines in texts.items():
-        perceived = [
+        observations = [
             Observation(
                 modality=modality, span=Span(start=line.start, end=line.end), text=line.text, score=1, source="given@1"
             )
             for line in lines
         ]
-        end = max(observation.span.end for observation in perceived)
+        end = max(observation.span.end for observation in observations)
         record = VideoRecord(
             video_id=text_video_id(name),
             commit=text_video_id(name),
@@ -60,6 +60,6 @@ def text_library(
             indexed_at="2000-01-01T00:00:00+00:00",
         )
         with store.staged(record.video_id) as staged:
-            write(staged, ObservationTable(perceived, vectors[name].astype(np.float16)))
+            write(staged, ObservationTable(observations, vectors[name].astype(np.float16)))
             store.commit(staged, record)
     return store
