@@ -19,7 +19,7 @@ from .judge import cohens_kappa, judge_all
 from .metrics.choices import circular, rotated
 from .metrics.keyframes import Quality, mean_quality, visual_quality
 from .records import Budget, Prediction, Question
-from .runs import Run, Progress, execute, run_info
+from .runs import Progress, Run, execute, run_info
 from .systems.baselines import BASELINES, baseline, settings_for
 from .systems.masking import masked_library
 
@@ -39,7 +39,12 @@ class Wanted(Record):
 
 
 def evaluate(
-    data: Dataset, wanted: Wanted, out: Path, settings: Settings, library: Path | None = None, progress: Progress | None = None
+    data: Dataset,
+    wanted: Wanted,
+    out: Path,
+    settings: Settings,
+    library: Path | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Run systems and score them. What is in `out` already is not asked again.
 

@@ -23,7 +23,12 @@ _WITH_INTERVAL = ("mIoU", "mIoP", "R@1", "R@10")
 
 
 def run_nextgqa(
-    folder: Path, out: Path, settings: Settings, split: str | None = None, seed: int = 0, progress: Progress | None = None
+    folder: Path,
+    out: Path,
+    settings: Settings,
+    split: str | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Ground NExT-GQA's questions in captions, for IoU (`balanced`) and for IoP (`precise`, spans of 2 s at least).
 
@@ -54,7 +59,12 @@ def run_nextgqa(
 
 
 def run_tutorialvqa(
-    folder: Path, out: Path, settings: Settings, split: str | None = None, seed: int = 0, progress: Progress | None = None
+    folder: Path,
+    out: Path,
+    settings: Settings,
+    split: str | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Find where TutorialVQA's questions are answered in the library of all its transcripts.
 

@@ -92,7 +92,11 @@ class _Place:
         """The stored segment keyframes; the relevance of each is the similarity of its picture to the question."""
         segments = self.evidence("frame")
         similarity = {one.evidence_id: one.similarity for one in self.found("frame", max(1, len(segments)))}
-        relevance = stretched([similarity.get(one.evidence_id, -1.0) for one in segments]) if similarity else [0.0] * len(segments)
+        relevance = (
+            stretched([similarity.get(one.evidence_id, -1.0) for one in segments])
+            if similarity
+            else [0.0] * len(segments)
+        )
         return [
             Candidate(one.start if one.frame_seconds is None else one.frame_seconds, value, one.span)
             for one, value in zip(segments, relevance, strict=True)
