@@ -8,12 +8,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from ...index.localization.grounding import Asked, Channel, ask_of_time, span_posterior, word_match
+from ...index.localization.grounding import Channel, GroundingQuery, span_posterior, word_match
 from ...index.records import Evidence
 from ...index.retrieval.search import Search
 from ...tools.media.frames import Decoder
 from ...tools.records import MODALITIES, Modality, Record, Seconds, Span
 from ..question.terms import places_of
+from ..question.time_expressions import grounding_query
 from .detector import Eyes, watch
 
 __all__ = ["FoundMoment", "find_moments", "look_for_moments"]
@@ -67,7 +68,7 @@ def find_moments(
     Raises:
         QueryError: The query or a filter is not valid.
     """
-    asked = ask_of_time(query)
+    asked = grounding_query(query)
     # "When does the video show …?" asks for pictures: what is said of it comes only where there are none.
     where = modalities or places_of(query) or None
     found = library.find(asked.text or query, CANDIDATES, where, video_ids, between)
@@ -120,7 +121,7 @@ def look_for_moments(
         QueryError: The query or a filter is not valid.
         MediaError: A video's file cannot be read.
     """
-    asked = ask_of_time(query).text or query
+    asked = grounding_query(query).text or query
     found = library.find(asked, CANDIDATES, None, video_ids, between)
     among = video_ids if video_ids is not None else sorted(library.records)
     videos = list(dict.fromkeys([*(one.video_id for one in found), *among]))[:MOST_WATCHED]
@@ -157,7 +158,7 @@ def look_for_moments(
 
 
 def _grounded(
-    asked: Asked,
+    asked: GroundingQuery,
     hit: Evidence,
     library: Search,
     modalities: Sequence[Modality],

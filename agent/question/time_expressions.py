@@ -1,12 +1,21 @@
-"""What a question says of time: clocks, minutes, the first and the last of a video. By rules."""
+"""The time parser: what an English question says of time, read by rules.
+
+It reads clock times ("between 10:00 and 12:30"), relative stretches ("in the last ten minutes"), parts of a video
+("at the end") and the order of two clauses ("after she sat down"). `ask`, `find` and `search` use this parser only.
+A language model never sets a time: what it proposes counts only if this parser finds it in the question.
+"""
 
 import re
+from typing import Literal
 
+from ...index.localization.grounding import GroundingQuery
 from ...tools.records import Span, parse_clock
 from ...tools.words import canonical, tokens
 from ..records import Part
 
-__all__ = ["FAR", "moment_of", "part_of", "stretch_of"]
+__all__ = ["FAR", "grounding_query", "moment_of", "part_of", "stretch_of"]
+
+FAR = 1e7  # seconds: past the end of any video
 
 _CLOCK = r"(\d{1,3}:\d{2}(?::\d{2})?(?:\.\d{1,3})?)(?![\w:])"
 _TIME = rf"(?:{_CLOCK}|minute +(\d{{1,4}})\b)"
@@ -29,11 +38,39 @@ _PART = re.compile(
 )
 _UNITS = {"second": 1.0, "sec": 1.0, "minute": 60.0, "min": 60.0, "hour": 3600.0}
 _PARTS = {"half": 0.5, "quarter": 0.25, "few": 3.0, "couple": 2.0, "several": 3.0}
-FAR = 1e7  # seconds: past the end of any video
+
+# Where the middle of a span lies, as a share of the video, with the standard deviation of that share.
+_PLACES = {"start": 0.05, "middle": 0.5, "end": 0.95}
+_HALVES = {"first": 0.25, "second": 0.75}
+_PLACE_WIDTH, _HALF_WIDTH = 0.1, 0.15
+_MEDIUM = r"(?:video|clip|film|movie|recording)"
+_OF_IT = rf"(?: (?:part|of|in))*(?: (?:the )?{_MEDIUM})?\b(?! of\b)"
+_PLACE = re.compile(
+    r"\b(?:(?:right|just|very) )?(?:at|in|near|nearing|towards?|during|around|from|by|before) (?:the )?(?:very )?"
+    rf"(?:(?P<start>start(?:ing)?|beginn?ing)|(?P<middle>middle)|(?P<end>end(?:ing)?)){_OF_IT}"
+    rf"|\b(?:(?P<s>at first|initially)|(?P<m>half ?way through the {_MEDIUM})|(?P<e>finally|eventually|at last))\b"
+)
+_HALF = re.compile(
+    rf"\b(?:in|during) the (?:(?P<first>first)|(?P<second>second|last)) half{_OF_IT}"
+    rf"|\b(?:(?P<b>before)|(?P<a>after)) the middle{_OF_IT}"
+)
+_IN_VIDEO = re.compile(rf"\b(?:in|of|throughout|through) (?:the|this) {_MEDIUM}\b")
+_RELATION = re.compile(r"\b(?:(after|once)|(before|until|till))\b(?! (?:all|a while|that|this|long)\b)")
+_LEADING = re.compile(r"^(after|once|before|until|till) (.+?)(?:,| (?=(?:what|why|how|where|who|which)\b)) *(.+)$")
+_QUESTION_WORDS = re.compile(
+    r"^(?:what|why|how|where|who|whom|whose|which|when)\b(?: happen\w* to| (?:is|was|are|were) there)?"
+    r"(?: (?:did|does|do|is|was|are|were|has|have|had|can|could|will|would|should))? *"
+)
+_DOES = re.compile(r"\b(?:do|doing|react|respond)$")
 
 
 def stretch_of(question: str) -> tuple[str, Span | None, bool]:
-    """The question without what it says of time; the span that it names; whether that counts from the video's end."""
+    """Read the stretch of time that a question names.
+
+    Returns:
+        The question without the time expression; the stretch in seconds, None if there is none; and whether the
+        stretch counts backwards from the end of the video.
+    """
     if found := _BETWEEN.search(question) or _MINUTES.search(question):
         start, end = (parse_clock(edge) if ":" in edge else 60.0 * float(edge) for edge in found.groups())
         if start != end:
@@ -53,7 +90,11 @@ def stretch_of(question: str) -> tuple[str, Span | None, bool]:
 
 
 def part_of(question: str) -> tuple[str, Part] | None:
-    """The question without the part of a video that it names ("at the end"), and that part; None: it names none."""
+    """Read the part of a video that a question names ("at the end").
+
+    Returns:
+        The question without it, and the part; None if it names none.
+    """
     if not (found := _PART.search(question)):
         return None
     word = found[1].casefold()
@@ -62,15 +103,52 @@ def part_of(question: str) -> tuple[str, Part] | None:
 
 
 def moment_of(question: str) -> tuple[str, Span] | None:
-    """The question without the one second that it names ("at 12:30", "at minute 3"), and that second; None: it names none."""
+    """Read the single second that a question names ("at 12:30", "at minute 3").
+
+    Returns:
+        The question without it, and that second; None if it names none.
+    """
     if not (found := _AT.search(question)):
         return None
     start = _seconds(found)
     return _without(question, found), Span(start=start, end=start + 1)
 
 
+def grounding_query(question: str) -> GroundingQuery:
+    """Turn a question into a description and what it says of the place and order in time.
+
+    Clauses of one moment (when, while, as) stay together.
+
+    Example:
+        "What did the boy do after he fell at the end?" gives the text "the boy", after "he fell", near the end.
+    """
+    rest = " ".join(question.casefold().replace("?", " ").split())
+    place, width = None, _PLACE_WIDTH
+    if half := _HALF.search(rest):
+        place, width = _HALVES["first" if half["first"] or half["b"] else "second"], _HALF_WIDTH
+        rest = f"{rest[: half.start()]} {rest[half.end() :]}"
+    if named := _PLACE.search(rest):
+        place = _PLACES[
+            "start" if named["start"] or named["s"] else "middle" if named["middle"] or named["m"] else "end"
+        ]
+        width = _PLACE_WIDTH
+        rest = _PLACE.sub(" ", rest)
+    rest = " ".join(_IN_VIDEO.sub(" ", rest).split())
+    main, word, anchor = rest, "", ""
+    if leading := _LEADING.match(rest):
+        word, anchor, main = leading[1], leading[2], leading[3]
+    elif (found := _RELATION.search(rest)) and rest[: found.start()].strip() and rest[found.end() :].strip():
+        main, word, anchor = rest[: found.start()].strip(), found[0], rest[found.end() :].strip()
+    main = main.strip(" ,.")
+    text = _DOES.sub("", _QUESTION_WORDS.sub("", main)).strip() or main or question
+    relation: Literal["after", "before"] | None = None
+    if anchor:
+        relation = "after" if word in ("after", "once") else "before"
+    return GroundingQuery(text=text, place=place, place_width=width, relation=relation, anchor=anchor)
+
+
 def _seconds(found: re.Match[str]) -> float:
-    """The time that `_TIME` found."""
+    """The time that `_TIME` matched, in seconds."""
     clock, minute = found.groups()
     return parse_clock(clock) if clock else 60.0 * float(minute)
 
@@ -80,7 +158,7 @@ def _without(question: str, found: re.Match[str]) -> str:
 
 
 def _count(text: str) -> float:
-    """A number in figures or words: "ten", "2.5", "half an"; without any it is one ("the last minute"); 0 is none."""
+    """A number in figures or words ("ten", "2.5", "half an"); 1 for no word at all ("the last minute"); 0 if unknown."""
     total = 0.0
     words = [word for word in tokens(text) if word not in ("a", "an", "and", "of")]
     for word in words:

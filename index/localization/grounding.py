@@ -6,7 +6,6 @@ The answer is the span with the highest expected score under it, not the most pr
 """
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,7 +18,7 @@ from pydantic import Field
 from ...tools.records import Record, Span
 from ...tools.words import STOP_WORDS, stem, tokens
 
-__all__ = ["Asked", "Channel", "GroundedSpan", "Mode", "SpanPosterior", "ask_of_time", "span_posterior", "word_match"]
+__all__ = ["Channel", "GroundedSpan", "GroundingQuery", "Mode", "SpanPosterior", "span_posterior", "word_match"]
 
 Mode = Literal["balanced", "precise"]
 Numbers = npt.NDArray[np.float64]
@@ -31,20 +30,16 @@ _POINTS = 4  # a bin's similarity is the mean at so many points
 # in the span, as a log-likelihood ratio, is 0.2 for each standard deviation above half a one.
 _EVIDENCE = 0.2
 _THRESHOLD = 0.5
-# "At the start" puts a span's middle here, as a share of the video, "in the middle" and "at the end" likewise.
-_PLACES = {"start": 0.05, "middle": 0.5, "end": 0.95}
-_HALVES = {"first": 0.25, "second": 0.75}
-_PLACE_WIDTH, _HALF_WIDTH = 0.1, 0.15
 # What a question says of time is wrong so often; so is the clause that was taken for the anchor.
 _DOUBT = 0.02
 
 
-class Asked(Record):
-    """What a question asks for, and what it says of time."""
+class GroundingQuery(Record):
+    """A description to ground, and what is known of when it happens."""
 
-    text: str = Field(description="A description to compare with rows: the question without what makes it one.")
+    text: str = Field(description="A description to compare with rows.")
     place: float | None = Field(default=None, ge=0, le=1, description="Where in the video, as a share of its length.")
-    place_width: float = Field(default=_PLACE_WIDTH, gt=0, description="How far off that may be, as a share.")
+    place_width: float = Field(default=0.1, gt=0, description="Standard deviation of the place, as a share.")
     relation: Literal["after", "before"] | None = Field(default=None, description="How it lies to the anchor.")
     anchor: str = Field(default="", description="What happened before or after; a description.")
 
@@ -116,7 +111,7 @@ class SpanPosterior:
 
 
 def span_posterior(
-    window: Span, channels: Sequence[Channel], asked: Asked | None = None, anchors: Sequence[Channel] = ()
+    window: Span, channels: Sequence[Channel], asked: GroundingQuery | None = None, anchors: Sequence[Channel] = ()
 ) -> SpanPosterior:
     """How likely each span of a window is the one that rows and question point at.
 
@@ -168,58 +163,6 @@ def word_match(text: str, rows: Sequence[str]) -> Numbers:
         if 0 < there.sum() < len(rows):
             found += there * math.log((len(rows) + 1) / (there.sum() + 0.5))
     return found
-
-
-_MEDIUM = r"(?:video|clip|film|movie|recording)"
-_OF_IT = rf"(?: (?:part|of|in))*(?: (?:the )?{_MEDIUM})?\b(?! of\b)"
-_PLACE = re.compile(
-    r"\b(?:(?:right|just|very) )?(?:at|in|near|nearing|towards?|during|around|from|by|before) (?:the )?(?:very )?"
-    rf"(?:(?P<start>start(?:ing)?|beginn?ing)|(?P<middle>middle)|(?P<end>end(?:ing)?)){_OF_IT}"
-    rf"|\b(?:(?P<s>at first|initially)|(?P<m>half ?way through the {_MEDIUM})|(?P<e>finally|eventually|at last))\b"
-)
-_HALF = re.compile(
-    rf"\b(?:in|during) the (?:(?P<first>first)|(?P<second>second|last)) half{_OF_IT}"
-    rf"|\b(?:(?P<b>before)|(?P<a>after)) the middle{_OF_IT}"
-)
-_IN_VIDEO = re.compile(rf"\b(?:in|of|throughout|through) (?:the|this) {_MEDIUM}\b")
-_RELATION = re.compile(r"\b(?:(after|once)|(before|until|till))\b(?! (?:all|a while|that|this|long)\b)")
-_LEADING = re.compile(r"^(after|once|before|until|till) (.+?)(?:,| (?=(?:what|why|how|where|who|which)\b)) *(.+)$")
-_ASKING = re.compile(
-    r"^(?:what|why|how|where|who|whom|whose|which|when)\b(?: happen\w* to| (?:is|was|are|were) there)?"
-    r"(?: (?:did|does|do|is|was|are|were|has|have|had|can|could|would|will))? *"
-)
-_DOES = re.compile(r"\b(?:do|doing|react|respond)$")
-
-
-def ask_of_time(question: str) -> Asked:
-    """What an English question asks for and says of time, by rules.
-
-    "What did the boy do after he fell at the end?" asks for "the boy", after "he fell", near the end of the
-    video. Two clauses that belong to one moment (when, while, as) stay together.
-    """
-    rest = " ".join(question.casefold().replace("?", " ").split())
-    place, width = None, _PLACE_WIDTH
-    if half := _HALF.search(rest):
-        place, width = _HALVES["first" if half["first"] or half["b"] else "second"], _HALF_WIDTH
-        rest = f"{rest[: half.start()]} {rest[half.end() :]}"
-    if named := _PLACE.search(rest):
-        place = _PLACES[
-            "start" if named["start"] or named["s"] else "middle" if named["middle"] or named["m"] else "end"
-        ]
-        width = _PLACE_WIDTH
-        rest = _PLACE.sub(" ", rest)
-    rest = " ".join(_IN_VIDEO.sub(" ", rest).split())
-    main, word, anchor = rest, "", ""
-    if leading := _LEADING.match(rest):
-        word, anchor, main = leading[1], leading[2], leading[3]
-    elif (found := _RELATION.search(rest)) and rest[: found.start()].strip() and rest[found.end() :].strip():
-        main, word, anchor = rest[: found.start()].strip(), found[0], rest[found.end() :].strip()
-    main = main.strip(" ,.")
-    text = _DOES.sub("", _ASKING.sub("", main)).strip() or main or question
-    relation: Literal["after", "before"] | None = None
-    if anchor:
-        relation = "after" if word in ("after", "once") else "before"
-    return Asked(text=text, place=place, place_width=width, relation=relation, anchor=anchor)
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""Grounding: what a question says of time, and the span that similarities over time point at."""
+"""Grounding: the span that similarities over time point at."""
 
 import gzip
 import json
@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playhead.index.localization.grounding import Asked, Channel, SpanPosterior, ask_of_time, span_posterior, word_match
+from playhead.agent.question.time_expressions import grounding_query
+from playhead.index.localization.grounding import Channel, GroundingQuery, SpanPosterior, span_posterior, word_match
 from playhead.tools.records import Span
 
 MINUTE = Span(start=0, end=60)
@@ -29,52 +30,6 @@ def peaks(*at: tuple[float, float], window: Span = MINUTE) -> Channel:
 
 def best(posterior: SpanPosterior, mode: str = "balanced", **values) -> Span:
     return posterior.best(mode, **values)[0].span
-
-
-@pytest.mark.parametrize(
-    ("question", "expected"),
-    [
-        ("Why did the boy bend down?", {"text": "the boy bend down"}),
-        ("what is the woman holding", {"text": "the woman holding"}),
-        ("why are there two dogs on the sofa", {"text": "two dogs on the sofa"}),
-        ("Who wins?", {"text": "wins"}),
-        ("the red car", {"text": "the red car"}),
-        ("why did the man wave at the end of the video?", {"text": "the man wave", "place": 0.95}),
-        ("how is the cat sitting right at the beginning", {"text": "the cat sitting", "place": 0.05}),
-        ("Why does she stop in the middle of the video?", {"text": "she stop", "place": 0.5}),
-        ("what does he finally throw", {"text": "he throw", "place": 0.95}),
-        ("why does she run to the middle of the bridge", {"text": "she run to the middle of the bridge"}),
-        ("why did he reach the end of the slide", {"text": "he reach the end of the slide"}),
-        ("what is the baby doing in this video", {"text": "the baby"}),
-        ("how did she dance in the second half of the film", {"text": "she dance", "place": 0.75, "place_width": 0.15}),
-        ("why did it fall before the middle of the video", {"text": "it fall", "place": 0.25, "place_width": 0.15}),
-        (
-            "What did the boy do after he fell at the end?",
-            {"text": "the boy", "relation": "after", "anchor": "he fell", "place": 0.95},
-        ),
-        (
-            "how does the dog react before the door opens",
-            {"text": "the dog", "relation": "before", "anchor": "the door opens"},
-        ),
-        (
-            "After the goal, what does the keeper do?",
-            {"text": "the keeper", "relation": "after", "anchor": "the goal"},
-        ),
-        ("before she sits who speaks", {"text": "speaks", "relation": "before", "anchor": "she sits"}),
-        ("what does she do when the bell rings", {"text": "she do when the bell rings"}),
-        ("after?", {"text": "after"}),
-        ("", {"text": ""}),
-    ],
-)
-def test_what_a_question_says_of_time(question: str, expected: dict) -> None:
-    assert ask_of_time(question) == Asked(**expected)
-
-
-@given(st.text(max_size=80))
-def test_any_text_can_be_asked(text: str) -> None:
-    asked = ask_of_time(text)
-    assert bool(asked.text) >= bool(text.strip(" ?.,"))
-    assert (asked.relation is None) == (asked.anchor == "")
 
 
 def test_words_count_by_their_rarity_in_the_video() -> None:
@@ -125,13 +80,13 @@ def test_rows_alike_to_everything_say_nothing() -> None:
 @pytest.mark.parametrize(("place", "expected"), [(0.05, 5), (0.5, 30), (0.95, 54)])
 def test_the_place_decides_between_equals(place: float, expected: float) -> None:
     rows = peaks((2, 8), (27, 33), (51, 57))
-    span = best(span_posterior(MINUTE, [rows], Asked(text="x", place=place)))
+    span = best(span_posterior(MINUTE, [rows], GroundingQuery(text="x", place=place)))
     assert (span.start + span.end) / 2 == pytest.approx(expected, abs=2)
 
 
 @pytest.mark.parametrize(("relation", "expected"), [("after", (44, 50)), ("before", (10, 16))])
 def test_the_order_of_clauses_decides_between_equals(relation: str, expected: tuple[float, float]) -> None:
-    asked = Asked(text="x", relation=relation, anchor="y")
+    asked = GroundingQuery(text="x", relation=relation, anchor="y")
     span = best(span_posterior(MINUTE, [peaks((10, 16), (44, 50))], asked, [peaks((28, 32))]))
     assert span.iou(Span(start=expected[0], end=expected[1])) > 0.6
     without = span_posterior(MINUTE, [peaks((10, 16), (44, 50))], asked)
@@ -160,7 +115,7 @@ def test_mass_is_finite_and_spans_keep_their_promises(
 ) -> None:
     window = Span(start=10, end=10 + duration)
     channel = Channel([Span(start=a, end=a + length) for a, length, _ in rows], [score for *_, score in rows])
-    asked = Asked(text="x", place=place, relation=relation, anchor="y" if relation else "")
+    asked = GroundingQuery(text="x", place=place, relation=relation, anchor="y" if relation else "")
     posterior = span_posterior(window, [channel], asked, [channel])
     assert np.isfinite(posterior.probability).all()
     assert posterior.probability.min() >= 0
@@ -176,7 +131,7 @@ def test_mass_is_finite_and_spans_keep_their_promises(
 
 
 def test_the_expected_scores_are_those_of_spans() -> None:
-    posterior = span_posterior(MINUTE, [peaks((12, 20))], Asked(text="x", place=0.3))
+    posterior = span_posterior(MINUTE, [peaks((12, 20))], GroundingQuery(text="x", place=0.3))
     first, last = np.triu_indices(48)
     spans = [Span(start=a * 1.25, end=(b + 1) * 1.25) for a, b in zip(first, last, strict=True)]
     for mode, gain in (("balanced", Span.iou), ("precise", lambda one, true: one.overlap(true) / one.duration)):
@@ -203,7 +158,7 @@ def test_words_alone_ground_real_questions(real_data: Callable[[str], Path]) -> 
     ious, whole, inside = [], [], []
     for question in questions:
         video, truth = videos[question["video_id"]], [Span(start=a, end=b) for a, b in question["spans"]]
-        window, asked = Span(start=0, end=video["duration"]), ask_of_time(question["question"])
+        window, asked = Span(start=0, end=video["duration"]), grounding_query(question["question"])
         times, captions = zip(*video["captions"], strict=True)
         rows = [Span(start=t, end=t + 1) for t in times]
         channels = [Channel(rows, word_match(asked.text, captions))]

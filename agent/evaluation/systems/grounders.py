@@ -7,9 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from ....index.localization.grounding import Asked, Channel, Mode, ask_of_time, span_posterior, word_match
+from ....index.localization.grounding import Channel, GroundingQuery, Mode, span_posterior, word_match
 from ....tools.errors import QueryError
 from ....tools.records import Span, clean_text
+from ...question.time_expressions import grounding_query
 from ...records import Usage
 from ..datasets.base import rows_of
 from ..records import Budget, Prediction, Question, ScoredSpan
@@ -84,7 +85,7 @@ class CaptionGrounder:
         self.name = f"captions-{mode}" + (f"-{shortest_seconds:g}s" if mode == "precise" else "")
         self.fingerprint = f"{vectors.embedding_id} {mode} {shortest_seconds:g}"
         self._captions, self._mode, self._shortest = captions, mode, shortest_seconds
-        self._asked = {question.question: ask_of_time(question.question) for question in questions}
+        self._asked = {question.question: grounding_query(question.question) for question in questions}
         texts = {
             text for question, asked in self._asked.items() for text in (question, asked.text, asked.anchor) if text
         }
@@ -142,10 +143,10 @@ class CaptionGrounder:
             ]
         return self._compared[video, text]
 
-    def _read(self, question: str, reading: Reading) -> Asked:
+    def _read(self, question: str, reading: Reading) -> GroundingQuery:
         asked = self._asked[question]
         if reading == "all":
             return asked
         if reading == "place":
-            return Asked(text=question, place=asked.place, place_width=asked.place_width)
-        return Asked(text=question)
+            return GroundingQuery(text=question, place=asked.place, place_width=asked.place_width)
+        return GroundingQuery(text=question)
