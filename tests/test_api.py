@@ -227,8 +227,8 @@ def test_progress_and_outcomes_are_told_at_once(talks):
         done=done.append,
     )
     assert done == outcomes
-    assert ("budget.mp4", 0, 2, "listening") in seen
-    assert ("traffic.mp4", 1, 2, "listening") in seen
+    assert ("budget.mp4", 0, 2, "transcribing") in seen
+    assert ("traffic.mp4", 1, 2, "transcribing") in seen
 
 
 def test_each_slow_call_has_an_async_twin(talks):

@@ -1,4 +1,4 @@
-"""Captions of scenes by the video LLM: several requests at once, and none whose answer is known."""
+"""Captions of scenes by the video LLM: concurrent requests; stored answers are not requested again."""
 
 import hashlib
 from collections import deque
@@ -15,49 +15,49 @@ from ...tools.records import Frame, Observation, Segment, Span
 from ..storage.journal import Journal
 from .stages import Stage
 
-__all__ = ["SCENES", "Captioning", "Describer"]
+__all__ = ["SCENES", "CaptionPipeline", "Captioning"]
 
-# Segments are described together up to this length, by this many frames at most.
+# Segments are captioned together up to this length, with this many frames at most.
 _SCENE_SECONDS = 20.0
 _SCENE_FRAMES = 4
-_SCENE_SEGMENTS = 16  # held at once
+_SCENE_SEGMENTS = 16  # held in memory
 SCENES = (_SCENE_SECONDS, _SCENE_FRAMES, _SCENE_SEGMENTS)
 
 
 class Captioning(Protocol):
-    """Captions frames; equal fingerprints mean the same model asked in the same way."""
+    """Captions frames; equal fingerprints mean the same model and the same request."""
 
     source: str
     fingerprint: str
 
     def caption(self, span: Span, frames: Sequence[Frame]) -> Observation:
-        """One caption of what the frames show together. For several threads at once."""
+        """Return one caption of what the frames show together. Called from several threads."""
 
 
-class Describer:
-    """Gathers stills to scenes, and has each described; the answers are a stage's observations, in order.
+class CaptionPipeline:
+    """Groups segments into scenes and requests a caption of each; the captions become a stage's observations, in order.
 
-    What was answered is known by the frames (times and pixels) and by how they were asked about: a run that was killed,
-    and one after the choice of stills has changed, ask about new scenes only.
+    Answers are stored by the frames (times and pixels) and the request. After a killed run, or a change of the segments,
+    only new scenes are requested.
     """
 
     def __init__(self, stage: Stage, captioner: Captioning, known: Journal, at_once: int, *, force: bool) -> None:
-        """Begin.
+        """Start with no scenes.
 
         Args:
-            stage: Takes the captions.
-            captioner: What describes.
-            known: Captions by what was asked.
-            at_once: Requests in flight at most.
-            force: Ask about what is known, too, unless this run or the one it goes on with did.
+            stage: The stage that the captions belong to.
+            captioner: Makes the captions.
+            known: Stored captions by request.
+            at_once: Most concurrent requests.
+            force: Request stored captions again, except those of this run or the run that it resumes.
         """
         self._stage, self._captioner, self._known, self._at_once = stage, captioner, known, at_once
         self._force = force
         self._asked: deque[Future[Observation]] = deque()
         self._scene: list[Segment] = []
 
-    def see(self, segment: Segment) -> None:
-        """One more still; waits while as many requests as are allowed are in flight."""
+    def add(self, segment: Segment) -> None:
+        """Add the next segment; wait while the most concurrent requests are running."""
         if self._scene and (
             segment.span.end - self._scene[0].span.start > _SCENE_SECONDS or len(self._scene) == _SCENE_SEGMENTS
         ):
@@ -65,7 +65,7 @@ class Describer:
         self._scene.append(segment)
 
     def finish(self) -> None:
-        """Describe what is left, and wait for all answers."""
+        """Request the last scene and wait for all answers."""
         if self._scene:
             self._ask()
         while self._asked:
@@ -84,11 +84,11 @@ class Describer:
 
     def _take(self) -> None:
         caption = self._asked.popleft()
-        wait([caption])  # also after a failure: what is paid for is noted
+        wait([caption])  # also after a failure: a paid answer is stored
         self._stage.run(lambda: ([caption.result()], None))
 
     def _caption(self, span: Span, frames: Sequence[Frame]) -> Observation:
-        """In a thread."""
+        """Return a caption, stored or requested. Runs in a thread."""
         key = f"{self._captioner.fingerprint}-{_content(frames)}"
         known = (self._stage.journal if self._force else self._known).find(key)
         if isinstance(known, str):
@@ -101,7 +101,7 @@ class Describer:
 
 
 def _content(frames: Sequence[Frame]) -> str:
-    """Hash of frames: their times and pixels."""
+    """Return a hash of the frames' times and pixels."""
     digest = hashlib.blake2b(digest_size=16)
     for frame in frames:
         digest.update(f"{frame.seconds!r} {frame.pixels.shape}".encode())

@@ -1,6 +1,6 @@
-"""Runs every extractor over one video and keeps what they perceive.
+"""Run every extractor over one video and collect the observations.
 
-A stage that fails loses nothing: neither what the others find, nor what it found in an earlier run.
+A stage that fails discards neither the results of other stages nor its own results of an earlier run.
 """
 
 from collections.abc import Collection, Iterator
@@ -25,33 +25,33 @@ from ..storage.keyframes import copy_keyframes
 from ..storage.store import content_id
 from ..storage.table import ObservationTable
 from .extractor_set import Extractors
-from .frame_pipeline import watch
+from .frame_pipeline import run_frame_pipeline
 from .stages import Observed, Stage
 from .text_vectors import PreviousResult, Progress, embed_texts
-from .tracks import merge_detections, tracked
+from .tracks import merge_detections, track_objects
 
 __all__ = ["Extraction", "PreviousResult", "Progress", "extract", "stages_to_run"]
 
-# Headers round; what differs by more is told.
+# Headers round durations; a larger difference is reported in the notes.
 _DURATION_TOLERANCE = 0.5
 
 
 @dataclass(frozen=True)
 class Extraction:
-    """What this run knows of a video.
+    """The result of a run over one video.
 
     Attributes:
-        perceived: Observations and vectors.
-        reports: One a stage.
-        duration: Length in seconds, as measured where the header is wrong.
-        notes: What is odd about the file.
-        text_embedding_id: Vector space of the texts; empty if there are no vectors.
-        image_embedding_id: Vector space of the pictures; empty if there are no vectors.
-        texts_failure: Why texts could not be embedded; empty: they are, or there is no encoder.
+        table: Observations and vectors.
+        reports: One report for each stage.
+        duration: Length in seconds; measured where the header is wrong.
+        notes: Faults of the file that a user should know.
+        text_embedding_id: Embedding model id of the text vectors; empty if there are none.
+        image_embedding_id: Embedding model id of the image vectors; empty if there are none.
+        texts_failure: Why texts could not be embedded; empty if they are, or if there is no encoder.
         texts_missing: Whether some texts have no vector.
     """
 
-    perceived: ObservationTable
+    table: ObservationTable
     reports: tuple[StageReport, ...]
     duration: float
     notes: tuple[str, ...]
@@ -62,13 +62,13 @@ class Extraction:
 
 
 def stages_to_run(info: VideoInfo, extractors: Extractors, previous: VideoRecord | None, force: bool) -> set[Modality]:
-    """The stages whose extractor is here and whose stored result, if any, was made otherwise.
+    """Return the stages that can run and whose stored result is missing, failed, or has another fingerprint.
 
     Args:
         info: The file.
-        extractors: What is here.
+        extractors: The extractors of this run.
         previous: The committed record of the same content.
-        force: Run all that can run.
+        force: Run all stages that can run.
     """
     run: set[Modality] = set()
     for modality in MODALITIES:
@@ -95,34 +95,34 @@ def extract(
     *,
     force: bool = False,
 ) -> Extraction:
-    """Run some stages over a video; the results of the others are taken over from the earlier run.
+    """Run some stages over a video; reuse the previous results of the other stages.
 
     Args:
         info: The file, from `tools.media.frames.probe`.
-        extractors: What is here.
+        extractors: The extractors of this run.
         run: Stages to run, from `stages_to_run`.
-        previous: What an earlier run perceived.
-        folder: Staged folder; keyframes go below it.
-        progress: Told how far it is.
-        force: Use nothing that was noted in the folder, unless by a run that did so, too.
+        previous: The previous result for the same content.
+        folder: Staging folder; keyframes are written below it.
+        progress: Progress callback.
+        force: Ignore the journals in the folder, except those of an earlier run with `force`.
 
     Raises:
-        MediaError: Nothing at all can be perceived in the file.
-        LibraryError: The disk takes no keyframes.
+        MediaError: No stage succeeded.
+        LibraryError: Keyframes cannot be written.
     """
     journals = folder / JOURNALS / ("anew" if force else "usual")
     stages = {modality: _stage(modality, info, extractors, journals) for modality in MODALITIES if modality in run}
     speech = stages.get("speech")
-    with _Listener(speech, info, extractors) if speech and not _sidecar(info, extractors) else nullcontext() as ears:
-        pictures_end = watch(info, extractors, stages, folder, progress, force=force)
+    with _Transcription(speech, info, extractors) if speech and not _sidecar(info, extractors) else nullcontext() as task:
+        pictures_end = run_frame_pipeline(info, extractors, stages, folder, progress, force=force)
         if pictures_end is None and previous:
             with writing(folder):
                 copy_keyframes(previous.folder, folder)
         duration, notes = _duration(info, pictures_end, previous)
         if speech:
-            progress("listening", 0.0, duration)
-        if speech and ears:
-            ears.wait(lambda: progress("listening", min(ears.heard_until, duration), duration))
+            progress("transcribing", 0.0, duration)
+        if speech and task:
+            task.wait(lambda: progress("transcribing", min(task.heard_until, duration), duration))
         elif speech:
             speech.run(lambda: (_cues(info, extractors, duration), None))
     reports, observations = [], []
@@ -134,17 +134,17 @@ def extract(
         raise MediaError(
             f"{info.path}: " + "; ".join(f"{r.modality}: {r.detail}" for r in reports if r.state == "failed")
         )
-    looked = stages.get("frame")
-    if looked and looked.vectors:
-        image_vectors = np.concatenate(looked.vectors).astype(np.float16)
+    frame_stage = stages.get("frame")
+    if frame_stage and frame_stage.vectors:
+        image_vectors = np.concatenate(frame_stage.vectors).astype(np.float16)
         image_embedding_id = extractors.images.embedding_id if extractors.images else ""
     elif previous:
-        image_vectors, image_embedding_id = previous.perceived.image_vectors, previous.record.image_embedding_id
+        image_vectors, image_embedding_id = previous.table.image_vectors, previous.record.image_embedding_id
     else:
         image_vectors, image_embedding_id = np.zeros((0, 0), np.float16), ""
     texts = embed_texts(observations, extractors.texts, previous, journals, progress)
     return Extraction(
-        perceived=ObservationTable(observations, texts.vectors, image_vectors),
+        table=ObservationTable(observations, texts.vectors, image_vectors),
         reports=tuple(reports),
         duration=duration,
         notes=notes,
@@ -162,7 +162,7 @@ def _stage(modality: Modality, info: VideoInfo, extractors: Extractors, journals
 
 
 def _why_not(modality: Modality, info: VideoInfo, extractors: Extractors) -> str:
-    """Why a stage cannot run on a file; empty if it can."""
+    """Return why a stage cannot run on a file; empty if it can."""
     if modality == "speech":
         if _sidecar(info, extractors):
             return ""
@@ -179,7 +179,7 @@ def _sidecar(info: VideoInfo, extractors: Extractors) -> Path | None:
     try:
         return find_sidecar(info.path, extractors.settings.language)
     except OSError as error:
-        raise MediaError(f"folder {info.path.parent} cannot be read any more ({error.strerror})") from error
+        raise MediaError(f"folder {info.path.parent} can no longer be read ({error.strerror})") from error
 
 
 def _source(modality: Modality, info: VideoInfo, extractors: Extractors) -> str:
@@ -195,25 +195,25 @@ def _fingerprint(modality: Modality, info: VideoInfo, extractors: Extractors) ->
 def _outcome(
     modality: Modality, stage: Stage | None, info: VideoInfo, extractors: Extractors, previous: PreviousResult | None
 ) -> tuple[StageReport, list[Observation]]:
-    """A stage's report and observations; those of an earlier run stay where this one has none to put in their place."""
+    """Return a stage's report and observations; keep the previous observations where the stage did not run or failed."""
     before = previous.record.stage(modality) if previous else None
-    kept = previous.perceived.of(modality) if previous else []
+    kept = previous.table.of(modality) if previous else []
     if stage is None:
         if before and before.state == "done":
             return before, kept
         return StageReport(modality=modality, state="skipped", detail=_why_not(modality, info, extractors)), kept
     report = stage.report()
     if report.state == "failed":
-        hint = "; what an earlier run found is kept" if kept else ""
+        hint = "; the results of an earlier run are kept" if kept else ""
         return report.model_copy(update={"detail": report.detail + hint}), kept
-    link = {"text": merge_detections, "object": tracked}.get(modality, list)
+    link = {"text": merge_detections, "object": track_objects}.get(modality, list)
     return report, link(stage.observations)
 
 
 def _duration(
     info: VideoInfo, pictures_end: float | None, previous: PreviousResult | None
 ) -> tuple[float, tuple[str, ...]]:
-    """Length in seconds: the header's, unless what is really in the file says otherwise; and a note on that."""
+    """Return the length in seconds and notes: the header's length, or the measured one where they differ."""
     if previous and pictures_end is None:
         return previous.record.duration, previous.record.notes
     if pictures_end is not None and abs(pictures_end - info.duration) <= _DURATION_TOLERANCE:
@@ -226,14 +226,14 @@ def _duration(
     return measured, (f"the header says {info.duration:.1f} s, the file holds {measured:.1f} s{why}",)
 
 
-class _Listener(BackgroundTask):
-    """Transcribes in a thread of its own; `heard_until` is the second up to which it did."""
+class _Transcription(BackgroundTask):
+    """Transcribes in its own thread; `heard_until` is the second up to which it got."""
 
     def __init__(self, stage: Stage, info: VideoInfo, extractors: Extractors) -> None:
         self.heard_until = 0.0
-        super().__init__(lambda: stage.run(lambda: self._heard(stage, info, extractors)))
+        super().__init__(lambda: stage.run(lambda: self._run(stage, info, extractors)))
 
-    def _heard(self, stage: Stage, info: VideoInfo, extractors: Extractors) -> Observed:
+    def _run(self, stage: Stage, info: VideoInfo, extractors: Extractors) -> Observed:
         assert extractors.speech is not None
         return list(sentences_of(self._words(stage.journal, info, extractors.speech), stage.source)), None
 
@@ -243,20 +243,20 @@ class _Listener(BackgroundTask):
             key = f"{window.start!r}+{len(window.samples)}"
             heard = _restored(journal.find(key))
             if heard is None:
-                heard = speech.hear(window, self._tell)
+                heard = speech.hear(window, self._advance)
                 journal.note(key, heard)
             yield from heard
             self.heard_until = window.start + len(window.samples) / RATE
 
-    def _tell(self, heard_until: float) -> None:
+    def _advance(self, heard_until: float) -> None:
         self.heard_until = heard_until
         self.check()
 
 
-def _restored(noted: Any) -> list[Heard] | None:
-    """The words that were noted; None: none were, or of another form."""
+def _restored(entry: Any) -> list[Heard] | None:
+    """Return the words of a journal entry; None if it is missing or has another format."""
     try:
-        return [Heard(float(start), float(end), str(text), float(share)) for start, end, text, share in noted]
+        return [Heard(float(start), float(end), str(text), float(share)) for start, end, text, share in entry]
     except (ValueError, TypeError):
         return None
 
@@ -264,12 +264,12 @@ def _restored(noted: Any) -> list[Heard] | None:
 def _cues(info: VideoInfo, extractors: Extractors, duration: float) -> list[Observation]:
     sidecar = _sidecar(info, extractors)
     if sidecar is None:
-        raise MediaError(f"the subtitles beside {info.path} are gone: run again")
-    return [_ended(cue, duration) for cue in read_sidecar(sidecar) if cue.span.start < duration]
+        raise MediaError(f"the subtitle file of {info.path} was removed while indexing: run again")
+    return [_cut(cue, duration) for cue in read_sidecar(sidecar) if cue.span.start < duration]
 
 
-def _ended(cue: Observation, duration: float) -> Observation:
-    """A cue that does not outlast the video."""
+def _cut(cue: Observation, duration: float) -> Observation:
+    """Cut a cue at the end of the video."""
     if cue.span.end <= duration:
         return cue
     return cue.model_copy(update={"span": Span(start=cue.span.start, end=duration)})

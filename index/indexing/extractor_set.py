@@ -20,7 +20,7 @@ from ...tools.records import Modality
 from ...tools.settings import Settings
 from .captioning import SCENES, Captioning
 from .change_detection import GATE
-from .tracks import JOINING
+from .tracks import MERGING
 
 __all__ = ["Extractors"]
 
@@ -118,7 +118,7 @@ class Extractors:
         else:
             depends += [settings.sample_seconds, settings.decoder, GATE]
         if modality in ("text", "object"):
-            depends += [JOINING]
+            depends += [MERGING]
         if modality == "text":
             depends += [READING]
         if modality == "object":

@@ -1,4 +1,4 @@
-"""One pass over a video's pictures: decoding and choosing in a thread of their own, the models in the caller's."""
+"""One pass over a video's frames: decoding and change detection in a background thread, models in the caller's."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -12,18 +12,18 @@ from ...tools.records import Modality, Segment, VideoInfo
 from ..storage.atomic_files import writing
 from ..storage.journal import CAPTIONS, Journal
 from ..storage.keyframes import write_keyframe
-from .captioning import Describer
+from .captioning import CaptionPipeline
 from .change_detection import RecentSegments, segments
 from .extractor_set import Extractors
-from .stages import Return, Stage
+from .stages import Reappearance, Stage
 from .text_vectors import Progress
 
-__all__ = ["watch"]
+__all__ = ["run_frame_pipeline"]
 
-_AHEAD = 8  # stills that may wait for the models
+_PREFETCHED = 8  # segments that may wait for the models
 
 
-def watch(
+def run_frame_pipeline(
     info: VideoInfo,
     extractors: Extractors,
     stages: Mapping[Modality, Stage],
@@ -32,35 +32,35 @@ def watch(
     *,
     force: bool,
 ) -> float | None:
-    """Run the stages that look at pictures over a video, and write its keyframes.
+    """Run the stages that need frames over a video, and write its keyframes.
 
     Args:
         info: The file.
-        extractors: What is here.
-        stages: Those to run; others than of pictures are left alone. A file that breaks off fails them.
-        folder: Staged folder; keyframes go below it.
-        progress: Told how far it is.
-        force: Have described what is known, too.
+        extractors: The extractors of this run.
+        stages: Stages to run; stages that need no frames are skipped. A file that cannot be read fails them.
+        folder: Staging folder; keyframes are written below it.
+        progress: Progress callback.
+        force: Request stored captions again.
 
     Returns:
-        The second at which the last picture ends; None if there was nothing to look at, or it could not be read.
+        The end of the last segment in seconds; None if no stage needs frames, or they cannot be read.
 
     Raises:
-        LibraryError: The disk takes no keyframes.
+        LibraryError: Keyframes cannot be written.
     """
-    looking: dict[Modality, Stage] = {modality: stage for modality, stage in stages.items() if modality != "speech"}
-    if not looking or info.video is None:
+    needing: dict[Modality, Stage] = {modality: stage for modality, stage in stages.items() if modality != "speech"}
+    if not needing or info.video is None:
         return None
-    sight = _Sight(looking, extractors, folder, force)
-    progress("watching", 0.0, info.duration)
+    pipeline = _FramePipeline(needing, extractors, folder, force)
+    progress("reading frames", 0.0, info.duration)
     try:
-        with closing(prefetch(_segments(info, extractors), _AHEAD)) as chosen:
+        with closing(prefetch(_segments(info, extractors), _PREFETCHED)) as chosen:
             for segment in chosen:
-                sight.see(segment)
-                progress("watching", segment.span.end, info.duration)
-            return sight.finish()
+                pipeline.add(segment)
+                progress("reading frames", segment.span.end, info.duration)
+            return pipeline.finish()
     except MediaError as error:
-        for stage in looking.values():
+        for stage in needing.values():
             stage.fail(error)
         return None
 
@@ -74,21 +74,21 @@ def _segments(info: VideoInfo, extractors: Extractors) -> Iterator[Segment]:
     return segments(skim(info.path, index, seconds, on_gpu=decoder == "nvdec"), seconds, info.duration)
 
 
-class _Sight:
-    """Hands stills to the stages in batches, and what shows the same again only once."""
+class _FramePipeline:
+    """Passes segments to the stages in batches; a picture that reappears is passed once."""
 
     def __init__(self, stages: Mapping[Modality, Stage], extractors: Extractors, folder: Path, force: bool) -> None:
         self._stages, self._extractors, self._folder = stages, extractors, folder
         self._recent = RecentSegments()
-        self._returns: list[Return] = []
+        self._reappearances: list[Reappearance] = []
         self._batch: list[Segment] = []
-        self._describer: Describer | None = None
+        self._captions: CaptionPipeline | None = None
         if (stage := stages.get("caption")) and extractors.captioner:
             known, at_once = Journal(folder / CAPTIONS), extractors.settings.caption_requests
-            self._describer = Describer(stage, extractors.captioner, known, at_once, force=force)
+            self._captions = CaptionPipeline(stage, extractors.captioner, known, at_once, force=force)
         self._end: float | None = None
 
-    def see(self, segment: Segment) -> None:
+    def add(self, segment: Segment) -> None:
         with writing(self._folder):
             write_keyframe(self._folder, segment.frame)
         self._end = segment.span.end
@@ -96,24 +96,24 @@ class _Sight:
         if seconds is None:
             self._batch.append(segment)
         else:
-            self._returns.append(Return(seconds, segment.span, segment.frame.seconds))
+            self._reappearances.append(Reappearance(seconds, segment.span, segment.frame.seconds))
         if len(self._batch) == self._extractors.at_once:
-            self._look()
-        if self._describer:
-            self._describer.see(segment)
+            self._process()
+        if self._captions:
+            self._captions.add(segment)
 
     def finish(self) -> float | None:
-        """Look at what is left; the end of the last still."""
+        """Process the last batch; return the end of the last segment in seconds."""
         if self._batch:
-            self._look()
-        if self._describer:
-            self._describer.finish()
+            self._process()
+        if self._captions:
+            self._captions.finish()
         for modality in ("text", "object", "frame"):
             if modality in self._stages:
-                self._stages[modality].repeat(self._returns)
+                self._stages[modality].repeat(self._reappearances)
         return self._end
 
-    def _look(self) -> None:
+    def _process(self) -> None:
         reader, detector, images = self._extractors.reader, self._extractors.detector, self._extractors.images
         batch, self._batch = self._batch, []
         key = " ".join(f"{segment.span.start!r}-{segment.span.end!r}@{segment.frame.seconds!r}" for segment in batch)

@@ -148,7 +148,7 @@ def _committed(store: Store, extractors: Extractors, job: Job, progress: Progres
             carry_captions(previous.folder, staged)
         perception = extract(job.info, extractors, run, previous, staged, progress, force=job.force)
         with writing(store.folder):
-            write(staged, perception.perceived)
+            write(staged, perception.table)
         if content_id(job.file) != job.video_id:
             raise MediaError(f"{job.file} changed while it was indexed: run again when it is complete")
         instead_of = previous.record.commit if previous else None if job.force else ""

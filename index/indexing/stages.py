@@ -1,4 +1,4 @@
-"""A stage of indexing at work: what its extractor observed, where that was seen again, how it failed."""
+"""One stage of indexing: the observations of an extractor, their reappearances, its failure."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -13,13 +13,13 @@ from ...tools.errors import LibraryError
 from ...tools.records import Modality, Observation, Span
 from ..records import StageReport
 from ..storage.journal import Journal, packed, unpacked
-from .text_vectors import check_vectors, told
+from .text_vectors import check_vectors, error_line
 
-__all__ = ["Observed", "Return", "Stage"]
+__all__ = ["Observed", "Reappearance", "Stage"]
 
 
-class Return(NamedTuple):
-    """A still that shows again what the frame at `first_seconds` showed."""
+class Reappearance(NamedTuple):
+    """A segment that shows the same picture as the frame at `first_seconds`."""
 
     first_seconds: float
     span: Span
@@ -32,7 +32,7 @@ Observed = tuple[list[Observation], Vectors | None]
 
 @dataclass
 class Stage:
-    """A stage at work; what it did is noted in its journal step by step."""
+    """One stage; each step's result is written to its journal."""
 
     modality: Modality
     source: str
@@ -44,19 +44,19 @@ class Stage:
     seconds: float = 0.0
 
     def run(self, observe: Callable[[], Observed], key: str = "") -> None:
-        """Observe once more, unless the journal holds what was observed; after a failure, nothing more.
+        """Run one step, or read its result from the journal; do nothing after a failure.
 
         Args:
-            observe: What observes.
-            key: Tells apart what is observed, which depends on nothing else; empty: it is not noted.
+            observe: Makes the observations.
+            key: Identifies the step; its result depends on nothing else. Empty: the result is not stored.
 
         Raises:
-            LibraryError: The disk does not take what is noted.
+            LibraryError: The journal cannot be written.
         """
         if self.failure:
             return
-        noted = _restored(self.journal.find(key))
-        if noted is None:
+        entry = _restored(self.journal.find(key))
+        if entry is None:
             began = time.perf_counter()
             try:
                 seen, vectors = observe()
@@ -64,7 +64,7 @@ class Stage:
                     check_vectors(vectors, len(seen))
             except LibraryError:
                 raise
-            except Exception as error:  # noqa: BLE001 (whatever a model throws, the other stages go on)
+            except Exception as error:  # noqa: BLE001 (whatever a model raises, the other stages continue)
                 self.fail(error)
                 return
             finally:
@@ -72,27 +72,27 @@ class Stage:
                 self.seconds += took
             halves = None if vectors is None else vectors.astype(np.float16)
             if key:
-                self.journal.note(key, _noted(seen, halves, took))
+                self.journal.note(key, _entry(seen, halves, took))
         else:
-            seen, halves, took = noted
+            seen, halves, took = entry
             self.seconds += took
         self.observations += seen
         if halves is not None:
             self.vectors.append(halves)
 
     def fail(self, error: Exception) -> None:
-        """Let go of what was observed so far: it would look like all there is."""
-        self.failure = told(error)
+        """Record the failure and discard the observations: a partial result would look complete."""
+        self.failure = error_line(error)
         self.observations, self.vectors = [], []
 
-    def repeat(self, returns: Sequence[Return]) -> None:
-        """Observe what was seen in a frame also where the same picture came back."""
-        if self.failure or not returns:
+    def repeat(self, reappearances: Sequence[Reappearance]) -> None:
+        """Copy the observations of a frame to the segments in which the same picture reappears."""
+        if self.failure or not reappearances:
             return
         rows_of: dict[float | None, list[int]] = {}
         for row, seen in enumerate(self.observations):
             rows_of.setdefault(seen.frame_seconds, []).append(row)
-        copied = [(row, again) for again in returns for row in rows_of.get(again.first_seconds, ())]
+        copied = [(row, again) for again in reappearances for row in rows_of.get(again.first_seconds, ())]
         self.observations += [
             self.observations[row].model_copy(update={"span": again.span, "frame_seconds": again.frame_seconds})
             for row, again in copied
@@ -104,7 +104,7 @@ class Stage:
             self.vectors = [np.concatenate([vectors, vectors[[row for row, _ in copied]]])[order]]
 
     def report(self) -> StageReport:
-        """How it went."""
+        """Return the stage's report."""
         if self.failure:
             return StageReport(
                 modality=self.modality, state="failed", detail=self.failure, seconds=round(self.seconds, 3)
@@ -119,7 +119,7 @@ class Stage:
         )
 
 
-def _noted(seen: Sequence[Observation], vectors: Halves | None, seconds: float) -> dict[str, Any]:
+def _entry(seen: Sequence[Observation], vectors: Halves | None, seconds: float) -> dict[str, Any]:
     return {
         "observations": [one.model_dump(mode="json", exclude_defaults=True) for one in seen],
         "vectors": None if vectors is None else packed(vectors),
@@ -127,11 +127,11 @@ def _noted(seen: Sequence[Observation], vectors: Halves | None, seconds: float) 
     }
 
 
-def _restored(noted: Any) -> tuple[list[Observation], Halves | None, float] | None:
-    """What was noted; None: nothing was, or it is of another form."""
+def _restored(entry: Any) -> tuple[list[Observation], Halves | None, float] | None:
+    """Return a journal entry's content; None if it is missing or has another format."""
     try:
-        vectors = noted["vectors"]
-        seen = [Observation(**one) for one in noted["observations"]]
-        return seen, None if vectors is None else unpacked(vectors), float(noted["seconds"])
+        vectors = entry["vectors"]
+        seen = [Observation(**one) for one in entry["observations"]]
+        return seen, None if vectors is None else unpacked(vectors), float(entry["seconds"])
     except (ValueError, KeyError, TypeError):
         return None

@@ -1,4 +1,4 @@
-"""Vectors of a video's texts: each different text is embedded once, and what an earlier run embedded is used again."""
+"""Vectors of a video's texts: each distinct text is embedded once; vectors of an earlier run are reused."""
 
 import json
 from collections.abc import Sequence
@@ -17,35 +17,35 @@ from ..records import VideoRecord
 from ..storage.journal import Journal, digest, packed, unpacked
 from ..storage.table import ObservationTable
 
-__all__ = ["PreviousResult", "Progress", "Texts", "check_vectors", "embed_texts", "told"]
+__all__ = ["PreviousResult", "Progress", "Texts", "check_vectors", "embed_texts", "error_line"]
 
 _AT_ONCE = 512
 
 
 class Progress(Protocol):
-    """Told how far a stage is."""
+    """Progress callback: the stage's name, and how much of the total is done."""
 
     def __call__(self, stage: str, done: float, total: float, /) -> None: ...
 
 
 @dataclass(frozen=True)
 class PreviousResult:
-    """What an earlier run perceived in the same content, committed in `folder`."""
+    """The committed result of an earlier run over the same content, stored in `folder`."""
 
     folder: Path
     record: VideoRecord
-    perceived: ObservationTable
+    table: ObservationTable
 
 
 @dataclass(frozen=True)
 class Texts:
-    """The vectors of all texts of a video.
+    """The vectors of all texts of one video.
 
     Attributes:
-        vectors: float16, one row an observation that is no `frame`, zeros where it has none; `(0, 0)` if none has.
-        embedding_id: Their vector space; empty if there are none.
+        vectors: float16, one row for each observation except `frame`; zeros where one is missing; `(0, 0)` if all are.
+        embedding_id: Embedding model id; empty if there are no vectors.
         are_missing: Whether a text has no vector.
-        failure: Why they could not be embedded; empty: they are, or there is no encoder.
+        failure: Why texts could not be embedded; empty if they are, or if there is no encoder.
     """
 
     vectors: npt.NDArray[np.float16] = field(default_factory=lambda: np.zeros((0, 0), np.float16))
@@ -64,14 +64,14 @@ def embed_texts(
     """Embed the texts of a video's observations.
 
     Args:
-        observations: All of the video; `frame` observations have vectors of their own.
-        encoder: None, or one that fails: the vectors of an earlier run are kept.
-        previous: The earlier run.
+        observations: All observations of the video; `frame` observations have their own vectors.
+        encoder: The text encoder. If it is None or fails, the vectors of the earlier run are kept.
+        previous: The previous result.
         journals: Folder of the run's journals.
-        progress: Told how far it is.
+        progress: Progress callback.
 
     Raises:
-        LibraryError: The disk does not take what is noted.
+        LibraryError: The journal cannot be written.
     """
     texts = [o.text for o in observations if o.modality != "frame"]
     embedding_id = encoder.embedding_id if encoder else previous.record.text_embedding_id if previous else ""
@@ -86,8 +86,8 @@ def embed_texts(
                 known.update(zip(part, _embedded(part, encoder, journal), strict=True))
         except LibraryError:
             raise
-        except Exception as error:  # noqa: BLE001 (whatever a model throws, what was perceived is kept)
-            return replace(embed_texts(observations, None, previous, journals, progress), failure=told(error))
+        except Exception as error:  # noqa: BLE001 (whatever a model raises, the observations are kept)
+            return replace(embed_texts(observations, None, previous, journals, progress), failure=error_line(error))
     are_missing = any(text not in known for text in new)
     if not texts or not known:
         return Texts(are_missing=are_missing)
@@ -95,16 +95,16 @@ def embed_texts(
     return Texts(np.stack([known.get(text, nothing) for text in texts]), embedding_id, are_missing)
 
 
-def told(error: Exception) -> str:
-    """An error of somebody else's code on one line."""
+def error_line(error: Exception) -> str:
+    """Return type and message of an error on one line, cut to 300 characters."""
     return f"{type(error).__name__}: {error}".splitlines()[0][:300]
 
 
 def check_vectors(vectors: Vectors, rows: int) -> None:
-    """Refuse what a model should not give, before it is stored.
+    """Check a model's vectors before they are stored.
 
     Raises:
-        ValueError: There are more or fewer vectors, or some are not finite.
+        ValueError: The number of vectors is wrong, or some are not finite.
     """
     if len(vectors) != rows:
         raise ValueError(f"{rows} vectors expected, got {len(vectors)}")
@@ -114,7 +114,7 @@ def check_vectors(vectors: Vectors, rows: int) -> None:
 
 def _embedded(texts: Sequence[str], encoder: CorpusEncoder, journal: Journal) -> npt.NDArray[np.float16]:
     key = digest(json.dumps(texts))
-    with suppress(ValueError, KeyError, TypeError):  # nothing is noted, or of another form
+    with suppress(ValueError, KeyError, TypeError):  # no entry, or one of another format
         return unpacked(journal.find(key))
     vectors = encoder.encode_all(texts)
     check_vectors(vectors, len(texts))
@@ -127,9 +127,9 @@ def _known(previous: PreviousResult | None, embedding_id: str) -> dict[str, npt.
     if (
         previous is None
         or previous.record.text_embedding_id != embedding_id
-        or not previous.perceived.text_vectors.size
+        or not previous.table.text_vectors.size
     ):
         return {}
-    texts = [o.text for o in previous.perceived.observations if o.modality != "frame"]
-    pairs = zip(texts, previous.perceived.text_vectors, strict=True)
+    texts = [o.text for o in previous.table.observations if o.modality != "frame"]
+    pairs = zip(texts, previous.table.text_vectors, strict=True)
     return {text: vector for text, vector in pairs if vector.any()}

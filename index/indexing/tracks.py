@@ -1,29 +1,29 @@
-"""What is seen in still after still as one observation: a line of text stays on its slide, a dog runs through a yard."""
+"""Merge detections of successive segments into one observation: a line of text on a slide, a dog that runs."""
 
 from collections.abc import Callable, Sequence
 
 from ...tools.records import Box, Observation, Span
 
-__all__ = ["JOINING", "merge_detections", "tracked"]
+__all__ = ["MERGING", "merge_detections", "track_objects"]
 
-# The same line seen again within this gap went on; models miss it for a frame now and then.
+# A line found again within this gap is the same observation: models miss a line in single frames.
 _GAP_SECONDS = 0.5
 _SAME_PLACE_IOU = 0.5
-# An object goes on within the gap that one missed sample leaves, and no farther from its place than its own size;
-# a sample is 2 s after the one before, and people walk past the camera.
+# A track continues over the gap of one missed sample (samples are 2 s apart: people walk), if the object moved by at
+# most its own size.
 _TRACK_GAP_SECONDS = 2.5
 _TRACK_SIZES = 1.0
 _TRACK_GROWTH = 2.0
 
-# All that the joining of observations depends on.
-JOINING = (_GAP_SECONDS, _SAME_PLACE_IOU, _TRACK_GAP_SECONDS, _TRACK_SIZES, _TRACK_GROWTH)
+# Everything that the merged observations depend on.
+MERGING = (_GAP_SECONDS, _SAME_PLACE_IOU, _TRACK_GAP_SECONDS, _TRACK_SIZES, _TRACK_GROWTH)
 
 
 def merge_detections(observations: Sequence[Observation]) -> list[Observation]:
-    """The same text in the same place from still to still, as one observation over all of them.
+    """Merge the same text at the same place in successive segments into one observation.
 
     Args:
-        observations: Segment by still, in order.
+        observations: Segment by segment, in order.
     """
 
     def fit(before: Box, after: Box) -> float | None:
@@ -33,20 +33,20 @@ def merge_detections(observations: Sequence[Observation]) -> list[Observation]:
     return _linked(observations, _GAP_SECONDS, fit)
 
 
-def tracked(observations: Sequence[Observation]) -> list[Observation]:
-    """The same label near its last place from still to still, as one observation over all of them.
+def track_objects(observations: Sequence[Observation]) -> list[Observation]:
+    """Merge boxes of one label, near each other in successive segments, into one observation.
 
-    Boxes of a still are given to the tracks of their label greedily, the best fit first: by overlap, and where
-    there is none by distance (as SORT does with overlap alone; Bewley et al. 2016, section 3.3).
+    Boxes are assigned to tracks greedily, the best fit first: by overlap, and without overlap by distance
+    (SORT assigns by overlap alone; Bewley et al. 2016, section 3.3).
 
     Args:
-        observations: Segment by still, in order.
+        observations: Segment by segment, in order.
     """
     return _linked(observations, _TRACK_GAP_SECONDS, _nearness)
 
 
 def _nearness(before: Box, after: Box) -> float | None:
-    """How well a box goes on as another: IoU above 0; else less the farther it went; None: it does not."""
+    """Score how well two boxes fit one track: IoU, or minus the distance if they do not overlap; None: they do not."""
     widths = (before.right - before.left, after.right - after.left)
     heights = (before.bottom - before.top, after.bottom - after.top)
     if max(widths) > _TRACK_GROWTH * min(widths) and max(heights) > _TRACK_GROWTH * min(heights):
@@ -61,9 +61,9 @@ def _nearness(before: Box, after: Box) -> float | None:
 def _linked(
     observations: Sequence[Observation], gap_seconds: float, fit: Callable[[Box, Box], float | None]
 ) -> list[Observation]:
-    """Chains of observations of one text, each link the best fit of what a still shows to what went before."""
+    """Chain observations of one text; each link is the best fit between a segment and the chains before it."""
     chains: list[Observation] = []
-    places: list[Box | None] = []  # where each chain was seen last
+    places: list[Box | None] = []  # the last box of each chain
     open_by_text: dict[str, list[int]] = {}
     for segment in _segments(observations):
         by_text: dict[str, list[Observation]] = {}
@@ -80,7 +80,7 @@ def _linked(
                     places.append(seen.box)
                     rows.append(row)
                 else:
-                    chains[row], places[row] = _prolonged(chains[row], seen), seen.box
+                    chains[row], places[row] = _extended(chains[row], seen), seen.box
             open_by_text[text] = rows
     return sorted(chains, key=lambda o: (o.span.start, o.span.end))
 
@@ -98,7 +98,7 @@ def _segments(observations: Sequence[Observation]) -> list[list[Observation]]:
 def _matched(
     places: Sequence[Box | None], here: Sequence[Observation], fit: Callable[[Box, Box], float | None]
 ) -> dict[int, int]:
-    """For the numbers of observations the number of the place that they go on from, the best fits first."""
+    """Map observations to places by index, the best fits first."""
     fits = [
         (how_well, -number, -place)
         for place, before in enumerate(places)
@@ -112,7 +112,7 @@ def _matched(
     return taken
 
 
-def _prolonged(before: Observation, after: Observation) -> Observation:
-    """Both as one; place, score and frame are of where it was seen best."""
+def _extended(before: Observation, after: Observation) -> Observation:
+    """Merge two observations; box, score and frame are those of the higher score."""
     best = after if after.score > before.score else before
     return best.model_copy(update={"span": Span(start=before.span.start, end=max(before.span.end, after.span.end))})

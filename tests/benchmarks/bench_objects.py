@@ -1,7 +1,7 @@
 """How many spans of objects are still found, by how often one looks.
 
 Minutes 5 to 15 of `footage.py`'s hour; what the gate does was chosen on the first five. The truth are tracks
-(`index.indexing.tracks.tracked`) of what the detector finds in one frame a second, without a gate, from a whole second on or
+(`index.indexing.tracks.track_objects`) of what the detector finds in one frame a second, without a gate, from a whole second on or
 from half a second on. A span is found if another run has one of the same label that overlaps it. How far runs that look
 at different frames agree at all, the two ungated runs tell: what one alone has was seen in one frame, nearly always.
 """
@@ -13,7 +13,7 @@ from bench_indexing import local_settings, new_segments, one_a_second
 from footage import HOUR, make_footage
 from report import Figures, percent, real_data
 
-from playhead.index.indexing.tracks import tracked
+from playhead.index.indexing.tracks import track_objects
 from playhead.tools.extractors.objects import ObjectDetector
 from playhead.tools.records import Observation, Segment
 
@@ -29,7 +29,7 @@ def measure() -> Figures:
 
     def looked(segments: Iterable[Segment]) -> tuple[int, list[Observation]]:
         each = [detector.observe([segment]) for segment in segments]
-        return len(each), tracked([seen for segment in each for seen in segment])
+        return len(each), track_objects([seen for segment in each for seen in segment])
 
     gated = {f"a sample each {seconds:g} s": looked(_gated(hour, seconds)) for seconds in _SAMPLES}
     ungated = {name: looked(one_a_second(hour, _START + by, _END)) for name, by in _SHIFTS.items()}

@@ -121,7 +121,7 @@ def test_progress_is_told(store, talks, films):
     heard = []
     list(bring_in_line(store, [talks], extractors(), False, lambda *told: heard.append(told)))
     assert {(path.name, number, count) for path, number, count, *_ in heard} == {("0.mp4", 0, 2), ("1.mp4", 1, 2)}
-    assert {stage for _, _, _, stage, _, _ in heard} == {"watching", "listening", "embedding"}
+    assert {stage for _, _, _, stage, _, _ in heard} == {"reading frames", "transcribing", "embedding"}
     assert all(0 <= done <= total + 0.1 for *_, done, total in heard)
 
 
@@ -615,7 +615,7 @@ def test_a_stage_that_fails_later_keeps_what_it_found(store, talks, films):
     }
     (outcome,) = index(store, gear=extractors(**broken))
     assert outcome.has_failed
-    assert outcome.record.stage("speech").detail == "RuntimeError: boom; what an earlier run found is kept"
+    assert outcome.record.stage("speech").detail == "RuntimeError: boom; the results of an earlier run are kept"
     assert texts(store, "speech") == ["hello from the sound"]
     assert (outcome.record.image_embedding_id, vectors(store)[1].shape) == ("pixels@1", (3, 24))
     (without,) = index(store, gear=extractors(speech=None, images=None, detector=Detector("2")))

@@ -137,7 +137,7 @@ def test_two_workers_and_processes_that_are_killed(folder, alone, tmp_path):
         assert list((store.folder / "staging").iterdir()) == []
         paths = {path for record in store.read().values() for path in record.paths}
         assert paths == {str(folder / f"{name}.mp4") for name in ("0", "1", "copy")}
-        assert {(path.name, stage) for path, _, _, stage, _, _ in told} >= {("0.mp4", "watching")}
+        assert {(path.name, stage) for path, _, _, stage, _, _ in told} >= {("0.mp4", "reading frames")}
 
         again = bring_in_line(store, [folder], fleet.extractors, False, silent, fleet.run)
         assert {o.path.name: o.state for o in again} == {

@@ -1,6 +1,6 @@
 """What is seen in still after still is one observation: lines that stay, things that move."""
 
-from playhead.index.indexing.tracks import merge_detections, tracked
+from playhead.index.indexing.tracks import merge_detections, track_objects
 from playhead.tools.records import Box, Span
 
 from ..fakes import BOX, observation
@@ -51,7 +51,7 @@ def at(left, top, width=0.1, height=0.3):
 def test_what_moves_is_one_track():
     """A dog that runs near half its length a sample, and is missed once; its best sight stands for it."""
     film = [seen("dog", 2 * n, 2 * n + 2, at(0.1 + 0.045 * n, 0.4), 0.5 + 0.05 * n) for n in range(8) if n != 4]
-    (track,) = tracked(film)
+    (track,) = track_objects(film)
     assert (track.span, track.box, track.frame_seconds) == (Span(start=0, end=16), film[-1].box, 14)
     assert len(merge_detections(film)) == 7
 
@@ -66,7 +66,7 @@ def test_tracks_end_where_nothing_goes_on():
         seen("dog", 2, 4, at(0.0, 0.1, 0.4, 0.9)),
     ]
     for other in others:
-        assert [track.span for track in tracked([first, other])] == [first.span, other.span]
+        assert [track.span for track in track_objects([first, other])] == [first.span, other.span]
 
 
 def test_two_that_pass_each_other_stay_two():
@@ -77,7 +77,7 @@ def test_two_that_pass_each_other_stay_two():
     for n, (a, b) in enumerate(zip(left, right, strict=True)):
         both = [seen("person", 2 * n, 2 * n + 2, a, 0.8), seen("person", 2 * n, 2 * n + 2, b, 0.5 + 0.1 * n)]
         film += both[:: 1 if n % 2 else -1]
-    assert [(track.span, track.box) for track in sorted(tracked(film), key=lambda o: o.box.left)] == [
+    assert [(track.span, track.box) for track in sorted(track_objects(film), key=lambda o: o.box.left)] == [
         (Span(start=0, end=6), left[0]),
         (Span(start=0, end=6), right[2]),
     ]
