@@ -113,7 +113,9 @@ def extract(
     journals = folder / JOURNALS / ("anew" if force else "usual")
     stages = {modality: _stage(modality, info, extractors, journals) for modality in MODALITIES if modality in run}
     speech = stages.get("speech")
-    with _Transcription(speech, info, extractors) if speech and not _sidecar(info, extractors) else nullcontext() as task:
+    with (
+        _Transcription(speech, info, extractors) if speech and not _sidecar(info, extractors) else nullcontext() as task
+    ):
         pictures_end = run_frame_pipeline(info, extractors, stages, folder, progress, force=force)
         if pictures_end is None and previous:
             with writing(folder):

@@ -124,11 +124,7 @@ def _embedded(texts: Sequence[str], encoder: CorpusEncoder, journal: Journal) ->
 
 
 def _known(previous: PreviousResult | None, embedding_id: str) -> dict[str, npt.NDArray[np.float16]]:
-    if (
-        previous is None
-        or previous.record.text_embedding_id != embedding_id
-        or not previous.table.text_vectors.size
-    ):
+    if previous is None or previous.record.text_embedding_id != embedding_id or not previous.table.text_vectors.size:
         return {}
     texts = [o.text for o in previous.table.observations if o.modality != "frame"]
     pairs = zip(texts, previous.table.text_vectors, strict=True)
