@@ -7,8 +7,9 @@ from typing import TypeVar
 from ..index.indexing.build import IndexProgress, bring_in_line
 from ..index.indexing.extractor_set import Extractors
 from ..index.indexing.fleet import Fleet
-from ..index.indexing.jobs import Home, Outcome
+from ..index.indexing.jobs import Outcome
 from ..index.records import VideoRecord
+from ..index.storage.backend import StorageBackend
 from ..tools.errors import LibraryError, SettingsError
 from ..tools.settings import Settings
 from .records import EngineName
@@ -20,7 +21,7 @@ _T = TypeVar("_T")
 
 
 def index_videos(
-    home: Home,
+    storage: StorageBackend,
     paths: Path | str | Sequence[Path | str],
     settings: Settings,
     gather: Callable[[], Extractors],
@@ -35,7 +36,7 @@ def index_videos(
     """As `Library.index`, into any library.
 
     Args:
-        home: The library: a `Store`, or a `Remote`.
+        storage: The library: a `LocalStorage`, or a `UrlStorage`.
         paths: A video, a folder, or several.
         settings: How to work.
         gather: The extractors of this machine; only asked for where it does the work.
@@ -51,9 +52,9 @@ def index_videos(
     if engine == "local":
         if address is not None or workers is not None:
             raise SettingsError("address and workers are of a Ray cluster: set engine to 'ray', or leave them out")
-        return each(bring_in_line(home, files, gather(), force, told), done)
+        return each(bring_in_line(storage, files, gather(), force, told), done)
     with Fleet(settings, address, workers) as fleet:
-        return each(bring_in_line(home, files, fleet.extractors, force, told, fleet.run), done)
+        return each(bring_in_line(storage, files, fleet.extractors, force, told, fleet.run), done)
 
 
 def each(outcomes: Iterator[_T], done: Callable[[_T], None] | None) -> list[_T]:
@@ -70,12 +71,12 @@ def _silent(path: Path, number: int, count: int, stage: str, done: float, total:
     """Tells nobody."""
 
 
-def remove_video(home: Home, video: Path | str) -> VideoRecord:
+def remove_video(storage: StorageBackend, video: Path | str) -> VideoRecord:
     """As `agent.library.Library.remove`, of any library."""
-    records, broken = home.survey()
+    records, broken = storage.survey()
     try:
-        record = one_video(home, sorted(records.values(), key=lambda one: one.paths), video)
+        record = one_video(storage, sorted(records.values(), key=lambda one: one.paths), video)
     except LibraryError as error:
         raise next(iter(broken.values()), error) from None  # one that cannot be read may be what is meant
-    home.remove(record.video_id)
+    storage.remove(record.video_id)
     return record

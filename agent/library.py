@@ -13,8 +13,8 @@ from ..index.indexing.extractor_set import Extractors
 from ..index.indexing.jobs import Outcome
 from ..index.records import Evidence, VideoRecord
 from ..index.retrieval.search import Search
-from ..index.storage.remote import Pulled, Remote
-from ..index.storage.store import Store
+from ..index.storage.local import LocalStorage
+from ..index.storage.url import Pulled, UrlStorage
 from ..tools.errors import LibraryError, QueryError, SettingsError
 from ..tools.llm.backends import is_set, video_llm
 from ..tools.llm.protocol import VideoLLM
@@ -60,7 +60,7 @@ class Library:
         """
         self.settings = settings or Settings()
         notebook.register()
-        self._store = Store(Path(folder))
+        self._store = LocalStorage(Path(folder))
 
     def __repr__(self) -> str:
         return f"Library({str(self.folder)!r})"
@@ -105,7 +105,7 @@ class Library:
             MissingExtraError: Ray, or a package that the URL needs, is not installed.
         """
         return index_videos(
-            Remote(into) if into else self._store,
+            UrlStorage(into) if into else self._store,
             paths,
             self.settings,
             lambda: self._extractors,
@@ -133,7 +133,7 @@ class Library:
             MissingExtraError: A package that the URL's protocol needs is not installed.
             LibraryError: There is no library at the URL, it cannot be read, or the library cannot be written.
         """
-        return each(Remote(url).pull(self._store), done)
+        return each(UrlStorage(url).pull(self._store), done)
 
     def search(
         self,
@@ -340,7 +340,7 @@ class Library:
             SettingsError: `at` is no URL that fsspec knows.
             MissingExtraError: A package that the URL needs is not installed.
         """
-        return remove_video(Remote(at) if at else self._store, video)
+        return remove_video(UrlStorage(at) if at else self._store, video)
 
     async def aindex(self, paths: Path | str | Sequence[Path | str], **options: Any) -> list[Outcome]:
         """As `index`, without blocking the event loop."""

@@ -4,8 +4,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..index.indexing.jobs import Home
 from ..index.records import VideoRecord
+from ..index.storage.backend import StorageBackend
 from ..tools.errors import LibraryError
 
 __all__ = ["one_video", "video_ids"]
@@ -13,21 +13,21 @@ __all__ = ["one_video", "video_ids"]
 _LISTED = 8  # videos that an error message lists
 
 
-def one_video(home: Home, records: Sequence[VideoRecord], video: Path | str) -> VideoRecord:
+def one_video(storage: StorageBackend, records: Sequence[VideoRecord], video: Path | str) -> VideoRecord:
     """The one video that is meant.
 
     Args:
-        home: The library.
+        storage: The library.
         records: Its videos.
         video: A path, file name or id.
 
     Raises:
         LibraryError: There is no such video in the library, or several.
     """
-    found = _matching(home, records, video)
+    found = _matching(storage, records, video)
     if len(found) != 1:
         listed = found or records
-        known = ", ".join([str(home.absolute_path(record.paths[0])) for record in listed[:_LISTED]] or ["nothing"])
+        known = ", ".join([str(storage.absolute_path(record.paths[0])) for record in listed[:_LISTED]] or ["nothing"])
         more = f" and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
         raise LibraryError(
             f"{str(video)!r} names {len(found) or 'no'} videos of this library, one is wanted: "
@@ -36,11 +36,13 @@ def one_video(home: Home, records: Sequence[VideoRecord], video: Path | str) -> 
     return found[0]
 
 
-def video_ids(home: Home, records: Sequence[VideoRecord], videos: Path | str | Sequence[Path | str]) -> tuple[str, ...]:
+def video_ids(
+    storage: StorageBackend, records: Sequence[VideoRecord], videos: Path | str | Sequence[Path | str]
+) -> tuple[str, ...]:
     """The ids of the videos that are meant, each once.
 
     Args:
-        home: The library.
+        storage: The library.
         records: Its videos.
         videos: Paths, file names or ids, or folders of them.
 
@@ -49,17 +51,17 @@ def video_ids(home: Home, records: Sequence[VideoRecord], videos: Path | str | S
     """
     chosen: dict[str, None] = {}
     for video in [videos] if isinstance(videos, (str, Path)) else videos:
-        found = _matching(home, records, video)
+        found = _matching(storage, records, video)
         if not found:
             raise LibraryError(f"{str(video)!r} is no video of this library: `playhead list` names them")
         chosen.update(dict.fromkeys(record.video_id for record in found))
     return tuple(chosen)
 
 
-def _matching(home: Home, records: Sequence[VideoRecord], video: Path | str) -> list[VideoRecord]:
+def _matching(storage: StorageBackend, records: Sequence[VideoRecord], video: Path | str) -> list[VideoRecord]:
     """Videos with this id (or its beginning), path or file name, or below this folder."""
     path, text = Path(os.path.abspath(Path(video).expanduser())), str(video)
-    places = {r.video_id: [home.absolute_path(stored) for stored in r.paths] for r in records}
+    places = {r.video_id: [storage.absolute_path(stored) for stored in r.paths] for r in records}
     exact = [r for r in records if path in places[r.video_id] or r.video_id == text]
     below = [r for r in records if any(place.is_relative_to(path) for place in places[r.video_id])]
     named = [r for r in records if any(place.name == text for place in places[r.video_id])]

@@ -25,7 +25,7 @@ class StageReport(Record):
 class VideoRecord(Record):
     """A committed video: `video.json` in its folder."""
 
-    video_id: str = Field(description="Hash of the content: see `index.storage.store.content_id`.")
+    video_id: str = Field(description="Hash of the content: see `index.storage.local.content_id`.")
     commit: str = Field(description="Changes whenever what was perceived changes: what is derived follows it.")
     paths: tuple[str, ...] = Field(
         min_length=1,

@@ -11,7 +11,7 @@ import numpy as np
 
 from playhead.index.indexing.extractor_set import Extractors
 from playhead.index.records import StageReport, VideoRecord
-from playhead.index.storage.store import Store
+from playhead.index.storage.local import LocalStorage
 from playhead.index.storage.table import ObservationTable, write
 from playhead.tools.embedding.protocol import Vectors, unit
 from playhead.tools.extractors.speech import Heard, Window
@@ -198,7 +198,7 @@ def record(video_id: str = "ab" * 16, **fields) -> VideoRecord:
 
 
 def commit(
-    store: Store,
+    store: LocalStorage,
     observations: Sequence[Observation],
     encoder: BagOfWords | None = None,
     images: Callable[[], Vectors] | None = None,

@@ -49,11 +49,11 @@ def index(
 ) -> None:
     """Index videos: what is new or changed, and nothing else. Stopped, it goes on where it was."""
     from ...index.indexing.extractor_set import Extractors
-    from ...index.storage.store import Store
+    from ...index.storage.local import LocalStorage
     from ..display.terminal import IndexScreen, outcome_data
     from ..index_runs import index_videos
 
-    home = home_named(library) if library else Store(home_of(paths))
+    home = home_named(library) if library else LocalStorage(home_of(paths))
     settings = chosen.settings()
     with IndexScreen(quiet=chosen.quiet, verbose=chosen.verbose, to_stdout=not as_json) as screen:
         outcomes = index_videos(
@@ -68,7 +68,7 @@ def index(
             progress=screen.progress,
             done=screen.done,
         )
-    screen.summary(home.folder if isinstance(home, Store) else home.url)
+    screen.summary(home.folder if isinstance(home, LocalStorage) else home.url)
     if as_json:
         print_json([outcome_data(outcome) for outcome in outcomes])
     if any(outcome.has_failed for outcome in outcomes):

@@ -13,8 +13,8 @@ from ...tools.records import parse_clock
 from .options import Chosen
 
 if TYPE_CHECKING:
-    from ...index.storage.remote import Remote
-    from ...index.storage.store import Store
+    from ...index.storage.local import LocalStorage
+    from ...index.storage.url import UrlStorage
     from ..library import Library
 
 __all__ = [
@@ -102,15 +102,15 @@ def is_url(library: str) -> bool:
     return "://" in library
 
 
-def home_named(library: str) -> "Store | Remote":
+def home_named(library: str) -> "LocalStorage | UrlStorage":
     """The library to index into, by its folder or URL."""
-    from ...index.storage.remote import Remote
-    from ...index.storage.store import Store
+    from ...index.storage.local import LocalStorage
+    from ...index.storage.url import UrlStorage
 
     if is_url(library):
-        return Remote(library)
+        return UrlStorage(library)
     _check_folder(library)
-    return Store(Path(library))
+    return LocalStorage(Path(library))
 
 
 def _check_folder(library: str) -> None:

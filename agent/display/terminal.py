@@ -19,7 +19,7 @@ from ..doctor import Finding
 if TYPE_CHECKING:
     from ...index.indexing.jobs import Outcome
     from ...index.records import Evidence, StageReport, VideoRecord
-    from ...index.storage.remote import Pulled
+    from ...index.storage.url import Pulled
     from ..answering.summary import ListedChapter
     from ..library import Library
     from ..looking.moments import FoundMoment

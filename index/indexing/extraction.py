@@ -22,7 +22,7 @@ from ..records import StageReport, VideoRecord
 from ..storage.atomic_files import writing
 from ..storage.journal import JOURNALS, Journal
 from ..storage.keyframes import copy_keyframes
-from ..storage.store import content_id
+from ..storage.local import content_id
 from ..storage.table import ObservationTable
 from .extractor_set import Extractors
 from .frame_pipeline import run_frame_pipeline

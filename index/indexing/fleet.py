@@ -1,12 +1,12 @@
-"""The same build on many machines: the one owner of Ray.
+"""Indexes on a Ray cluster; the only module that imports Ray.
 
-A model is an actor: one set of them a GPU, or a video at a time where there is none. A video is a task, which decodes,
-asks the actors, and commits as everywhere (`index.indexing.jobs`). Ray starts anew what dies, and runs again what it was at; a
-video whose task dies goes on from its journal, on any machine that sees the same disk. What waits between tasks and
-actors lies in Ray's object store, which spills to disk.
+A model is an actor: one set of actors for each GPU, or for each concurrent video where there is no GPU. A video is a
+task, which decodes, calls the actors, and commits as every engine does (`index.indexing.jobs`). Ray restarts an actor
+that dies and retries its task; a video whose task dies continues from its journal, on any machine that sees the same
+disk. Values between tasks and actors lie in Ray's object store, which spills to disk.
 
-All machines see the videos at the same paths, and have the same weights. Results of a model do not depend on what else
-its actor is asked.
+All machines see the videos at the same paths and have the same weights. The result of a model does not depend on the
+other requests of its actor.
 """
 
 import logging
@@ -28,23 +28,24 @@ from ...tools.media.audio import RATE
 from ...tools.records import Frame, Modality, Observation, Span, clean_text
 from ...tools.settings import Settings
 from ..records import VideoRecord
+from ..storage.backend import StorageBackend
 from .extractor_set import Extractors
-from .jobs import Home, Job, Outcome, Told, extract_and_commit
+from .jobs import Job, JobProgress, Outcome, extract_and_commit
 
 if TYPE_CHECKING:
     from ray import ObjectRef
 
 __all__ = ["Fleet"]
 
-# A task or a call whose process died is tried again so often.
+# Retries of a task or a call whose process died.
 RETRIES = 3
 # Videos at once for each GPU: one core decodes at 50 times real time, a GPU takes several such streams.
 _VIDEOS_A_GPU = 4
 _CONNECT_SECONDS = 10.0
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _TICK_SECONDS = 0.2
-_TELL_SECONDS = 0.5
-# An extractor of `Extractors`: its stage, and the setting that leaves it out.
+_PROGRESS_SECONDS = 0.5
+# Attribute of `Extractors`: its stage, and the setting that switches it off.
 _PARTS: dict[str, tuple[Modality, str]] = {
     "speech": ("speech", "speech_model"),
     "reader": ("text", "ocr"),
@@ -56,7 +57,7 @@ _TEXTS = "texts"
 
 @dataclass(frozen=True)
 class _Facts:
-    """What is known of an extractor without loading it."""
+    """Facts about an extractor that do not need its weights."""
 
     source: str = ""
     embedding_id: str = ""
@@ -64,40 +65,40 @@ class _Facts:
 
 
 @dataclass
-class _Distant:
-    """An extractor in an actor: the same methods, the same results."""
+class _Proxy:
+    """Calls an extractor in an actor: the same methods, the same results."""
 
     source: str
     embedding_id: str
     fingerprint: str
     actor: Any = None
-    floor: float = field(default=0.0, init=False)  # only who searches asks for it
+    floor: float = field(default=0.0, init=False)  # only search reads it
 
-    def hear(self, window: Window, tell: Callable[[float], None]) -> list[Heard]:
-        heard: list[Heard] = self._asked("hear", window)
-        tell(window.start + len(window.samples) / RATE)
+    def hear(self, window: Window, progress: Callable[[float], None]) -> list[Heard]:
+        heard: list[Heard] = self._call("hear", window)
+        progress(window.start + len(window.samples) / RATE)
         return heard
 
     def observe(self, segments: Any) -> Any:
-        return self._asked("observe", segments)
+        return self._call("observe", segments)
 
     def encode_all(self, texts: Any) -> Any:
-        return self._asked("encode_all", texts)
+        return self._call("encode_all", texts)
 
-    def _asked(self, method: str, given: Any) -> Any:
+    def _call(self, method: str, argument: Any) -> Any:
         import ray
         from ray.exceptions import RayError, RayTaskError
 
         try:
-            return ray.get(self.actor.ask.remote(method, given))
+            return ray.get(self.actor.call.remote(method, argument))
         except RayTaskError as error:
             raise error.cause from error
         except RayError as error:
             raise FleetError(f"{self.source} does not answer on the cluster: {_line(error)}") from error
 
 
-class _Described:
-    """A captioner that is made where and when it is first asked: a client of a server, no model."""
+class _LazyCaptioner:
+    """A captioner made at its first call, in the process that calls it: a client of a server, not a model."""
 
     def __init__(self, settings: Settings, source: str, fingerprint: str) -> None:
         self.source, self.fingerprint = source, fingerprint
@@ -112,20 +113,20 @@ class _Described:
 
 
 class _Model:
-    """One extractor, in a process of its own. Ray makes an actor of it."""
+    """An actor: one extractor in its own process."""
 
     def __init__(self, settings: Settings, part: str) -> None:
         others = {setting: "off" for name, (_, setting) in _PARTS.items() if name != part}
         gathered = Extractors.gather(settings.model_copy(update={**others, "video_llm_url": None}))
         self._extractor = getattr(gathered, part)
         if self._extractor is None:
-            why = gathered.missing[_PARTS[part][0]] if part in _PARTS else gathered.texts_missing
-            raise WeightsError(f"a machine of the cluster lacks what others have: {why}")
+            reason = gathered.missing[_PARTS[part][0]] if part in _PARTS else gathered.texts_missing
+            raise WeightsError(f"a machine of the cluster lacks what others have: {reason}")
 
-    def ask(self, method: str, given: Any) -> Any:
+    def call(self, method: str, argument: Any) -> Any:
         if method == "hear":
-            return self._extractor.hear(given, _silent)
-        return getattr(self._extractor, method)(given)
+            return self._extractor.hear(argument, _ignore_progress)
+        return getattr(self._extractor, method)(argument)
 
 
 class Fleet:
@@ -137,19 +138,19 @@ class Fleet:
     """
 
     def __init__(self, settings: Settings, address: str | None = None, workers: int | None = None) -> None:
-        """Join a cluster, or start one on this machine, and look for every extractor there.
+        """Join a cluster, or start one on this machine, and find the extractors there.
 
         Args:
-            settings: How to work, on all machines.
-            address: `auto`, `HOST:PORT` or `ray://HOST:PORT` of a running cluster; None: this machine alone.
-            workers: Videos at once; None: four a GPU, as far as there are cores; without a GPU one for two cores.
+            settings: Settings for all machines.
+            address: `auto`, `HOST:PORT` or `ray://HOST:PORT` of a running cluster; None: start one on this machine.
+            workers: Concurrent videos; None: four for each GPU, at most one for each core; without a GPU one for two cores.
 
         Raises:
             MissingExtraError: Ray is not installed.
             SettingsError: There is no such cluster, no room for one worker, or a setting cannot be used there.
         """
         if workers is not None and workers < 1:
-            raise SettingsError(f"workers={workers}: at least one video at a time is wanted")
+            raise SettingsError(f"workers={workers}: at least 1 is needed")
         if settings.video_llm_backend == "in-process" and is_set(settings):
             raise SettingsError(
                 "video_llm_backend='in-process': each worker would load the model; serve it, and set video_llm_url"
@@ -179,45 +180,45 @@ class Fleet:
         self.close()
 
     def close(self) -> None:
-        """Leave the cluster; one that was started here ends. What is being perceived stops, and its notes stay."""
+        """Leave the cluster; a cluster started here ends. Running videos stop; their journals stay."""
         self._ray.shutdown()
 
     def run(
-        self, home: Home, extractors: Extractors, work: Iterator[Job | Outcome], tell: Told
+        self, storage: StorageBackend, extractors: Extractors, work: Iterator[Job | Outcome], progress: JobProgress
     ) -> Iterator[Outcome | tuple[Job, VideoRecord | PlayheadError]]:
-        """As `index.indexing.jobs.Engine`, several videos at once; each is given back when it is done.
+        """Run several videos at once, as an `index.indexing.jobs.Engine`; yield each when it is done.
 
         Raises:
             LibraryError: The library cannot be written.
         """
         ray = self._ray
         sets = [self._placed(extractors) for _ in range(self._gpus or self.workers)]
-        asked_by: Counter[int] = Counter()  # videos at each set
+        videos_of: Counter[int] = Counter()  # running videos of each set
         task = ray.remote(num_cpus=1, max_retries=RETRIES)(_extract)
         board = ray.remote(num_cpus=0, max_restarts=-1)(_Board).remote()
         running: dict[ObjectRef, tuple[Job, int]] = {}
-        is_more = True
-        while running or is_more:
-            while is_more and len(running) < self.workers:
+        has_more = True
+        while running or has_more:
+            while has_more and len(running) < self.workers:
                 job = next(work, None)
                 if job is None:
-                    is_more = False
+                    has_more = False
                 elif isinstance(job, Outcome):
                     yield job
                 else:
-                    at = min(range(len(sets)), key=lambda n: asked_by[n])
-                    asked_by[at] += 1
-                    running[task.remote(home, sets[at], job, board)] = job, at
+                    at = min(range(len(sets)), key=lambda n: videos_of[n])
+                    videos_of[at] += 1
+                    running[task.remote(storage, sets[at], job, board)] = job, at
             if not running:
                 return
             done, _ = ray.wait(list(running), timeout=_TICK_SECONDS)
-            told = dict(self._got(board.read.remote(), {}))
+            progresses = dict(self._read(board.read.remote(), {}))
             for job, _ in running.values():
-                if job.number in told:
-                    tell(job, *told[job.number])
+                if job.number in progresses:
+                    progress(job, *progresses[job.number])
             for ref in done:
                 job, at = running.pop(ref)
-                asked_by[at] -= 1
+                videos_of[at] -= 1
                 yield job, self._result(ref, job)
 
     def _result(self, ref: "ObjectRef", job: Job) -> VideoRecord | PlayheadError:
@@ -231,22 +232,22 @@ class Fleet:
             return FleetError(f"{job.file}: {type(error.cause).__name__}: {_line(error.cause)}")
         except RayError as error:
             return FleetError(
-                f"{job.file}: no worker ended it in {RETRIES + 1} tries ({_line(error)}): if memory ran out, index with "
-                "fewer workers; run again to go on where it was"
+                f"{job.file}: no worker finished it in {RETRIES + 1} tries ({_line(error)}): if memory ran out, index with "
+                "fewer workers; run again to continue it"
             )
         return result
 
-    def _got(self, ref: "ObjectRef", otherwise: Any) -> Any:
-        """What an actor says that may have died: it is not needed."""
+    def _read(self, ref: "ObjectRef", default: Any) -> Any:
+        """The result of an optional call; the default if its actor died."""
         from ray.exceptions import RayError
 
         try:
             return self._ray.get(ref, timeout=_TICK_SECONDS)
         except RayError:
-            return otherwise
+            return default
 
     def _described(self) -> Extractors:
-        """The extractors of a worker, as proxies that ask nobody yet."""
+        """The extractors of a worker, as proxies that have no actor yet."""
         from ray.exceptions import RayError, RayTaskError
 
         on_a_worker = self._ray.remote(num_cpus=1, num_gpus=self._share)(_gathered)
@@ -259,16 +260,16 @@ class Fleet:
         except RayError as error:
             raise SettingsError(f"no worker of the Ray cluster can run Playhead: {_line(error)}") from error
         parts: dict[str, Any] = {
-            part: one and _Distant(one.source, one.embedding_id, one.fingerprint) for part, one in facts.items()
+            part: one and _Proxy(one.source, one.embedding_id, one.fingerprint) for part, one in facts.items()
         }
         if captions := facts["captioner"]:
-            parts["captioner"] = _Described(self._settings, captions.source, captions.fingerprint)
+            parts["captioner"] = _LazyCaptioner(self._settings, captions.source, captions.fingerprint)
         return Extractors(
             settings=self._settings, missing=missing, texts_missing=texts_missing, at_once=at_once, **parts
         )
 
     def _placed(self, extractors: Extractors) -> Extractors:
-        """The same with actors: a set for one GPU, or for one video at a time. On one machine as far as there is room.
+        """The same extractors with actors, for one GPU or one concurrent video; on one machine where it has room.
 
         Raises:
             SettingsError: None can be started.
@@ -287,8 +288,8 @@ class Fleet:
         placed: dict[str, Any] = {}
         where: Any = "SPREAD"
         for part in (*_PARTS, _TEXTS):
-            distant = getattr(extractors, part)
-            if distant is None:
+            proxy = getattr(extractors, part)
+            if proxy is None:
                 continue
             actor = model.options(**options, scheduling_strategy=where).remote(self._settings, part)
             if where == "SPREAD":
@@ -297,49 +298,49 @@ class Fleet:
                 except RayError as error:
                     raise SettingsError(f"no model can be started on the Ray cluster: {_line(error)}") from error
                 where = NodeAffinitySchedulingStrategy(node, soft=True)
-            placed[part] = replace(distant, actor=actor)
+            placed[part] = replace(proxy, actor=actor)
         return replace(extractors, **placed)
 
     @property
     def _share(self) -> float:
-        """Of a GPU, for one model: a set of them shares one."""
+        """The share of a GPU for one model: a set of models shares one GPU."""
         return 1 / (len(_PARTS) + 1) if self._gpus else 0
 
 
 class _Board:
-    """How far each video is. An actor."""
+    """An actor: the latest progress of each video."""
 
     def __init__(self) -> None:
-        self._told: dict[int, tuple[str, float, float]] = {}
+        self._latest: dict[int, tuple[str, float, float]] = {}
 
     def write(self, number: int, stage: str, done: float, total: float) -> None:
-        self._told[number] = (stage, done, total)
+        self._latest[number] = (stage, done, total)
 
     def read(self) -> dict[int, tuple[str, float, float]]:
-        told, self._told = self._told, {}
-        return told
+        latest, self._latest = self._latest, {}
+        return latest
 
 
-def _extract(home: Home, extractors: Extractors, job: Job, board: Any) -> VideoRecord | PlayheadError:
-    """A task."""
-    last = [-_TELL_SECONDS]
+def _extract(storage: StorageBackend, extractors: Extractors, job: Job, board: Any) -> VideoRecord | PlayheadError:
+    """A task: index one video."""
+    last = [-_PROGRESS_SECONDS]
 
-    def tell(stage: str, done: float, total: float) -> None:
-        if time.monotonic() - last[0] >= _TELL_SECONDS:
+    def progress(stage: str, done: float, total: float) -> None:
+        if time.monotonic() - last[0] >= _PROGRESS_SECONDS:
             last[0] = time.monotonic()
             board.write.remote(job.number, stage, done, total)
 
-    home.create()  # puts right what a task that died left half done
-    return extract_and_commit(home, extractors, job, tell)
+    storage.create()  # cleans up after a task that died
+    return extract_and_commit(storage, extractors, job, progress)
 
 
 def _gathered(settings: Settings) -> tuple[dict[str, _Facts | None], dict[Modality, str], str | None, int]:
-    """A task: what there is on a worker, and what is missing."""
+    """A task: the extractors of a worker, and what is missing there."""
     gathered = Extractors.gather(settings)
     facts: dict[str, _Facts | None] = {}
     for part in (*_PARTS, "captioner", _TEXTS):
         extractor = getattr(gathered, part)
-        known = {name: getattr(extractor, name, "") for name in ("source", "space", "fingerprint")}
+        known = {name: getattr(extractor, name, "") for name in ("source", "embedding_id", "fingerprint")}
         facts[part] = None if extractor is None else _Facts(**known)
     return facts, gathered.missing, gathered.texts_missing, gathered.at_once
 
@@ -352,7 +353,7 @@ def _node(_: _Model) -> str:
 
 
 def _started(address: str | None, workers: int | None) -> Any:
-    """Ray, connected."""
+    """Connect to Ray, or start it; return the module."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
@@ -363,7 +364,7 @@ def _started(address: str | None, workers: int | None) -> Any:
     if address:
         _check(address)
     here = {"num_cpus": max(workers or 0, os.cpu_count() or 1), "include_dashboard": False}
-    logging.getLogger("ray").setLevel(logging.ERROR)  # its lines about itself are for who starts a cluster
+    logging.getLogger("ray").setLevel(logging.ERROR)  # its own messages concern cluster administrators
     try:
         ray.init(logging_level=logging.ERROR, log_to_driver=False, **({"address": address} if address else here))
     except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
@@ -372,10 +373,10 @@ def _started(address: str | None, workers: int | None) -> Any:
 
 
 def _check(address: str) -> None:
-    """Whether somebody listens there: Ray itself would wait for half an hour.
+    """Check that a server listens at the address: Ray itself would wait for half an hour.
 
     Raises:
-        SettingsError: Nobody does.
+        SettingsError: No server listens there.
     """
     if address == "auto":
         return
@@ -389,19 +390,19 @@ def _check(address: str) -> None:
 
 def _no_cluster(address: str | None, error: Exception) -> SettingsError:
     return SettingsError(
-        f"the Ray cluster {address!r} cannot be joined ({_line(error)}): give HOST:PORT as `ray start` told, "
-        "or no address to use this machine alone"
+        f"the Ray cluster {address!r} cannot be joined ({_line(error)}): give HOST:PORT as `ray start` prints it, "
+        "or no address to use this machine only"
     )
 
 
 def _line(error: BaseException) -> str:
-    """The line of Ray's many that says why."""
+    """The one line of a Ray error that states the reason."""
     lines = [line for line in map(clean_text, _ANSI.sub("", str(error)).splitlines()) if line]
     if not lines:
         return type(error).__name__
-    is_of_start = "creation task" in lines[0]  # then a traceback follows
-    return lines[-1 if is_of_start else 0][:300]
+    is_creation = "creation task" in lines[0]  # then a traceback follows
+    return lines[-1 if is_creation else 0][:300]
 
 
-def _silent(heard_until: float) -> None:
-    """Tells nobody."""
+def _ignore_progress(heard_until: float) -> None:
+    """The board shows the progress of videos, not of calls."""

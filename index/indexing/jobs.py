@@ -1,27 +1,45 @@
-"""One video that is to be perceived: what to do, where it goes, what becomes of it. Wherever that is done."""
+"""Indexes one video: from a job to a committed record, or to the reason why it failed.
 
+Any engine runs these jobs: one after the other in this process (`in_this_process`), or on a Ray cluster (`fleet`).
+"""
+
+import logging
 import uuid
-from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 from ...tools.errors import LibraryError, MediaError, PlayheadError
 from ...tools.records import VideoInfo
 from ..records import VideoRecord
 from ..storage.atomic_files import writing
+from ..storage.backend import StorageBackend
 from ..storage.journal import carry_captions
-from ..storage.store import CommittedMeanwhileError, Store, content_id
+from ..storage.local import CommittedMeanwhileError, LocalStorage, content_id
 from ..storage.table import DamagedError, write
 from ..storage.url_files import RemoteError
 from .extraction import Extraction, extract, stages_to_run
 from .extractor_set import Extractors
 from .text_vectors import PreviousResult, Progress
 
-__all__ = ["Engine", "Home", "Job", "Outcome", "Told", "extract_and_commit", "in_this_process", "is_up_to_date"]
+__all__ = [
+    "Engine",
+    "Job",
+    "JobError",
+    "JobProgress",
+    "Outcome",
+    "extract_and_commit",
+    "failure_of",
+    "in_this_process",
+    "is_up_to_date",
+]
+
+_LONGEST_REASON = 300  # characters
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,7 +49,7 @@ class Outcome:
     Attributes:
         path: The file.
         state: `indexed`, `unchanged`, `same` (as another file of this run), `removed`, or `failed`.
-        detail: Why, for `failed`; else what is worth knowing.
+        detail: The reason, for `failed`; else a note about the file, or empty.
         record: The committed record, except for `removed` and `failed`.
     """
 
@@ -50,15 +68,15 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Job:
-    """A video that is to be perceived.
+    """A video to index.
 
     Attributes:
-        file: Where it is.
-        number: Which file of the run it is, from 0.
-        video_id: Its content.
-        stored: Its path as the library keeps it.
-        info: What it contains.
-        force: Whether nothing that is known counts.
+        file: Its media file.
+        number: Position of the file in the run, from 0.
+        video_id: Hash of the file's content.
+        stored: The file's path as the library keeps it.
+        info: Streams and duration from the file's headers.
+        force: Whether to ignore all stored results.
     """
 
     file: Path
@@ -69,126 +87,110 @@ class Job:
     force: bool
 
 
-class Home(Protocol):
-    """Where committed videos are: `index.storage.store.Store` on disk, `index.storage.remote.Remote` elsewhere.
-
-    Attributes:
-        has_all_files: Whether what is not on this machine is nowhere: then what is gone here leaves the library.
-    """
-
-    has_all_files: bool
-
-    def create(self, mend: bool = False) -> None:
-        """As `Store.create`."""
-
-    def survey(self) -> tuple[dict[str, VideoRecord], dict[str, LibraryError]]:
-        """As `Store.survey`."""
-
-    def stored_path(self, path: Path) -> str:
-        """As `Store.stored_path`."""
-
-    def absolute_path(self, stored: str) -> Path:
-        """As `Store.absolute_path`."""
-
-    def update_paths(
-        self, video_id: str, *, add: Collection[str] = (), drop: Collection[str] = ()
-    ) -> VideoRecord | None:
-        """As `Store.update_paths`."""
-
-    def remove(self, video_id: str) -> None:
-        """As `Store.remove`."""
-
-    def at_hand(self, video_id: str) -> AbstractContextManager[Store]:
-        """A library on disk that holds what is committed of a video; what is committed there meanwhile, is here."""
+class JobError(PlayheadError):
+    """An unexpected exception ended the job of one video."""
 
 
-Told = Callable[[Job, str, float, float], None]
+JobProgress = Callable[[Job, str, float, float], None]
 Engine = Callable[
-    [Home, Extractors, Iterator[Job | Outcome], Told], Iterator[Outcome | tuple[Job, VideoRecord | PlayheadError]]
+    [StorageBackend, Extractors, Iterator[Job | Outcome], JobProgress],
+    Iterator[Outcome | tuple[Job, VideoRecord | PlayheadError]],
 ]
 
 
-def extract_and_commit(home: Home, extractors: Extractors, job: Job, progress: Progress) -> VideoRecord | PlayheadError:
-    """Do a job; the committed record, or what is wrong with the video.
+def extract_and_commit(
+    storage: StorageBackend, extractors: Extractors, job: Job, progress: Progress
+) -> VideoRecord | PlayheadError:
+    """Run a job. Return the committed record, or the error that concerns this video alone.
 
-    What another process commits meanwhile is taken over, not replaced.
+    A commit that another process made meanwhile is used as the previous result; it is not overwritten.
 
     Raises:
-        LibraryError: The library on disk cannot be written.
+        LibraryError: The library cannot be written: the other videos would fail, too.
     """
     try:
-        with home.at_hand(job.video_id) as store:
+        with storage.local_copy(job.video_id) as local:
             while True:
                 try:
-                    return _committed(store, extractors, job, progress)
+                    return _commit(local, extractors, job, progress)
                 except CommittedMeanwhileError:
-                    continue  # what this process found is noted: only what it is put together with is another
+                    continue  # the journal keeps what this process extracted; only the previous result differs
     except LibraryError as error:
         if isinstance(error, (RemoteError, DamagedError)):
             return error
         raise
     except PlayheadError as error:
         return error
+    except Exception as error:  # noqa: BLE001 (decoders and models raise anything: the other videos go on)
+        return failure_of(job.file, error)
+
+
+def failure_of(file: Path, error: Exception) -> PlayheadError:
+    """Describe an unexpected exception about one file in one line."""
+    _log.debug("%s", file, exc_info=error)
+    lines = str(error).strip().splitlines()
+    reason = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    return JobError(f"{file}: {reason[:_LONGEST_REASON]}: check that it plays")
 
 
 def is_up_to_date(record: VideoRecord, info: VideoInfo, extractors: Extractors) -> bool:
-    """Whether nothing could be perceived that a record lacks."""
+    """Whether a record holds everything that these extractors can extract."""
     texts = extractors.texts
-    fit = texts is None or (record.texts_state == "done" and record.text_embedding_id in ("", texts.embedding_id))
-    return fit and not stages_to_run(info, extractors, record, False)
-
-
-def _committed(store: Store, extractors: Extractors, job: Job, progress: Progress) -> VideoRecord:
-    previous = _previous(store, job)
-    if previous and not job.force and is_up_to_date(previous.record, job.info, extractors):
-        return previous.record
-    run = stages_to_run(job.info, extractors, previous.record if previous else None, job.force)
-    with store.staged(job.video_id) as staged:
-        if previous:
-            carry_captions(previous.folder, staged)
-        perception = extract(job.info, extractors, run, previous, staged, progress, force=job.force)
-        with writing(store.folder):
-            write(staged, perception.table)
-        if content_id(job.file) != job.video_id:
-            raise MediaError(f"{job.file} changed while it was indexed: run again when it is complete")
-        instead_of = previous.record.commit if previous else None if job.force else ""
-        return store.commit(staged, _record(job, perception), instead_of=instead_of)
+    has_texts = texts is None or (record.texts_state == "done" and record.text_embedding_id in ("", texts.embedding_id))
+    return has_texts and not stages_to_run(info, extractors, record, False)
 
 
 def in_this_process(
-    home: Home, extractors: Extractors, work: Iterator[Job | Outcome], tell: Told
+    storage: StorageBackend, extractors: Extractors, work: Iterator[Job | Outcome], progress: JobProgress
 ) -> Iterator[Outcome | tuple[Job, VideoRecord | PlayheadError]]:
-    """The engine that does one job after the other, here."""
+    """Run the jobs one after the other in this process: the default engine."""
     for job in work:
         if isinstance(job, Outcome):
             yield job
         else:
-            yield job, extract_and_commit(home, extractors, job, partial(tell, job))
+            yield job, extract_and_commit(storage, extractors, job, partial(progress, job))
 
 
-def _previous(store: Store, job: Job) -> PreviousResult | None:
-    """What was perceived before; with --force, a damaged folder is made anew instead of read."""
+def _commit(local: LocalStorage, extractors: Extractors, job: Job, progress: Progress) -> VideoRecord:
+    previous = _previous(local, job)
+    if previous and not job.force and is_up_to_date(previous.record, job.info, extractors):
+        return previous.record
+    run = stages_to_run(job.info, extractors, previous.record if previous else None, job.force)
+    with local.staged(job.video_id) as staged:
+        if previous:
+            carry_captions(previous.folder, staged)
+        result = extract(job.info, extractors, run, previous, staged, progress, force=job.force)
+        with writing(local.folder):
+            write(staged, result.table)
+        if content_id(job.file) != job.video_id:
+            raise MediaError(f"{job.file} changed while it was indexed: run again when it is complete")
+        expected = previous.record.commit if previous else None if job.force else ""
+        return local.commit(staged, _record(job, result), instead_of=expected)
+
+
+def _previous(local: LocalStorage, job: Job) -> PreviousResult | None:
+    """The committed result; with `force`, a damaged one counts as missing."""
     try:
-        before = store.committed(job.video_id)
+        before = local.committed(job.video_id)
     except DamagedError:
         if job.force:
             return None
         raise
-    return PreviousResult(store.videos_folder / job.video_id, *before) if before else None
+    return PreviousResult(local.videos_folder / job.video_id, *before) if before else None
 
 
-def _record(job: Job, perception: Extraction) -> VideoRecord:
+def _record(job: Job, result: Extraction) -> VideoRecord:
     return VideoRecord(
         video_id=job.video_id,
         commit=uuid.uuid4().hex,
         paths=(job.stored,),
         info=job.info,
-        duration=perception.duration,
-        notes=perception.notes,
-        stages=perception.reports,
-        text_embedding_id=perception.text_embedding_id,
-        image_embedding_id=perception.image_embedding_id,
-        texts_state="failed" if perception.texts_failure else "skipped" if perception.texts_missing else "done",
-        texts_failure=perception.texts_failure,
+        duration=result.duration,
+        notes=result.notes,
+        stages=result.reports,
+        text_embedding_id=result.text_embedding_id,
+        image_embedding_id=result.image_embedding_id,
+        texts_state="failed" if result.texts_failure else "skipped" if result.texts_missing else "done",
+        texts_failure=result.texts_failure,
         indexed_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )

@@ -21,7 +21,7 @@ from ...tools.records import MODALITIES, Modality, Span, clean_text
 from ...tools.settings import Settings
 from ..records import Evidence, VideoRecord
 from ..storage.keyframes import keyframe_at, keyframe_times
-from ..storage.store import Store
+from ..storage.local import LocalStorage
 from .lexical import CatalogError, Filter, Row
 from .query_encoders import QueryEncoders
 from .search_index import Derived
@@ -64,7 +64,11 @@ class Search:
     """Searches one library as it is now, also where another process changes it. Threads take turns."""
 
     def __init__(
-        self, store: Store, settings: Settings, texts: TextEncoder | None = None, images: ImageEncoder | None = None
+        self,
+        store: LocalStorage,
+        settings: Settings,
+        texts: TextEncoder | None = None,
+        images: ImageEncoder | None = None,
     ) -> None:
         """Open what is derived; encoders load at the first search.
 
@@ -168,7 +172,7 @@ class Search:
 
         def read() -> tuple[list[Evidence], Vectors]:
             self._check_known([video_id])
-            perceived = self._store.perceived(self._records[video_id])
+            perceived = self._store.table(self._records[video_id])
             first = self._derived.catalog.first_row(video_id)
             rows = [row for row in self._derived.catalog.of_video(video_id) if row.modality == modality]
             is_frame = modality == "frame"

@@ -17,7 +17,7 @@ import numpy as np
 from ...tools.errors import LibraryError
 from ...tools.records import MODALITIES, Modality
 from ..records import VideoRecord
-from ..storage.store import Store
+from ..storage.local import LocalStorage
 from ..storage.table import ObservationTable, damaged
 from .lexical import Catalog, CatalogError
 from .vectors import VectorIndex
@@ -32,7 +32,7 @@ _CATALOG = "catalog.sqlite"
 class Derived:
     """Catalogue and vector indexes of one library. Several processes may share them, but not several threads."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: LocalStorage) -> None:
         """Bring what is derived in line with the committed videos. Where the disk is read-only, it is held in memory.
 
         Raises:
@@ -120,7 +120,7 @@ class Derived:
             if loaded and not is_new:
                 continue
             try:
-                perceived = self._store.perceived(record)
+                perceived = self._store.table(record)
             except LibraryError:
                 if self._store.is_current(record):
                     raise

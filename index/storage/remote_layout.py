@@ -2,7 +2,7 @@
 
 url/
   library.json            format version
-  videos/<video_id>/      as in a library on disk (`index.storage.store`); there, if its video.json is
+  videos/<video_id>/      as in a library on disk (`index.storage.local`); there, if its video.json is
     observations.parquet  vectors.text.npy  vectors.image.npy  captions.jsonl  keyframes/*.webp
     video.json            with absolute paths; removed first and written last, for nothing can be renamed
 
@@ -21,8 +21,8 @@ from ...tools.records import clean_text
 from ..records import VideoRecord
 from .journal import CAPTIONS
 from .keyframes import KEYFRAMES
-from .store import FORMAT
-from .url_files import RemoteError, SharedFiles
+from .local import FORMAT
+from .url_files import RemoteError, UrlFiles
 
 __all__ = ["OBSERVATIONS", "RECORD", "VIDEO_FILE", "DamagedRemoteError", "RemoteVideos", "folder_of"]
 
@@ -42,19 +42,19 @@ class DamagedRemoteError(RemoteError):
 class RemoteVideos:
     """The videos of a library below a URL: records, files, whether there is a library at all.
 
-    `index.storage.url_files.SharedFiles` tells where credentials and endpoints come from.
+    `index.storage.url_files.UrlFiles` tells where credentials and endpoints come from.
     """
 
     def __init__(self, url: str) -> None:
         """Name a library; it need not exist before something is pushed.
 
         Args:
-            url: As `SharedFiles` takes it, which also tells what else is raised.
+            url: As `UrlFiles` takes it, which also tells what else is raised.
 
         Raises:
             LibraryError: It cannot be read, holds something else, or is a library of a newer format.
         """
-        self._files = SharedFiles(url)
+        self._files = UrlFiles(url)
         self.url = self._files.url
         self._was_there = False
         self._is_there()

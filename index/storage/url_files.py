@@ -11,7 +11,7 @@ from ...tools.errors import LibraryError, MissingExtraError, SettingsError
 from ...tools.records import clean_text
 from .atomic_files import write_text
 
-__all__ = ["RemoteError", "SharedFiles"]
+__all__ = ["RemoteError", "UrlFiles"]
 
 _MOST_TOLD = 300  # characters of what a server says
 _OF_THE_EXTRA = ("s3fs", "gcsfs")
@@ -21,7 +21,7 @@ class RemoteError(LibraryError):
     """What is wrong lies behind a URL, not on the disk here."""
 
 
-class SharedFiles:
+class UrlFiles:
     """The files below a URL, by their names relative to it. What is missing is told as `None` or nothing.
 
     Credentials and endpoints are fsspec's business: its configuration (`~/.config/fsspec/*.json`), its environment

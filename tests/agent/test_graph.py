@@ -7,7 +7,7 @@ import pytest
 
 from playhead import Library, Settings
 from playhead.agent.display.answers import answer_markdown
-from playhead.index.storage.store import Store
+from playhead.index.storage.local import LocalStorage
 from playhead.tools.errors import QueryError
 from playhead.tools.records import Word
 
@@ -25,7 +25,7 @@ NO_MODELS = Settings(text_model="off", image_model="off", offline=True)
 @pytest.fixture
 def folder(tmp_path) -> Path:
     """A library of two videos, one of which has a slide."""
-    store = Store(tmp_path / "library")
+    store = LocalStorage(tmp_path / "library")
     store.create()
     words = tuple(Word(text=w, start=50 + n / 2, end=50.5 + n / 2) for n, w in enumerate(SAID[3][0].split()))
     said = [observation(text, start, end) for text, start, end in SAID[:3]]

@@ -14,7 +14,7 @@ from playhead.agent.question.planning import make_plan
 from playhead.agent.question.terms import subject_of
 from playhead.agent.records import Plan, Subject, Term
 from playhead.index.retrieval.search import Search
-from playhead.index.storage.store import Store
+from playhead.index.storage.local import LocalStorage
 from playhead.tools.embedding.texts import SentenceEncoder
 from playhead.tools.records import MODALITIES, Observation, Span, Word
 from playhead.tools.settings import Settings
@@ -51,7 +51,7 @@ def library(tmp_path) -> Callable[..., Search]:
     """A library of videos, each with these observations; the first is `abab.mp4`, the second `cdcd.mp4`."""
 
     def made(*videos: list[Observation], encoder: SentenceEncoder | None = None) -> Search:
-        store = Store(tmp_path / "library")
+        store = LocalStorage(tmp_path / "library")
         store.create()
         for name, observed in zip(("ab", "cd"), videos, strict=False):
             ordered = sorted(observed, key=lambda o: (o.modality, o.span.start))
@@ -237,7 +237,7 @@ def test_as_many_as_were_said(tmp_path_factory, spoken):
     for text, pause in spoken:
         rows.append(said(text, second, second + 2))
         second += 2 + pause
-    store = Store(tmp_path_factory.mktemp("said") / "library")
+    store = LocalStorage(tmp_path_factory.mktemp("said") / "library")
     store.create()
     commit(store, rows)
     found = occurrences(subject("gold"), make_plan("gold"), Search(store, NO_MODELS))

@@ -19,7 +19,7 @@ from playhead.agent.graph.events import Answered, ChapterRead, ClaimJudged, Even
 from playhead.agent.graph.state import key_of, start_state
 from playhead.agent.records import Claim
 from playhead.index.records import Evidence
-from playhead.index.storage.store import Store
+from playhead.index.storage.local import LocalStorage
 from playhead.tools.errors import LibraryError, QueryError, ServerError
 from playhead.tools.records import Span
 
@@ -39,7 +39,7 @@ SUPPORTED, REFUTED = (json.dumps({"verdict": verdict}) for verdict in ("supporte
 @pytest.fixture
 def folder(tmp_path) -> Path:
     """A library of one video."""
-    store = Store(tmp_path / "library")
+    store = LocalStorage(tmp_path / "library")
     store.create()
     commit(store, [observation(*one) for one in SAID])
     return store.folder

@@ -13,7 +13,7 @@ from playhead.agent.answering.summary import ListedChapter, contents
 from playhead.agent.cli.main import app
 from playhead.agent.looking.model_frames import frames_within
 from playhead.index.retrieval.search import Search
-from playhead.index.storage.store import Store
+from playhead.index.storage.local import LocalStorage
 from playhead.tools.embedding.protocol import unit
 from playhead.tools.errors import LibraryError
 from playhead.tools.records import Box, Span
@@ -78,13 +78,13 @@ def test_a_chapter_is_shown_by_its_longest_scenes(talk_library: Library) -> None
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    made = Store(tmp_path / ".playhead")
+def store(tmp_path: Path) -> LocalStorage:
+    made = LocalStorage(tmp_path / ".playhead")
     made.create()
     return made
 
 
-def test_pictures_that_were_not_embedded_are_told_apart_by_what_describes_them(store: Store) -> None:
+def test_pictures_that_were_not_embedded_are_told_apart_by_what_describes_them(store: LocalStorage) -> None:
     rows = [
         observation("a man at a desk with papers", 10.0 * n, 10.0 * (n + 1), modality="caption") for n in range(2)
     ] + [observation("snow falls over the frozen lake", 20, 35, modality="caption")]
@@ -95,7 +95,7 @@ def test_pictures_that_were_not_embedded_are_told_apart_by_what_describes_them(s
     assert {quote.quote for quote in chapter.quotes} == {row.text for row in rows}
 
 
-def test_of_a_video_that_says_nothing_the_times_are_told_and_how_to_go_on(store: Store) -> None:
+def test_of_a_video_that_says_nothing_the_times_are_told_and_how_to_go_on(store: LocalStorage) -> None:
     rows = [observation("", start, end, modality="frame") for start, end in ((0, 9), (9, 30))]
     commit(store, rows, None, lambda: np.eye(2), duration=30.0, paths=("mute.mp4",))
     video = store.folder.parent / "mute.mp4"
@@ -109,7 +109,7 @@ def test_of_a_video_that_says_nothing_the_times_are_told_and_how_to_go_on(store:
     ]
 
 
-def test_a_heading_is_not_quoted_again_and_texts_are_on_one_line(store: Store) -> None:
+def test_a_heading_is_not_quoted_again_and_texts_are_on_one_line(store: LocalStorage) -> None:
     box = Box(left=0.1, top=0.1, right=0.9, bottom=0.2)
     title, said = "The five great lakes again", "We speak of water\x1b[31m and [bold]more[/bold]"
     rows = [

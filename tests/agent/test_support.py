@@ -14,7 +14,7 @@ from playhead.agent.question.planning import make_plan
 from playhead.agent.records import Subject, Term
 from playhead.index.records import Evidence
 from playhead.index.retrieval.search import Search
-from playhead.index.storage.store import Store
+from playhead.index.storage.local import LocalStorage
 from playhead.tools.embedding.images import image_encoder
 from playhead.tools.embedding.texts import SentenceEncoder
 from playhead.tools.records import Frame, Segment, Span
@@ -224,7 +224,7 @@ def test_a_picture_of_a_cat_is_no_picture_of_a_dog(encoder, tmp_path):
     ]
     pictures = image_encoder(settings, encoder)
     observations, vectors = pictures.observe(segments)
-    store = Store(tmp_path / "library")
+    store = LocalStorage(tmp_path / "library")
     store.create()
     made = commit(store, observations, images=lambda: vectors)
     (store.videos_folder / made.video_id / "video.json").write_text(

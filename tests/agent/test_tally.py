@@ -13,7 +13,7 @@ from playhead.agent.question.planning import make_plan
 from playhead.agent.question.terms import subject_of
 from playhead.agent.records import Place, Plan, Subject
 from playhead.index.retrieval.search import Search
-from playhead.index.storage.store import Store
+from playhead.index.storage.local import LocalStorage
 from playhead.tools.extractors.objects import ObjectDetector
 from playhead.tools.records import MODALITIES, Box, Frame, Observation, Segment, Span
 from playhead.tools.settings import Settings
@@ -41,7 +41,7 @@ def at(left: float, top: float, side: float = 0.2) -> Box:
 @pytest.fixture
 def library(tmp_path) -> Callable[..., Search]:
     def made(*videos: list[Observation]) -> Search:
-        store = Store(tmp_path / "library")
+        store = LocalStorage(tmp_path / "library")
         store.create()
         for name, observed in zip(("ab", "cd"), videos, strict=False):
             commit(store, sorted(observed, key=lambda o: (o.modality, o.span.start)), video_id=name * 16)

@@ -28,7 +28,7 @@ from playhead.agent.question.follow_ups import plan_in_thread
 from playhead.agent.question.planning import make_plan
 from playhead.agent.records import Citation, Plan, Turn
 from playhead.index.records import Evidence
-from playhead.index.storage.store import Store
+from playhead.index.storage.local import LocalStorage
 from playhead.tools.errors import LibraryError, QueryError, ServerError, SettingsError
 from playhead.tools.records import MODALITIES, Span
 
@@ -50,7 +50,7 @@ PLAYHEAD = [sys.executable, "-c", "from playhead.agent.cli.main import main; mai
 @pytest.fixture
 def folder(tmp_path) -> Path:
     """A library of two videos, one of which has a slide."""
-    store = Store(tmp_path / ".playhead")
+    store = LocalStorage(tmp_path / ".playhead")
     store.create()
     slide = [observation("Travel budget: +12 %", 2, 6, modality="text", box=BOX)]
     commit(store, [*(observation(*one) for one in SAID), *slide])

@@ -40,7 +40,7 @@ from playhead.index.localization.frame_choice import Candidate
 from playhead.index.localization.temporal_search import Goal, Prior, Timeline, search
 from playhead.index.records import Evidence
 from playhead.index.retrieval.search import Search
-from playhead.index.storage.store import Store
+from playhead.index.storage.local import LocalStorage
 from playhead.tools.extractors.objects import ObjectDetector
 from playhead.tools.media.frames import frames_at
 from playhead.tools.records import Segment, Span
@@ -164,7 +164,7 @@ def states_of(haystack: Haystack, seed: int, number: int) -> list[list[SearchSta
     blocks = plan_hour(f"{seed}/{number}", _SECONDS, real_data("videos")).blocks
     whole = Span(start=0, end=_SECONDS)
     record, perceived = haystack.library.observed(film)
-    stored = Search(Store(haystack.library.folder), haystack.library.settings)
+    stored = Search(LocalStorage(haystack.library.folder), haystack.library.settings)
     detections = Detections(film, blocks)
     # Whole seconds, so that the detector's grid stays the same.
     starts = [

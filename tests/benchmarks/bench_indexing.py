@@ -34,7 +34,7 @@ from playhead.index.indexing.change_detection import RecentSegments, segments
 from playhead.index.indexing.extractor_set import Extractors
 from playhead.index.indexing.tracks import merge_detections
 from playhead.index.records import VideoRecord
-from playhead.index.storage.store import Store
+from playhead.index.storage.local import LocalStorage
 from playhead.tools.extractors.ocr import text_reader
 from playhead.tools.media.frames import frames_at, probe, scan
 from playhead.tools.media.skim import skim
@@ -241,7 +241,7 @@ def _measured(path: Path, extractors: Extractors) -> _Row:
 
 
 def _into(library: Path, path: Path, extractors: Extractors) -> VideoRecord:
-    (outcome,) = bring_in_line(Store(library), [path], extractors, False, lambda *_: None)
+    (outcome,) = bring_in_line(LocalStorage(library), [path], extractors, False, lambda *_: None)
     if outcome.record is None or outcome.has_failed:
         raise RuntimeError(f"{path} could not be indexed: {outcome.detail}")
     return outcome.record

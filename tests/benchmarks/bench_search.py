@@ -21,7 +21,7 @@ from report import Figures, percent
 from transcripts import Line, build, football, video_id
 
 from playhead.index.retrieval.search import Search
-from playhead.index.storage.store import Store
+from playhead.index.storage.local import LocalStorage
 from playhead.tools.embedding.texts import SentenceEncoder
 from playhead.tools.settings import Settings
 
@@ -57,7 +57,7 @@ def measure() -> Figures:
     }
 
 
-def _built(folder: Path, matches: dict[str, list[Line]]) -> tuple[Store, dict[str, float]]:
+def _built(folder: Path, matches: dict[str, list[Line]]) -> tuple[LocalStorage, dict[str, float]]:
     encoder = SentenceEncoder(Settings())
     encoder.encode(["loaded before it is timed"])
     lines = [line for match in matches.values() for line in match]
@@ -109,7 +109,7 @@ def _quality(search: Search, queries: Sequence[tuple[str, Line, str]]) -> dict[s
     }
 
 
-def _sizes(store: Store, hours: float) -> dict[str, float]:
+def _sizes(store: LocalStorage, hours: float) -> dict[str, float]:
     def megabytes(folder: Path, pattern: str) -> float:
         return sum(path.stat().st_size for path in folder.rglob(pattern) if path.is_file()) / 1e6
 

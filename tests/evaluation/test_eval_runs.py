@@ -26,7 +26,7 @@ from playhead.agent.evaluation.systems.transcripts import text_library, text_vid
 from playhead.agent.library import Library
 from playhead.index.records import Evidence
 from playhead.index.retrieval.passages import Passages
-from playhead.index.storage.store import Store
+from playhead.index.storage.local import LocalStorage
 from playhead.index.storage.table import read
 from playhead.tools.errors import LibraryError, QueryError, ServerError
 from playhead.tools.llm.server import OpenAIVideoLLM
@@ -404,12 +404,12 @@ def test_masking_takes_a_modality_out(tmp_path: Path) -> None:
     texts = {"film": [Line(0, 5, "a dog barks")]}
     encoder = BagOfWords()
     store = text_library(tmp_path / "whole", texts, {"film": encoder.encode(["a dog barks"])}, encoder.embedding_id)
-    masked = Store(masked_library(store.folder, ["speech"], tmp_path / "out" / "masked"))
+    masked = LocalStorage(masked_library(store.folder, ["speech"], tmp_path / "out" / "masked"))
     record = masked.read()[text_video_id("film")]
     assert record.stage("speech").state == "skipped"
     assert list(read(masked.videos_folder / record.video_id).observations) == []
     assert masked.absolute_path(record.paths[0]) == store.absolute_path("film")
-    kept = Store(masked_library(store.folder, ["text"], tmp_path / "out" / "kept"))
+    kept = LocalStorage(masked_library(store.folder, ["text"], tmp_path / "out" / "kept"))
     assert len(read(kept.videos_folder / record.video_id).observations) == 1
     with pytest.raises(QueryError, match="no modality smell"):
         masked_library(store.folder, ["smell"], tmp_path / "x")

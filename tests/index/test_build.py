@@ -14,7 +14,7 @@ from playhead.index.indexing.extractor_set import Extractors
 from playhead.index.indexing.media_files import media_files
 from playhead.index.retrieval.search import Search
 from playhead.index.storage.keyframes import keyframe_times
-from playhead.index.storage.store import Store, content_id
+from playhead.index.storage.local import LocalStorage, content_id
 from playhead.tools.errors import LibraryError, MediaError, ServerError, SettingsError
 from playhead.tools.media.frames import frames_at
 from playhead.tools.settings import Settings
@@ -44,7 +44,7 @@ def talks(tmp_path):
 
 @pytest.fixture
 def store(talks):
-    return Store(talks / ".playhead")
+    return LocalStorage(talks / ".playhead")
 
 
 def index(store, *paths, gear=None, force=False):
@@ -63,13 +63,13 @@ def states(record):
 def texts(store, modality=None):
     """What is stored of the only video, by modality."""
     (record,) = store.read().values()
-    observations = store.perceived(record).observations
+    observations = store.table(record).observations
     return [o.text for o in observations if modality in (None, o.modality)]
 
 
 def vectors(store):
     (record,) = store.read().values()
-    perceived = store.perceived(record)
+    perceived = store.table(record)
     return perceived.text_vectors, perceived.image_vectors
 
 
@@ -91,7 +91,7 @@ def test_a_video_is_perceived_by_all(store, talks, films):
     assert record.duration == pytest.approx(3.0, abs=0.1)
     assert (record.text_embedding_id, record.image_embedding_id, record.texts_state) == ("bag@1", "pixels@1", "done")
     assert store.read() == {record.video_id: record}
-    observations = store.perceived(record).observations
+    observations = store.table(record).observations
     assert [(o.modality, o.text) for o in observations] == [
         ("speech", "hello from the sound"),
         ("text", "number 0"),
@@ -311,7 +311,7 @@ def test_the_library_moves_with_its_folder(store, talks, films, tmp_path):
     shutil.copy(films[0], talks / "a.mp4")
     index(store)
     talks.rename(tmp_path / "moved")
-    moved = Store(tmp_path / "moved" / ".playhead")
+    moved = LocalStorage(tmp_path / "moved" / ".playhead")
     gear = extractors()
     assert told(index(moved, gear=gear)) == [("a.mp4", "unchanged")]
     assert calls(gear) == {}
@@ -391,7 +391,7 @@ def test_a_name_that_is_not_text_fails_alone(store, talks, films):
     shutil.copy(films[1], talks / "good, ünïcode 東京.mp4")
     outcomes = index(store)
     assert [o.state for o in outcomes] == ["indexed", "failed"]
-    assert "its name is not UTF-8 and cannot be kept: rename it" in outcomes[1].detail
+    assert "its name is not UTF-8 and cannot be stored: rename it" in outcomes[1].detail
     outcomes[1].detail.encode()
 
 
@@ -474,7 +474,7 @@ def test_a_header_that_lies_is_told_and_corrected(store, talks, films):
     assert 5 < record.duration < 18
     assert outcome.detail == f"the header says 19.8 s, the file holds {record.duration:.1f} s: it may be cut off"
     assert record.notes == (outcome.detail,)
-    observations = store.perceived(record).observations
+    observations = store.table(record).observations
     assert max(o.span.end for o in observations) <= record.duration + 0.01
     assert [o.text for o in observations if o.modality == "speech"] == ["early", "across the end"]
 
@@ -484,7 +484,7 @@ def test_uneven_frames_do_not_make_a_header_a_liar(store, talks):
     (outcome,) = index(store)
     assert outcome.detail == ""
     assert outcome.record.duration == pytest.approx(20.03, abs=0.1)
-    assert store.perceived(outcome.record).of("text")[-1].span.end <= outcome.record.duration + 1e-6
+    assert store.table(outcome.record).of("text")[-1].span.end <= outcome.record.duration + 1e-6
 
 
 # Stages
@@ -663,7 +663,7 @@ def test_when_nothing_can_run_it_is_told(store, talks, films):
     none = dict.fromkeys(("speech", "reader", "detector", "images", "captioner"))
     (outcome,) = index(store, gear=extractors(**none))
     assert outcome.state == "failed"
-    assert "no stage can run on it; `playhead doctor` tells what is missing" in outcome.detail
+    assert "no stage can run on it; `playhead doctor` lists what is missing" in outcome.detail
 
 
 def test_pictures_that_cannot_be_read_lose_no_speech(store, talks, films, monkeypatch):
@@ -699,7 +699,7 @@ def test_a_picture_that_comes_back_is_looked_at_once(store, talks):
 
     (outcome,) = index(store, gear=extractors(images=Listing()))
     assert looked == [0, 1, 5]
-    observations = store.perceived(outcome.record).observations
+    observations = store.table(outcome.record).observations
     assert [(o.text, o.span.start, o.frame_seconds) for o in observations if o.modality == "text"] == [
         (f"number {n}", second, second) for second, n in enumerate(shown)
     ]
@@ -837,7 +837,7 @@ def test_damage_is_told_and_force_heals_it(store, talks, films, part):
     sound = store.read()
     broken = store.videos_folder / content_id(films[0]) / part
     broken.write_bytes(b"\xff")
-    damaged = Store(store.folder)
+    damaged = LocalStorage(store.folder)
     changed = extractors(detector=Detector("2"))
     if part.endswith("library.json"):
         with pytest.raises(LibraryError, match="index again with --force"):
@@ -847,9 +847,9 @@ def test_damage_is_told_and_force_heals_it(store, talks, films, part):
         assert told(outcomes) == [("0.mp4", "failed"), ("1.mp4", "indexed")]
         assert "is damaged: index its video again with --force" in outcomes[0].detail
     with pytest.raises(LibraryError):
-        Search(Store(store.folder), Settings(), BagOfWords()).find("hello")
+        Search(LocalStorage(store.folder), Settings(), BagOfWords()).find("hello")
     assert told(index(damaged, gear=changed, force=True)) == [("0.mp4", "indexed"), ("1.mp4", "indexed")]
-    healed = Store(store.folder)
+    healed = LocalStorage(store.folder)
     assert healed.read().keys() == sound.keys()
     assert {v: r.paths for v, r in healed.read().items()} == {v: r.paths for v, r in sound.items()}
     assert len(Search(healed, Settings(), BagOfWords()).find("hello from the sound", modalities=["speech"])) == 2
@@ -898,7 +898,7 @@ def test_a_run_that_is_stopped_keeps_what_it_finished(store, talks, films):
 def test_a_video_that_another_process_removes_meanwhile(store, talks, films):
     class Remover(Reader):
         def observe(self, segments):
-            Store(store.folder).remove(content_id(films[0]))
+            LocalStorage(store.folder).remove(content_id(films[0]))
             return super().observe(segments)
 
     shutil.copy(films[0], talks / "a.mp4")

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from playhead.index.indexing.build import bring_in_line
 from playhead.index.indexing.extractor_set import Extractors
-from playhead.index.storage.store import Store
+from playhead.index.storage.local import LocalStorage
 from playhead.tools.errors import MissingExtraError, SettingsError
 from playhead.tools.settings import Settings
 
@@ -55,7 +55,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def alone(folder, tmp_path_factory):
     """What one process makes of them."""
-    store = Store(tmp_path_factory.mktemp("alone"))
+    store = LocalStorage(tmp_path_factory.mktemp("alone"))
     told = {
         outcome.path.name: outcome.state
         for outcome in bring_in_line(store, [folder], Extractors.gather(READING), False, silent)
@@ -121,7 +121,7 @@ def test_two_workers_and_processes_that_are_killed(folder, alone, tmp_path):
     """A task and a model die at their work: both are started anew, and the library is that of one process, byte by byte."""
     from playhead.index.indexing.fleet import Fleet
 
-    store, told = Store(tmp_path / "library"), []
+    store, told = LocalStorage(tmp_path / "library"), []
     killer = Killer(store.folder, "_extract", "_Model.ask")
     killer.start()
     with Fleet(READING, workers=2) as fleet:
@@ -161,7 +161,7 @@ def test_a_video_llm_that_is_not_there_loses_only_the_captions(folder, alone, tm
     from playhead.index.indexing.fleet import Fleet
 
     served = {"video_llm_url": "http://127.0.0.1:9/v1", "video_llm_model": "none", "video_llm_timeout": 2.0}
-    store = Store(tmp_path / "library")
+    store = LocalStorage(tmp_path / "library")
     with Fleet(READING.model_copy(update=served), workers=1) as fleet:
         (outcome,) = bring_in_line(store, [folder / "1.mp4"], fleet.extractors, False, silent, fleet.run)
     states = {stage.modality: stage.state for stage in outcome.record.stages}

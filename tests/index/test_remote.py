@@ -24,8 +24,8 @@ from playhead.agent.cli.main import main
 from playhead.index.indexing.build import bring_in_line
 from playhead.index.records import StageReport
 from playhead.index.storage.journal import CAPTIONS
-from playhead.index.storage.remote import Remote
-from playhead.index.storage.store import Store
+from playhead.index.storage.local import LocalStorage
+from playhead.index.storage.url import UrlStorage
 from playhead.tools.errors import LibraryError, MissingExtraError, SettingsError
 from playhead.tools.records import MODALITIES
 
@@ -39,8 +39,8 @@ OF_VIDEO = f"videos/{VIDEO}"
 PUSH_UNTIL_KILLED = """
 import os, signal, sys
 import fsspec
-from playhead.index.storage.remote import Remote
-from playhead.index.storage.store import Store
+from playhead.index.storage.url import UrlStorage
+from playhead.index.storage.local import LocalStorage
 
 url, folder, video_id, before = sys.argv[1:]
 fsspec.config.conf["gather_batch_size"] = 1  # one file after the other
@@ -55,8 +55,8 @@ def put_file(self, *args, **options):
     return real(self, *args, **options)
 
 setattr(kind, name, put_file)
-store = Store(folder)
-Remote(url).push(store, store.read()[video_id])
+store = LocalStorage(folder)
+UrlStorage(url).push(store, store.read()[video_id])
 """
 
 
@@ -155,7 +155,7 @@ def place(request):
 @pytest.fixture
 def store(tmp_path):
     """A library with one video, its file in the folder above."""
-    made = Store(tmp_path / "made" / ".playhead")
+    made = LocalStorage(tmp_path / "made" / ".playhead")
     made.create()
     keep(made, ["hello", "world"], pictures=2)
     return made
@@ -164,7 +164,7 @@ def store(tmp_path):
 @pytest.fixture
 def here(tmp_path):
     """A library that does not exist yet."""
-    return Store(tmp_path / "here" / ".playhead")
+    return LocalStorage(tmp_path / "here" / ".playhead")
 
 
 def keep(store, said, *, pictures=0, **fields):
@@ -187,16 +187,16 @@ def write(store, name, content, video_id=VIDEO):
 
 
 def push(place, store, video_id=VIDEO):
-    Remote(place.url).push(store, store.read()[video_id])
+    UrlStorage(place.url).push(store, store.read()[video_id])
 
 
 def pull(place, here):
-    return [(one.video_id, one.state) for one in Remote(place.url).pull(here)]
+    return [(one.video_id, one.state) for one in UrlStorage(place.url).pull(here)]
 
 
 def failure(place, here):
     """Why the only video could not be pulled; nothing of it is in the library."""
-    (pulled,) = Remote(place.url).pull(here)
+    (pulled,) = UrlStorage(place.url).pull(here)
     assert (pulled.video_id, pulled.state, pulled.has_failed) == (VIDEO, "failed", True)
     assert here.read() == {}
     assert list((here.folder / "staging").iterdir()) == []
@@ -204,7 +204,7 @@ def failure(place, here):
 
 
 def said(store, video_id=VIDEO):
-    return [o.text for o in store.perceived(store.read()[video_id]).of("speech")]
+    return [o.text for o in store.table(store.read()[video_id]).of("speech")]
 
 
 def files(store, video_id=VIDEO):
@@ -223,7 +223,7 @@ def edited(place, **changes):
 
 def test_what_is_pushed_is_there_as_it_was_with_absolute_paths(place, store, tmp_path):
     committed = store.read()[VIDEO]
-    remote = Remote(place.url)
+    remote = UrlStorage(place.url)
     assert remote.survey()[0] == {}
     assert remote.record(VIDEO) is None
     remote.push(store, committed)
@@ -232,7 +232,7 @@ def test_what_is_pushed_is_there_as_it_was_with_absolute_paths(place, store, tmp
     assert json.loads(place.read("library.json")) == {"format": 1}
     absolute = committed.model_copy(update={"paths": (str(tmp_path / "made" / "abab.mp4"),)})
     assert remote.survey()[0] == {VIDEO: absolute}
-    assert remote.record(VIDEO) == absolute == Remote(f"{place.url}/").record(VIDEO)
+    assert remote.record(VIDEO) == absolute == UrlStorage(f"{place.url}/").record(VIDEO)
     assert pickle.loads(pickle.dumps(remote)).survey()[0] == remote.survey()[0]
 
 
@@ -247,7 +247,7 @@ def test_what_is_pulled_is_as_it_was_and_is_pulled_once(place, store, here, tmp_
     }
     assert files(here) == files(store)
     assert (said(here), said(here, OTHER)) == (["hello", "world"], ["elsewhere"])
-    perceived, before = here.perceived(here.read()[VIDEO]), store.perceived(store.read()[VIDEO])
+    perceived, before = here.table(here.read()[VIDEO]), store.table(store.read()[VIDEO])
     assert perceived.observations == before.observations
     assert perceived.image_vectors.tolist() == before.image_vectors.tolist() == np.eye(2, 8).tolist()
     assert pull(place, here) == [(VIDEO, "unchanged"), (OTHER, "unchanged")]
@@ -256,7 +256,7 @@ def test_what_is_pulled_is_as_it_was_and_is_pulled_once(place, store, here, tmp_
 
 def test_a_path_below_the_librarys_parent_stays_relative(place, store, tmp_path):
     push(place, store)
-    beside = Store(tmp_path / "made" / "second")
+    beside = LocalStorage(tmp_path / "made" / "second")
     assert pull(place, beside) == [(VIDEO, "pulled")]
     assert beside.read()[VIDEO].paths == ("abab.mp4",)
 
@@ -280,7 +280,7 @@ def test_the_same_commit_mends_what_is_missing_and_notes_new_paths(place, store)
     store.update_paths(VIDEO, add=["copy.mp4"])
     push(place, store)
     assert {name: place.read(f"{OF_VIDEO}/{name}") for name in files(store)} == files(store)
-    assert [Path(path).name for path in Remote(place.url).record(VIDEO).paths] == ["abab.mp4", "copy.mp4"]
+    assert [Path(path).name for path in UrlStorage(place.url).record(VIDEO).paths] == ["abab.mp4", "copy.mp4"]
 
 
 def test_what_is_only_here_stays(place, store, here):
@@ -307,7 +307,7 @@ def test_a_removed_video_is_gone(place, store, here):
     keep(store, ["stays"], video_id=OTHER)
     push(place, store)
     push(place, store, OTHER)
-    remote = Remote(place.url)
+    remote = UrlStorage(place.url)
     remote.remove(VIDEO)
     remote.remove(VIDEO)
     assert list(remote.survey()[0]) == [OTHER]
@@ -321,7 +321,7 @@ def test_a_library_that_was_copied_can_be_pulled(tmp_path, store, here, bucket):
         bucket.write(file.relative_to(store.folder).as_posix(), file.read_bytes())
     assert pull(SharedFolder(store.folder), here) == [(VIDEO, "pulled")]
     assert here.read()[VIDEO].paths == (str(tmp_path / "made" / "abab.mp4"),)
-    other = Store(tmp_path / "third" / ".playhead")
+    other = LocalStorage(tmp_path / "third" / ".playhead")
     assert pull(bucket, other) == [(VIDEO, "pulled")]
     assert other.read()[VIDEO].paths == ("abab.mp4",)
 
@@ -347,14 +347,14 @@ def test_a_push_that_is_killed_leaves_no_video_and_the_next_completes_it(place, 
     there = {name.removeprefix(f"{OF_VIDEO}/") for name in place.names()} - {"library.json"}
     assert there == {*files(store), "keyframes/0000000001.webp"}  # and of these, two of the new commit
     assert sum(place.read(f"{OF_VIDEO}/{name}") == raw for name, raw in files(store).items()) in (2, 3)
-    assert Remote(place.url).survey()[0] == {}
+    assert UrlStorage(place.url).survey()[0] == {}
     assert pull(place, here) == []
     push(place, store)
     assert pull(place, here) == [(VIDEO, "pulled")]
     assert files(here) == files(store)
 
 
-class Disturbed(Store):
+class Disturbed(LocalStorage):
     """A library in which something happens whenever a video is about to be downloaded."""
 
     def __init__(self, folder, happens):
@@ -371,7 +371,7 @@ class Disturbed(Store):
 
 @pytest.fixture
 def no_pauses(monkeypatch):
-    monkeypatch.setattr("playhead.index.storage.remote.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("playhead.index.storage.url.time.sleep", lambda seconds: None)
 
 
 def test_a_push_during_a_pull_is_noticed(place, store, tmp_path, no_pauses):
@@ -396,7 +396,7 @@ def test_a_push_during_every_pull_fails_that_video_only(place, store, tmp_path, 
     push(place, store)
     push(place, store, OTHER)
     here = Disturbed(tmp_path / "here", push_again)
-    failed, pulled = Remote(place.url).pull(here)
+    failed, pulled = UrlStorage(place.url).pull(here)
     assert (failed.video_id, failed.state) == (VIDEO, "failed")
     assert failed.detail == f"{place.url}/{OF_VIDEO} is being replaced or was removed: pull again later"
     assert (pulled.video_id, pulled.state) == (OTHER, "pulled")
@@ -405,14 +405,14 @@ def test_a_push_during_every_pull_fails_that_video_only(place, store, tmp_path, 
 
 def test_a_video_that_goes_during_a_pull_fails(place, store, tmp_path, no_pauses):
     push(place, store)
-    here = Disturbed(tmp_path / "here", lambda time: Remote(place.url).remove(VIDEO))
+    here = Disturbed(tmp_path / "here", lambda time: UrlStorage(place.url).remove(VIDEO))
     assert failure(place, here).endswith("is being replaced or was removed: pull again later")
 
 
 def test_what_other_processes_change_is_seen_at_once(place, store, here):
     """What fsspec listed before is of no account."""
     push(place, store)
-    remote, name = Remote(place.url), f"{OF_VIDEO}/video.json"
+    remote, name = UrlStorage(place.url), f"{OF_VIDEO}/video.json"
     assert [one.state for one in remote.pull(here)] == ["pulled"]
     valid = place.read(name)
     place.delete(name)
@@ -430,11 +430,11 @@ def test_a_video_that_is_indexed_anew_while_it_is_pushed_is_not_there(place, sto
     previous = store.read()[VIDEO]
     keep(store, ["anew"], commit="2")
     with pytest.raises(LibraryError, match="was indexed anew or removed while it was pushed: run again"):
-        Remote(place.url).push(store, previous)
-    assert Remote(place.url).survey()[0] == {}
+        UrlStorage(place.url).push(store, previous)
+    assert UrlStorage(place.url).survey()[0] == {}
     store.remove(VIDEO)
     with pytest.raises(LibraryError, match="is damaged"):
-        Remote(place.url).push(store, previous)
+        UrlStorage(place.url).push(store, previous)
 
 
 # What others put there
@@ -462,7 +462,7 @@ def test_only_known_names_are_downloaded(place, store, here):
 
 def test_what_is_no_id_never_becomes_a_path(place, store):
     push(place, store)
-    remote = Remote(place.url)
+    remote = UrlStorage(place.url)
     for video_id in ("", "..", "../../library", VIDEO.upper(), f"{VIDEO}\n", f"{VIDEO}/.."):
         for call in (remote.record, remote.remove):
             with pytest.raises(LibraryError, match="is no id of a video: 32 hexadecimal digits are wanted"):
@@ -481,10 +481,10 @@ def test_a_record_that_is_not_valid_fails(place, store, here):
     for raw in (*(json.dumps(valid | one).encode() for one in changes), b"{", b"\xff", b"[" * 100_000):
         place.write(name, raw)
         assert failure(place, here).startswith(told), raw
-        records, broken = Remote(place.url).survey()
+        records, broken = UrlStorage(place.url).survey()
         assert (records, [str(error).startswith(told) for error in broken.values()]) == ({}, [True])
     with pytest.raises(LibraryError, match=re.escape(told)):
-        Remote(place.url).record(VIDEO)
+        UrlStorage(place.url).record(VIDEO)
     push(place, store)
     assert pull(place, here) == [(VIDEO, "pulled")]
 
@@ -526,13 +526,13 @@ def test_a_format_that_is_not_known_is_refused(place):
     ):
         place.write("library.json", content)
         with pytest.raises(LibraryError, match=told):
-            Remote(place.url)
+            UrlStorage(place.url)
 
 
 def test_a_folder_of_something_else_is_refused(place):
     place.write("holiday.jpg", b"jpeg")
     with pytest.raises(LibraryError, match="holds something else than a library: choose another folder"):
-        Remote(place.url)
+        UrlStorage(place.url)
 
 
 # What cannot be reached
@@ -544,12 +544,12 @@ def test_a_folder_of_something_else_is_refused(place):
 )
 def test_what_is_no_url_is_refused(url):
     with pytest.raises(SettingsError, match="is no URL of a folder: s3://bucket/folder, gs://bucket/folder or file://"):
-        Remote(url)
+        UrlStorage(url)
 
 
 def test_an_unknown_protocol_is_refused():
     with pytest.raises(SettingsError, match="fsspec knows no protocol 's4'"):
-        Remote("s4://bucket/talks")
+        UrlStorage("s4://bucket/talks")
 
 
 def test_a_missing_package_is_named_with_what_to_install(monkeypatch):
@@ -557,13 +557,13 @@ def test_a_missing_package_is_named_with_what_to_install(monkeypatch):
         monkeypatch.setitem(sys.modules, module, None)
         monkeypatch.delitem(sys.modules["fsspec.registry"]._registry, protocol, raising=False)
         with pytest.raises(MissingExtraError, match=rf"'{module}', which is not installed: pip install 'playhead\[rem"):
-            Remote(f"{protocol}://bucket/talks")
+            UrlStorage(f"{protocol}://bucket/talks")
     monkeypatch.setitem(sys.modules, "adlfs", None)
     with pytest.raises(SettingsError, match=r"az://bucket/talks: .*adlfs"):
-        Remote("az://bucket/talks")
+        UrlStorage("az://bucket/talks")
     monkeypatch.setitem(sys.modules, "fsspec.registry", None)
     with pytest.raises(MissingExtraError, match="'fsspec', which is not installed"):
-        Remote("s3://bucket/talks")
+        UrlStorage("s3://bucket/talks")
 
 
 def test_there_must_be_a_library_to_pull(place, here):
@@ -584,7 +584,7 @@ def test_a_server_that_is_not_there_is_told(endpoint, monkeypatch):
     quick = {"retries": {"max_attempts": 0}, "connect_timeout": 1}
     monkeypatch.setitem(fsspec.config.conf, "s3", {"endpoint_url": "http://127.0.0.1:9", "config_kwargs": quick})
     with pytest.raises(LibraryError, match=r"s3://bucket/talks cannot be read \(.*127.0.0.1:9.*\): check the network"):
-        Remote("s3://bucket/talks")
+        UrlStorage("s3://bucket/talks")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everything")
@@ -609,7 +609,7 @@ def test_a_library_here_that_cannot_be_written_ends_the_run(shared, store, tmp_p
     push(shared, store)
     (tmp_path / "here").write_text("a file")
     with pytest.raises(LibraryError, match="is a file, not a library folder"):
-        pull(shared, Store(tmp_path / "here"))
+        pull(shared, LocalStorage(tmp_path / "here"))
 
 
 # The library and the command line
@@ -618,7 +618,7 @@ def test_a_library_here_that_cannot_be_written_ends_the_run(shared, store, tmp_p
 def test_after_a_pull_the_same_films_are_known(place, tmp_path):
     (tmp_path / "made").mkdir()
     film = write_media(tmp_path / "made" / "a.mp4", [0, 1, 2], sound=beep(0.2, 3.0), options={"g": "1", "bf": "0"})
-    made, library = Store(film.parent / ".playhead"), Library(tmp_path / "here" / ".playhead")
+    made, library = LocalStorage(film.parent / ".playhead"), Library(tmp_path / "here" / ".playhead")
     assert [one.state for one in bring_in_line(made, [film.parent], extractors(), False, lambda *_: None)] == [
         "indexed"
     ]
@@ -630,7 +630,7 @@ def test_after_a_pull_the_same_films_are_known(place, tmp_path):
     copy = tmp_path / "here" / "copy.mp4"
     shutil.move(film, copy)  # it is not where it was
     gear = extractors()
-    here = Store(library.folder)
+    here = LocalStorage(library.folder)
     (outcome,) = bring_in_line(here, [copy.parent], gear, False, lambda *_: None)
     assert (outcome.state, outcome.detail, calls(gear)) == ("unchanged", "moved or copied", {})
     assert here.read()[video_id].paths == (str(film), "copy.mp4")
@@ -646,7 +646,7 @@ def test_films_are_indexed_into_a_remote_library(place, tmp_path, monkeypatch):
     folder.mkdir()
     for n in range(2):
         write_media(folder / f"{n}.mp4", [n, n + 1], sound=beep(0.2, 2.0), options={"g": "1", "bf": "0"})
-    remote = Remote(place.url)
+    remote = UrlStorage(place.url)
 
     def index(gear, **options):
         outcomes = list(bring_in_line(remote, [folder], gear, options.get("force", False), lambda *_: None))
@@ -657,9 +657,9 @@ def test_films_are_indexed_into_a_remote_library(place, tmp_path, monkeypatch):
     assert sorted(path for record in remote.survey()[0].values() for path in record.paths) == [
         str(folder / "0.mp4"), str(folder / "1.mp4")
     ]  # fmt: skip
-    alone = Store(tmp_path / "alone")
+    alone = LocalStorage(tmp_path / "alone")
     assert len(list(bring_in_line(alone, [folder], extractors(), False, lambda *_: None))) == 2
-    pulled = Store(tmp_path / "pulled")
+    pulled = LocalStorage(tmp_path / "pulled")
     pull(place, pulled)
     assert pulled.read().keys() == alone.read().keys()
     assert all(files(pulled, video_id) == files(alone, video_id) for video_id in alone.read())
@@ -676,7 +676,7 @@ def test_films_are_indexed_into_a_remote_library(place, tmp_path, monkeypatch):
     assert {record.paths for record in remote.survey()[0].values()} == {
         (str(folder / "0.mp4"), str(folder / "moved.mp4")), (str(folder / "1.mp4"),)
     }, "another machine may have what is not here"  # fmt: skip
-    scratch = Store(next((tmp_path / "cache" / "playhead" / "remote").iterdir()))
+    scratch = LocalStorage(next((tmp_path / "cache" / "playhead" / "remote").iterdir()))
     assert scratch.read() == {}
 
 
@@ -684,13 +684,13 @@ def test_a_run_into_a_remote_library_that_is_stopped_goes_on(place, tmp_path, mo
     """Stopped before the push: what was committed on this machine is pushed, and nothing is perceived twice."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     film = write_media(tmp_path / "a.mp4", [0, 1, 2], sound=beep(0.2, 3.0), options={"g": "1", "bf": "0"})
-    remote = Remote(place.url)
+    remote = UrlStorage(place.url)
 
     def stop(*_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Remote, "push", stop)
+        patch.setattr(UrlStorage, "push", stop)
         with pytest.raises(KeyboardInterrupt):
             list(bring_in_line(remote, [film], extractors(), False, lambda *_: None))
     assert remote.survey()[0] == {}
@@ -713,37 +713,37 @@ def test_what_a_killed_machine_left_replaces_nothing_newer(place, tmp_path, monk
     def stop(*_):
         raise KeyboardInterrupt
 
-    remove = Store.remove
+    remove = LocalStorage.remove
     with monkeypatch.context() as patch:
         patch.setattr(
-            Store, "remove", lambda self, video_id: stop() if self.record(video_id) else remove(self, video_id)
+            LocalStorage, "remove", lambda self, video_id: stop() if self.record(video_id) else remove(self, video_id)
         )
         with pytest.raises(KeyboardInterrupt):
-            index_one(Remote(place.url), film, extractors(captioner=None))
+            index_one(UrlStorage(place.url), film, extractors(captioner=None))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "b"))
-    assert index_one(Remote(place.url), film, extractors()).record.stage("caption").state == "done"
+    assert index_one(UrlStorage(place.url), film, extractors()).record.stage("caption").state == "done"
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "a"))
-    index_one(Remote(place.url), film, extractors(captioner=None, reader=Reader("2")))
-    pulled = Store(tmp_path / "pulled")
+    index_one(UrlStorage(place.url), film, extractors(captioner=None, reader=Reader("2")))
+    pulled = LocalStorage(tmp_path / "pulled")
     pull(place, pulled)
     (record,) = pulled.read().values()
-    assert [o.text for o in pulled.perceived(record).of("caption")] == ["a caption of 3"]
+    assert [o.text for o in pulled.table(record).of("caption")] == ["a caption of 3"]
     assert record.stage("text").source == "reader@2"
     gear = extractors(captioner=Captions(), reader=Reader("2"))
-    index_one(Remote(place.url), film, gear, force=False)
+    index_one(UrlStorage(place.url), film, gear, force=False)
     assert calls(gear) == {}
 
 
 def test_a_failed_pull_leaves_nothing(place, tmp_path):
-    store = Store(tmp_path / "made")
+    store = LocalStorage(tmp_path / "made")
     store.create()
     commit(store, [observation("said")], BagOfWords())
     push(place, store, "ab" * 16)
     name = f"videos/{'ab' * 16}/vectors.text.npy"
     place.write(name, b"no vectors")
-    here = Store(tmp_path / "here")
+    here = LocalStorage(tmp_path / "here")
     for _ in range(2):
-        assert [one.state for one in Remote(place.url).pull(here)] == ["failed"]
+        assert [one.state for one in UrlStorage(place.url).pull(here)] == ["failed"]
     assert list((here.folder / "staging").iterdir()) == []
 
 
@@ -790,6 +790,6 @@ def test_the_command_tells_what_is_wrong(shared, tmp_path, monkeypatch):
 
 def test_a_remote_without_videos_is_no_failure(shared, store, tmp_path, monkeypatch):
     push(shared, store)
-    Remote(shared.url).remove(VIDEO)
+    UrlStorage(shared.url).remove(VIDEO)
     monkeypatch.chdir(tmp_path)
     assert playhead(monkeypatch, "pull", shared.url) == (0, "no video · library .playhead\n", "")

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from playhead.index.indexing.build import bring_in_line
 from playhead.index.storage.journal import Journal, packed, unpacked
 from playhead.index.storage.keyframes import keyframe_times
-from playhead.index.storage.store import Store, content_id
+from playhead.index.storage.local import LocalStorage, content_id
 from playhead.tools.errors import LibraryError
 from playhead.tools.settings import Settings
 
@@ -40,7 +40,7 @@ def film(tmp_path_factory):
 def store(tmp_path, film):
     (tmp_path / "talks").mkdir()
     shutil.copy(film, tmp_path / "talks" / "film.mp4")
-    return Store(tmp_path / "talks" / ".playhead")
+    return LocalStorage(tmp_path / "talks" / ".playhead")
 
 
 def index(store, gear=None, **options):
@@ -135,12 +135,12 @@ def stopped_at(what, store, gear=None, **options):
             index(store, gear, **options)
 
 
-COMMIT = "playhead.index.storage.store.Store.commit"
+COMMIT = "playhead.index.storage.local.LocalStorage.commit"
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_run_that_is_stopped_at_any_step_goes_on(store, film, tmp_path, monkeypatch, when):
-    whole = Store(tmp_path / "whole" / ".playhead")
+    whole = LocalStorage(tmp_path / "whole" / ".playhead")
     whole.folder.parent.mkdir()
     shutil.copy(film, whole.folder.parent / "film.mp4")
     index(whole)
@@ -211,11 +211,11 @@ def test_keyframes_of_a_stopped_run_with_other_settings_are_gone(store, monkeypa
 def test_what_a_stopped_run_left_is_kept_for_thirty_days(store, monkeypatch):
     stopped_at(COMMIT, store)
     (left,) = (store.folder / "staging").iterdir()
-    Store(store.folder).create()
+    LocalStorage(store.folder).create()
     assert left.exists()
     for file in left.rglob("*"):
         os.utime(file, (time.time() - 31 * 86_400,) * 2)
-    Store(store.folder).create()
+    LocalStorage(store.folder).create()
     assert not left.exists()
 
 
@@ -275,11 +275,11 @@ def test_a_known_caption_can_only_be_a_caption(store):
     written = [json.dumps(line | {"value": value}) + "\n" for line, value in zip(lines, hostile, strict=True)]
     (video / "captions.jsonl").write_text("".join(written))
     (outcome,) = index(store, extractors(Settings(sample_seconds=1.0)))
-    captions = [o for o in store.perceived(outcome.record).observations if o.modality == "caption"]
+    captions = [o for o in store.table(outcome.record).observations if o.modality == "caption"]
     assert [(o.text, o.source) for o in captions] == [
         ("a caption of 4", "captions@1"), ("[31mred [0m", "captions@1"), ("a caption of 4", "captions@1")
     ]  # fmt: skip
-    assert not [o for o in store.perceived(outcome.record).observations if "SAID" in o.text]
+    assert not [o for o in store.table(outcome.record).observations if "SAID" in o.text]
 
 
 def test_a_note_that_the_disk_takes_by_half_harms_no_other(tmp_path, monkeypatch):
@@ -322,13 +322,13 @@ def test_what_another_process_commits_meanwhile_is_taken_over(store):
     class Slow(Reader):
         def observe(self, segments):
             if not told:
-                told.extend(index(Store(store.folder)))
+                told.extend(index(LocalStorage(store.folder)))
             return super().observe(segments)
 
     (outcome,) = index(store, extractors(reader=Slow(), captioner=None, speech=None))
     assert {stage.state for stage in told[0].record.stages} == {"done"}
     assert outcome.record == told[0].record
-    observations = store.perceived(outcome.record).observations
+    observations = store.table(outcome.record).observations
     assert [o.text for o in observations if o.modality == "caption"] == ["a caption of 4"] * 3
 
 
@@ -338,7 +338,7 @@ def test_each_of_two_processes_adds_what_it_found(store):
     class Slow(Reader):
         def observe(self, segments):
             if not told:
-                told.extend(index(Store(store.folder), extractors(reader=None)))
+                told.extend(index(LocalStorage(store.folder), extractors(reader=None)))
             return super().observe(segments)
 
     slow = Slow()
@@ -351,7 +351,7 @@ def test_each_of_two_processes_adds_what_it_found(store):
 def test_a_removed_video_does_not_come_back(store, monkeypatch):
     """A process is killed right after it put the new folder in place; then the video is removed."""
     index(store)
-    stopped_at("playhead.index.storage.store.forget", store, extractors(reader=Reader("2")))
+    stopped_at("playhead.index.storage.local.forget", store, extractors(reader=Reader("2")))
     (video_id,) = store.read()
     assert [p.name[:4] for p in (store.folder / "staging").iterdir()] == ["old-"]
     store.remove(video_id)
@@ -360,7 +360,7 @@ def test_a_removed_video_does_not_come_back(store, monkeypatch):
 
 
 def test_a_process_that_dies_right_after_the_rename_leaves_no_notes_in_the_library(store, monkeypatch):
-    stopped_at("playhead.index.storage.store.finish", store)
+    stopped_at("playhead.index.storage.local.finish", store)
     store.create()
     assert set(stored(store.folder)) == {
         "observations.parquet", "vectors.text.npy", "vectors.image.npy", "captions.jsonl",
@@ -428,7 +428,7 @@ def test_scenes_are_described_side_by_side_and_in_order(store):
             return said.model_copy(update={"text": f"from {span.start:g}"})
 
     (outcome,) = index(store, extractors(Settings(caption_requests=2), captioner=Slow()))
-    captions = [o for o in store.perceived(outcome.record).observations if o.modality == "caption"]
+    captions = [o for o in store.table(outcome.record).observations if o.modality == "caption"]
     assert [o.text for o in captions] == [f"from {o.span.start:g}" for o in captions]
     assert [o.span.start for o in captions] == sorted(o.span.start for o in captions)
 

@@ -23,7 +23,7 @@ from playhead.index.retrieval.search import RRF_K, Search, reciprocal_rank_fusio
 from playhead.index.retrieval.search_index import Derived
 from playhead.index.retrieval.vectors import VectorIndex
 from playhead.index.storage.keyframes import write_keyframe
-from playhead.index.storage.store import Store
+from playhead.index.storage.local import LocalStorage
 from playhead.tools.embedding.protocol import unit
 from playhead.tools.embedding.texts import SentenceEncoder
 from playhead.tools.errors import LibraryError, QueryError, WeightsError
@@ -39,7 +39,7 @@ WORDS = "gold silver copper iron train river mountain house money budget clock t
 
 @pytest.fixture
 def store(tmp_path):
-    made = Store(tmp_path / "library")
+    made = LocalStorage(tmp_path / "library")
     made.create()
     return made
 
@@ -235,7 +235,7 @@ def test_what_cannot_be_understood_is_told(store, query, options, message):
 def test_any_query_is_answered(query, tmp_path_factory):
     folder = tmp_path_factory.getbasetemp() / "any"
     if not folder.exists():
-        made = Store(folder)
+        made = LocalStorage(folder)
         made.create()
         commit(made, [observation("gold")], BagOfWords())
         test_any_query_is_answered.search = opened(made)
@@ -253,7 +253,7 @@ def test_long_queries_are_answered(store):
 
 
 def test_an_empty_library_has_nothing(tmp_path):
-    search = opened(Store(tmp_path / "none"))
+    search = opened(LocalStorage(tmp_path / "none"))
     assert search.records == {}
     assert search.find("gold") == []
     assert not (tmp_path / "none").exists()
@@ -357,7 +357,7 @@ def test_an_open_search_sees_what_is_committed(store):
 
 
 def commit_in_another_process(folder, video_id, text):
-    store = Store(folder)
+    store = LocalStorage(folder)
     commit(store, [observation(text)], BagOfWords(), video_id=video_id)
     assert opened(store).find(text)[0].text == text
 
@@ -397,7 +397,7 @@ def test_processes_that_refresh_at_once(store):
 def test_a_refresh_that_waited_does_not_undo_another(store, monkeypatch):
     """It read which videos there are, then waited for the catalogue; meanwhile another process added one."""
     commit(store, [observation("gold one")], BagOfWords())
-    late, real, reads = Derived(store), Store.read, []
+    late, real, reads = Derived(store), LocalStorage.read, []
     commit(store, [observation("gold three")], BagOfWords(), video_id=THIRD)
 
     def read(self):
@@ -408,7 +408,7 @@ def test_a_refresh_that_waited_does_not_undo_another(store, monkeypatch):
             Derived(store)
         return records
 
-    monkeypatch.setattr(Store, "read", read)
+    monkeypatch.setattr(LocalStorage, "read", read)
     late.refresh()
     assert set(late.catalog.commits()) == {VIDEO, OTHER, THIRD}
     monkeypatch.undo()
@@ -585,15 +585,15 @@ def test_vectors_of_another_length_are_told(store):
 def test_a_video_that_is_replaced_while_it_is_read(store, monkeypatch):
     """Between a record and its folder another process commits: no error, and the next search has the new."""
     commit(store, [observation("gold one")], BagOfWords())
-    real, turns = Store.perceived, []
+    real, turns = LocalStorage.table, []
 
     def perceived(self, record):
         if not turns:
             turns.append(1)
-            commit(Store(self.folder), [observation("gold two")], commit="2")
+            commit(LocalStorage(self.folder), [observation("gold two")], commit="2")
         return real(self, record)
 
-    monkeypatch.setattr(Store, "perceived", perceived)
+    monkeypatch.setattr(LocalStorage, "table", perceived)
     assert found(opened(store), "gold") == [(VIDEO, "gold two")]
 
 
@@ -639,7 +639,7 @@ def test_what_is_up_to_date_is_not_made_again(store, monkeypatch):
     commit(store, [observation("gold one")], BagOfWords())
     opened(store)
     before = {p.name: p.stat().st_mtime_ns for p in store.derived_folder.iterdir()}
-    monkeypatch.setattr(Store, "perceived", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr(LocalStorage, "table", lambda *_: pytest.fail("read again"))
     assert found(opened(store), "gold") == [(VIDEO, "gold one")]
     assert {p.name: p.stat().st_mtime_ns for p in store.derived_folder.iterdir()} == before
 
@@ -680,7 +680,7 @@ def test_a_sentence_of_a_football_match_finds_its_span(tmp_path, real_data, sent
         cues = [f"{n}\n{clock(a)} --> {clock(b)}\n{text}\n" for n, (a, b, text) in enumerate(segments, 1)]
         (tmp_path / f"{name}.srt").write_text("\n".join(cues), encoding="utf-8")
         spoken += [(name, start, text) for start, _, text in segments if start < length]
-    store = Store(tmp_path / ".playhead")
+    store = LocalStorage(tmp_path / ".playhead")
     gear = extractors(
         Settings(offline=True), speech=None, reader=None, detector=None, images=None, captioner=None, texts=sentences
     )

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from playhead.index.storage.atomic_files import write_text
 from playhead.index.storage.keyframes import keyframe_at, keyframe_times, write_keyframe
-from playhead.index.storage.store import FORMAT, Store, content_id
+from playhead.index.storage.local import FORMAT, LocalStorage, content_id
 from playhead.index.storage.table import ObservationTable, observation_id, read, write
 from playhead.tools.errors import LibraryError, MediaError
 from playhead.tools.records import Box, Frame, Word
@@ -31,7 +31,7 @@ VIDEO, OTHER = "ab" * 16, "cd" * 16
 
 @pytest.fixture
 def store(tmp_path):
-    made = Store(tmp_path / "library")
+    made = LocalStorage(tmp_path / "library")
     made.create()
     return made
 
@@ -47,7 +47,7 @@ def everything(folder):
 
 
 def seen(store, video_id=VIDEO):
-    return [o.text for o in store.perceived(store.read()[video_id]).observations]
+    return [o.text for o in store.table(store.read()[video_id]).observations]
 
 
 # What is kept
@@ -64,7 +64,7 @@ def test_what_was_perceived_comes_back_as_it_was(store):
     encoder = BagOfWords()
     committed = commit(store, observations, encoder, lambda: pictures)
     assert store.read() == {VIDEO: committed}
-    back = store.perceived(committed)
+    back = store.table(committed)
     assert [o.model_copy(update={"score": 1.0}) for o in back.observations] == [
         o.model_copy(update={"score": 1.0}) for o in observations
     ]
@@ -196,7 +196,7 @@ def test_a_commit_keeps_the_paths_that_others_noted(store):
 
 def killed_in_commit(folder, at):
     """A process that is killed at the `at`-th rename of a replacement."""
-    store = Store(folder)
+    store = LocalStorage(folder)
     real, count = Path.rename, [0]
 
     def rename(self, target):
@@ -240,19 +240,19 @@ def test_a_replacement_that_fails_keeps_the_old(store, monkeypatch):
 def test_what_a_living_process_writes_is_not_swept(store):
     with store.staged(VIDEO) as staged:
         (staged / "half").write_text("written")
-        Store(store.folder).create()
+        LocalStorage(store.folder).create()
         assert (staged / "half").read_text() == "written"
 
 
 def test_what_a_dead_process_left_is_swept(store):
     script = (
-        "import os, sys; from playhead.index.storage.store import Store; from pathlib import Path\n"
-        "with Store(Path(sys.argv[1])).staged('ab' * 16) as staged:\n"
+        "import os, sys; from playhead.index.storage.local import LocalStorage; from pathlib import Path\n"
+        "with LocalStorage(Path(sys.argv[1])).staged('ab' * 16) as staged:\n"
         "    (staged / 'half').write_text('written'); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", script, store.folder], check=False, timeout=60)
     assert [p.name[:36] for p in (store.folder / "staging").iterdir()] == [f"new-{VIDEO}"]
-    Store(store.folder).create()
+    LocalStorage(store.folder).create()
     assert list((store.folder / "staging").iterdir()) == []
 
 
@@ -264,14 +264,14 @@ def test_many_writers(store):
     def work(number):
         try:
             for turn in range(8):
-                own = Store(store.folder)
+                own = LocalStorage(store.folder)
                 own.create()
                 commit(own, [observation(f"{number}")] * (number + 1), commit=f"{number}-{turn}")
                 own.update_paths(VIDEO, add=[f"{number}-{turn}.mp4"])
                 found = own.read()
                 if VIDEO in found and (now := own.read().get(VIDEO)):
                     try:
-                        texts = [o.text for o in own.perceived(now).observations]
+                        texts = [o.text for o in own.table(now).observations]
                     except LibraryError:
                         assert not own.is_current(now)
                     else:
@@ -298,24 +298,24 @@ def test_paths_move_with_the_library(tmp_path):
     (talks / "2024").mkdir(parents=True)
     film = talks / "2024" / "a.mp4"
     film.write_bytes(b"film")
-    store = Store(talks / ".playhead")
+    store = LocalStorage(talks / ".playhead")
     store.create()
     assert store.stored_path(film) == "2024/a.mp4"
     commit(store, [observation("a")], paths=(store.stored_path(film),))
     talks.rename(tmp_path / "moved")
-    moved = Store(tmp_path / "moved" / ".playhead")
+    moved = LocalStorage(tmp_path / "moved" / ".playhead")
     assert moved.file_of(moved.read()[VIDEO]) == tmp_path / "moved" / "2024" / "a.mp4"
     assert moved.file_of(moved.read()[VIDEO]).read_bytes() == b"film"
 
 
 def test_paths_elsewhere_are_absolute(tmp_path, monkeypatch):
-    store = Store(tmp_path / "library" / ".playhead")
+    store = LocalStorage(tmp_path / "library" / ".playhead")
     assert store.stored_path(tmp_path / "elsewhere" / "a.mp4") == str(tmp_path / "elsewhere" / "a.mp4")
     assert store.absolute_path(str(tmp_path / "a.mp4")) == tmp_path / "a.mp4"
     assert store.stored_path(tmp_path / "library" / "x" / ".." / "a.mp4") == "a.mp4"
     (tmp_path / "library").mkdir()
     monkeypatch.chdir(tmp_path / "library")
-    assert Store(Path(".playhead")).folder == store.folder
+    assert LocalStorage(Path(".playhead")).folder == store.folder
     assert store.stored_path(Path("a.mp4")) == "a.mp4"
 
 
@@ -346,7 +346,7 @@ def test_noting_paths(store):
 def test_a_file_is_no_library(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(LibraryError, match="is a file, not a library folder: choose another place"):
-        Store(tmp_path / "file")
+        LocalStorage(tmp_path / "file")
 
 
 @pytest.mark.parametrize("inside", ["notes.txt", "videos/holiday.mp4", "staging/x"])
@@ -355,7 +355,7 @@ def test_a_foreign_folder_is_refused(tmp_path, inside):
     (tmp_path / "mine" / inside).write_text("precious")
     before = everything(tmp_path)
     with pytest.raises(LibraryError, match="is a folder of something else"):
-        Store(tmp_path / "mine")
+        LocalStorage(tmp_path / "mine")
     assert everything(tmp_path) == before
 
 
@@ -363,11 +363,11 @@ def test_an_empty_or_missing_folder_becomes_a_library(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / ".DS_Store").write_text("")
     for place in (tmp_path / "empty", tmp_path / "deep" / "er"):
-        store = Store(place)
+        store = LocalStorage(place)
         assert store.read() == {}
         store.create()
         store.create()
-        assert Store(place).read() == {}
+        assert LocalStorage(place).read() == {}
         assert json.loads((place / "library.json").read_text()) == {"format": FORMAT}
 
 
@@ -376,7 +376,7 @@ def test_a_newer_library_is_left_alone(store):
     (store.folder / "library.json").write_text('{"format": 2, "more": true}')
     before = everything(store.folder)
     with pytest.raises(LibraryError, match="has format 2, this Playhead reads up to 1: upgrade Playhead"):
-        Store(store.folder)
+        LocalStorage(store.folder)
     assert everything(store.folder) == before
 
 
@@ -392,13 +392,13 @@ def test_a_damaged_library_file_is_told_and_mended(store, content):
         (store.folder / "library.json").unlink()
     else:
         (store.folder / "library.json").write_bytes(content)
-    damaged = Store(store.folder)
+    damaged = LocalStorage(store.folder)
     for use in (damaged.read, damaged.survey, damaged.create):
         with pytest.raises(LibraryError, match=r"library\.json is damaged or missing: index again with --force"):
             use()
     damaged.create(mend=True)
     assert seen(damaged) == ["a"]
-    assert seen(Store(store.folder)) == ["a"]
+    assert seen(LocalStorage(store.folder)) == ["a"]
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b"null", b"[" * 100_000])
@@ -439,7 +439,7 @@ def test_a_damaged_part_is_told(store, name, damage):
     if damage != "missing":
         part.write_bytes({"empty": b"", "half": content[: len(content) // 2], "other": b"\x80\x04K\x01."}[damage])
     with pytest.raises(LibraryError, match=f"{VIDEO} is damaged: index its video again with --force"):
-        store.perceived(committed)
+        store.table(committed)
 
 
 @pytest.mark.parametrize(
@@ -450,7 +450,7 @@ def test_vectors_of_something_else_are_told(store, vectors):
     committed = commit(store, [observation("a")], BagOfWords())
     np.save(store.videos_folder / VIDEO / "vectors.text.npy", vectors)
     with pytest.raises(LibraryError, match="is damaged"):
-        store.perceived(committed)
+        store.table(committed)
 
 
 @settings(deadline=None, max_examples=60)
@@ -498,7 +498,7 @@ def test_a_disk_that_refuses_is_one_line_and_no_harm(store, monkeypatch, number,
     assert str(store.folder) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert everything(store.folder) == before
-    assert seen(Store(store.folder)) == ["old"]
+    assert seen(LocalStorage(store.folder)) == ["old"]
 
 
 def test_all_of_a_video_is_on_the_disk_before_it_is_committed(store, monkeypatch):
@@ -530,7 +530,7 @@ def test_a_library_that_cannot_be_made_is_one_line(tmp_path, monkeypatch, number
     def refuse(*_, **__):
         raise OSError(number, os.strerror(number))
 
-    store = Store(tmp_path / "library")
+    store = LocalStorage(tmp_path / "library")
     monkeypatch.setattr(Path, "mkdir", refuse)
     with pytest.raises(LibraryError, match=REASONS[number]):
         store.create()
@@ -547,7 +547,7 @@ def test_a_library_that_may_not_be_read_is_one_line(store, monkeypatch):
         with pytest.raises(LibraryError, match="cannot be read"):
             store.read()
         with pytest.raises(LibraryError, match="cannot be read"):
-            Store(store.folder)
+            LocalStorage(store.folder)
     monkeypatch.setattr(Path, "iterdir", refuse)
     with pytest.raises(LibraryError, match="cannot be read"):
         store.read()
@@ -557,12 +557,12 @@ def test_a_disk_that_fills_up_on_the_way(store):
     """A real limit on a file's size stands in for a full disk: the vectors do not fit."""
     script = (
         "import resource, signal, sys; from pathlib import Path; import numpy as np\n"
-        "from playhead.index.storage.atomic_files import writing; from playhead.index.storage.store import Store\n"
+        "from playhead.index.storage.atomic_files import writing; from playhead.index.storage.local import LocalStorage\n"
         "from playhead.index.storage.table import ObservationTable, write\n"
         "from playhead.tools.errors import LibraryError\n"
         "from playhead.tools.records import Observation, Span\n"
         "seen = [Observation(modality='speech', span=Span(start=0, end=1), text='a', score=1, source='x@1')] * 3000\n"
-        "store = Store(Path(sys.argv[1]))\n"
+        "store = LocalStorage(Path(sys.argv[1]))\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))\n"
         "try:\n"
         "    with store.staged('ab' * 16) as staged, writing(store.folder):\n"

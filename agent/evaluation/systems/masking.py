@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ....index.storage.store import Store
+from ....index.storage.local import LocalStorage
 from ....index.storage.table import ObservationTable, read, write
 from ....tools.errors import QueryError
 from ....tools.records import MODALITIES, Modality
@@ -35,7 +35,7 @@ def masked_library(source: Path, masked: Sequence[Modality], folder: Path) -> Pa
     unknown = sorted(set(masked) - set(MODALITIES))
     if unknown:
         raise QueryError(f"no modality {', '.join(unknown)}: there are {', '.join(MODALITIES)}")
-    whole, copy = Store(source), Store(folder)
+    whole, copy = LocalStorage(source), LocalStorage(folder)
     copy.create()
     made = copy.read()
     for record in whole.read().values():

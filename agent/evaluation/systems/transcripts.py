@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ....index.records import StageReport, VideoRecord
-from ....index.storage.store import Store
+from ....index.storage.local import LocalStorage
 from ....index.storage.table import ObservationTable, write
 from ....tools.embedding.protocol import Vectors
 from ....tools.records import MODALITIES, Modality, Observation, Span, VideoInfo
@@ -27,7 +27,7 @@ def text_library(
     vectors: Mapping[str, Vectors],
     embedding_id: str,
     modality: Modality = "speech",
-) -> Store:
+) -> LocalStorage:
     """A library that holds each transcript as the observations of one video.
 
     Args:
@@ -37,7 +37,7 @@ def text_library(
         embedding_id: Their vector space.
         modality: What the lines are: `speech`, `caption`.
     """
-    store = Store(folder)
+    store = LocalStorage(folder)
     store.create()
     for name, lines in texts.items():
         observations = [

@@ -25,7 +25,7 @@ from .keyframes import KEYFRAMES
 from .staging import aside, claim, delete, finish, forget, is_noted, strip, sweep
 from .table import ObservationTable, damaged, read
 
-__all__ = ["FORMAT", "CommittedMeanwhileError", "Store", "content_id", "read_table", "writing"]
+__all__ = ["FORMAT", "CommittedMeanwhileError", "LocalStorage", "content_id", "read_table", "writing"]
 
 FORMAT = 1
 
@@ -68,10 +68,10 @@ class CommittedMeanwhileError(LibraryError):
     """Another process committed or removed a video while this one worked at it."""
 
 
-class Store:
+class LocalStorage:
     """The committed videos of one library. Several processes may use it at once."""
 
-    has_all_files = True
+    holds_every_file = True
 
     def __init__(self, folder: Path) -> None:
         """Name the library's folder; it need not exist before something is written.
@@ -142,7 +142,7 @@ class Store:
                 broken[folder.name] = error
         return records, broken
 
-    def perceived(self, record: VideoRecord) -> ObservationTable:
+    def table(self, record: VideoRecord) -> ObservationTable:
         """What was perceived in a committed video.
 
         Raises:
@@ -195,7 +195,7 @@ class Store:
         """
         while record := self.record(video_id):
             try:
-                perceived = self.perceived(record)
+                perceived = self.table(record)
             except LibraryError:
                 if self.is_current(record):
                     raise
@@ -205,7 +205,7 @@ class Store:
         return None
 
     @contextmanager
-    def at_hand(self, video_id: str) -> Iterator["Store"]:  # noqa: ARG002 (as of a library that is elsewhere)
+    def local_copy(self, video_id: str) -> Iterator["LocalStorage"]:  # noqa: ARG002 (as of a library that is elsewhere)
         """A library on disk with what is committed of a video: this one."""
         yield self
 

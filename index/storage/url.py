@@ -12,12 +12,12 @@ from ...tools.settings import cache_folder
 from ..records import VideoRecord
 from .atomic_files import write_text, writing
 from .journal import carry_captions, digest
+from .local import LocalStorage, read_table
 from .remote_layout import OBSERVATIONS, RECORD, VIDEO_FILE, RemoteVideos, folder_of
-from .store import Store, read_table
 from .table import damaged
 from .url_files import RemoteError
 
-__all__ = ["Pulled", "Remote"]
+__all__ = ["Pulled", "UrlStorage"]
 
 # Seconds to wait before each try to read a video that others write meanwhile.
 _PAUSES = (0.0, 0.5, 2.0)
@@ -50,19 +50,19 @@ class Pulled:
         return self.record.info.path if self.record else Path(self.video_id)
 
 
-class Remote(RemoteVideos):
+class UrlStorage(RemoteVideos):
     """A library below a URL. Several processes may use it at once, but two may not push the same video."""
 
-    has_all_files = False
+    holds_every_file = False
 
     @contextmanager
-    def at_hand(self, video_id: str) -> Iterator[Store]:
+    def local_copy(self, video_id: str) -> Iterator[LocalStorage]:
         """A library on this machine's disk that holds one video; what is committed there meanwhile is pushed at the end.
 
         Raises:
             LibraryError: The remote cannot be read or written, or the disk here does not allow it.
         """
-        here = Store(cache_folder() / "remote" / digest(self.url))
+        here = LocalStorage(cache_folder() / "remote" / digest(self.url))
         here.create()
         base = self._fetched(here, video_id)
         yield here
@@ -79,7 +79,7 @@ class Remote(RemoteVideos):
     def update_paths(
         self, video_id: str, *, add: Collection[str] = (), drop: Collection[str] = ()
     ) -> VideoRecord | None:
-        """As `Store.update_paths`.
+        """As `LocalStorage.update_paths`.
 
         Raises:
             LibraryError: The remote cannot be read or written, or the record is damaged.
@@ -95,7 +95,7 @@ class Remote(RemoteVideos):
             self._write_record(after)
         return after
 
-    def push(self, store: Store, record: VideoRecord) -> None:
+    def push(self, store: LocalStorage, record: VideoRecord) -> None:
         """Upload a committed video, in place of what is there of it.
 
         A push that breaks off leaves no video, or the same one; the next completes it. Of a commit that is there
@@ -130,7 +130,7 @@ class Remote(RemoteVideos):
         paths = tuple(str(store.absolute_path(path)) for path in record.paths)
         self._write_record(record.model_copy(update={"paths": paths}))
 
-    def pull(self, store: Store) -> Iterator[Pulled]:
+    def pull(self, store: LocalStorage) -> Iterator[Pulled]:
         """Bring all videos whose commit differs into a library; yields one outcome a video as it is done.
 
         A video is committed whole, in place of what the library has of it; what is not on the remote stays. One that
@@ -158,13 +158,13 @@ class Remote(RemoteVideos):
             else:
                 yield self._pull(store, video_id)
 
-    def _pull(self, store: Store, video_id: str) -> Pulled:
+    def _pull(self, store: LocalStorage, video_id: str) -> Pulled:
         try:
             return Pulled(video_id, "pulled", record=self._fetch(store, video_id))
         except RemoteError as error:
             return Pulled(video_id, "failed", str(error))
 
-    def _fetch(self, store: Store, video_id: str) -> VideoRecord:
+    def _fetch(self, store: LocalStorage, video_id: str) -> VideoRecord:
         """Download and commit a video; again where another process pushes it meanwhile."""
         for pause in _PAUSES:
             time.sleep(pause)
@@ -189,7 +189,7 @@ class Remote(RemoteVideos):
         except LibraryError as error:
             raise self._damaged(record.video_id) from error
 
-    def _fetched(self, here: Store, video_id: str) -> str:
+    def _fetched(self, here: LocalStorage, video_id: str) -> str:
         """Have what is there of a video here, unless a run that was killed made something newer of it; its commit."""
         base, made_from = self._commit_of(video_id), _made_from(here, video_id)
         try:
@@ -205,14 +205,14 @@ class Remote(RemoteVideos):
                 self._fetch(here, video_id)
         return base
 
-    def _with_paths_for(self, store: Store, record: VideoRecord) -> VideoRecord:
+    def _with_paths_for(self, store: LocalStorage, record: VideoRecord) -> VideoRecord:
         """A record as that library keeps it. Relative paths are of a library that was copied, not pushed."""
         base = Path(self._files.path).parent if self._files.is_local else store.folder.parent
         paths = dict.fromkeys(store.stored_path(base / path) for path in record.paths)
         return record.model_copy(update={"paths": tuple(paths)})
 
 
-def _made_from(here: Store, video_id: str) -> Path:
+def _made_from(here: LocalStorage, video_id: str) -> Path:
     """A note of the commit there from which what is here of a video was made."""
     return here.folder / f"{video_id}.made-from"
 
