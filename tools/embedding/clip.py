@@ -1,4 +1,4 @@
-"""Pictures and queries in the space of a CLIP or SigLIP model: the one owner of transformers.
+"""Pictures and queries as vectors of a CLIP or SigLIP model.
 
 "Learning Transferable Visual Models From Natural Language Supervision" (Radford et al. 2021),
 "SigLIP 2" (Tschannen et al. 2025). The text window is short (CLIP 77, SigLIP 64 tokens).
@@ -30,7 +30,7 @@ SURE_CLIP = 0.25
 class ClipEncoder:
     """A CLIP or SigLIP model in transformers' form."""
 
-    # SigLIP's cosines are small and even negative: only their order tells.
+    # SigLIP's cosines are small and even negative: only their order has a meaning.
     floor = -1.0
 
     def __init__(self, settings: Settings) -> None:
@@ -49,7 +49,7 @@ class ClipEncoder:
         self._loaded: tuple[Any, Any] | None = None
 
     def observe(self, segments: Sequence[Segment]) -> tuple[list[Observation], Vectors]:
-        """One observation a still, without words: the vector is what it says."""
+        """One observation a segment, without text: the vector carries its content."""
         model, processor = self._load()
         rows = []
         for first in range(0, len(segments), _BATCH):
@@ -107,7 +107,7 @@ class ClipEncoder:
             if not (hasattr(model, "get_image_features") and hasattr(model, "get_text_features")):
                 raise WeightsError(
                     f"{self._folder} holds a {type(model).__name__}: image_model wants a CLIP or SigLIP, "
-                    "which embeds pictures and text in one space"
+                    "whose vectors of pictures and texts are comparable"
                 )
             self._loaded = (model.eval().to(self._device), processor)
         return self._loaded

@@ -1,44 +1,40 @@
-"""Pictures in the space of a text encoder, by ConSE over an ImageNet classifier.
+"""Pictures as vectors of a text encoder, by ConSE over an ImageNet classifier.
 
 "Zero-Shot Learning by Convex Combination of Semantic Embeddings" (Norouzi et al. 2013, section 3.2):
 a picture's vector is the sum of its likeliest labels' text vectors, weighted by their probability.
-It needs no model hub, and sees only what ImageNet has a word for: a person, for one, it has not.
+It needs no model hub. It knows only what ImageNet has a label for: a person, for one, has none.
 """
 
 import importlib.util
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
-from ..device import inferring, moved, resolve_device
+from ..device import resolve_device
 from ..errors import MissingExtraError
-from ..records import Observation, Pixels, Segment
+from ..records import Observation, Segment
 from ..settings import Settings
 from ..weights import find
+from .label_network import LabelNetwork, label_network
 from .protocol import TextEncoder, Vectors, unit
-
-if TYPE_CHECKING:
-    import torch
 
 __all__ = ["ConseEncoder"]
 
 LABELS_MIXED = 10  # the paper's T
-# A label below this share is a guess; it still counts in the vector, but is not called seen.
+# A label below this share is a guess: it counts in the vector, but is not part of the observation's text.
 LIKELY = 0.1
 # Cosines of a query with a picture, and with its likeliest label, from which the picture shows it:
 # "a cup of coffee" and espresso 0.48, animal and Egyptian cat 0.48; dog and Egyptian cat 0.39.
 SURE_PICTURE = 0.45
 SURE_LABEL = 0.47
-_SIDE = 260  # EfficientNet-Lite2's input
 _BATCH = 16
 
 
 class ConseEncoder:
-    """EfficientNet-Lite2 (ImageNet, 1000 labels) into the space of a text encoder."""
+    """EfficientNet-Lite2 (ImageNet, 1000 labels) with the vectors of a text encoder."""
 
-    # Measured by tests/benchmarks/bench_floors.py: it keeps 95 % of short queries for what is in no picture out.
+    # Measured by tests/benchmarks/bench_floors.py: it rejects 95 % of short queries for what is in no picture.
     floor = 0.35
 
     def __init__(self, settings: Settings, text: TextEncoder) -> None:
@@ -57,15 +53,14 @@ class ConseEncoder:
         self._file = weights.path
         self._device = resolve_device(settings)
         self._text = text
-        self._loaded: tuple[torch.nn.Module, list[str], Vectors] | None = None
 
     def observe(self, segments: Sequence[Segment]) -> tuple[list[Observation], Vectors]:
-        """One observation a still, its text the labels that are likely; and the ConSE vectors."""
-        _, labels, label_vectors = self._load()
+        """One observation a segment, its text the likely labels; and the ConSE vectors."""
+        labels, label_vectors = self._network.labels, self._label_vectors
         observations, vectors = [], []
         for first in range(0, len(segments), _BATCH):
             batch = segments[first : first + _BATCH]
-            for segment, shares in zip(batch, self._classify([s.frame.pixels for s in batch]), strict=True):
+            for segment, shares in zip(batch, self._network.classify([s.frame.pixels for s in batch]), strict=True):
                 best = np.argsort(-shares, kind="stable")[:LABELS_MIXED]
                 vectors.append(shares[best] @ label_vectors[best])
                 observations.append(
@@ -81,42 +76,20 @@ class ConseEncoder:
         return observations, unit(np.reshape(vectors, (len(segments), label_vectors.shape[1])))
 
     def encode_queries(self, queries: Sequence[str]) -> Vectors:
-        """The queries as the text encoder sees them: the space is its own."""
+        """The queries as the text encoder embeds them."""
         return self._text.encode(queries)
 
     def shows(self, query: str, text: str, cosine: float) -> bool:
-        """Whether the likeliest label means the query, too: a mixture of unlikely labels lies near anything."""
+        """Whether the likeliest label means the query, too: a mixture of unlikely labels is near anything."""
         if not text or cosine < SURE_PICTURE:
             return False
         wanted, label = self._text.encode([query, text.split(", ")[0]])
         return float(wanted @ label) >= SURE_LABEL
 
-    def _classify(self, pictures: Sequence[Pixels]) -> npt.NDArray[np.float32]:
-        """Probabilities of the labels, shape `(len(pictures), 1000)`."""
-        import torch
+    @cached_property
+    def _network(self) -> LabelNetwork:
+        return label_network(self._file, self._device)
 
-        net, _, _ = self._load()
-        batch = moved(torch.from_numpy(np.stack([_prepared(pixels) for pixels in pictures])), self._device)
-        with inferring(self._device):
-            shares: npt.NDArray[np.float32] = net(batch).float().softmax(-1).cpu().numpy()
-        return shares
-
-    def _load(self) -> "tuple[torch.nn.Module, list[str], Vectors]":
-        if self._loaded is None:
-            import torch
-            from efficientnet_lite_pytorch import EfficientNet
-            from torchvision.models import EfficientNet_B0_Weights
-
-            net = EfficientNet.from_name("efficientnet-lite2")
-            net.load_state_dict(torch.load(self._file, map_location="cpu", weights_only=True))
-            labels = list(EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"])
-            self._loaded = (net.eval().to(self._device), labels, self._text.encode(labels))
-        return self._loaded
-
-
-def _prepared(pixels: Pixels) -> npt.NDArray[np.float32]:
-    """The whole picture squashed to a square, `(3, 260, 260)`, scaled as the network was trained: (x - 127) / 128."""
-    from PIL import Image
-
-    square = Image.fromarray(pixels).resize((_SIDE, _SIDE), Image.Resampling.BICUBIC)
-    return (np.asarray(square, np.float32).transpose(2, 0, 1) - 127.0) / 128.0
+    @cached_property
+    def _label_vectors(self) -> Vectors:
+        return self._text.encode(self._network.labels)

@@ -10,7 +10,7 @@ __all__ = ["image_encoder"]
 
 
 def image_encoder(settings: Settings, text: TextEncoder | None) -> ImageEncoder:
-    """The encoder that `image_model` names: ConSE over `text`'s space, or a SigLIP or CLIP of its own space.
+    """The encoder that `image_model` names: ConSE over the vectors of `text`, or a SigLIP or CLIP.
 
     Raises:
         WeightsError: The weights cannot be had, or ConSE has no text encoder.
@@ -18,6 +18,6 @@ def image_encoder(settings: Settings, text: TextEncoder | None) -> ImageEncoder:
     """
     if settings.model_for("image_model") == "efficientnet-lite2":
         if text is None:
-            raise WeightsError("efficientnet-lite2 embeds pictures in a text model's space: get text_model first")
+            raise WeightsError("efficientnet-lite2 mixes vectors of a text model: text_model is needed first")
         return ConseEncoder(settings, text)
     return ClipEncoder(settings)
