@@ -81,8 +81,9 @@ class TorchLabels:
     """The network in torch: the reference, and the one for CUDA."""
 
     def __init__(self, weights: Path, device: str) -> None:
-        self._network, self.labels = _loaded(weights)
+        self._network, labels = _loaded(weights)
         self._network.to(device)
+        self.labels: Sequence[str] = labels
         self._device = device
 
     def classify(self, pictures: Sequence[Pixels]) -> Shares:
@@ -158,7 +159,7 @@ def _export(weights: Path, target: Path) -> None:
 
     network, labels = _loaded(weights)
 
-    class WithSoftmax(torch.nn.Module):
+    class WithSoftmax(torch.nn.Module):  # type: ignore[misc]  # torch has no types here
         def __init__(self) -> None:
             super().__init__()
             self.network = network
