@@ -11,20 +11,13 @@ from ..index.indexing.extractor_set import Extractors
 from ..index.retrieval.vectors import faiss_state
 from ..tools.device import resolve_device
 from ..tools.errors import PlayheadError
+from ..tools.extractors.registry import modalities
 from ..tools.llm.backends import check, is_set
 from ..tools.media.container import nvdec_complaint
-from ..tools.records import Modality, Record
+from ..tools.records import Record
 from ..tools.settings import Settings
 
 __all__ = ["Finding", "examine"]
-
-_STAGES: tuple[tuple[str, Modality], ...] = (
-    ("speech", "speech"),
-    ("text in the picture", "text"),
-    ("objects", "object"),
-    ("picture embeddings", "frame"),
-    ("captions", "caption"),
-)
 
 
 class Finding(Record):
@@ -48,11 +41,10 @@ def examine(settings: Settings) -> list[Finding]:
         _decoder(settings),
         _faiss(),
     ]
-    for part, modality in _STAGES:
-        if modality in extractors.missing:
-            findings.append(Finding(part=part, state="missing", detail=extractors.missing[modality]))
-        else:
-            findings.append(Finding(part=part, state="ready", detail=extractors.source(modality)))
+    for spec in modalities():
+        missing = extractors.missing.get(spec.name)
+        detail = extractors.source(spec.name) if missing is None else missing
+        findings.append(Finding(part=spec.title, state="ready" if missing is None else "missing", detail=detail))
     texts = extractors.texts
     if texts:
         findings.append(Finding(part="text embeddings", state="ready", detail=texts.embedding_id))

@@ -16,6 +16,7 @@ from ..index.retrieval.search import Search
 from ..index.storage.local import LocalStorage
 from ..index.storage.url import Pulled, UrlStorage
 from ..tools.errors import LibraryError, QueryError, SettingsError
+from ..tools.extractors.registry import find_modalities
 from ..tools.llm.backends import is_set, video_llm
 from ..tools.llm.protocol import VideoLLM
 from ..tools.records import Modality, Span, clean_text
@@ -149,7 +150,7 @@ class Library:
         Args:
             query: Words as a person writes them.
             k: At most this many.
-            modalities: Of `speech`, `text`, `object`, `caption`, `frame`; None: all.
+            modalities: By name or participle: `speech` or `said`, `text` or `written`, …; None: all.
             videos: Paths, file names or ids of videos, or folders of them; None: all.
             between: Seconds; only what overlaps them.
 
@@ -157,7 +158,7 @@ class Library:
             QueryError: The query or a filter is not valid.
             LibraryError: The library is empty or damaged.
         """
-        kinds = [modalities] if isinstance(modalities, str) else modalities
+        kinds = None if modalities is None else find_modalities(modalities)
         return self._opened().find(query, k, kinds, self._video_ids(videos), _span(between))
 
     def find(
@@ -179,7 +180,7 @@ class Library:
         Args:
             query: Words as a person writes them; "at the end" or "after she sat down" count.
             k: At most this many.
-            modalities: Of `speech`, `text`, `object`, `caption`, `frame`; None: as the query's words tell, else all.
+            modalities: By name or participle: `speech` or `said`, …; None: as the query's words tell, else all.
             videos: Paths, file names or ids of videos, or folders of them; None: all.
             between: Seconds; only this stretch of each video.
             mode: `balanced` moments cover what is meant, `precise` ones lie inside it.
@@ -191,7 +192,7 @@ class Library:
             SettingsError: Frames are to be looked at, and there is neither a detector nor a picture encoder.
             MediaError: Frames are to be looked at, and a video's file cannot be read.
         """
-        kinds = [modalities] if isinstance(modalities, str) else modalities
+        kinds = None if modalities is None else find_modalities(modalities)
         if look:
             if kinds is not None:
                 raise QueryError("modalities cannot be chosen where frames are looked at: leave one of both out")
@@ -369,7 +370,8 @@ class Library:
     @cached_property
     def _eyes(self) -> Eyes:
         """What looks at frames."""
-        detector, encoder, missing = self._extractors.detector, self._extractors.images, self._extractors.missing
+        gathered, missing = self._extractors, self._extractors.missing
+        detector, encoder = gathered.get("object"), gathered.get("frame")
         if detector is None and encoder is None:
             reasons = "; ".join(f"{modality}: {missing[modality]}" for modality in ("object", "frame"))
             raise SettingsError(f"nothing can look at frames ({reasons}): set objects_model or image_model")

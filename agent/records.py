@@ -6,7 +6,8 @@ from typing import Literal, Self
 from pydantic import Field
 
 from ..index.records import Evidence
-from ..tools.records import HOW, MODALITIES, Box, Modality, Record, Seconds, Span, Text, clean_text
+from ..tools.extractors.registry import modality_names, participle
+from ..tools.records import Box, Modality, Record, Seconds, Span, Text, clean_text
 
 __all__ = [
     "Anchor",
@@ -66,7 +67,7 @@ class Subject(Record):
 
     query: str = Field(description="As a description.")
     terms: tuple[Term, ...] = Field(description="What evidence of it must be about.")
-    modalities: tuple[Modality, ...] = Field(default=MODALITIES, description="Where it is perceived.")
+    modalities: tuple[Modality, ...] = Field(default_factory=modality_names, description="Where it is perceived.")
 
 
 class Anchor(Record):
@@ -244,4 +245,4 @@ def _claim_text(claim: Claim, named: bool) -> str:
 def _place(citation: Citation, named: bool) -> str:
     """`[00:41:07–00:41:32] talk.mp4, said`."""
     name = f" {clean_text(Path(citation.video).name)}," if named else ""
-    return f"{citation.span}{name} {HOW[citation.modality]}"
+    return f"{citation.span}{name} {participle(citation.modality)}"

@@ -2,13 +2,16 @@
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 
-from ..tools.records import MODALITIES, Box, Modality, Record, Seconds, Span, Text, VideoInfo, Word
+from ..tools.extractors.registry import modality_names
+from ..tools.records import Box, Modality, Record, Seconds, Span, Text, VideoInfo, Word
 
 __all__ = ["Evidence", "StageReport", "VideoRecord"]
+
+_LATER = "not known when the video was indexed: run `playhead index` again"
 
 
 class StageReport(Record):
@@ -43,11 +46,15 @@ class VideoRecord(Record):
     texts_failure: str = Field(default="", description="Why the texts could not be embedded, where that failed.")
     indexed_at: str = Field(description="When it was committed, ISO 8601, UTC.")
 
-    @model_validator(mode="after")
-    def _has_each_stage_once(self) -> Self:
-        if sorted(stage.modality for stage in self.stages) != sorted(MODALITIES):
-            raise ValueError(f"one report for each of {', '.join(MODALITIES)} is wanted")
-        return self
+    @field_validator("stages")
+    @classmethod
+    def _has_each_stage_once(cls, stages: tuple[StageReport, ...]) -> tuple[StageReport, ...]:
+        """One report for each modality, also for one whose extractor was installed later."""
+        given = [stage.modality for stage in stages]
+        if len(set(given)) < len(given):
+            raise ValueError(f"each modality has one report, got {', '.join(given)}")
+        later = (name for name in modality_names() if name not in given)
+        return (*stages, *(StageReport(modality=name, state="skipped", detail=_LATER) for name in later))
 
     def paths_with(self, add: Collection[str], drop: Collection[str] = ()) -> tuple[str, ...]:
         """Its paths and others, each once and the first first, without some."""

@@ -14,8 +14,9 @@ from playhead.index.records import StageReport, VideoRecord
 from playhead.index.storage.local import LocalStorage
 from playhead.index.storage.table import ObservationTable, write
 from playhead.tools.embedding.protocol import Vectors, unit
+from playhead.tools.extractors.registry import modality_names
 from playhead.tools.extractors.speech import Heard, Window
-from playhead.tools.records import MODALITIES, Box, Frame, Observation, Pixels, Segment, Span, VideoInfo
+from playhead.tools.records import Box, Frame, Observation, Pixels, Segment, Span, VideoInfo
 from playhead.tools.settings import Settings
 
 from .media import number_in
@@ -165,19 +166,20 @@ def extractors(settings: Settings | None = None, **changes) -> Extractors:
         "texts": BagOfWords(),
     } | changes
     stages = {"speech": "speech", "reader": "text", "detector": "object", "images": "frame", "captioner": "caption"}
-    missing = {modality: "not installed" for part, modality in stages.items() if parts[part] is None}
+    by_modality = {modality: parts[part] for part, modality in stages.items() if parts[part] is not None}
     return Extractors(
         settings=settings or Settings(),
-        **parts,
-        missing=missing,
+        by_modality=by_modality,
+        missing={name: "not installed" for name in modality_names() if name not in by_modality},
+        texts=parts["texts"],
         texts_missing="not installed" if parts["texts"] is None else None,
     )
 
 
 def calls(gear: Extractors) -> Counter:
     """How often each extractor was asked."""
-    parts = (gear.speech, gear.reader, gear.detector, gear.images, gear.captioner)
-    return Counter({part.source.split("@")[0].split("-")[0]: part.calls for part in parts if part and part.calls})
+    parts = gear.by_modality.values()
+    return Counter({part.source.split("@")[0].split("-")[0]: part.calls for part in parts if part.calls})
 
 
 def record(video_id: str = "ab" * 16, **fields) -> VideoRecord:
@@ -190,7 +192,7 @@ def record(video_id: str = "ab" * 16, **fields) -> VideoRecord:
             "paths": (str(path),),
             "info": VideoInfo(path=path, format="mp4", duration=60.0, video=None, sound=None),
             "duration": 60.0,
-            "stages": tuple(StageReport(modality=modality, state="done") for modality in MODALITIES),
+            "stages": tuple(StageReport(modality=modality, state="done") for modality in modality_names()),
             "indexed_at": "2026-01-01T00:00:00+00:00",
         }
         | fields

@@ -5,13 +5,11 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 __all__ = [
-    "HOW",
-    "MODALITIES",
     "Box",
     "Frame",
     "Modality",
@@ -26,6 +24,7 @@ __all__ = [
     "VideoInfo",
     "VideoStream",
     "Word",
+    "check_modality",
     "clean_text",
     "clock",
     "parse_clock",
@@ -39,16 +38,19 @@ if TYPE_CHECKING:
 else:
     Pixels = Any  # the command line needs these records and not NumPy
 
-Modality = Literal["speech", "text", "object", "caption", "frame"]
-MODALITIES: tuple[Modality, ...] = ("speech", "text", "object", "caption", "frame")
-# What people call them.
-HOW: dict[Modality, str] = {
-    "speech": "said",
-    "text": "written",
-    "object": "detected",
-    "caption": "described",
-    "frame": "shown",
-}
+
+def check_modality(name: str) -> str:
+    """The name of a modality: an identifier in lower case. Which modalities exist: `tools.extractors.registry`.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
+        raise ValueError(f"modality {name!r}: lower-case letters, digits and _ are allowed, at most 40")
+    return name
+
+
+Modality = Annotated[str, AfterValidator(check_modality)]
 
 # Bidirectional controls can make a terminal show text in another order than it has.
 _BIDI_CONTROLS = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
@@ -163,7 +165,7 @@ class Word(Record):
 class Observation(Record):
     """One thing that an extractor perceived during a span."""
 
-    modality: Modality = Field(description="What kind of extractor perceived it.")
+    modality: Modality = Field(description="What kind of extractor found it.")
     span: Span = Field(description="When.")
     text: Text = Field(description="Words, label or description. Untrusted: data, never an instruction.")
     score: float = Field(ge=0, le=1, description="The extractor's own confidence.")

@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     image_model: str | None = Field(
         None, description="`efficientnet-lite2` (ConSE, in the text space), or a SigLIP or CLIP: hub name or path."
     )
+    skip: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        (), description="Modalities to leave out, with commas, e.g. `caption`: also those of installed plug-ins."
+    )
     video_llm_url: str | None = Field(None, description="Base URL of an OpenAI-compatible server, e.g. …/v1.")
     video_llm_model: str | None = Field(None, description="The model's name on that server.")
     video_llm_key: SecretStr = Field(SecretStr("none"), description="API key for that server.")
@@ -149,8 +152,8 @@ class Settings(BaseSettings):
         )
         return hashlib.blake2b(told.encode(), digest_size=6).hexdigest()
 
-    def model_for(self, stage: Literal["speech_model", "ocr", "objects_model", "text_model", "image_model"]) -> str:
-        """The model that a stage uses: as set, else as the profile chooses. `off` leaves the stage out."""
+    def model_for(self, stage: str) -> str:
+        """The model that a setting names: as set, else as the profile chooses. `off` leaves its stage out."""
         chosen: str | None = getattr(self, stage)
         return chosen if chosen is not None else _PROFILES[self.profile][stage]
 

@@ -1,7 +1,8 @@
 """Finds the event that a question tells time by, and with it the stretch of each video in which the answer lies."""
 
 from ...index.retrieval.search import Search
-from ...tools.records import MODALITIES, Span
+from ...tools.extractors.registry import asked_as, modality_names
+from ...tools.records import Span
 from ..question.scopes import scopes_of
 from ..records import Anchor, Plan, Scope, Term
 from .occurrences import Occurrence, occurrences
@@ -54,8 +55,8 @@ def _events(anchor: Anchor, plan: Plan, search: Search) -> list[Occurrence]:
         if found := occurrences(called, wanted, search):
             return _best_a_video(found)
     found = occurrences(anchor.event, wanted, search)
-    if anchor.event.modalities == MODALITIES:
-        found = [one for one in found if any(e.modality in ("object", "frame", "caption") for e in one.evidence)]
+    if anchor.event.modalities == modality_names():
+        found = [one for one in found if any(e.modality in asked_as("shown") for e in one.evidence)]
     place = anchor.ordinal - 1 if anchor.ordinal > 0 else anchor.ordinal
     chosen = []
     for video_id in dict.fromkeys(one.video_id for one in found):

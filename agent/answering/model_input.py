@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...index.records import Evidence
+from ...tools.extractors.registry import participle
 from ...tools.llm.pictures import Picture
 from ...tools.llm.protocol import Part
 from ...tools.media.frames import Decoder, frames_at
-from ...tools.records import HOW
 from ..records import Turn
 
 __all__ = ["Brief", "SizedFrame", "quoted", "quoted_question", "write_brief"]
@@ -63,7 +63,7 @@ def write_brief(
     lines = [heading, ""]
     for number, row in enumerate(rows, start=1):
         ids[f"E{number}"] = row
-        lines.append(f"E{number} {row.span} {HOW[row.modality]} in {quoted(row.name)}: {quoted(row.text)}")
+        lines.append(f"E{number} {row.span} {participle(row.modality)} in {quoted(row.name)}: {quoted(row.text)}")
     parts: list[Part] = ["\n".join(lines)]
     number = 0
     for video, ours in _by_video(frames).items():

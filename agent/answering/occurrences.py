@@ -12,6 +12,7 @@ from pydantic import Field
 
 from ...index.records import Evidence
 from ...index.retrieval.search import Search
+from ...tools.extractors.registry import boxed, labels, sentences, spec_of
 from ...tools.records import Modality, Record, Seconds, Span
 from ..question.scopes import scopes_of
 from ..records import Citation, Plan, Subject
@@ -19,18 +20,10 @@ from .labels import labels_of
 from .quotes import cite_words
 from .support import Support, mentions, supports, texts_with
 
-__all__ = ["AWAY_SECONDS", "Occurrence", "boxes_of", "occurrences"]
+__all__ = ["Occurrence", "boxes_of", "occurrences"]
 
-# What is seen again within so many seconds had not gone: a detector misses a thing in one still, and while the
-# picture moves there is a still every two seconds. Whatever is said again is said twice.
-AWAY_SECONDS: dict[Modality, float] = {"text": 0.5, "caption": 0.5, "object": 3.0, "frame": 3.0}
 # Sentences and lines in which something alike is looked for, of each kind: to embed every word of an hour took 20 s.
 MOST_ALIKE = 50
-# Words are looked for in words, things in pictures: where the one is named as asked, the other may still be alike.
-_GROUPS: tuple[tuple[Modality, ...], ...] = (("speech", "text", "caption"), ("object", "frame"))
-
-# What has boxes; lines of text only where a thing is asked for as written.
-_BOXED: tuple[Modality, ...] = ("object", "text")
 
 # Videos, and a stretch of each; None: all.
 _Stretch = tuple[tuple[str, ...] | None, Span | None]
@@ -83,7 +76,7 @@ def occurrences(subject: Subject, plan: Plan, search: Search) -> list[Occurrence
         return []
     stretches = _stretches(plan, search)
     held: list[Support] = []
-    for group in _GROUPS:
+    for group in (sentences(), labels()):  # words are looked for in words, things in pictures
         among = tuple(modality for modality in group if modality in subject.modalities)
         named = _held(subject, among, stretches, search)
         held += named or _held(subject, among, stretches, search, by_meaning=True)
@@ -104,7 +97,7 @@ def boxes_of(subject: Subject, plan: Plan, search: Search) -> list[Evidence]:
         LibraryError: A video's folder is damaged.
     """
     stretches = _stretches(plan, search)
-    modality = next((one for one in _BOXED if one in subject.modalities), None)
+    modality = next((one for one in boxed() if one in subject.modalities), None)
     if modality is None:
         return []
     found: dict[str, Evidence] = {}
@@ -116,8 +109,8 @@ def boxes_of(subject: Subject, plan: Plan, search: Search) -> list[Evidence]:
             labels = labels_of(subject, labels, search.embed) if subject.terms else labels
             rows = search.with_texts(labels, modality, video_ids, span) if labels else []
             found |= {one.evidence_id: one for one in rows}
-    boxed = [one for one in found.values() if one.box]
-    return sorted(boxed, key=lambda one: (one.video, one.video_id, one.start))
+    in_place = [one for one in found.values() if one.box]
+    return sorted(in_place, key=lambda one: (one.video, one.video_id, one.start))
 
 
 def _stretches(plan: Plan, search: Search) -> list[_Stretch]:
@@ -148,8 +141,8 @@ def _held(
     for video_ids, span in stretches:
         for modality in modalities:
             found: list[Evidence] = []
-            texts = [] if by_meaning and modality in _GROUPS[0] else search.texts(modality, video_ids, span)
-            if by_meaning and modality in _GROUPS[0]:
+            texts = [] if by_meaning and modality in sentences() else search.texts(modality, video_ids, span)
+            if by_meaning and modality in sentences():
                 found = search.find(subject.query, MOST_ALIKE, (modality,), video_ids, span)
             elif modality == "object" and not by_meaning:
                 if labels := labels_of(subject, texts, search.embed):
@@ -228,7 +221,7 @@ def _join_seen(items: Sequence[_Item], seen: Sequence[int], merge_detections: _J
             merge_detections.join(last, number)
         else:
             reach = 0.0
-        last, reach = number, max(reach, one.end + AWAY_SECONDS[one.modality])
+        last, reach = number, max(reach, one.end + spec_of(one.modality).away_seconds)
 
 
 def _join_spoken(items: Sequence[_Item], spoken: Sequence[int], merge_detections: _Joined) -> None:
@@ -267,7 +260,7 @@ def _join_said_while_seen(
 
 
 def _occurrence(items: Sequence[_Item]) -> Occurrence:
-    order = [modality for group in _GROUPS for modality in group]
+    order = [*sentences(), *labels()]
     best = sorted(
         items, key=lambda one: (bool(one.support.alike), order.index(one.evidence.modality), one.citation.start)
     )

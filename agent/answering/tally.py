@@ -12,11 +12,12 @@ from pydantic import Field
 from ...index.localization.spatial import Pair, Size, foremost, is_side, is_to, moment, most_at_once, pairs, stands
 from ...index.records import Evidence
 from ...index.retrieval.search import Search
+from ...tools.extractors.registry import spec_of
 from ...tools.records import Record, Text
 from ...tools.words import STOP_WORDS, canonical, stem, tokens
 from ..records import Citation, Claim, Place, Plan, Relation, Subject
 from .evidence import retrieve
-from .occurrences import AWAY_SECONDS, Occurrence, boxes_of, occurrences
+from .occurrences import Occurrence, boxes_of, occurrences
 from .quotes import MOST_CLAIMS, quote_evidence
 from .statements import at_once_text, order_text, side_text, size_text, times_text, to_text
 from .support import supports
@@ -283,7 +284,7 @@ def _chosen(found: Sequence[Pair], is_named: bool) -> list[Pair]:
         video_id = pair.one.video_id
         if is_named and (last < 0 or groups[last][-1].one.video_id != video_id or pair.span.start > reach):
             last, reach = last + 1, 0.0
-        reach = max(reach, pair.span.end + AWAY_SECONDS[pair.one.modality])
+        reach = max(reach, pair.span.end + spec_of(pair.one.modality).away_seconds)
         groups.setdefault(last if is_named else (video_id, pair.one.text.casefold()), []).append(pair)
     together = list(groups.values())
     if not is_named:

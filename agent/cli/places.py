@@ -59,7 +59,12 @@ LibraryPlace = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print data for programs.")]
 Within = Annotated[
-    str | None, typer.Option("--in", metavar="MODALITY,...", help="Of speech, text, object, caption, frame.")
+    str | None,
+    typer.Option(
+        "--in",
+        metavar="MODALITY,...",
+        help="Only what was said, written, shown, detected, described …: or speech, text, frame, object, caption.",
+    ),
 ]
 Between = Annotated[
     str | None, typer.Option("--between", metavar="START-END", help="Only this stretch, e.g. 10:00-20:00 or 90-120.5.")
@@ -151,7 +156,7 @@ def filtered(
 ) -> "tuple[Library, dict[str, Any]]":
     """The library of a place, and the filters that `Library.search` and `Library.find` take."""
     stretch = seconds_of(between)
-    modalities = [part.strip() for part in within.split(",")] if within else None
+    modalities = [part for part in within.split(",") if part.strip()] if within else None
     opened, videos = opened_at(place, library, chosen)
     return opened, {"modalities": modalities, "videos": videos, "between": stretch}
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...tools.extractors.registry import spec_of
 from ...tools.records import Box, clean_text
 from ..records import Answer, Citation
 
@@ -53,7 +54,7 @@ def cited_picture(citations: Sequence[Citation]) -> bytes | None:
         if one.keyframe and (one.keyframe in boxes or Path(one.keyframe).is_file()):
             drawn = boxes.setdefault(one.keyframe, [])
             if one.box and one.frame_seconds is not None and _shows_frame(one.keyframe, one.frame_seconds):
-                drawn.append((one.box, "" if one.modality == "text" else one.quote))  # text says it itself
+                drawn.append((one.box, "" if spec_of(one.modality).text_is_visible else one.quote))
     if not boxes:
         return None
     keyframe = max(boxes, key=lambda path: len(boxes[path]))

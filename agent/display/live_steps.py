@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.text import Text
 
 from ...tools.errors import ServerError
-from ...tools.records import HOW, MODALITIES, Modality, clean_text, clock
+from ...tools.extractors.registry import modality_names, participle
+from ...tools.records import Modality, clean_text, clock
 from ..graph.events import (
     Answered,
     ChapterRead,
@@ -107,7 +108,7 @@ class AskScreen:
         best = ""
         if event.evidence:
             first = event.evidence[0]
-            best = f": {first.span} {HOW[first.modality]} {first.text}"
+            best = f": {first.span} {participle(first.modality)} {first.text}"
         self._line(f"{_count(len(event.evidence), f'{more}piece')} of evidence{best}")
 
     def _frames(self, event: FramesLookedAt) -> None:
@@ -134,8 +135,8 @@ def _count(number: int, of: str) -> str:
 
 
 def _where(modalities: Sequence[Modality]) -> str:
-    told = ", ".join(HOW[one] for one in modalities)
-    return "all that was perceived" if set(modalities) == set(MODALITIES) else f"what is {told}"
+    told = ", ".join(participle(one) for one in modalities)
+    return "all that was perceived" if set(modalities) == set(modality_names()) else f"what is {told}"
 
 
 def _when(plan: Plan) -> str:

@@ -13,7 +13,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Column, Table
 from rich.text import Text
 
-from ...tools.records import HOW, clean_text, clock
+from ...tools.extractors.registry import participle
+from ...tools.records import clean_text, clock
 from ..doctor import Finding
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class IndexScreen:
         mark, style = _MARKS["failed" if outcome.has_failed else outcome.state]
         table.add_row(Text(mark, style=style), Text(_told(outcome)))
         for stage in _stages(outcome, "failed"):
-            table.add_row("", Text(f"{HOW[stage.modality]}: failed: {clean_text(stage.detail)}"))
+            table.add_row("", Text(f"{participle(stage.modality)}: failed: {clean_text(stage.detail)}"))
         self._bars.stop()  # a line between two drawings of the bars would tear them
         _print(table, stream)
         self._bars.start()
@@ -130,7 +131,7 @@ class IndexScreen:
         left_out: dict[tuple[str, str], list[str]] = {}
         for outcome in indexed:
             for stage in _stages(outcome, "skipped"):
-                left_out.setdefault((HOW[stage.modality], stage.detail), []).append(_shown(outcome.path))
+                left_out.setdefault((participle(stage.modality), stage.detail), []).append(_shown(outcome.path))
         if left_out:
             print("Left out:")
             table = _table(2)
@@ -192,7 +193,7 @@ def print_evidence(found: "Sequence[Evidence]") -> None:
     for evidence in found:
         name = [names[evidence.video]] if len(names) > 1 else []
         when = f"{clock(evidence.start)}–{clock(evidence.end)}"
-        table.add_row(when, *name, HOW[evidence.modality], f"{evidence.score:.2f}", Text(evidence.text))
+        table.add_row(when, *name, participle(evidence.modality), f"{evidence.score:.2f}", Text(evidence.text))
     _print(table)
 
 
@@ -204,7 +205,7 @@ def print_moments(found: "Sequence[FoundMoment]") -> None:
         name = [names[moment.video]] if len(names) > 1 else []
         when = f"{clock(moment.start)}–{clock(moment.end)}"
         told = f"seen in {moment.frames} frames looked at; " if moment.seen else ""
-        told += "; ".join(f"{HOW[best.modality]}: {best.text}" for best in moment.evidence[:1])
+        told += "; ".join(f"{participle(best.modality)}: {best.text}" for best in moment.evidence[:1])
         table.add_row(when, *name, f"{moment.score:.2f}", Text(told))
     _print(table)
 
@@ -226,7 +227,7 @@ def print_videos(library: "Library", records: "Sequence[VideoRecord]") -> None:
     """One line a video: how long, what was indexed, where it lies."""
     table = _table(4)
     for record in records:
-        stages = ", ".join(HOW[s.modality] for s in record.stages if s.state == "done")
+        stages = ", ".join(participle(s.modality) for s in record.stages if s.state == "done")
         places = [_shown(p) if p.exists() else f"{_shown(p)} (gone)" for p in library.paths_of(record)]
         table.add_row(clock(record.duration), record.video_id[:12], stages, Text(", ".join(places)))
     _print(table)
@@ -247,12 +248,12 @@ def print_video(library: "Library", record: "VideoRecord", evidence: "Sequence[E
     table = _table(3)
     for stage in record.stages:
         detail = f"{stage.detail}, {stage.source}" if stage.source else stage.detail
-        table.add_row(HOW[stage.modality], stage.state, Text(detail))
+        table.add_row(participle(stage.modality), stage.state, Text(detail))
     _print(table)
     print()
     rows = _table(3)
     for one in sorted(evidence, key=lambda e: (e.start, e.end)):
-        rows.add_row(f"{clock(one.start)}–{clock(one.end)}", HOW[one.modality], Text(one.text))
+        rows.add_row(f"{clock(one.start)}–{clock(one.end)}", participle(one.modality), Text(one.text))
     _print(rows)
 
 
@@ -289,7 +290,7 @@ def print_findings(findings: Sequence[Finding]) -> None:
 def _told(outcome: "Outcome | Pulled") -> str:
     name, detail = _shown(outcome.path), clean_text(outcome.detail)
     if outcome.state in _PERCEIVED and outcome.record:
-        found = [f"{s.detail.removesuffix(' found')} {HOW[s.modality]}" for s in _stages(outcome, "done")]
+        found = [f"{s.detail.removesuffix(' found')} {participle(s.modality)}" for s in _stages(outcome, "done")]
         notes = f" ({detail})" if detail else ""
         return f"{name}: {clock(outcome.record.duration)}, {', '.join(found) or 'nothing perceived'}{notes}"
     itself = clean_text(str(outcome.path))

@@ -8,10 +8,11 @@ from typing import Any
 from pydantic import Field
 
 from ...tools.errors import QueryError
+from ...tools.extractors.registry import find_modalities, modality_names
 from ...tools.llm.backends import is_set, video_llm
 from ...tools.llm.protocol import VideoLLM
 from ...tools.media.frames import frames_at
-from ...tools.records import MODALITIES, Modality, Record
+from ...tools.records import Modality, Record
 from ...tools.settings import Settings
 from ..library import Library
 from .datasets import Dataset
@@ -168,8 +169,5 @@ def modalities_of(text: str | None) -> tuple[Modality, ...]:
     Raises:
         QueryError: One of them is none.
     """
-    named = [part.strip() for part in (text or "").split(",") if part.strip()]
-    unknown = [name for name in named if name not in MODALITIES]
-    if unknown:
-        raise QueryError(f"no modality {', '.join(unknown)}: there are {', '.join(MODALITIES)}")
-    return tuple(name for name in MODALITIES if name in named)
+    named = find_modalities(part for part in (text or "").split(",") if part.strip())
+    return tuple(name for name in modality_names() if name in named)

@@ -5,6 +5,7 @@ import time
 from langgraph.runtime import Runtime
 
 from ...tools.errors import ServerError
+from ...tools.extractors.registry import cited_as_text
 from ..answering.compose import Draft, compose, gather, verify
 from ..looking.model_frames import frames_cited, frames_within, look
 from .state import Context, OneClaim, OneSection, State, seconds_left, traced, usage_of
@@ -144,7 +145,7 @@ def verify_node(state: OneClaim, runtime: Runtime[Context]) -> State:
         verdict, usage = verify(
             context.llm,
             claim,
-            [one for one in cited if one.modality != "frame"],
+            [one for one in cited if one.modality in cited_as_text()],
             frames_cited(cited),
             decoder=context.settings.decoder,
             seconds=seconds_left(context),

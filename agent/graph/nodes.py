@@ -5,8 +5,8 @@ import time
 from langgraph.runtime import Runtime
 
 from ...tools.errors import ServerError
+from ...tools.extractors.registry import modality_names
 from ...tools.llm.protocol import TokenUsage
-from ...tools.records import MODALITIES
 from ..answering.anchors import located
 from ..answering.citation_check import check_claims
 from ..answering.evidence import choose_videos, retrieve
@@ -131,8 +131,8 @@ def judge_node(state: State, runtime: Runtime[Context]) -> State:
     told = f"{supported} of {len(judged)} claims supported" + (f"; {over}" if over else "")
     next_plan = state["plan"]
     if not standing:
-        more = tuple(SubQuery(text=text, modalities=MODALITIES) for text in state["wanted"])
-        next_plan = next_plan.model_copy(update={"more": more, "modalities": MODALITIES})
+        more = tuple(SubQuery(text=text, modalities=modality_names()) for text in state["wanted"])
+        next_plan = next_plan.model_copy(update={"more": more, "modalities": modality_names()})
     return {
         "plan": next_plan,
         "claims": standing,

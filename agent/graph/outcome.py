@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from ...index.records import VideoRecord
-from ...tools.records import HOW, Modality
+from ...tools.extractors.registry import participle, spec_of
+from ...tools.records import Modality
 from ...tools.settings import Settings
 from ..records import Answer, Plan, Usage
 from .state import State
@@ -65,7 +66,7 @@ def _refusal(plan: Plan, missing: Sequence[str], reason: str, records: Sequence[
         text += f" Not found: {', '.join(missing)}."
     elif reason:
         text += f" {reason[0].upper()}{reason[1:].rstrip('.')}."
-    blind = sorted({HOW[modality] for record in records for modality in _blind(record, plan.modalities)})
+    blind = sorted({participle(modality) for record in records for modality in _blind(record, plan.modalities)})
     if blind:
         text += f" Not every video was indexed for what is {', '.join(blind)}: `playhead show VIDEO` tells why."
     return text
@@ -75,5 +76,5 @@ def _blind(record: VideoRecord, modalities: Sequence[Modality]) -> list[Modality
     return [
         stage.modality
         for stage in record.stages
-        if stage.modality in modalities and stage.state != "done" and stage.modality != "caption"
+        if stage.modality in modalities and stage.state != "done" and not spec_of(stage.modality).optional
     ]

@@ -16,6 +16,7 @@ from ...index.records import Evidence
 from ...index.retrieval.search import Search
 from ...prompts import render
 from ...tools.errors import AnswerFormatError
+from ...tools.extractors.registry import cited_as_text
 from ...tools.llm.pictures import cells_of, make_grid
 from ...tools.llm.protocol import Budget, TokenUsage, VideoLLM
 from ...tools.llm.structured import ask_structured
@@ -87,7 +88,7 @@ def look(
         MediaError: A video's file cannot be read.
     """
     rows: list[Evidence] = []
-    for modality in dict.fromkeys(one.modality for one in evidence if one.modality != "frame"):
+    for modality in dict.fromkeys(one.modality for one in evidence if one.modality in cited_as_text()):
         rows += [one for one in evidence if one.modality == modality and one.text][:ROWS_A_MODALITY]
     videos = _videos(plan, evidence, library)
     budget = Budget(seconds)

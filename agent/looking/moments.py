@@ -11,8 +11,9 @@ from pydantic import Field
 from ...index.localization.grounding import Channel, GroundingQuery, span_posterior, word_match
 from ...index.records import Evidence
 from ...index.retrieval.search import Search
+from ...tools.extractors.registry import modality_names
 from ...tools.media.frames import Decoder
-from ...tools.records import MODALITIES, Modality, Record, Seconds, Span
+from ...tools.records import Modality, Record, Seconds, Span
 from ..question.terms import places_of
 from ..question.time_expressions import grounding_query
 from .detector import Eyes, watch
@@ -78,7 +79,7 @@ def find_moments(
     for one in found:
         if any(_overlap(one.video_id, one.span, moment) for moment in moments):
             continue
-        span = _grounded(asked, one, library, modalities or MODALITIES, between, mode)
+        span = _grounded(asked, one, library, modalities or modality_names(), between, mode)
         if any(_overlap(one.video_id, span, moment) for moment in moments):
             continue
         there = tuple(e for e in found if e.video_id == one.video_id and e.span.overlap(span) > 0)

@@ -8,7 +8,8 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from ...tools.records import MODALITIES, Span, clock
+from ...tools.extractors.registry import modality_names
+from ...tools.records import Span, clock
 from ...tools.words import STOP_WORDS, names, tokens
 from ..records import Plan, Turn
 from .form import options_of
@@ -112,7 +113,7 @@ def _scoped(plan: Plan, before: Plan) -> Plan:
             changes = {"between": before.between, "from_end": before.from_end, "part": before.part}
         if names_nothing and before.is_moment:
             changes |= {"is_moment": True, "terms": ()}
-    if plan.modalities == MODALITIES and not places_of(plan.question):
+    if plan.modalities == modality_names() and not places_of(plan.question):
         changes["modalities"] = before.modalities
     return plan.model_copy(update=changes)
 
@@ -140,7 +141,7 @@ def _in_sequence(question: str, before: Turn, video_ids: tuple[str, ...] | None)
         told = _OPENER.sub("", " ".join(told.split())) if rest else f"what happens {times}?"
         changes: dict[str, object] = {"question": _capital(told)}
         if is_moment:
-            where = places_of(question) or MODALITIES
+            where = places_of(question) or modality_names()
             changes |= {"kind": "needle", "is_moment": True, "terms": (), "subjects": (), "modalities": where}
         plan = make_plan(rest or told, video_ids or (cited.video_id,), Span(start=first, end=last))
         return plan.model_copy(update=changes)

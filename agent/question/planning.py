@@ -2,7 +2,8 @@
 
 import re
 
-from ...tools.records import MODALITIES, Span
+from ...tools.extractors.registry import modality_names
+from ...tools.records import Span
 from ..records import Anchor, Place, Plan, Subject
 from .form import Shape, nth_of, options_of, shape_of
 from .terms import description_of, names_something, phrases_of, places_of, subject_of, terms_of
@@ -67,7 +68,7 @@ def _plan(question: str, shape: Shape) -> Plan:
     """The plan of what a question asks for, wherever and whenever."""
     rest = shape.rest
     places = places_of(rest)
-    subjects = tuple(subject_of(part, question, places or MODALITIES) for part in shape.subjects)
+    subjects = tuple(subject_of(part, question, places or modality_names()) for part in shape.subjects)
     terms = terms_of(rest, places) if shape.kind == "needle" else ()
     return Plan(
         kind=shape.kind,
@@ -75,7 +76,7 @@ def _plan(question: str, shape: Shape) -> Plan:
         query=description_of(" ".join(shape.subjects) or rest) or " ".join(rest.split()) or question,
         terms=tuple(dict.fromkeys([*terms, *(term for subject in subjects for term in subject.terms)])),
         phrases=tuple(dict.fromkeys(phrase for about, phrase in phrases_of(rest) if not about)),
-        modalities=places or MODALITIES,
+        modalities=places or modality_names(),
         subjects=subjects,
         ordinal=shape.ordinal,
         anchor=Anchor(relation=shape.relation, event=subject_of(shape.event, question), ordinal=shape.event_ordinal)

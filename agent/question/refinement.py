@@ -11,6 +11,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ...prompts import render
+from ...tools.extractors.registry import asked_as, labels, sentences
 from ...tools.llm.protocol import TokenUsage, VideoLLM
 from ...tools.llm.structured import ask_structured
 from ...tools.records import Modality
@@ -78,11 +79,12 @@ def refined(
         max_tokens=512,
         seconds=seconds,
     )
+    shown = asked_as("shown")
     kinds: tuple[tuple[list[str], tuple[Modality, ...]], ...] = (
-        (draft.said, ("speech",)),
-        (draft.written, ("text",)),
-        (draft.shown, ("object", "frame")),
-        (draft.described, ("caption",)),
+        (draft.said, asked_as("said")),
+        (draft.written, asked_as("written")),
+        (draft.shown, tuple(one for one in shown if one in labels())),
+        (draft.described, tuple(one for one in shown if one in sentences())),
     )
     queries = [SubQuery(text=text, modalities=where) for texts, where in kinds for text in texts]
     changes: dict[str, object] = {"more": tuple(query for query in queries if query.text), "planner": llm.source}

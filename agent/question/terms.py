@@ -3,7 +3,8 @@
 import re
 from collections.abc import Set
 
-from ...tools.records import MODALITIES, Modality
+from ...tools.extractors.registry import asked_as, modality_names
+from ...tools.records import Modality
 from ...tools.words import STOP_WORDS, canonical, names, pieces, sounds_like_code, tokens
 from ..records import Subject, Term
 
@@ -131,11 +132,11 @@ def places_of(question: str) -> tuple[Modality, ...]:
     text = _SOURCE.sub(" ", _WRITTEN.sub(" ", text))
     places: list[Modality] = []
     if is_written:
-        places += ["text"]
+        places += asked_as("written")
     if _SAID.search(text):
-        places += ["speech"]
+        places += asked_as("said")
     if _SHOWN.search(text) and not places:
-        places += ["frame", "object", "caption"]
+        places += asked_as("shown")
     return tuple(places)
 
 
@@ -203,19 +204,19 @@ def terms_of(question: str, places: tuple[Modality, ...], named: Set[str] | None
     return tuple(term.model_copy(update={"required": True}) for term in found)
 
 
-def subject_of(text: str, question: str, otherwise: tuple[Modality, ...] = MODALITIES) -> Subject:
+def subject_of(text: str, question: str, otherwise: tuple[Modality, ...] = ()) -> Subject:
     """A thing or event that a part of a question names.
 
     Args:
         text: The part.
         question: The whole, which tells what is a name.
-        otherwise: Where it is to be looked for if its own words do not tell.
+        otherwise: Where it is to be looked for if its own words do not tell; empty: in all modalities.
     """
     where = ("text",) if _WRITING_ABOUT.search(text) else places_of(f" {text}")
     return Subject(
         query=description_of(text) or " ".join(text.split()),
         terms=terms_of(text, where, names(question)) or terms_of(text, where),
-        modalities=where or otherwise,
+        modalities=where or otherwise or modality_names(),
     )
 
 

@@ -3,21 +3,23 @@
 A stage that fails discards neither the results of other stages nor its own results of an earlier run.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...tools.background import BackgroundTask
-from ...tools.errors import MediaError
-from ...tools.extractors.speech import Heard, Transcriber, sentences_of, windows_of
+from ...tools.errors import LibraryError, MediaError
+from ...tools.extractors.registry import modality_names, spec_of
+from ...tools.extractors.speech import Window, windows_of
 from ...tools.media.audio import RATE
 from ...tools.media.container import measured_duration
 from ...tools.media.subtitles import find_sidecar, read_sidecar
-from ...tools.records import MODALITIES, Modality, Observation, Span, VideoInfo
+from ...tools.records import Modality, Observation, Span, VideoInfo
 from ..records import StageReport, VideoRecord
 from ..storage.atomic_files import writing
 from ..storage.journal import JOURNALS, Journal
@@ -28,7 +30,7 @@ from .extractor_set import Extractors
 from .frame_pipeline import run_frame_pipeline
 from .stages import Observed, Stage
 from .text_vectors import PreviousResult, Progress, embed_texts
-from .tracks import merge_detections, track_objects
+from .tracks import MERGES
 
 __all__ = ["Extraction", "PreviousResult", "Progress", "extract", "stages_to_run"]
 
@@ -71,7 +73,7 @@ def stages_to_run(info: VideoInfo, extractors: Extractors, previous: VideoRecord
         force: Run all stages that can run.
     """
     run: set[Modality] = set()
-    for modality in MODALITIES:
+    for modality in modality_names():
         if _why_not(modality, info, extractors):
             continue
         before = previous.stage(modality) if previous else None
@@ -111,24 +113,25 @@ def extract(
         LibraryError: Keyframes cannot be written.
     """
     journals = folder / JOURNALS / ("anew" if force else "usual")
-    stages = {modality: _stage(modality, info, extractors, journals) for modality in MODALITIES if modality in run}
-    speech = stages.get("speech")
-    with (
-        _Transcription(speech, info, extractors) if speech and not _sidecar(info, extractors) else nullcontext() as task
-    ):
+    stages = {
+        modality: _stage(modality, info, extractors, journals) for modality in modality_names() if modality in run
+    }
+    heard = {modality: stage for modality, stage in stages.items() if spec_of(modality).reads == "sound"}
+    cued = {modality: heard.pop(modality) for modality in [*heard] if _subtitles(modality, info, extractors)}
+    with _AudioPipeline(heard, info, extractors) if heard else nullcontext() as task:
         pictures_end = run_frame_pipeline(info, extractors, stages, folder, progress, force=force)
         if pictures_end is None and previous:
             with writing(folder):
                 copy_keyframes(previous.folder, folder)
         duration, notes = _duration(info, pictures_end, previous)
-        if speech:
+        if heard or cued:
             progress("transcribing", 0.0, duration)
-        if speech and task:
+        if task:
             task.wait(lambda: progress("transcribing", min(task.heard_until, duration), duration))
-        elif speech:
-            speech.run(lambda: (_cues(info, extractors, duration), None))
+        for modality, stage in cued.items():
+            stage.run(partial(_cues, modality, info, extractors, duration))
     reports, observations = [], []
-    for modality in MODALITIES:
+    for modality in modality_names():
         report, seen = _outcome(modality, stages.get(modality), info, extractors, previous)
         reports.append(report)
         observations += seen
@@ -139,7 +142,7 @@ def extract(
     frame_stage = stages.get("frame")
     if frame_stage and frame_stage.vectors:
         image_vectors = np.concatenate(frame_stage.vectors).astype(np.float16)
-        image_embedding_id = extractors.images.embedding_id if extractors.images else ""
+        image_embedding_id = extractors.by_modality["frame"].embedding_id
     elif previous:
         image_vectors, image_embedding_id = previous.table.image_vectors, previous.record.image_embedding_id
     else:
@@ -165,9 +168,9 @@ def _stage(modality: Modality, info: VideoInfo, extractors: Extractors, journals
 
 def _why_not(modality: Modality, info: VideoInfo, extractors: Extractors) -> str:
     """Return why a stage cannot run on a file; empty if it can."""
-    if modality == "speech":
-        if _sidecar(info, extractors):
-            return ""
+    if _subtitles(modality, info, extractors):
+        return ""
+    if spec_of(modality).reads == "sound":
         if info.sound is None:
             return "the file has no sound"
     elif info.video is None:
@@ -175,8 +178,9 @@ def _why_not(modality: Modality, info: VideoInfo, extractors: Extractors) -> str
     return extractors.missing.get(modality, "")
 
 
-def _sidecar(info: VideoInfo, extractors: Extractors) -> Path | None:
-    if not extractors.settings.sidecars:
+def _subtitles(modality: Modality, info: VideoInfo, extractors: Extractors) -> Path | None:
+    """The file of subtitles that takes the place of a modality's extractor."""
+    if not spec_of(modality).subtitles or not extractors.settings.sidecars:
         return None
     try:
         return find_sidecar(info.path, extractors.settings.language)
@@ -185,12 +189,12 @@ def _sidecar(info: VideoInfo, extractors: Extractors) -> Path | None:
 
 
 def _source(modality: Modality, info: VideoInfo, extractors: Extractors) -> str:
-    sidecar = _sidecar(info, extractors) if modality == "speech" else None
+    sidecar = _subtitles(modality, info, extractors)
     return f"sidecar@{sidecar.name}" if sidecar else extractors.source(modality)
 
 
 def _fingerprint(modality: Modality, info: VideoInfo, extractors: Extractors) -> str:
-    sidecar = _sidecar(info, extractors) if modality == "speech" else None
+    sidecar = _subtitles(modality, info, extractors)
     return extractors.fingerprint(modality, f"sidecar:{content_id(sidecar)}" if sidecar else "")
 
 
@@ -208,8 +212,7 @@ def _outcome(
     if report.state == "failed":
         hint = "; the results of an earlier run are kept" if kept else ""
         return report.model_copy(update={"detail": report.detail + hint}), kept
-    link = {"text": merge_detections, "object": track_objects}.get(modality, list)
-    return report, link(stage.observations)
+    return report, MERGES[spec_of(modality).merge](stage.observations)
 
 
 def _duration(
@@ -228,46 +231,69 @@ def _duration(
     return measured, (f"the header says {info.duration:.1f} s, the file holds {measured:.1f} s{why}",)
 
 
-class _Transcription(BackgroundTask):
-    """Transcribes in its own thread; `heard_until` is the second up to which it got."""
+class _AudioPipeline(BackgroundTask):
+    """Run the stages that read sound in a background thread: one pass over the sound feeds them all.
 
-    def __init__(self, stage: Stage, info: VideoInfo, extractors: Extractors) -> None:
+    Attributes:
+        heard_until: The second up to which they got.
+    """
+
+    def __init__(self, stages: Mapping[Modality, Stage], info: VideoInfo, extractors: Extractors) -> None:
         self.heard_until = 0.0
-        super().__init__(lambda: stage.run(lambda: self._run(stage, info, extractors)))
+        self._stages, self._info, self._extractors = stages, info, extractors
+        super().__init__(self._listen)
 
-    def _run(self, stage: Stage, info: VideoInfo, extractors: Extractors) -> Observed:
-        assert extractors.speech is not None
-        return list(sentences_of(self._words(stage.journal, info, extractors.speech), stage.source)), None
+    def _listen(self) -> None:
+        heard: dict[Modality, list[Any]] = {modality: [] for modality in self._stages}
+        try:
+            for window in windows_of(self._info):
+                self.check()
+                for modality, stage in self._stages.items():
+                    stage.run(partial(self._hear, modality, window, heard[modality]))
+                self.heard_until = window.start + len(window.samples) / RATE
+        except LibraryError:
+            raise
+        except Exception as error:  # noqa: BLE001 (whatever a decoder throws, the stages of pictures go on)
+            for stage in self._stages.values():
+                stage.fail(error)
+        for modality, stage in self._stages.items():
+            stage.run(partial(_assembled, modality, heard[modality], stage.source))
 
-    def _words(self, journal: Journal, info: VideoInfo, speech: Transcriber) -> Iterator[Heard]:
-        for window in windows_of(info):
-            self.check()
-            key = f"{window.start!r}+{len(window.samples)}"
-            heard = _restored(journal.find(key))
-            if heard is None:
-                heard = speech.hear(window, self._advance)
-                journal.note(key, heard)
-            yield from heard
-            self.heard_until = window.start + len(window.samples) / RATE
+    def _hear(self, modality: Modality, window: Window, heard: list[Any]) -> Observed:
+        """Keep the result for one window until all windows are processed."""
+        key = f"{window.start!r}+{len(window.samples)}"
+        journal = self._stages[modality].journal
+        found = _restored(modality, journal.find(key))
+        if found is None:
+            found = self._extractors.by_modality[modality].hear(window, self._progress)
+            journal.note(key, found)
+        heard.append(found)
+        return [], None
 
-    def _advance(self, heard_until: float) -> None:
+    def _progress(self, heard_until: float) -> None:
         self.heard_until = heard_until
         self.check()
 
 
-def _restored(entry: Any) -> list[Heard] | None:
-    """Return the words of a journal entry; None if it is missing or has another format."""
+def _assembled(modality: Modality, heard: Sequence[Any], source: str) -> Observed:
+    assemble = spec_of(modality).assemble
+    assert assemble is not None
+    return list(assemble(heard, source)), None
+
+
+def _restored(modality: Modality, entry: Any) -> list[Any] | None:
+    """Return the journal's entry of a window; None if it is missing or has another format."""
     try:
-        return [Heard(float(start), float(end), str(text), float(share)) for start, end, text, share in entry]
+        return spec_of(modality).restore(entry)
     except (ValueError, TypeError):
         return None
 
 
-def _cues(info: VideoInfo, extractors: Extractors, duration: float) -> list[Observation]:
-    sidecar = _sidecar(info, extractors)
+def _cues(modality: Modality, info: VideoInfo, extractors: Extractors, duration: float) -> Observed:
+    sidecar = _subtitles(modality, info, extractors)
     if sidecar is None:
         raise MediaError(f"the subtitle file of {info.path} was removed while indexing: run again")
-    return [_cut(cue, duration) for cue in read_sidecar(sidecar) if cue.span.start < duration]
+    return [_cut(cue, duration) for cue in read_sidecar(sidecar) if cue.span.start < duration], None
 
 
 def _cut(cue: Observation, duration: float) -> Observation:

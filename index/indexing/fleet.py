@@ -15,13 +15,14 @@ import re
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from ...tools.errors import FleetError, LibraryError, MissingExtraError, PlayheadError, SettingsError, WeightsError
 from ...tools.extractors.captions import Captioner
+from ...tools.extractors.registry import modality_names, spec_of
 from ...tools.extractors.speech import Heard, Window
 from ...tools.llm.backends import is_set
 from ...tools.media.audio import RATE
@@ -45,14 +46,8 @@ _CONNECT_SECONDS = 10.0
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _TICK_SECONDS = 0.2
 _PROGRESS_SECONDS = 0.5
-# Attribute of `Extractors`: its stage, and the setting that switches it off.
-_PARTS: dict[str, tuple[Modality, str]] = {
-    "speech": ("speech", "speech_model"),
-    "reader": ("text", "ocr"),
-    "detector": ("object", "objects_model"),
-    "images": ("frame", "image_model"),
-}
-_TEXTS = "texts"
+# The text encoder among the models: the others are named by their modality.
+_TEXTS = "texts-encoder"
 
 
 @dataclass(frozen=True)
@@ -116,12 +111,12 @@ class _Model:
     """An actor: one extractor in its own process."""
 
     def __init__(self, settings: Settings, part: str) -> None:
-        others = {setting: "off" for name, (_, setting) in _PARTS.items() if name != part}
-        gathered = Extractors.gather(settings.model_copy(update={**others, "video_llm_url": None}))
-        self._extractor = getattr(gathered, part)
+        others = tuple(name for name in modality_names() if name != part)
+        gathered = Extractors.gather(settings.model_copy(update={"skip": others}))
+        self._extractor: Any = gathered.texts if part == _TEXTS else gathered.get(part)
         if self._extractor is None:
-            reason = gathered.missing[_PARTS[part][0]] if part in _PARTS else gathered.texts_missing
-            raise WeightsError(f"a machine of the cluster lacks what others have: {reason}")
+            why = gathered.texts_missing if part == _TEXTS else gathered.missing[part]
+            raise WeightsError(f"a machine of the cluster lacks what others have: {why}")
 
     def call(self, method: str, argument: Any) -> Any:
         if method == "hear":
@@ -250,7 +245,7 @@ class Fleet:
         """The extractors of a worker, as proxies that have no actor yet."""
         from ray.exceptions import RayError, RayTaskError
 
-        on_a_worker = self._ray.remote(num_cpus=1, num_gpus=self._share)(_gathered)
+        on_a_worker = self._ray.remote(num_cpus=1, num_gpus=0.1 if self._gpus else 0)(_gathered)
         try:
             facts, missing, texts_missing, at_once = self._ray.get(on_a_worker.remote(self._settings))
         except RayTaskError as error:
@@ -260,13 +255,13 @@ class Fleet:
         except RayError as error:
             raise SettingsError(f"no worker of the Ray cluster can run Playhead: {_line(error)}") from error
         parts: dict[str, Any] = {
-            part: one and _Proxy(one.source, one.embedding_id, one.fingerprint) for part, one in facts.items()
+            part: _Proxy(one.source, one.embedding_id, one.fingerprint)
+            if _has_actor(part)
+            else _LazyCaptioner(self._settings, one.source, one.fingerprint)
+            for part, one in facts.items()
         }
-        if captions := facts["captioner"]:
-            parts["captioner"] = _LazyCaptioner(self._settings, captions.source, captions.fingerprint)
-        return Extractors(
-            settings=self._settings, missing=missing, texts_missing=texts_missing, at_once=at_once, **parts
-        )
+        texts = parts.pop(_TEXTS, None)
+        return Extractors(self._settings, parts, missing, texts, texts_missing, at_once)
 
     def _placed(self, extractors: Extractors) -> Extractors:
         """The same extractors with actors, for one GPU or one concurrent video; on one machine where it has room.
@@ -280,18 +275,18 @@ class Fleet:
         model = self._ray.remote(_Model)
         options = {
             "num_cpus": 0,
-            "num_gpus": self._share,
             "max_restarts": -1,
             "max_task_retries": RETRIES,
             "runtime_env": {"env_vars": {"OMP_NUM_THREADS": str(self._threads)}},  # else Ray gives each model one
         }
         placed: dict[str, Any] = {}
         where: Any = "SPREAD"
-        for part in (*_PARTS, _TEXTS):
-            proxy = getattr(extractors, part)
-            if proxy is None:
-                continue
-            actor = model.options(**options, scheduling_strategy=where).remote(self._settings, part)
+        models: dict[str, Any] = {part: one for part, one in extractors.by_modality.items() if _has_actor(part)}
+        if extractors.texts is not None:
+            models[_TEXTS] = extractors.texts
+        share = 1 / len(models) if self._gpus and models else 0  # a set of models shares a GPU
+        for part, proxy in models.items():
+            actor = model.options(**options, num_gpus=share, scheduling_strategy=where).remote(self._settings, part)
             if where == "SPREAD":
                 try:
                     node = self._ray.get(actor.__ray_call__.remote(_node))
@@ -299,12 +294,8 @@ class Fleet:
                     raise SettingsError(f"no model can be started on the Ray cluster: {_line(error)}") from error
                 where = NodeAffinitySchedulingStrategy(node, soft=True)
             placed[part] = replace(proxy, actor=actor)
-        return replace(extractors, **placed)
-
-    @property
-    def _share(self) -> float:
-        """The share of a GPU for one model: a set of models shares one GPU."""
-        return 1 / (len(_PARTS) + 1) if self._gpus else 0
+        texts = placed.pop(_TEXTS, None)
+        return replace(extractors, by_modality={**extractors.by_modality, **placed}, texts=texts)
 
 
 class _Board:
@@ -334,14 +325,19 @@ def _extract(storage: StorageBackend, extractors: Extractors, job: Job, board: A
     return extract_and_commit(storage, extractors, job, progress)
 
 
-def _gathered(settings: Settings) -> tuple[dict[str, _Facts | None], dict[Modality, str], str | None, int]:
+def _has_actor(part: str) -> bool:
+    """Whether a model runs in an actor; a captioner is only the client of a server."""
+    return part == _TEXTS or spec_of(part).reads != "scenes"
+
+
+def _gathered(settings: Settings) -> tuple[dict[str, _Facts], Mapping[Modality, str], str | None, int]:
     """A task: the extractors of a worker, and what is missing there."""
     gathered = Extractors.gather(settings)
-    facts: dict[str, _Facts | None] = {}
-    for part in (*_PARTS, "captioner", _TEXTS):
-        extractor = getattr(gathered, part)
-        known = {name: getattr(extractor, name, "") for name in ("source", "embedding_id", "fingerprint")}
-        facts[part] = None if extractor is None else _Facts(**known)
+    parts: dict[str, Any] = dict(gathered.by_modality)
+    if gathered.texts is not None:
+        parts[_TEXTS] = gathered.texts
+    known = ("source", "embedding_id", "fingerprint")
+    facts = {part: _Facts(**{name: getattr(one, name, "") for name in known}) for part, one in parts.items()}
     return facts, gathered.missing, gathered.texts_missing, gathered.at_once
 
 

@@ -1,11 +1,14 @@
 """One pass over a video's frames: decoding and change detection in a background thread, models in the caller's."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from ...tools.background import prefetch
 from ...tools.errors import MediaError
+from ...tools.extractors.base import FrameExtractor
+from ...tools.extractors.registry import spec_of
 from ...tools.media.frames import scan
 from ...tools.media.skim import skim
 from ...tools.records import Modality, Segment, VideoInfo
@@ -15,7 +18,7 @@ from ..storage.keyframes import write_keyframe
 from .captioning import CaptionPipeline
 from .change_detection import RecentSegments, segments
 from .extractor_set import Extractors
-from .stages import Reappearance, Stage
+from .stages import Observed, Reappearance, Stage
 from .text_vectors import Progress
 
 __all__ = ["run_frame_pipeline"]
@@ -48,7 +51,7 @@ def run_frame_pipeline(
     Raises:
         LibraryError: Keyframes cannot be written.
     """
-    needing: dict[Modality, Stage] = {modality: stage for modality, stage in stages.items() if modality != "speech"}
+    needing = {modality: stage for modality, stage in stages.items() if spec_of(modality).reads in ("frames", "scenes")}
     if not needing or info.video is None:
         return None
     pipeline = _FramePipeline(needing, extractors, folder, force)
@@ -83,9 +86,13 @@ class _FramePipeline:
         self._reappearances: list[Reappearance] = []
         self._batch: list[Segment] = []
         self._captions: CaptionPipeline | None = None
-        if (stage := stages.get("caption")) and extractors.captioner:
-            known, at_once = Journal(folder / CAPTIONS), extractors.settings.caption_requests
-            self._captions = CaptionPipeline(stage, extractors.captioner, known, at_once, force=force)
+        self._readers = [modality for modality in stages if spec_of(modality).reads == "frames"]
+        for modality in stages:
+            if spec_of(modality).reads == "scenes":
+                known, at_once = Journal(folder / CAPTIONS), extractors.settings.caption_requests
+                self._captions = CaptionPipeline(
+                    stages[modality], extractors.by_modality[modality], known, at_once, force=force
+                )
         self._end: float | None = None
 
     def add(self, segment: Segment) -> None:
@@ -108,18 +115,18 @@ class _FramePipeline:
             self._process()
         if self._captions:
             self._captions.finish()
-        for modality in ("text", "object", "frame"):
-            if modality in self._stages:
-                self._stages[modality].repeat(self._reappearances)
+        for modality in self._readers:
+            self._stages[modality].repeat(self._reappearances)
         return self._end
 
     def _process(self) -> None:
-        reader, detector, images = self._extractors.reader, self._extractors.detector, self._extractors.images
         batch, self._batch = self._batch, []
         key = " ".join(f"{segment.span.start!r}-{segment.span.end!r}@{segment.frame.seconds!r}" for segment in batch)
-        if "text" in self._stages and reader:
-            self._stages["text"].run(lambda: (reader.observe(batch), None), key)
-        if "object" in self._stages and detector:
-            self._stages["object"].run(lambda: (detector.observe(batch), None), key)
-        if "frame" in self._stages and images:
-            self._stages["frame"].run(lambda: images.observe(batch), key)
+        for modality in self._readers:
+            self._stages[modality].run(partial(_observed, modality, self._extractors.by_modality[modality], batch), key)
+
+
+def _observed(modality: Modality, extractor: FrameExtractor, batch: Sequence[Segment]) -> Observed:
+    """What an extractor finds, with its vectors where it has its own."""
+    found = extractor.observe(batch)
+    return found if spec_of(modality).own_vectors else (found, None)

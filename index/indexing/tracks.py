@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
+from ...tools.extractors.base import Merge
 from ...tools.records import Box, Observation, Span
 
-__all__ = ["MERGING", "merge_detections", "track_objects"]
+__all__ = ["MERGES", "MERGING", "merge_detections", "track_objects"]
 
 # A line found again within this gap is the same observation: models miss a line in single frames.
 _GAP_SECONDS = 0.5
@@ -43,6 +44,33 @@ def track_objects(observations: Sequence[Observation]) -> list[Observation]:
         observations: Segment by segment, in order.
     """
     return _linked(observations, _TRACK_GAP_SECONDS, _nearness)
+
+
+def repeated(observations: Sequence[Observation]) -> list[Observation]:
+    """Merge the same text in successive segments, wherever it is, into one observation.
+
+    Args:
+        observations: Segment by segment, in order.
+    """
+    merged: list[Observation] = []
+    last: dict[str, int] = {}
+    for seen in observations:
+        row = last.get(seen.text.casefold())
+        if row is not None and seen.span.start - merged[row].span.end <= _GAP_SECONDS:
+            merged[row] = _extended(merged[row], seen)
+        else:
+            last[seen.text.casefold()] = len(merged)
+            merged.append(seen)
+    return sorted(merged, key=lambda o: (o.span.start, o.span.end))
+
+
+# How a modality's specification names the way its observations are merged.
+MERGES: dict[Merge, Callable[[Sequence[Observation]], list[Observation]]] = {
+    "none": list,
+    "same place": merge_detections,
+    "track": track_objects,
+    "same text": repeated,
+}
 
 
 def _nearness(before: Box, after: Box) -> float | None:

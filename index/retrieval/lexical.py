@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ...tools.records import MODALITIES, Box, Modality, Span, Word
+from ...tools.records import Box, Modality, Span, Word
 from ..records import VideoRecord
 from ..storage.table import ObservationTable, observation_id
 from .tokenizer import match_expression, terms_of
@@ -34,9 +34,9 @@ CREATE INDEX rows_by_video ON rows (video_id, modality, start);
 CREATE INDEX rows_by_evidence ON rows (evidence_id)
 """
 # One table of words a modality: a search asks for one at a time, and need not look up the others' rows.
-_TERMS = "CREATE VIRTUAL TABLE terms_{} USING fts5 (text, content='', tokenize='porter ascii')"
+_TERMS = "CREATE VIRTUAL TABLE IF NOT EXISTS terms_{} USING fts5 (text, content='', tokenize='porter ascii')"
 # Raised whenever the schema above, or how texts are cut into terms, changes: an older catalogue is made again.
-_VERSION = 3
+_VERSION = 4
 
 # For another process that changes it: learning where millions of vectors lie takes minutes.
 _WAIT_SECONDS = 600
@@ -159,7 +159,8 @@ class Catalog:
                 for row, o in numbered
             ),
         )
-        for modality in MODALITIES:
+        for modality in sorted({o.modality for o in perceived.observations}):
+            self._db.execute(_TERMS.format(modality))
             self._db.executemany(
                 f"INSERT INTO terms_{modality} (rowid, text) VALUES (?, ?)",  # noqa: S608 (our own names)
                 ((row, terms_of(o.text)) for row, o in numbered if o.modality == modality),
@@ -170,7 +171,7 @@ class Catalog:
     def drop(self, video_id: str) -> npt.NDArray[np.int64]:
         """Take a video's observations out; returns their rows."""
         rows = self._all("SELECT row, modality, text FROM rows WHERE video_id = ?", (video_id,))
-        for modality in MODALITIES:
+        for modality in sorted({of for _, of, _ in rows}):
             self._db.executemany(
                 f"INSERT INTO terms_{modality} (terms_{modality}, rowid, text) VALUES ('delete', ?, ?)",  # noqa: S608
                 ((row, terms_of(text)) for row, of, text in rows if of == modality),
@@ -186,11 +187,13 @@ class Catalog:
             return []
         if where.modality is not None:
             return self._match_one(where.modality, expression, where, limit)
-        scores = dict(found for m in MODALITIES for found in self._match_one(m, expression, where, limit))
+        scores = dict(found for m in self._stored() for found in self._match_one(m, expression, where, limit))
         return sorted(((row, scores[row]) for row in self.in_order(scores)), key=lambda found: -found[1])[:limit]
 
     def _match_one(self, modality: Modality, expression: str, where: Filter, limit: int) -> list[tuple[int, float]]:
         """As `match` in one modality. Rows are looked up only to tell ties apart, and where a filter wants it."""
+        if modality not in self._stored():
+            return []
         terms = f"terms_{modality}"
         condition, values = _condition(where)
         if where.is_open:
@@ -210,6 +213,11 @@ class Catalog:
                 (expression, *values, limit - 1, limit),
             )
         ]
+
+    def _stored(self) -> list[Modality]:
+        """The modalities that have a table of words."""
+        tables = self._all("SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL%' ORDER BY name")
+        return [name.removeprefix("terms_") for (name,) in tables]
 
     def rows_where(self, where: Filter) -> npt.NDArray[np.int64]:
         """Rows that a filter lets through."""
@@ -273,7 +281,7 @@ class Catalog:
                     self._db.execute(f'DROP TABLE "{name}"')
                 for (name,) in self._all("SELECT name FROM sqlite_master WHERE type = 'table'"):
                     self._db.execute(f'DROP TABLE "{name}"')
-                for statement in (*_SCHEMA.split(";\n"), *map(_TERMS.format, MODALITIES)):
+                for statement in _SCHEMA.split(";\n"):
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version = {_VERSION}")
         except BaseException:

@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from ...tools.embedding.protocol import ImageEncoder, TextEncoder, Vectors
 from ...tools.errors import QueryError
-from ...tools.records import MODALITIES, Modality, Span, clean_text
+from ...tools.extractors.registry import find_modalities, modality_names
+from ...tools.records import Modality, Span, clean_text
 from ...tools.settings import Settings
 from ..records import Evidence, VideoRecord
 from ..storage.keyframes import keyframe_at, keyframe_times
@@ -126,11 +127,8 @@ class Search:
             raise QueryError("the query is empty: say what to look for, in words")
         if k < 1:
             raise QueryError(f"k={k}: at least 1 result must be asked for")
-        unknown = set(modalities or ()) - set(MODALITIES)
-        if unknown:
-            raise QueryError(f"no modality {', '.join(sorted(unknown))}: there are {', '.join(MODALITIES)}")
         within = tuple(video_ids) if video_ids is not None else None
-        filters = [Filter(modality, within, between) for modality in dict.fromkeys(modalities or MODALITIES)]
+        filters = [Filter(modality, within, between) for modality in find_modalities(modalities or modality_names())]
         return self._reading(lambda: self._find(query, k, filters))
 
     def evidence(self, evidence_id: str) -> Evidence | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ...tools.errors import LibraryError
-from ...tools.records import MODALITIES, Modality
+from ...tools.records import Modality
 from ..records import VideoRecord
 from ..storage.local import LocalStorage
 from ..storage.table import ObservationTable, damaged
@@ -141,7 +141,7 @@ class Derived:
                 continue
             rows = np.flatnonzero(np.asarray(frames) == is_frame)
             embedded = vectors.any(axis=1)
-            for modality in MODALITIES:
+            for modality in sorted({o.modality for o in perceived.observations}):
                 chosen = embedded & np.asarray([perceived.observations[int(row)].modality == modality for row in rows])
                 if not chosen.any():
                     continue

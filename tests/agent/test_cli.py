@@ -434,7 +434,10 @@ def test_a_job_that_cannot_be_done_ends_with_one_line_and_code_1(line, complaint
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
-        ("search talks x --in smell", "no modality smell: there are speech, text, object, caption, frame"),
+        (
+            "search talks x --in smell",
+            "no modality smell: there are said (speech), written (text), detected (object), described (caption), shown (frame)",
+        ),
         (
             "search talks x --between 20-10",
             r"between=\(20\.0, 10\.0\): a start of 0 or more and a later end are wanted.*",

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from playhead.agent.question.form import options_of, shape_of
 from playhead.agent.question.planning import _ENUMERATOR, make_plan
-from playhead.tools.records import MODALITIES, Span
+from playhead.tools.extractors.registry import modality_names
+from playhead.tools.records import Span
 
 SHOWN = ("frame", "object", "caption")
 
@@ -88,7 +89,7 @@ def test_things_may_be_counted_in_one_moment():
 @pytest.mark.parametrize(
     ("question", "parts", "ordinal"),
     [
-        ("Which comes first, the cat or the rocket?", [("cat", MODALITIES), ("rocket", MODALITIES)], 1),
+        ("Which comes first, the cat or the rocket?", [("cat", modality_names()), ("rocket", modality_names())], 1),
         ("Which is mentioned first, travel or hiring?", [("travel", ("speech",)), ("hiring", ("speech",))], 1),
         ("What is shown last: a cup or a cat?", [("cup", SHOWN), ("cat", SHOWN)], -1),
         ("Is the cat shown before the rocket?", [("cat", SHOWN), ("rocket", SHOWN)], 1),
@@ -138,10 +139,10 @@ def test_which_occurrence(question, ordinal, terms):
 @pytest.mark.parametrize(
     ("question", "relation", "event", "where", "ordinal", "asked"),
     [
-        ("What happens after the second goal?", "after", "goal", MODALITIES, 2, MODALITIES),
+        ("What happens after the second goal?", "after", "goal", modality_names(), 2, modality_names()),
         ("What is said after the slide about the budget?", "after", "slide about the budget", ("text",), None, ("speech",)),
-        ("What is written right before the dog appears?", "before", "dog", MODALITIES, None, ("text",)),
-        ("After the break, what does she talk about?", "after", "break", MODALITIES, None, ("speech",)),
+        ("What is written right before the dog appears?", "before", "dog", modality_names(), None, ("text",)),
+        ("After the break, what does she talk about?", "after", "break", modality_names(), None, ("speech",)),
         ("What is on the slide when the speaker mentions travel?", "during", "travel", ("speech",), None, ("text",)),
         ("What is the last thing she says before the video shows a dog?", "before", "dog", SHOWN, None, ("speech",)),
         ("What is shown while he talks about Mars?", "during", "Mars", ("speech",), None, SHOWN),

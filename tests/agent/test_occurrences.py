@@ -16,13 +16,14 @@ from playhead.agent.records import Plan, Subject, Term
 from playhead.index.retrieval.search import Search
 from playhead.index.storage.local import LocalStorage
 from playhead.tools.embedding.texts import SentenceEncoder
-from playhead.tools.records import MODALITIES, Observation, Span, Word
+from playhead.tools.extractors.registry import modality_names
+from playhead.tools.records import Observation, Span, Word
 from playhead.tools.settings import Settings
 
 from ..fakes import BOX, commit, observation
 
 NO_MODELS = Settings(text_model="off", image_model="off", offline=True)
-EVERYWHERE = Plan(question="?", query="?", terms=(), modalities=MODALITIES)
+EVERYWHERE = Plan(question="?", query="?", terms=(), modalities=modality_names())
 _ECHOES = Path(__file__).resolve().parents[3] / "shared" / "data" / "echoes"
 
 
@@ -43,7 +44,7 @@ def thing(label: str, start: float, end: float) -> Observation:
 
 def subject(text: str, *modalities: str) -> Subject:
     """What a question would be about that asks for this."""
-    return subject_of(text, text).model_copy(update={"modalities": modalities or MODALITIES})
+    return subject_of(text, text).model_copy(update={"modalities": modalities or modality_names()})
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from playhead.agent.question.planning import make_plan
 from playhead.agent.question.terms import MOST_TERMS
-from playhead.tools.records import MODALITIES, Span
+from playhead.tools.extractors.registry import modality_names
+from playhead.tools.records import Span
 
 SHOWN = ("frame", "object", "caption")
 
@@ -35,12 +36,12 @@ def terms(question: str) -> dict[str, str]:
         ("When is a cat shown?", SHOWN),
         ("Is there a picture of a rocket?", SHOWN),
         ("What do we see in the background?", SHOWN),
-        ("How much did the budget grow?", MODALITIES),
-        ("Who wrote the book?", MODALITIES),
-        ("Tell me about the red car.", MODALITIES),
-        ("How do I show the rulers?", MODALITIES),
-        ("What do I use to write text on the image?", MODALITIES),
-        ("How can I add a photo to a slide?", MODALITIES),
+        ("How much did the budget grow?", modality_names()),
+        ("Who wrote the book?", modality_names()),
+        ("Tell me about the red car.", modality_names()),
+        ("How do I show the rulers?", modality_names()),
+        ("What do I use to write text on the image?", modality_names()),
+        ("How can I add a photo to a slide?", modality_names()),
     ],
 )
 def test_words_tell_where_to_look(question, modalities):

@@ -15,7 +15,8 @@ from playhead.agent.records import Place, Plan, Subject
 from playhead.index.retrieval.search import Search
 from playhead.index.storage.local import LocalStorage
 from playhead.tools.extractors.objects import ObjectDetector
-from playhead.tools.records import MODALITIES, Box, Frame, Observation, Segment, Span
+from playhead.tools.extractors.registry import modality_names
+from playhead.tools.records import Box, Frame, Observation, Segment, Span
 from playhead.tools.settings import Settings
 
 from ..fakes import BOX, commit, observation
@@ -52,10 +53,10 @@ def library(tmp_path) -> Callable[..., Search]:
 
 def plan(text: str, *subjects: str, **fields) -> Plan:
     """A plan as the rules make it; `subjects` are what they would name."""
-    made = tuple(subject_of(one, one, fields.get("modalities", MODALITIES)) for one in subjects)
+    made = tuple(subject_of(one, one, fields.get("modalities", modality_names())) for one in subjects)
     terms = tuple(term for one in made for term in one.terms)
     return Plan(
-        **{"question": text, "query": text, "terms": terms, "modalities": MODALITIES, "subjects": made} | fields
+        **{"question": text, "query": text, "terms": terms, "modalities": modality_names(), "subjects": made} | fields
     )
 
 

@@ -30,7 +30,8 @@ from playhead.agent.records import Citation, Plan, Turn
 from playhead.index.records import Evidence
 from playhead.index.storage.local import LocalStorage
 from playhead.tools.errors import LibraryError, QueryError, ServerError, SettingsError
-from playhead.tools.records import MODALITIES, Span
+from playhead.tools.extractors.registry import modality_names
+from playhead.tools.records import Span
 
 from ..fakes import BOX, commit, observation
 from ..servers import Scripted, settings_for
@@ -299,8 +300,8 @@ def test_places_and_times_are_taken_over_where_the_question_has_none():
 @pytest.mark.parametrize(
     ("question", "span", "is_moment", "modalities"),
     [
-        ("What happens after that?", (13.5, 23.5), True, MODALITIES),
-        ("And then?", (13.5, 23.5), True, MODALITIES),
+        ("What happens after that?", (13.5, 23.5), True, modality_names()),
+        ("And then?", (13.5, 23.5), True, modality_names()),
         ("What does she say next?", (13.5, 23.5), True, ("speech",)),
         ("What is shown just before that?", (0, 10), True, ("frame", "object", "caption")),
         ("What is written at that moment?", (10, 13.5), True, ("text",)),

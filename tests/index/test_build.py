@@ -969,13 +969,13 @@ def test_instruments_that_cannot_be_had_are_told(monkeypatch):
     def down(_):
         raise ServerError("no answer from http://localhost:1/v1")
 
-    monkeypatch.setattr("playhead.index.indexing.extractor_set.Captioner", down)
+    monkeypatch.setattr("playhead.tools.extractors.captions.Captioner", down)
     gear = Extractors.gather(
         Settings(
             speech_model="off", ocr="off", objects_model="off", image_model="off", video_llm_url="http://localhost:1/v1"
         )
     )
-    assert gear.captioner is None
+    assert gear.get("caption") is None
     assert gear.missing == dict.fromkeys(("speech", "text", "object", "frame"), "switched off") | {
         "caption": "no answer from http://localhost:1/v1"
     }
@@ -992,4 +992,4 @@ def test_records_of_gear_are_plain():
     assert gear.fingerprint("speech") == gear.fingerprint("speech")
     assert gear.fingerprint("speech", "sidecar:1") != gear.fingerprint("speech", "sidecar:2")
     assert len({gear.fingerprint(modality) for modality in MODALITIES}) == 5
-    assert np.isfinite(gear.images.encode_queries(["x"])).all()
+    assert np.isfinite(gear.get("frame").encode_queries(["x"])).all()

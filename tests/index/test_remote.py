@@ -27,7 +27,7 @@ from playhead.index.storage.journal import CAPTIONS
 from playhead.index.storage.local import LocalStorage
 from playhead.index.storage.url import UrlStorage
 from playhead.tools.errors import LibraryError, MissingExtraError, SettingsError
-from playhead.tools.records import MODALITIES
+from playhead.tools.extractors.registry import modality_names
 
 from ..fakes import BagOfWords, Captions, Reader, calls, commit, extractors, observation, record
 from ..media import beep, write_media
@@ -172,7 +172,7 @@ def keep(store, said, *, pictures=0, **fields):
     seen = [observation("", float(n), modality="frame") for n in range(pictures)]
     vectors = (lambda: np.eye(pictures, 8, dtype=np.float32)) if pictures else None
     heard = StageReport(modality="speech", state="done", detail=f"{len(said)} found")
-    stages = [StageReport(modality=modality, state="skipped", detail="switched off") for modality in MODALITIES]
+    stages = [StageReport(modality=modality, state="skipped", detail="switched off") for modality in modality_names()]
     fields["stages"] = (heard, *(stage for stage in stages if stage.modality != "speech"))
     kept = commit(store, [*map(observation, said), *seen], BagOfWords(), vectors, **fields)
     for number in range(pictures):

@@ -6,12 +6,13 @@ import re
 from collections.abc import Sequence
 
 from ...prompts import render
-from ..llm.backends import video_llm
+from ..llm.backends import is_set, video_llm
 from ..llm.protocol import VideoLLM
 from ..records import Frame, Observation, Segment, Span, clean_text
 from ..settings import Settings
+from .base import UnavailableError
 
-__all__ = ["Captioner", "caption_of"]
+__all__ = ["Captioner", "caption_of", "captioner"]
 
 # Two plain sentences take 30 to 80 tokens; a model that runs on is cut here.
 MAX_TOKENS = 200
@@ -69,6 +70,18 @@ class Captioner:
             ServerError: No usable answer came for one of them.
         """
         return [self.caption(segment.span, [segment.frame]) for segment in segments]
+
+
+def captioner(settings: Settings) -> Captioner:
+    """The captioner that the settings choose.
+
+    Raises:
+        UnavailableError: The settings name no video LLM.
+        ServerError: As `Captioner`, as well as SettingsError and WeightsError.
+    """
+    if not is_set(settings):
+        raise UnavailableError("no video-LLM server: serve one and set video_llm_url")
+    return Captioner(settings)
 
 
 def caption_of(span: Span, frames: Sequence[Frame], text: str, source: str) -> Observation:

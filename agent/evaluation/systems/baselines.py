@@ -15,12 +15,13 @@ from ....index.localization.frame_choice import Candidate, stretched
 from ....index.records import Evidence
 from ....prompts import render
 from ....tools.errors import AnswerFormatError, QueryError
+from ....tools.extractors.registry import cited_as_text, participle
 from ....tools.llm.pictures import Picture, cells_of, make_grid
 from ....tools.llm.protocol import Part, TokenUsage, VideoLLM
 from ....tools.llm.structured import ask_structured
 from ....tools.media.container import probe
 from ....tools.media.frames import frames_at
-from ....tools.records import HOW, MODALITIES, Modality
+from ....tools.records import Modality
 from ....tools.settings import Settings
 from ...answering.model_input import quoted
 from ...library import Library
@@ -166,7 +167,7 @@ def _t_star(place: _Place) -> Shown:
 
 def _video_rag(place: _Place) -> Shown:
     """Video-RAG in a single turn (Luo et al. 2024): K frames evenly, and what was heard, read and detected that fits."""
-    rows = [one for modality in MODALITIES if modality != "frame" for one in place.found(modality, _ROWS_A_MODALITY)]
+    rows = [one for modality in cited_as_text() for one in place.found(modality, _ROWS_A_MODALITY)]
     return Shown(_uniform(place).seconds, tuple(sorted(rows, key=lambda one: one.start)))
 
 
@@ -321,7 +322,7 @@ def _asked(question: Question, rows: Sequence[Evidence]) -> str:
     lines += [f"{letter(i)}. {quoted(option)}" for i, option in enumerate(question.options)]
     if rows:
         lines += ["", "Text of the video:"]
-        lines += [f"{row.span} {HOW[row.modality]}: {quoted(row.text)}" for row in rows]
+        lines += [f"{row.span} {participle(row.modality)}: {quoted(row.text)}" for row in rows]
     return "\n".join(lines)
 
 

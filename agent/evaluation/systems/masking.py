@@ -11,8 +11,8 @@ import numpy as np
 
 from ....index.storage.local import LocalStorage
 from ....index.storage.table import ObservationTable, read, write
-from ....tools.errors import QueryError
-from ....tools.records import MODALITIES, Modality
+from ....tools.extractors.registry import find_modalities
+from ....tools.records import Modality
 
 __all__ = ["masked_library"]
 
@@ -32,9 +32,7 @@ def masked_library(source: Path, masked: Sequence[Modality], folder: Path) -> Pa
         QueryError: There is no such modality.
         LibraryError: A video's folder is damaged, or the disk does not allow it.
     """
-    unknown = sorted(set(masked) - set(MODALITIES))
-    if unknown:
-        raise QueryError(f"no modality {', '.join(unknown)}: there are {', '.join(MODALITIES)}")
+    masked = find_modalities(masked)
     whole, copy = LocalStorage(source), LocalStorage(folder)
     copy.create()
     made = copy.read()

@@ -10,7 +10,8 @@ from ....index.records import StageReport, VideoRecord
 from ....index.storage.local import LocalStorage
 from ....index.storage.table import ObservationTable, write
 from ....tools.embedding.protocol import Vectors
-from ....tools.records import MODALITIES, Modality, Observation, Span, VideoInfo
+from ....tools.extractors.registry import modality_names
+from ....tools.records import Modality, Observation, Span, VideoInfo
 from ..records import Line
 
 __all__ = ["text_library", "text_video_id"]
@@ -54,7 +55,7 @@ def text_library(
             info=VideoInfo(path=Path(name), format="transcript", duration=end, video=None, sound=None),
             duration=end,
             stages=tuple(
-                StageReport(modality=one, state="done" if one == modality else "skipped") for one in MODALITIES
+                StageReport(modality=one, state="done" if one == modality else "skipped") for one in modality_names()
             ),
             text_embedding_id=embedding_id,
             indexed_at="2000-01-01T00:00:00+00:00",

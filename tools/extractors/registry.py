@@ -1,0 +1,243 @@
+"""All modalities: those of Playhead, and those of installed packages (entry points, group `playhead.extractors`).
+
+A new modality of Playhead is its extractor's module, and one entry here. Whatever else depends on a modality
+(indexing, search, commands, messages, evaluation) reads it from its specification.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from importlib.metadata import entry_points
+from typing import Any
+
+from ..errors import QueryError
+from ..records import Modality, Observation
+from ..settings import Settings
+from .base import AskedAs, ModalitySpec, SharedModels, UnavailableError
+
+__all__ = [
+    "asked_as",
+    "boxed",
+    "cited_as_text",
+    "find_modalities",
+    "labels",
+    "modalities",
+    "modality_names",
+    "participle",
+    "sentences",
+    "spec_of",
+]
+
+logger = logging.getLogger(__name__)
+
+GROUP = "playhead.extractors"
+
+
+def _speech(settings: Settings, _: SharedModels) -> Any:
+    from .speech import Speech
+
+    return Speech(settings)
+
+
+def _sentences(windows: Iterable[list[Any]], source: str) -> Iterator[Observation]:
+    from .speech import sentences_of
+
+    return sentences_of((word for window in windows for word in window), source)
+
+
+def _words(stored: Any) -> list[Any]:
+    from .speech import Heard
+
+    return [Heard(float(start), float(end), str(text), float(share)) for start, end, text, share in stored]
+
+
+def _hearing() -> Sequence[object]:
+    from .speech import HEARING
+
+    return HEARING
+
+
+def _text(settings: Settings, _: SharedModels) -> Any:
+    from .ocr import text_reader
+
+    return text_reader(settings)
+
+
+def _reading() -> Sequence[object]:
+    from .ocr import READING
+
+    return READING
+
+
+def _objects(settings: Settings, _: SharedModels) -> Any:
+    from .objects import ObjectDetector
+
+    return ObjectDetector(settings)
+
+
+def _pictures(settings: Settings, shared: SharedModels) -> Any:
+    from ..embedding.images import image_encoder
+
+    return image_encoder(settings, shared.texts)
+
+
+def _captions(settings: Settings, _: SharedModels) -> Any:
+    from .captions import captioner
+
+    return captioner(settings)
+
+
+_OWN = (
+    ModalitySpec(
+        name="speech",
+        participle="said",
+        title="speech",
+        reads="sound",
+        make=_speech,
+        asked_as="said",
+        holds="sentences",
+        setting="speech_model",
+        depends_on=("language",),
+        method=_hearing,
+        assemble=_sentences,
+        restore=_words,
+        subtitles=True,
+        away_seconds=0.0,  # whatever is said again is said twice
+    ),
+    ModalitySpec(
+        name="text",
+        participle="written",
+        title="text in the picture",
+        reads="frames",
+        make=_text,
+        asked_as="written",
+        holds="sentences",
+        setting="ocr",
+        method=_reading,
+        merge="same place",
+        has_boxes=True,
+        text_is_visible=True,
+    ),
+    ModalitySpec(
+        name="object",
+        participle="detected",
+        title="objects",
+        reads="frames",
+        make=_objects,
+        asked_as="shown",
+        holds="labels",
+        setting="objects_model",
+        depends_on=("objects_vocabulary", "objects_score"),
+        merge="track",
+        has_boxes=True,
+        away_seconds=3.0,  # a detector misses a thing in one segment; while the picture moves, there is one every 2 s
+    ),
+    ModalitySpec(
+        name="caption",
+        participle="described",
+        title="captions",
+        reads="scenes",
+        make=_captions,
+        asked_as="shown",
+        holds="sentences",
+        optional=True,
+    ),
+    ModalitySpec(
+        name="frame",
+        participle="shown",
+        title="picture embeddings",
+        reads="frames",
+        make=_pictures,
+        asked_as="shown",
+        holds="labels",
+        setting="image_model",
+        own_vectors=True,
+        cited_as="picture",
+        away_seconds=3.0,
+    ),
+)
+
+
+@lru_cache(maxsize=1)
+def modalities() -> tuple[ModalitySpec, ...]:
+    """All specifications, Playhead's first. A plug-in that cannot be loaded is left out, with a warning."""
+    known = {spec.name: spec for spec in _OWN}
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        try:
+            spec = entry.load()
+        except Exception as error:  # noqa: BLE001 (whatever somebody else's module throws, the others work)
+            logger.warning("plug-in %s (%s) cannot be loaded: %s", entry.name, entry.value, error)
+            continue
+        if not isinstance(spec, ModalitySpec):
+            logger.warning("plug-in %s (%s) is no ModalitySpec: it is left out", entry.name, entry.value)
+        elif spec.name in known:
+            logger.warning("plug-in %s (%s): a modality %s exists already", entry.name, entry.value, spec.name)
+        else:
+            known[spec.name] = spec
+    return tuple(known.values())
+
+
+def modality_names() -> tuple[Modality, ...]:
+    """The names of all modalities."""
+    return tuple(spec.name for spec in modalities())
+
+
+def spec_of(name: Modality) -> ModalitySpec:
+    """The specification of a modality; of one that is not installed here, one that only names it."""
+    return next((spec for spec in modalities() if spec.name == name), None) or ModalitySpec(
+        name=name, participle=name, title=name, reads="frames", make=_missing, asked_as="shown", holds="sentences"
+    )
+
+
+def participle(name: Modality) -> str:
+    """What people call a modality, such as `said`."""
+    return spec_of(name).participle
+
+
+def find_modalities(texts: str | Iterable[str]) -> tuple[Modality, ...]:
+    """The modalities with these names or participles, each once: `speech` and `said` are the same.
+
+    Raises:
+        QueryError: There is no such modality.
+    """
+    return tuple(dict.fromkeys(map(_found, [texts] if isinstance(texts, str) else texts)))
+
+
+def asked_as(how: AskedAs) -> tuple[Modality, ...]:
+    """The modalities that a question asks for with such words; those that are shown as pictures first."""
+    found = [spec for spec in modalities() if spec.asked_as == how]
+    return tuple(spec.name for spec in sorted(found, key=lambda spec: spec.cited_as != "picture"))
+
+
+def sentences() -> tuple[Modality, ...]:
+    """The modalities whose texts are sentences of words."""
+    return tuple(spec.name for spec in modalities() if spec.holds == "sentences")
+
+
+def labels() -> tuple[Modality, ...]:
+    """The modalities whose texts are labels of things; those with a place in the picture first."""
+    found = [spec for spec in modalities() if spec.holds == "labels"]
+    return tuple(spec.name for spec in sorted(found, key=lambda spec: not spec.has_boxes))
+
+
+def boxed() -> tuple[Modality, ...]:
+    """The modalities with a place in the picture; labels first: of words, the place is seldom meant."""
+    return tuple(name for name in (*labels(), *sentences()) if spec_of(name).has_boxes)
+
+
+def cited_as_text() -> tuple[Modality, ...]:
+    """The modalities whose text is quoted as evidence."""
+    return tuple(spec.name for spec in modalities() if spec.cited_as == "text")
+
+
+def _found(text: str) -> Modality:
+    wanted = text.strip().casefold()
+    for spec in modalities():
+        if wanted in (spec.name, spec.participle):
+            return spec.name
+    known = ", ".join(f"{spec.participle} ({spec.name})" for spec in modalities())
+    raise QueryError(f"no modality {text.strip()}: there are {known}")
+
+
+def _missing(_: Settings, __: SharedModels) -> Any:
+    raise UnavailableError("the package that extracts it is not installed here")
