@@ -34,7 +34,7 @@ class Extractors:
         settings: What they were made with.
         by_modality: Those that can work here.
         missing: For each modality without an extractor, why, and how to get it.
-        texts: The text encoder; None: there is none.
+        texts: The text encoder; may be missing.
         texts_missing: Why there is no text encoder.
         at_once: Segments that a model gets together.
     """
