@@ -4,30 +4,59 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .agent.library import Library
-    from .agent.records import Answer, Citation, Claim, Turn
-    from .index.records import Evidence
-    from .tools.errors import PlayheadError
-    from .tools.records import Span
-    from .tools.settings import Settings
+    from .agent.answering.summary import Chapter as Chapter
+    from .agent.graph import events as events
+    from .agent.library import Library as Library
+    from .agent.looking.moments import Moment as Moment
+    from .agent.records import Answer as Answer
+    from .agent.records import Citation as Citation
+    from .agent.records import Claim as Claim
+    from .index.records import Evidence as Evidence
+    from .tools import errors as errors
+    from .tools.settings import Settings as Settings
 
-__all__ = ["Answer", "Citation", "Claim", "Evidence", "Library", "PlayheadError", "Settings", "Span", "Turn"]
+    __version__: str
 
-_HOMES = {
+_MODULES = {
     "Answer": "agent.records",
+    "Chapter": "agent.answering.summary",
     "Citation": "agent.records",
     "Claim": "agent.records",
     "Evidence": "index.records",
     "Library": "agent.library",
-    "PlayheadError": "tools.errors",
+    "Moment": "agent.looking.moments",
     "Settings": "tools.settings",
-    "Span": "tools.records",
-    "Turn": "agent.records",
+    "errors": "tools.errors",
+    "events": "agent.graph.events",
 }
+
+__all__ = [
+    "Answer",
+    "Chapter",
+    "Citation",
+    "Claim",
+    "Evidence",
+    "Library",
+    "Moment",
+    "Settings",
+    "__version__",
+    "errors",
+    "events",
+]
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name at its first use: `import playhead` itself stays light."""
-    if name not in _HOMES:
+    """Load a public name at its first use, so that `import playhead` stays light."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("playhead")
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    module = import_module(f".{_MODULES[name]}", __name__)
+    return module if name in ("errors", "events") else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    """List the public names, and nothing else."""
+    return __all__

@@ -1,4 +1,4 @@
-"""An iterator that blocks, as one that an event loop can wait for."""
+"""Makes a blocking iterator asynchronous."""
 
 import asyncio
 import threading
@@ -11,10 +11,10 @@ _Item = TypeVar("_Item")
 
 
 async def in_background(begin: Callable[[], Iterator[_Item]]) -> AsyncGenerator[_Item, None]:
-    """The items of an iterator that runs in a thread of its own; who stops listening stops it before its next item.
+    """Yield the items of an iterator that runs in its own thread. Closing this generator stops it after its next item.
 
     Args:
-        begin: Makes the iterator, in that thread. What it raises, there or later, is raised here.
+        begin: Makes the iterator, in that thread. Its exceptions are raised here.
     """
     loop = asyncio.get_running_loop()
     items: asyncio.Queue[tuple[_Item] | None] = asyncio.Queue()
@@ -28,7 +28,7 @@ async def in_background(begin: Callable[[], Iterator[_Item]]) -> AsyncGenerator[
 
     def ended(task: asyncio.Task[None]) -> None:
         if not task.cancelled():
-            task.exception()  # asked for here, so that nobody complains where nobody listens any more
+            task.exception()  # read it, else asyncio logs an exception that was never retrieved
         items.put_nowait(None)
 
     task = asyncio.create_task(asyncio.to_thread(work))

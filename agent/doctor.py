@@ -1,4 +1,4 @@
-"""What works here: one line for each part, before anything is indexed or asked."""
+"""Checks what works on this machine: one line for each part. Loads no model and downloads nothing."""
 
 import importlib.metadata
 import importlib.util
@@ -17,63 +17,63 @@ from ..tools.media.container import nvdec_complaint
 from ..tools.records import Record
 from ..tools.settings import Settings
 
-__all__ = ["Finding", "examine"]
+__all__ = ["Check", "check_parts"]
 
 
-class Finding(Record):
+class Check(Record):
     """The state of one part."""
 
-    part: str = Field(description="What was looked at.")
-    state: Literal["ready", "missing"] = Field(description="Whether it can work here.")
-    detail: str = Field(description="Model and version; or what is missing, and how to get it.")
+    part: str = Field(description="What was checked.")
+    state: Literal["ready", "missing"] = Field(description="Whether it works on this machine.")
+    detail: str = Field(description="Model and version; or what is missing and how to get it.")
 
 
-def examine(settings: Settings) -> list[Finding]:
-    """The state of every part that the settings name. No model is loaded, nothing is downloaded.
+def check_parts(settings: Settings) -> list[Check]:
+    """Return the state of every part that the settings name.
 
     Raises:
-        SettingsError: A setting asks for what does not exist.
+        SettingsError: A setting names something that does not exist.
     """
     extractors = Extractors.gather(settings)
-    findings = [
-        Finding(part="python", state="ready", detail=f"{platform.python_version()} on {platform.machine()}"),
-        Finding(part="device", state="ready", detail=f"{resolve_device(settings)} (device={settings.device})"),
+    checks = [
+        Check(part="python", state="ready", detail=f"{platform.python_version()} on {platform.machine()}"),
+        Check(part="device", state="ready", detail=f"{resolve_device(settings)} (device={settings.device})"),
         _decoder(settings),
         _faiss(),
     ]
     for spec in modalities():
         missing = extractors.missing.get(spec.name)
         detail = extractors.source(spec.name) if missing is None else missing
-        findings.append(Finding(part=spec.title, state="ready" if missing is None else "missing", detail=detail))
+        checks.append(Check(part=spec.title, state="ready" if missing is None else "missing", detail=detail))
     texts = extractors.texts
     if texts:
-        findings.append(Finding(part="text embeddings", state="ready", detail=texts.embedding_id))
+        checks.append(Check(part="text embeddings", state="ready", detail=texts.embedding_id))
     else:
-        findings.append(Finding(part="text embeddings", state="missing", detail=extractors.texts_missing or ""))
-    findings.append(_video_llm(settings))
-    return findings
+        checks.append(Check(part="text embeddings", state="missing", detail=extractors.texts_missing or ""))
+    checks.append(_video_llm(settings))
+    return checks
 
 
-def _decoder(settings: Settings) -> Finding:
+def _decoder(settings: Settings) -> Check:
     module = "decord" if settings.decoder == "decord" else "av"
     if settings.decoder == "nvdec" and (complaint := nvdec_complaint()):
-        detail = f"no NVIDIA GPU decodes pictures here ({complaint}): set decoder to pyav"
-        return Finding(part="decoder", state="missing", detail=detail)
+        detail = f"no NVIDIA GPU decodes video here ({complaint}): set decoder to pyav"
+        return Check(part="decoder", state="missing", detail=detail)
     if importlib.util.find_spec(module) is None:
-        return Finding(part="decoder", state="missing", detail=f"pip install 'playhead[{settings.decoder}]'")
-    return Finding(part="decoder", state="ready", detail=f"{settings.decoder} {importlib.metadata.version(module)}")
+        return Check(part="decoder", state="missing", detail=f"pip install 'playhead[{settings.decoder}]'")
+    return Check(part="decoder", state="ready", detail=f"{settings.decoder} {importlib.metadata.version(module)}")
 
 
-def _faiss() -> Finding:
+def _faiss() -> Check:
     try:
-        return Finding(part="faiss", state="ready", detail=faiss_state())
+        return Check(part="faiss", state="ready", detail=faiss_state())
     except PlayheadError as error:
-        return Finding(part="faiss", state="missing", detail=str(error))
+        return Check(part="faiss", state="missing", detail=str(error))
 
 
-def _video_llm(settings: Settings) -> Finding:
+def _video_llm(settings: Settings) -> Check:
     if not is_set(settings):
         detail = "none is set (video_llm_url): answers quote the evidence"
-        return Finding(part="video LLM", state="missing", detail=detail)
+        return Check(part="video LLM", state="missing", detail=detail)
     state = check(settings)
-    return Finding(part="video LLM", state="ready" if state.ok else "missing", detail=state.words)
+    return Check(part="video LLM", state="ready" if state.ok else "missing", detail=state.words)

@@ -1,4 +1,4 @@
-"""Runs of indexing, into any library and by any engine."""
+"""Run indexing into any library, in this process or on a Ray cluster."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from ..tools.settings import Settings
 from .records import EngineName
 from .video_names import one_video
 
-__all__ = ["each", "index_videos", "remove_video"]
+__all__ = ["collect", "index_videos", "remove_video"]
 
 _T = TypeVar("_T")
 
@@ -33,50 +33,52 @@ def index_videos(
     progress: IndexProgress | None,
     done: Callable[[Outcome], None] | None,
 ) -> list[Outcome]:
-    """As `Library.index`, into any library.
+    """Do what `Library.index` describes, into any library.
 
     Args:
         storage: The library: a `LocalStorage`, or a `UrlStorage`.
         paths: A video, a folder, or several.
-        settings: How to work.
-        gather: The extractors of this machine; only asked for where it does the work.
-        force: As of `Library.index`, and so are all the others.
+        settings: Models and limits.
+        gather: Makes the extractors of this machine. It is called only where this process does the work.
+        force: Index unchanged videos again, too.
         engine: What does the work.
-        address: Of a Ray cluster.
-        workers: On it.
-        progress: Told how far it is.
-        done: Told each outcome at once.
+        address: Address of a Ray cluster.
+        workers: Number of videos at once on it.
+        progress: Called as the work goes on.
+        done: Called with each outcome as soon as it is known.
     """
     given = [paths] if isinstance(paths, (str, Path)) else list(paths)
-    files, told = [Path(path) for path in given], progress or _silent
+    files, report = [Path(path) for path in given], progress or _ignore
     if engine == "local":
         if address is not None or workers is not None:
-            raise SettingsError("address and workers are of a Ray cluster: set engine to 'ray', or leave them out")
-        return each(bring_in_line(storage, files, gather(), force, told), done)
+            raise SettingsError("address and workers belong to a Ray cluster: set engine to 'ray', or leave them out")
+        return collect(bring_in_line(storage, files, gather(), force, report), done)
     with Fleet(settings, address, workers) as fleet:
-        return each(bring_in_line(storage, files, fleet.extractors, force, told, fleet.run), done)
+        return collect(bring_in_line(storage, files, fleet.extractors, force, report, fleet.run), done)
 
 
-def each(outcomes: Iterator[_T], done: Callable[[_T], None] | None) -> list[_T]:
-    """All outcomes, each told at once."""
-    told = []
+def collect(outcomes: Iterator[_T], done: Callable[[_T], None] | None) -> list[_T]:
+    """Return all outcomes; `done` is called with each as soon as it is known."""
+    collected = []
     for outcome in outcomes:
-        told.append(outcome)
+        collected.append(outcome)
         if done:
             done(outcome)
-    return told
+    return collected
 
 
-def _silent(path: Path, number: int, count: int, stage: str, done: float, total: float) -> None:
-    """Tells nobody."""
+def _ignore(path: Path, number: int, count: int, stage: str, done: float, total: float) -> None:
+    """Do nothing with the progress."""
 
 
 def remove_video(storage: StorageBackend, video: Path | str) -> VideoRecord:
-    """As `agent.library.Library.remove`, of any library."""
+    """Do what `Library.remove` describes, in any library."""
     records, broken = storage.survey()
     try:
         record = one_video(storage, sorted(records.values(), key=lambda one: one.paths), video)
     except LibraryError as error:
-        raise next(iter(broken.values()), error) from None  # one that cannot be read may be what is meant
+        raise next(
+            iter(broken.values()), error
+        ) from None  # the video that cannot be read may be the one that was named
     storage.remove(record.video_id)
     return record

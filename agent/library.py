@@ -1,4 +1,4 @@
-"""The SDK: one `Library` a folder of indexed videos."""
+"""The SDK: a `Library` indexes, searches and asks the videos of one folder. Every other interface calls it."""
 
 import asyncio
 import math
@@ -19,49 +19,57 @@ from ..tools.errors import LibraryError, QueryError, SettingsError
 from ..tools.extractors.registry import find_modalities
 from ..tools.llm.backends import is_set, video_llm
 from ..tools.llm.protocol import VideoLLM
-from ..tools.records import Modality, Span, clean_text
+from ..tools.media.clips import Clip, ClipStyle, copy_clip, write_clip, write_gif
+from ..tools.records import Box, Modality, Span, clean_text
 from ..tools.settings import Settings
-from .answering.summary import ListedChapter, contents
+from .answering.summary import Chapter, contents
 from .async_iteration import in_background
 from .display import notebook
+from .exporting.bundles import MomentBundle, bundle
+from .exporting.contexts import context_text
+from .exporting.formats import ExportFormat, exported, format_of
+from .exporting.references import named_moment
+from .exporting.sheets import subtitles_drawn
 from .graph.conversation import Conversation
 from .graph.events import Answered, Event
 from .graph.state import Context
 from .graph.threads import open_checkpointer
-from .index_runs import each, index_videos, remove_video
+from .index_runs import collect, index_videos, remove_video
 from .looking.detector import Eyes
-from .looking.moments import FoundMoment, find_moments, look_for_moments
-from .records import Answer, EngineName, Turn
+from .looking.moments import Moment, find_moments, look_for_moments
+from .places import library_folder
+from .records import Answer, Citation, EngineName, Turn
 from .video_names import one_video, video_ids
 
 __all__ = ["Library"]
 
-MOST_OPTIONS = 26  # a letter each
+MOST_OPTIONS = 26  # one letter each
 
 
 class Library:
-    """Videos that are indexed in one folder, to be searched and asked.
+    """The indexed videos of one folder.
 
     Example:
-        >>> library = Library("talks/.playhead")
-        >>> library.index("talks/")
+        >>> library = Library("talks")
+        >>> library.index("talks")
         >>> print(library.ask("What does the speaker say about the budget?"))
     """
 
     def __init__(self, folder: Path | str, settings: Settings | None = None) -> None:
-        """Name a library's folder; it is made when something is indexed.
+        """Open the library of a folder. Nothing is written before something is indexed.
 
         Args:
-            folder: The library's folder, by custom `.playhead` in the folder of videos.
-            settings: How to work; None: from the environment and the user's settings file.
+            folder: A folder of videos, one of its sub-folders, one of the videos, or the library's own folder
+                (`talks/.playhead`). Where no library exists yet, it will be made in `.playhead` inside the folder.
+            settings: Models and limits. None: from the environment and the user's settings file.
 
         Raises:
-            LibraryError: The folder is something else, or of a newer format.
-            SettingsError: A setting in the environment or file is not valid.
+            LibraryError: The path is a file of another kind, or the library has a newer format.
+            SettingsError: A setting in the environment or the settings file is not valid.
         """
         self.settings = settings or Settings()
         notebook.register()
-        self._store = LocalStorage(Path(folder))
+        self._store = LocalStorage(library_folder(Path(folder)))
 
     def __repr__(self) -> str:
         return f"Library({str(self.folder)!r})"
@@ -83,26 +91,26 @@ class Library:
         progress: IndexProgress | None = None,
         done: Callable[[Outcome], None] | None = None,
     ) -> list[Outcome]:
-        """Bring the library in line with files and folders: what is new or changed is indexed.
+        """Index new and changed videos; remove from the library the videos whose files are gone.
 
-        A file that cannot be indexed is an outcome `failed` with its reason; the others are indexed. A run that is
-        stopped, also by `kill -9`, is gone on with by the same call.
+        A file that cannot be indexed gives an outcome `failed` with the reason; the others are indexed. After a stop,
+        also by `kill -9`, the same call continues.
 
         Args:
             paths: A video, a folder, or several.
-            force: Perceive anew what is unchanged, too.
-            engine: `local`: one video after the other in this process. `ray`: several at once, on the machines of a Ray
-                cluster, which see videos and library at the same paths.
-            address: Of the cluster, as `ray start` tells it; None: Ray is started on this machine.
-            workers: Videos at once on Ray; None: as many as it has room for.
-            into: URL of a library on object storage or another shared path, in place of this one: see `pull`.
-            progress: Told how far it is.
-            done: Told each outcome at once.
+            force: Index unchanged videos again, too.
+            engine: `local`: one video after the other in this process. `ray`: several at once, on the machines of a
+                Ray cluster, which see videos and library at the same paths.
+            address: Address of the cluster, as `ray start` prints it. None: start Ray on this machine.
+            workers: Number of videos at once on Ray. None: as many as fit.
+            into: URL of a library on object storage or another shared path, to write instead of this one: see `pull`.
+            progress: Called with the file, its number, the number of files, the stage, and seconds done and in total.
+            done: Called with each outcome as soon as it is known.
 
         Raises:
-            MediaError: A path does not exist, or there is no video below any of them.
+            MediaError: A path does not exist, or no video lies below any of them.
             LibraryError: The library cannot be written.
-            SettingsError: The cluster cannot be joined, or there is none of the engine that it was given for.
+            SettingsError: The cluster cannot be joined, or `address` or `workers` is set without `engine="ray"`.
             MissingExtraError: Ray, or a package that the URL needs, is not installed.
         """
         return index_videos(
@@ -119,22 +127,22 @@ class Library:
         )
 
     def pull(self, url: str, *, done: Callable[[Pulled], None] | None = None) -> list[Pulled]:
-        """Bring what is indexed on object storage or another shared path into the library; it is made if need be.
+        """Copy the indexed videos of a library on object storage or another shared path into this one.
 
-        A video that is there in another version replaces what is here of it; what is only here stays. One that cannot
-        be had is an outcome `failed` with its reason; the others are pulled.
+        A video that has another version there replaces the one here; videos that exist only here stay. A video that
+        cannot be copied gives an outcome `failed` with the reason; the others are copied.
 
         Args:
-            url: Such as `s3://bucket/talks`, `gs://bucket/talks` or `file:///shared/talks`; credentials are fsspec's
-                business (`index.storage.url_files`).
-            done: Told each outcome at once.
+            url: For example `s3://bucket/talks`, `gs://bucket/talks` or `file:///shared/talks`. fsspec finds the
+                credentials (`index.storage.url_files`).
+            done: Called with each outcome as soon as it is known.
 
         Raises:
-            SettingsError: It is no URL that fsspec knows.
+            SettingsError: fsspec does not know this kind of URL.
             MissingExtraError: A package that the URL's protocol needs is not installed.
             LibraryError: There is no library at the URL, it cannot be read, or the library cannot be written.
         """
-        return each(UrlStorage(url).pull(self._store), done)
+        return collect(UrlStorage(url).pull(self._store), done)
 
     def search(
         self,
@@ -145,14 +153,14 @@ class Library:
         videos: Path | str | Sequence[Path | str] | None = None,
         between: tuple[float, float] | Span | None = None,
     ) -> list[Evidence]:
-        """The evidence that fits a query best, best first.
+        """Return the evidence that fits a query best, best first.
 
         Args:
-            query: Words as a person writes them.
-            k: At most this many.
-            modalities: By name or participle: `speech` or `said`, `text` or `written`, …; None: all.
-            videos: Paths, file names or ids of videos, or folders of them; None: all.
-            between: Seconds; only what overlaps them.
+            query: Plain words.
+            k: At most this many results.
+            modalities: By name or participle: `speech` or `said`, `text` or `written`, …. None: all.
+            videos: Paths, file names or ids of videos, or folders of them. None: all.
+            between: Start and end in seconds: only evidence that overlaps them.
 
         Raises:
             QueryError: The query or a filter is not valid.
@@ -171,31 +179,32 @@ class Library:
         between: tuple[float, float] | Span | None = None,
         mode: Literal["balanced", "precise"] = "balanced",
         look: bool = False,
-    ) -> list[FoundMoment]:
-        """The moments that fit a description or question best, best first: from when to when, and the evidence there.
+    ) -> list[Moment]:
+        """Return the moments that fit a description or question best, best first: when each starts and ends.
 
-        With `look`, up to `max_frames` real frames are looked at with the detector and the picture encoder, where
-        stored evidence suggests; what was seen comes first. It finds what was missed while indexing.
+        With `look`, the detector and the picture encoder examine up to `max_frames` frames, chosen by the stored
+        evidence; moments that they confirm come first. This finds what indexing missed.
 
         Args:
-            query: Words as a person writes them; "at the end" or "after she sat down" count.
-            k: At most this many.
-            modalities: By name or participle: `speech` or `said`, …; None: as the query's words tell, else all.
-            videos: Paths, file names or ids of videos, or folders of them; None: all.
-            between: Seconds; only this stretch of each video.
-            mode: `balanced` moments cover what is meant, `precise` ones lie inside it.
-            look: Look at frames; the query describes what is to be seen.
+            query: Plain words; expressions such as "at the end" or "after she sat down" are understood.
+            k: At most this many moments.
+            modalities: By name or participle: `speech` or `said`, …. None: those that the words of the query
+                suggest, else all.
+            videos: Paths, file names or ids of videos, or folders of them. None: all.
+            between: Start and end in seconds: only this stretch of each video.
+            mode: `balanced` spans cover the whole moment, `precise` spans lie inside it.
+            look: Examine frames; the query describes what they show.
 
         Raises:
             QueryError: The query or a filter is not valid.
             LibraryError: The library is empty or damaged.
-            SettingsError: Frames are to be looked at, and there is neither a detector nor a picture encoder.
-            MediaError: Frames are to be looked at, and a video's file cannot be read.
+            SettingsError: `look` is set and neither a detector nor a picture encoder is available.
+            MediaError: `look` is set and a video's file cannot be read.
         """
         kinds = None if modalities is None else find_modalities(modalities)
         if look:
             if kinds is not None:
-                raise QueryError("modalities cannot be chosen where frames are looked at: leave one of both out")
+                raise QueryError("modalities and look cannot be used together: leave one of them out")
             frames, decoder = self.settings.max_frames, self.settings.decoder
             search, among = self._opened(), self._video_ids(videos)
             return look_for_moments(query, search, k, self._eyes, among, _span(between), frames=frames, decoder=decoder)
@@ -210,7 +219,7 @@ class Library:
         options: Sequence[str] = (),
         thread_id: str | None = None,
     ) -> Answer:
-        """Answer a question from what is indexed, with checked citations: the last event of `stream`."""
+        """Answer a question with checked citations: the last event of `stream`, which describes the arguments."""
         return _last(self.stream(question, videos=videos, between=between, options=options, thread_id=thread_id))
 
     def stream(
@@ -222,61 +231,63 @@ class Library:
         options: Sequence[str] = (),
         thread_id: str | None = None,
     ) -> Iterator[Event]:
-        """Answer a question, and tell each step at once.
+        """Answer a question, and yield each step as it happens.
 
-        In a thread, "And when does she say that?" is understood with the questions before.
+        In a thread, a follow-up such as "And when does she say that?" refers to the questions before it.
 
         Args:
-            question: As a person asks it.
-            videos: Paths, file names or ids of videos, or folders of them; None: all, or those of the question that
+            question: In plain words.
+            videos: Paths, file names or ids of videos, or folders of them. None: all, or those of the question that
                 this one follows.
-            between: Seconds; only this stretch of each video.
-            options: The answers to choose from, if there are some.
-            thread_id: Name of a conversation to keep in the library; None: nothing is kept.
+            between: Start and end in seconds: only this stretch of each video.
+            options: The answers to choose from, for a multiple-choice question.
+            thread_id: Name of a conversation that is stored in the library. None: nothing is stored.
 
         Returns:
-            The events, which come as they happen: the plan, evidence and frames of each round, the draft, verdicts,
-            and last the answer (`Answered`).
+            The events in order: the plan, the evidence and frames of each round, the draft, the verdicts, and last
+            the answer (`Answered`).
 
         Raises:
             QueryError: The question or a filter is not valid.
             LibraryError: The library is empty or damaged.
-            ServerError: The video LLM that the settings name does not answer. `resume` goes on in a named thread.
+            ServerError: The video LLM does not answer. In a named thread, `resume` continues.
         """
         asked = clean_text(question)
         if not asked:
-            raise QueryError("the question is empty: ask something")
+            raise QueryError("the question is empty: write one")
         answers = tuple(map(clean_text, options))
         if not all(answers) or len(answers) > MOST_OPTIONS:
-            raise QueryError(f"options={answers}: at most {MOST_OPTIONS} answers to choose from, none of them empty")
+            raise QueryError(
+                f"options={answers}: give at most {MOST_OPTIONS} answers to choose from, none of them empty"
+            )
         conversation = self._conversation(thread_id, self._llm)
         return conversation.ask(asked, self._video_ids(videos), _span(between), answers)
 
     def resume(self, thread_id: str) -> Answer:
-        """Go on with a question that was interrupted: the last event of `stream_resumed`."""
+        """Continue a question that was interrupted: the last event of `stream_resumed`."""
         return _last(self.stream_resumed(thread_id))
 
     def stream_resumed(self, thread_id: str) -> Iterator[Event]:
-        """Go on with the last question of a thread where it was interrupted, and tell each step at once.
+        """Continue the last question of a thread where it was interrupted, and yield each step as it happens.
 
-        What was done is not done again, also by another process; a question that was answered gives its answer again.
+        Finished steps are not repeated, also when another process continues. An answered question returns its answer.
 
         Args:
             thread_id: The conversation's name.
 
         Returns:
-            The events from there on; last the answer (`Answered`).
+            The remaining events; last the answer (`Answered`).
 
         Raises:
-            QueryError: There is no question in this thread.
-            SettingsError: The settings name another answerer than the one that began.
+            QueryError: This thread holds no question.
+            SettingsError: The settings name another answerer than the one that started.
             LibraryError: The library is empty or damaged.
             ServerError: The video LLM does not answer.
         """
         return self._conversation(thread_id, self._llm).resume()
 
     def thread(self, thread_id: str) -> tuple[Turn, ...]:
-        """What was asked and answered in a conversation, the oldest first; empty if there is no such thread.
+        """Return the questions and answers of a conversation, oldest first; empty if no such thread exists.
 
         Raises:
             LibraryError: The library is empty or damaged.
@@ -284,10 +295,10 @@ class Library:
         return self._conversation(thread_id).turns()
 
     def videos(self, among: Path | str | Sequence[Path | str] | None = None) -> list[VideoRecord]:
-        """The indexed videos, by path.
+        """Return the indexed videos, sorted by path.
 
         Args:
-            among: Paths, file names or ids of videos, or folders of them; None: all.
+            among: Paths, file names or ids of videos, or folders of them. None: all.
 
         Raises:
             LibraryError: One of them is not in the library.
@@ -296,68 +307,238 @@ class Library:
         chosen = None if among is None else video_ids(self._store, records, among)
         return [record for record in records if chosen is None or record.video_id in chosen]
 
+    def video(self, video: Path | str) -> VideoRecord:
+        """Return the one video with a path, file name or id.
+
+        Raises:
+            LibraryError: The library holds no such video, or several.
+        """
+        return one_video(self._store, self.videos(), video)
+
+    def evidence(self, evidence_id: str) -> Evidence | None:
+        """Return the evidence with an id; None: the library holds no such evidence.
+
+        Raises:
+            LibraryError: The library is empty or damaged.
+        """
+        return self._opened().evidence(evidence_id)
+
+    def keyframe(self, shown: Evidence | Citation | Chapter) -> bytes | None:
+        """Return the stored picture (WebP) of a piece of evidence, a citation or a chapter; None: there is none.
+
+        The picture is the one on screen at that moment, at most 512 pixels wide or high.
+        """
+        if shown.keyframe is None or not Path(shown.keyframe).is_file():
+            return None
+        return Path(shown.keyframe).read_bytes()
+
     def path_of(self, record: VideoRecord) -> Path:
-        """Where a video's file lies now."""
+        """Return the path of a video's file: the first that exists."""
         return self._store.file_of(record)
 
     def paths_of(self, record: VideoRecord) -> list[Path]:
-        """Where all files with a video's content lie; first the one from `path_of`."""
+        """Return the paths of all files with a video's content; first the one from `path_of`."""
         first = self.path_of(record)
         return [first, *(path for path in map(self._store.absolute_path, record.paths) if path != first)]
 
     def observed(self, video: Path | str) -> tuple[VideoRecord, list[Evidence]]:
-        """A video's record and all that was perceived in it, by modality and time.
+        """Return a video's record and all its observations, sorted by modality and time.
 
         Raises:
-            LibraryError: There is no such video in the library, or several.
+            LibraryError: The library holds no such video, or several.
         """
-        record = self._one(video)
+        record = self.video(video)
         return record, self._opened().of_video(record.video_id)
 
-    def chapters(self, video: Path | str) -> list[ListedChapter]:
-        """A video's table of contents: its chapters, in order, each with its heading, quotes and scenes.
+    def chapters(self, video: Path | str) -> list[Chapter]:
+        """Return a video's table of contents: its chapters in order, each with its heading, quotes and scenes.
 
-        Nothing is composed: headings and quotes are stored evidence. A short video, or one in which nothing was
-        perceived, is one chapter.
+        No model writes here: headings and quotes are stored evidence. A short video, or one without observations, is
+        one chapter.
 
         Args:
             video: A path, file name or id.
 
         Raises:
-            LibraryError: There is no such video in the library, or several; or it is damaged.
+            LibraryError: The library holds no such video, or several; or it is damaged.
         """
-        record = self._one(video)
+        record = self.video(video)
         return contents(record.video_id, self._opened())
 
+    def moment(
+        self, moment: str, *, frames: int = 4, crop: Box | None = None, width: int | None = None
+    ) -> MomentBundle:
+        """Return everything about a stretch of a video: speech, text, objects, its chapter, and frames.
+
+        Args:
+            moment: `talk.mp4@10:02-10:40`, `talk.mp4@10:02` (ten seconds from there), or an evidence id.
+            frames: Number of frames, evenly spaced; 0: none.
+            crop: Cut frames to this part of the picture.
+            width: Scale frames down to this width in pixels.
+
+        Raises:
+            QueryError: The moment is not in one of these forms, or lies outside the video.
+            LibraryError: The library holds no such video or evidence.
+            MediaError: The video's file cannot be read.
+        """
+        return bundle(self, named_moment(self, moment), frames, crop, width)
+
+    def clip(
+        self, moment: str, target: Path | str, *, mode: Literal["exact", "fast"] = "exact", subtitles: bool = False
+    ) -> Clip:
+        """Cut a moment out of a video into a file. A target that ends with `.gif` becomes an animated GIF.
+
+        Args:
+            moment: `talk.mp4@10:02-10:40`, `talk.mp4@10:02` (ten seconds from there), or an evidence id.
+            target: The file to write, e.g. `out.mp4`.
+            mode: `exact` re-encodes: edges are exact to one frame. `fast` copies from the keyframe before the moment.
+            subtitles: Draw what is said into the picture.
+
+        Returns:
+            The true start and end, and the number of frames.
+
+        Raises:
+            QueryError: The moment is not in one of these forms, or lies outside the video; or the options contradict.
+            LibraryError: The library holds no such video or evidence.
+            MediaError: The video's file cannot be read, or the target cannot be written.
+        """
+        named, path = named_moment(self, moment), Path(target)
+        source = self.path_of(named.video)
+        if path.suffix.lower() == ".gif":
+            return write_gif(source, named.span, path)
+        if mode == "fast":
+            if subtitles:
+                raise QueryError("subtitles cannot be drawn into a copy: leave out subtitles, or cut exactly")
+            return copy_clip(source, named.span, path)
+        draw = None
+        if subtitles:
+            rows = [row for row in self._opened().of_video(named.video.video_id, "speech") if row.text]
+            draw = subtitles_drawn(rows)
+        return write_clip(source, named.span, path, ClipStyle(draw=draw))
+
+    def export(
+        self,
+        video: Path | str,
+        target: Path | str,
+        *,
+        style: ExportFormat | None = None,
+        modalities: Modality | Sequence[Modality] | None = None,
+        query: str | None = None,
+    ) -> Path:
+        """Write a video's transcript, text, chapters or observations to a file.
+
+        Args:
+            video: A path, file name or id.
+            target: The file. Its ending names the format: `.srt`, `.vtt`, `.txt`, `.md`, `.json`, `.csv`, `.parquet`,
+                `.otio`, `.edl`, `.chapters.vtt`, `.youtube.txt`, `.chapters.xml`.
+            style: The format, whatever the ending is.
+            modalities: Only these observations. None: speech in subtitles and text, all in data files.
+            query: For `.otio` and `.edl`: the moments that this finds, instead of the chapters.
+
+        Raises:
+            QueryError: The format is not known.
+            LibraryError: The library holds no such video, or several.
+            MissingExtraError: A package that the format needs is not installed.
+        """
+        path = Path(target)
+        kinds = None if modalities is None else find_modalities(modalities)
+        data = exported(self, self.video(video), style or format_of(path), kinds, query)
+        path.write_bytes(data)
+        return path
+
+    def context(self, question: str, max_tokens: int = 4000) -> str:
+        """Return the best evidence for a question as text for any language model, with ids to cite.
+
+        Args:
+            question: In plain words.
+            max_tokens: The text has at most this many tokens, estimated from above as a third of its bytes.
+
+        Raises:
+            QueryError: The question is empty, or the budget has no room for one line.
+            LibraryError: The library is empty or damaged.
+        """
+        return context_text(self, question, max_tokens)
+
     def remove(self, video: Path | str, *, at: str | None = None) -> VideoRecord:
-        """Take a video out of the library; its file is not touched.
+        """Remove a video from the library. Its file stays.
 
         Args:
             video: Its path, file name or id.
-            at: URL of a library on object storage or another shared path, in place of this one.
+            at: URL of a library on object storage or another shared path, to change instead of this one.
 
         Raises:
-            LibraryError: There is no such video in the library, or several; or it cannot be written.
-            SettingsError: `at` is no URL that fsspec knows.
+            LibraryError: The library holds no such video, or several; or it cannot be written.
+            SettingsError: fsspec does not know this kind of URL.
             MissingExtraError: A package that the URL needs is not installed.
         """
         return remove_video(UrlStorage(at) if at else self._store, video)
 
-    async def aindex(self, paths: Path | str | Sequence[Path | str], **options: Any) -> list[Outcome]:
-        """As `index`, without blocking the event loop."""
-        return await asyncio.to_thread(self.index, paths, **options)
+    async def aindex(
+        self,
+        paths: Path | str | Sequence[Path | str],
+        *,
+        force: bool = False,
+        progress: IndexProgress | None = None,
+        done: Callable[[Outcome], None] | None = None,
+    ) -> list[Outcome]:
+        """As `index` in this process, without blocking the event loop; callbacks run in another thread."""
+        return await asyncio.to_thread(self.index, paths, force=force, progress=progress, done=done)
 
-    async def asearch(self, query: str, k: int = 10, **options: Any) -> list[Evidence]:
+    async def asearch(
+        self,
+        query: str,
+        k: int = 10,
+        *,
+        modalities: Modality | Sequence[Modality] | None = None,
+        videos: Path | str | Sequence[Path | str] | None = None,
+        between: tuple[float, float] | Span | None = None,
+    ) -> list[Evidence]:
         """As `search`, without blocking the event loop."""
-        return await asyncio.to_thread(self.search, query, k, **options)
+        return await asyncio.to_thread(self.search, query, k, modalities=modalities, videos=videos, between=between)
 
-    async def aask(self, question: str, **options: Any) -> Answer:
+    async def afind(
+        self,
+        query: str,
+        k: int = 5,
+        *,
+        modalities: Modality | Sequence[Modality] | None = None,
+        videos: Path | str | Sequence[Path | str] | None = None,
+        between: tuple[float, float] | Span | None = None,
+        mode: Literal["balanced", "precise"] = "balanced",
+        look: bool = False,
+    ) -> list[Moment]:
+        """As `find`, without blocking the event loop."""
+        return await asyncio.to_thread(
+            self.find, query, k, modalities=modalities, videos=videos, between=between, mode=mode, look=look
+        )
+
+    async def aask(
+        self,
+        question: str,
+        *,
+        videos: Path | str | Sequence[Path | str] | None = None,
+        between: tuple[float, float] | Span | None = None,
+        options: Sequence[str] = (),
+        thread_id: str | None = None,
+    ) -> Answer:
         """As `ask`, without blocking the event loop."""
-        return await asyncio.to_thread(self.ask, question, **options)
+        return await asyncio.to_thread(
+            self.ask, question, videos=videos, between=between, options=options, thread_id=thread_id
+        )
 
-    def astream(self, question: str, **options: Any) -> AsyncGenerator[Event, None]:
+    def astream(
+        self,
+        question: str,
+        *,
+        videos: Path | str | Sequence[Path | str] | None = None,
+        between: tuple[float, float] | Span | None = None,
+        options: Sequence[str] = (),
+        thread_id: str | None = None,
+    ) -> AsyncGenerator[Event, None]:
         """As `stream`, without blocking the event loop."""
-        return in_background(lambda: self.stream(question, **options))
+        return in_background(
+            lambda: self.stream(question, videos=videos, between=between, options=options, thread_id=thread_id)
+        )
 
     async def aresume(self, thread_id: str) -> Answer:
         """As `resume`, without blocking the event loop."""
@@ -369,12 +550,11 @@ class Library:
 
     @cached_property
     def _eyes(self) -> Eyes:
-        """What looks at frames."""
         gathered, missing = self._extractors, self._extractors.missing
         detector, encoder = gathered.get("object"), gathered.get("frame")
         if detector is None and encoder is None:
             reasons = "; ".join(f"{modality}: {missing[modality]}" for modality in ("object", "frame"))
-            raise SettingsError(f"nothing can look at frames ({reasons}): set objects_model or image_model")
+            raise SettingsError(f"no model can examine frames ({reasons}): set objects_model or image_model")
         return Eyes(detector, encoder)
 
     @cached_property
@@ -383,7 +563,7 @@ class Library:
 
     @cached_property
     def _llm(self) -> VideoLLM | None:
-        """The video LLM that answers; None: evidence is quoted."""
+        """The video LLM that answers. None: answers quote the evidence."""
         wanted = self.settings.answerer
         if wanted == "extractive" or (wanted is None and not is_set(self.settings)):
             return None
@@ -398,17 +578,14 @@ class Library:
         if thread_id is None:
             return Conversation(context)
         if not (name := clean_text(thread_id)):
-            raise QueryError(f"thread_id={thread_id!r}: a name is wanted")
+            raise QueryError(f"thread_id={thread_id!r}: give the conversation a name")
         return Conversation(context, name, self._saver)
 
     def _opened(self) -> Search:
-        """The search over a library that has something in it."""
+        """The search over this library, which holds at least one video."""
         if not self._store.videos_folder.is_dir() or not self._search.records:
-            raise LibraryError(f"no video is indexed in {self.folder}: run `playhead index FOLDER` first")
+            raise LibraryError(f"no video is indexed in {self.folder}: index a folder of videos first")
         return self._search
-
-    def _one(self, video: Path | str) -> VideoRecord:
-        return one_video(self._store, self.videos(), video)
 
     def _video_ids(self, videos: Path | str | Sequence[Path | str] | None) -> tuple[str, ...] | None:
         return None if videos is None else video_ids(self._store, self.videos(), videos)
@@ -419,7 +596,7 @@ def _span(between: tuple[float, float] | Span | None) -> Span | None:
         return between
     start, end = between
     if not 0 <= start < end < math.inf:
-        raise QueryError(f"between=({start}, {end}): a start of 0 or more and a later end are wanted, in seconds")
+        raise QueryError(f"between=({start}, {end}): give a start of 0 or more and a later end, in seconds")
     return Span(start=start, end=end)
 
 

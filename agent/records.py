@@ -161,6 +161,11 @@ class Citation(Record):
         """The cited span."""
         return Span(start=self.start, end=self.end)
 
+    @property
+    def place(self) -> str:
+        """When, where and how, e.g. `[00:41:07–00:41:32] talk.mp4, said`."""
+        return f"{self.span} {clean_text(Path(self.video).name)}, {participle(self.modality)}"
+
 
 class Claim(Record):
     """One statement of an answer."""
@@ -170,15 +175,24 @@ class Claim(Record):
     citations: tuple[Citation, ...] = Field(description="What it rests on.")
     basis: Basis = Field(default="quote", description="How it follows from its citations.")
 
-    def spans_text(self, named: bool) -> str:
-        """The cited spans on one line, e.g. `[00:41:07–00:41:32] talk.mp4, said`; of many, the first.
+    @property
+    def shown_citations(self) -> tuple[Citation, ...]:
+        """The first citations with different places, at most eight: what a person is shown."""
+        places: dict[str, Citation] = {}
+        for citation in self.citations:
+            places.setdefault(citation.place, citation)
+        return tuple(places.values())[:_MOST_SPANS]
 
-        Args:
-            named: Whether each span names its video.
-        """
-        places = list(dict.fromkeys(_place(citation, named) for citation in self.citations))
-        more = len(places) - _MOST_SPANS
-        return ", ".join(places[:_MOST_SPANS]) + (f", and {more} more" if more > 0 else "")
+    @property
+    def hidden_places(self) -> int:
+        """The number of different places that `shown_citations` leaves out."""
+        return max(0, len({citation.place for citation in self.citations}) - _MOST_SPANS)
+
+    @property
+    def places(self) -> str:
+        """The cited places on one line, e.g. `[00:41:07–00:41:32] talk.mp4, said`."""
+        more = f", and {self.hidden_places} more" if self.hidden_places else ""
+        return ", ".join(citation.place for citation in self.shown_citations) + more
 
 
 class Turn(Record):
@@ -230,19 +244,10 @@ class Answer(Record):
         return f"Answer({self.status!r}, {self.text!r}, confidence={self.confidence})"
 
     def __str__(self) -> str:
-        """Plain text: each claim with the spans behind it, and its verdict where that is not `supported`."""
-        if not self.claims:
-            return self.text
-        named = len({citation.video_id for claim in self.claims for citation in claim.citations}) > 1
-        return "\n".join(_claim_text(claim, named) for claim in self.claims)
+        """Plain text: each claim with its cited places, and its verdict where that is not `supported`."""
+        return "\n".join(map(_claim_text, self.claims)) if self.claims else self.text
 
 
-def _claim_text(claim: Claim, named: bool) -> str:
+def _claim_text(claim: Claim) -> str:
     mark = "" if claim.verdict == "supported" else f" ({claim.verdict})"
-    return f"{claim.text} {claim.spans_text(named)}{mark}"
-
-
-def _place(citation: Citation, named: bool) -> str:
-    """`[00:41:07–00:41:32] talk.mp4, said`."""
-    name = f" {clean_text(Path(citation.video).name)}," if named else ""
-    return f"{citation.span}{name} {participle(citation.modality)}"
+    return f"{claim.text} {claim.places}{mark}"

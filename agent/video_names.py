@@ -1,4 +1,4 @@
-"""Which videos a person means by a path, a file name, an id or a folder."""
+"""Finds the videos that a path, a file name, an id or a folder names."""
 
 import os
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _LISTED = 8  # videos that an error message lists
 
 
 def one_video(storage: StorageBackend, records: Sequence[VideoRecord], video: Path | str) -> VideoRecord:
-    """The one video that is meant.
+    """Return the one video that a name means.
 
     Args:
         storage: The library.
@@ -22,16 +22,14 @@ def one_video(storage: StorageBackend, records: Sequence[VideoRecord], video: Pa
         video: A path, file name or id.
 
     Raises:
-        LibraryError: There is no such video in the library, or several.
+        LibraryError: The library holds no such video, or several.
     """
     found = _matching(storage, records, video)
     if len(found) != 1:
-        listed = found or records
-        known = ", ".join([str(storage.absolute_path(record.paths[0])) for record in listed[:_LISTED]] or ["nothing"])
-        more = f" and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
+        known = _listed(storage, found or records)
         raise LibraryError(
-            f"{str(video)!r} names {len(found) or 'no'} videos of this library, one is wanted: "
-            f"give its path or id. {'They are' if found else 'It holds'}: {known}{more}"
+            f"{str(video)!r} names {len(found) or 'no'} videos of this library, and exactly one is needed: "
+            f"give its path or id. {'They are' if found else 'The library holds'}: {known}"
         )
     return found[0]
 
@@ -39,7 +37,7 @@ def one_video(storage: StorageBackend, records: Sequence[VideoRecord], video: Pa
 def video_ids(
     storage: StorageBackend, records: Sequence[VideoRecord], videos: Path | str | Sequence[Path | str]
 ) -> tuple[str, ...]:
-    """The ids of the videos that are meant, each once.
+    """Return the ids of the videos that are named, each once.
 
     Args:
         storage: The library.
@@ -53,17 +51,25 @@ def video_ids(
     for video in [videos] if isinstance(videos, (str, Path)) else videos:
         found = _matching(storage, records, video)
         if not found:
-            raise LibraryError(f"{str(video)!r} is no video of this library: `playhead list` names them")
+            raise LibraryError(
+                f"{str(video)!r} is not a video of this library, which holds: {_listed(storage, records)}"
+            )
         chosen.update(dict.fromkeys(record.video_id for record in found))
     return tuple(chosen)
 
 
 def _matching(storage: StorageBackend, records: Sequence[VideoRecord], video: Path | str) -> list[VideoRecord]:
-    """Videos with this id (or its beginning), path or file name, or below this folder."""
+    """Return the videos with this id (or its first digits), path or file name, or below this folder."""
     path, text = Path(os.path.abspath(Path(video).expanduser())), str(video)
     places = {r.video_id: [storage.absolute_path(stored) for stored in r.paths] for r in records}
     exact = [r for r in records if path in places[r.video_id] or r.video_id == text]
     below = [r for r in records if any(place.is_relative_to(path) for place in places[r.video_id])]
     named = [r for r in records if any(place.name == text for place in places[r.video_id])]
-    begun = [r for r in records if len(text) >= 6 and r.video_id.startswith(text)]
-    return exact or below or named or begun
+    abbreviated = [r for r in records if len(text) >= 6 and r.video_id.startswith(text)]
+    return exact or below or named or abbreviated
+
+
+def _listed(storage: StorageBackend, records: Sequence[VideoRecord]) -> str:
+    names = ", ".join([str(storage.absolute_path(record.paths[0])) for record in records[:_LISTED]] or ["nothing"])
+    more = len(records) - _LISTED
+    return f"{names} and {more} more" if more > 0 else names

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from playhead import Answer, Evidence, Library, PlayheadError, Settings, Span
-from playhead.tools.errors import LibraryError, MediaError, QueryError
+from playhead import Answer, Evidence, Library, Settings
+from playhead.tools.errors import LibraryError, MediaError, PlayheadError, QueryError
+from playhead.tools.records import Span
 
 SAID = {
     "traffic.mp4": [(0.5, 2.0, "The red car stops at the bridge."), (2.5, 4.0, "Nobody is hurt.")],

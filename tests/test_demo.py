@@ -2,7 +2,8 @@
 
 import pytest
 
-from playhead import Library, Span
+from playhead import Library
+from playhead.tools.records import Span
 from playhead.tools.words import canonical, tokens
 
 

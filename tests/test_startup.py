@@ -23,7 +23,7 @@ def run(code: str) -> str:
     [
         "import playhead",
         "from playhead import Settings; Settings()",
-        "from playhead import Answer, PlayheadError, Span",
+        "from playhead import Answer, Evidence, errors",
     ],
 )
 def test_importing_playhead_loads_nothing_heavy(code):
@@ -46,9 +46,17 @@ def test_the_help_takes_less_than_half_a_second_of_cpu():
     assert min(taken) < 0.5, taken
 
 
-def test_what_a_package_offers_is_there_and_nothing_else():
+def test_the_package_shows_its_public_names_and_nothing_else():
     import playhead
 
-    assert {name: getattr(playhead, name).__name__ for name in playhead.__all__} == {n: n for n in playhead.__all__}
+    public = "Answer Chapter Citation Claim Evidence Library Moment Settings __version__ errors events".split()
+    assert dir(playhead) == sorted(public) == sorted(playhead.__all__)
+    names = {name: getattr(getattr(playhead, name), "__name__", "") for name in public}
+    assert names == {name: name for name in public} | {
+        "__version__": "",
+        "errors": "playhead.tools.errors",
+        "events": "playhead.agent.graph.events",
+    }
+    assert playhead.__version__[0].isdigit()
     with pytest.raises(AttributeError, match="module 'playhead' has no attribute 'Libary'"):
         _ = playhead.Libary

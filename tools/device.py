@@ -31,7 +31,7 @@ def resolve_device(settings: Settings) -> Literal["cpu", "cuda"]:
 
         has_cuda = torch.cuda.is_available()
     if settings.device == "cuda" and not has_cuda:
-        raise SettingsError("device='cuda', but torch sees no CUDA device: use --device cpu or auto")
+        raise SettingsError("device='cuda', but torch sees no CUDA device: set device to 'cpu' or 'auto'")
     return "cuda" if has_cuda else "cpu"
 
 

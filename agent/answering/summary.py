@@ -14,7 +14,7 @@ from ...tools.words import tokens
 from ..question.scopes import scopes_of
 from ..records import Citation, Claim, Plan
 
-__all__ = ["ListedChapter", "Section", "contents", "outline", "quote_sections"]
+__all__ = ["Chapter", "Section", "contents", "outline", "quote_sections"]
 
 # Chapters of all videos together; of each, if there are many videos, fewer.
 MOST_SECTIONS = 12
@@ -44,7 +44,7 @@ class Section(Record):
     scenes: tuple[Span, ...] = Field(default=(), description="Its scenes, which cover it; empty: it is not divided.")
 
 
-class ListedChapter(Record):
+class Chapter(Record):
     """A chapter as a table of contents lists it."""
 
     video_id: str = Field(description="The video's content hash.")
@@ -86,7 +86,7 @@ def outline(plan: Plan, search: Search) -> list[Section]:
     return found
 
 
-def contents(video_id: str, search: Search) -> list[ListedChapter]:
+def contents(video_id: str, search: Search) -> list[Chapter]:
     """The table of contents of a video: its chapters, in order; they cover it.
 
     Args:
@@ -114,7 +114,7 @@ def quote_sections(sections: Sequence[Section]) -> list[Claim]:
     return claims
 
 
-def _listed(section: Section, video: str, segments: Sequence[Evidence]) -> ListedChapter:
+def _listed(section: Section, video: str, segments: Sequence[Evidence]) -> Chapter:
     told = {section.heading.text.casefold(): section.heading} if section.heading else {}
     for row in section.rows:
         told.setdefault(row.text.casefold(), row)
@@ -122,7 +122,7 @@ def _listed(section: Section, video: str, segments: Sequence[Evidence]) -> Liste
     longest = max(section.scenes, key=lambda scene: scene.duration)
     pictured = max(segments, key=lambda segment: segment.span.overlap(longest), default=texts[0] if texts else None)
     quotes = texts[1:] if section.heading else texts
-    return ListedChapter(
+    return Chapter(
         video_id=section.video_id,
         video=video,
         start=section.span.start,

@@ -1,4 +1,4 @@
-"""The options that commands share: one flag a setting, from the described fields of `Settings`; and how help shows them."""
+"""The options that commands share: one flag for each setting, made from the fields of `Settings`; and their help."""
 
 import functools
 import inspect
@@ -18,7 +18,7 @@ __all__ = ["MODELS", "Chosen", "Command", "with_settings"]
 
 _Wrapped = TypeVar("_Wrapped", bound=Callable[..., None])
 
-# Fields that have a flag of their own; any other is set by `--set FIELD=VALUE`.
+# Fields with their own flag; `--set FIELD=VALUE` sets the others.
 GENERAL = ("offline", "device")
 MODELS = (
     "profile",
@@ -33,17 +33,18 @@ MODELS = (
     "video_llm_model",
 )
 _PANEL = "Models and settings"
+_HELP_MODELS = "playhead.help_models"
 _METAVARS = {"language": "CODE", "ocr_model": "DIR", "video_llm_url": "URL", "video_llm_model": "NAME"}
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """What the options before and after a command's name ask for.
+    """The options given before and after a command's name.
 
     Attributes:
         values: Fields of `Settings` that were given.
         quiet: No progress, no warnings.
-        verbose: Tell more.
+        verbose: More messages.
     """
 
     values: dict[str, Any]
@@ -51,7 +52,7 @@ class Chosen:
     verbose: bool
 
     def settings(self) -> Settings:
-        """The settings: these over the environment over the user's file.
+        """Return the settings: these, else the environment's, else the user's file's.
 
         Raises:
             SettingsError: One of them is unknown or not valid.
@@ -60,16 +61,19 @@ class Chosen:
 
 
 class Command(TyperCommand):
-    """A command whose help says each thing once, and shows what belongs together in one section."""
+    """A command whose help has one section for each group of options."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """`[OPTIONS]` and the names of the arguments."""
         return ["[OPTIONS]", *(p.metavar or "" for p in self.get_params(ctx) if p.param_type_name == "argument")]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Arguments, options, and the panels that options name."""
+        """Arguments and options; with `--help-models`, the options for models and settings instead."""
         sections: dict[str, list[tuple[str, str]]] = {}
+        wants_models = bool(ctx.meta.get(_HELP_MODELS))
         for parameter in self.get_params(ctx):
+            if (getattr(parameter, "rich_help_panel", None) == _PANEL) != wants_models:
+                continue
             record = parameter.get_help_record(ctx)
             if parameter.param_type_name == "argument":
                 title, record = "Arguments", (parameter.metavar or "", getattr(parameter, "help", None) or "")
@@ -81,29 +85,39 @@ class Command(TyperCommand):
             with formatter.section(title):
                 formatter.write_dl(records)
 
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """The examples, each on its own line."""
+        del ctx
+        if self.epilog:
+            with formatter.section("Examples"):
+                for line in self.epilog.splitlines():
+                    formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
 
-def with_settings(*fields: str) -> Callable[[_Wrapped], _Wrapped]:
+
+def with_settings(*fields: str, examples: tuple[str, ...] = ()) -> Callable[[_Wrapped], _Wrapped]:
     """Give a command the general options and one for each field; it receives them together as `chosen: Chosen`.
 
-    What stands before a command's name counts too, and is overruled by what stands after it.
+    Options before a command's name count too. Those after it win.
 
     Args:
-        fields: Of `Settings`; with any, `--set` is there for all others.
+        fields: Fields of `Settings`. With any, the command also has `--set` for all others.
+        examples: Command lines that the help shows.
     """
     added = {
         "quiet": Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no warnings.")],
-        "verbose": Annotated[bool, typer.Option("-v", "--verbose", help="Tell more of what happens.")],
+        "verbose": Annotated[bool, typer.Option("-v", "--verbose", help="More messages.")],
         **{name: _flag(name) for name in GENERAL},
         **{name: _flag(name, _PANEL) for name in fields},
     }
     if fields:
         added["set_"] = Annotated[list[str] | None, _other_settings()]
+        added["help_models"] = Annotated[bool, _models_help()]
 
     def decorate(command: _Wrapped) -> _Wrapped:
         signature = inspect.signature(command)
         parameters = [parameter for name, parameter in signature.parameters.items() if name != "chosen"]
         for name, annotation in added.items():
-            default = False if name in ("quiet", "verbose") else None
+            default = False if name in ("quiet", "verbose", "help_models") else None
             parameters.append(
                 inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
             )
@@ -113,6 +127,7 @@ def with_settings(*fields: str) -> Callable[[_Wrapped], _Wrapped]:
         def wrapped(context: typer.Context, **values: Any) -> None:
             before = context.obj if isinstance(context.obj, Chosen) else Chosen({}, quiet=False, verbose=False)
             given = {name: values.pop(name) for name in (*GENERAL, *fields)}
+            values.pop("help_models", None)
             others = dict(_pair(text) for text in values.pop("set_", None) or ())
             chosen = context.obj = Chosen(
                 before.values | {name: value for name, value in given.items() if value is not None} | others,
@@ -123,6 +138,7 @@ def with_settings(*fields: str) -> Callable[[_Wrapped], _Wrapped]:
             command(**values, chosen=chosen)
 
         wrapped.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        wrapped.examples = "\n".join(examples)  # type: ignore[attr-defined]
         wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         return wrapped  # type: ignore[return-value]
 
@@ -130,7 +146,7 @@ def with_settings(*fields: str) -> Callable[[_Wrapped], _Wrapped]:
 
 
 def _flag(name: str, panel: str | None = None) -> Any:
-    """The annotation of a setting's flag; None, where it is not given, leaves the choice to the other sources."""
+    """The annotation of a setting's flag. A flag that is not given is None, and the other sources decide."""
     field = Settings.model_fields[name]
     parts = [field.annotation, *get_args(field.annotation)]  # Literal["a", "b"] | None
     choices = [value for part in parts for value in get_args(part) if isinstance(value, str)]
@@ -145,12 +161,22 @@ def _flag(name: str, panel: str | None = None) -> Any:
     return Annotated[bool | None if is_flag else str | None, option]
 
 
+def _models_help() -> Any:
+    def show(context: typer.Context, wanted: bool) -> None:
+        if wanted:
+            context.meta[_HELP_MODELS] = True
+            print(context.get_help())
+            raise typer.Exit
+
+    return typer.Option("--help-models", help="Show the options for models and settings.", is_eager=True, callback=show)
+
+
 def _other_settings() -> Any:
     others = [name for name in Settings.model_fields if name not in (*GENERAL, *MODELS)]
     return typer.Option(
         "--set",
         metavar="FIELD=VALUE",
-        help=f"Any other setting; may be repeated. Fields: {', '.join(others)}.",
+        help=f"Any other setting; can be repeated. Fields: {', '.join(others)}.",
         rich_help_panel=_PANEL,
     )
 
@@ -158,7 +184,7 @@ def _other_settings() -> Any:
 def _pair(text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not sign:
-        raise SettingsError(f"--set {text!r}: FIELD=VALUE is wanted, e.g. --set sample_seconds=1")
+        raise SettingsError(f"--set {text!r}: give FIELD=VALUE, e.g. --set sample_seconds=1")
     return name.strip(), value
 
 

@@ -1,5 +1,6 @@
-"""What the commands share: the library that a place belongs to, filters, and data for programs."""
+"""What commands share: the library that PLACE belongs to, filters, and JSON output."""
 
+import difflib
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import typer
 
 from ...tools.errors import LibraryError, QueryError
 from ...tools.records import parse_clock
+from ..places import LIBRARY, absolute, found_library
 from .options import Chosen
 
 if TYPE_CHECKING:
@@ -25,20 +27,21 @@ __all__ = [
     "Place",
     "Within",
     "filtered",
-    "home_named",
-    "home_of",
+    "folder_for",
     "is_url",
+    "modalities_of",
     "open_library",
     "opened_at",
+    "placed",
     "print_json",
     "seconds_of",
+    "storage_named",
 ]
 
-LIBRARY = ".playhead"
 _URL = re.compile(r"[a-z][a-z0-9+]+:/")
 
 Place = Annotated[
-    Path, typer.Argument(metavar="PLACE", readable=False, help="A folder of indexed videos, or one of them.")
+    str, typer.Argument(metavar="PLACE", help="A folder of indexed videos, or one of the videos.", show_default=True)
 ]
 LibraryFolder = Annotated[
     Path | None,
@@ -72,43 +75,86 @@ Between = Annotated[
 
 
 def open_library(folder: Path, chosen: Chosen) -> "Library":
-    """The library in a folder."""
+    """Open the library of a folder."""
     settings = chosen.settings()
     from ..library import Library
 
     return Library(folder, settings)
 
 
-def opened_at(place: Path, library: Path | None, chosen: Chosen) -> "tuple[Library, list[Path] | None]":
-    """The library that a place belongs to, and which of its videos the place means; None: all."""
+def opened_at(place: Path | str, library: Path | None, chosen: Chosen) -> "tuple[Library, list[Path] | None]":
+    """Return the library that PLACE belongs to, and the videos that PLACE means; None: all of them."""
+    if is_url(str(place)) or _URL.match(str(place)):
+        raise LibraryError(f"{place} is a URL: copy its library with `playhead pull {place}` first")
     if library is not None:
         _check_folder(str(library))
     if library is not None and not library.expanduser().exists():
         raise LibraryError(f"there is no library {library}: check --library, or run `playhead index` with it first")
-    opened = open_library(library or _library_of(place), chosen)
-    place = _absolute(place)
-    whole = place == opened.folder or (library is None and place == opened.folder.parent)
-    return opened, None if whole else [place]
+    folder = library or _library_of(Path(place))
+    opened = open_library(folder, chosen)
+    path = absolute(Path(place))
+    whole = path == opened.folder or (library is None and path == opened.folder.parent)
+    if library is None and not path.exists() and not path.is_relative_to(opened.folder.parent):
+        return opened, [Path(place)]  # a bare file name of a library below
+    return opened, None if whole else [path]
+
+
+def placed(place: str, text: str | None, name: str) -> tuple[Path, str]:
+    """Return PLACE and the words after it. PLACE may be left out, and the two may be exchanged.
+
+    Args:
+        place: The first argument of a command.
+        text: The second.
+        name: What the second is called in the command's help.
+
+    Raises:
+        QueryError: There are no words.
+    """
+    if text is None:
+        if place == "." or Path(place).expanduser().exists():
+            raise QueryError(f"no {name.lower()}: write one after PLACE, in quotes")
+        if " " not in place.strip() and (os.sep in place or Path(place).suffix):
+            raise QueryError(f"there is no file or folder {place}, and no {name.lower()} after it")
+        return Path(), place
+    if not Path(place).expanduser().exists() and Path(text).expanduser().exists() and " " in place:
+        return Path(text), place
+    return Path(place), text
 
 
 def _library_of(place: Path) -> Path:
-    """The library of a folder or video: there, or in the nearest folder above."""
-    place = _absolute(place)
-    for folder in (place, *(above / LIBRARY for above in (place, *place.parents))):
-        if (folder / "library.json").is_file():
-            return folder
+    """The library at or above a path; for a bare file name, also one in a folder below."""
+    path = absolute(place)
+    folder = found_library(path)
+    if not path.exists() and place.parent == Path():
+        below = [found for found in Path().glob(f"*/{LIBRARY}") if (found.parent / place.name).exists()]
+        if len(below) == 1:
+            return below[0]
+    if folder is not None:
+        return folder
+    if not path.exists():
+        siblings = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+        alike = difflib.get_close_matches(path.name, siblings, n=1)
+        hint = f": did you mean {place.parent / alike[0]}?" if alike else ""
+        raise LibraryError(f"there is no file or folder {place}{hint}")
+    below = sorted(path.glob(f"*/{LIBRARY}")) if path.is_dir() else []
+    hint = f"; a library is in {place / below[0].parent.name}" if below else ""
     raise LibraryError(
-        f"nothing is indexed for {place}: run `playhead index` on it first, or name its library with --library"
+        f"nothing is indexed for {path}{hint}: run `playhead index` on it first, or name its library with --library"
     )
 
 
+def modalities_of(within: str | None) -> list[str] | None:
+    """Return the names in `--in`, which may be those that people use ("said")."""
+    return [part for part in within.split(",") if part.strip()] if within else None
+
+
 def is_url(library: str) -> bool:
-    """Whether a library is named by a URL."""
+    """Whether a URL names the library."""
     return "://" in library
 
 
-def home_named(library: str) -> "LocalStorage | UrlStorage":
-    """The library to index into, by its folder or URL."""
+def storage_named(library: str) -> "LocalStorage | UrlStorage":
+    """Return the library to index into, by its folder or URL."""
     from ...index.storage.local import LocalStorage
     from ...index.storage.url import UrlStorage
 
@@ -119,48 +165,43 @@ def home_named(library: str) -> "LocalStorage | UrlStorage":
 
 
 def _check_folder(library: str) -> None:
-    """Refuse a URL, also with a slash missing, where a folder is wanted: it would be made."""
+    """Raise if a URL stands where a folder must be, also one with a slash missing: a folder of that name would be made."""
     if _URL.match(library):
         raise LibraryError(
-            f"library {library} is no folder: `playhead pull URL` brings a library from a URL such as "
+            f"library {library} is not a folder: `playhead pull URL` copies a library from a URL such as "
             "s3://bucket/talks, `playhead index --library URL` makes one there"
         )
 
 
-def home_of(paths: list[Path]) -> Path:
-    """Where the library of these paths goes."""
-    places = {path if path.is_dir() else path.parent for path in map(_absolute, paths)}
+def folder_for(paths: list[Path]) -> Path:
+    """Return the library folder to index these paths into."""
+    places = {path if path.is_dir() else path.parent for path in map(absolute, paths)}
     if len(places) > 1:
-        raise typer.BadParameter("paths in several folders: say where the library goes with --library DIR")
+        raise typer.BadParameter("the paths are in several folders: name the library's folder with --library DIR")
     return places.pop() / LIBRARY
 
 
-def _absolute(path: Path) -> Path:
-    return Path(os.path.abspath(path.expanduser()))
-
-
 def seconds_of(between: str | None) -> tuple[float, float] | None:
-    """The seconds of `--between START-END`."""
+    """Return the seconds of `--between START-END`."""
     if between is None:
         return None
     parts = re.split(r"\s*[-–]\s*", between.strip())
     try:
         start, end = (parse_clock(part) for part in parts)
     except ValueError as error:
-        raise QueryError(f"--between {between!r}: START-END is wanted, e.g. 10:00-20:00 or 90-120.5") from error
+        raise QueryError(f"--between {between!r}: give START-END, e.g. 10:00-20:00 or 90-120.5") from error
     return start, end
 
 
 def filtered(
-    place: Path, library: Path | None, within: str | None, between: str | None, chosen: Chosen
+    place: str | Path, library: Path | None, within: str | None, between: str | None, chosen: Chosen
 ) -> "tuple[Library, dict[str, Any]]":
-    """The library of a place, and the filters that `Library.search` and `Library.find` take."""
+    """Return the library of PLACE, and the filters for `Library.search` and `Library.find`."""
     stretch = seconds_of(between)
-    modalities = [part for part in within.split(",") if part.strip()] if within else None
     opened, videos = opened_at(place, library, chosen)
-    return opened, {"modalities": modalities, "videos": videos, "between": stretch}
+    return opened, {"modalities": modalities_of(within), "videos": videos, "between": stretch}
 
 
 def print_json(data: object) -> None:
-    """Data for programs, on stdout."""
+    """Print data for programs on stdout."""
     print(json.dumps(data, ensure_ascii=False, indent=2))

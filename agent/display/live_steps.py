@@ -1,4 +1,4 @@
-"""What the command line shows on a terminal while a question is answered: a line a step. Text from videos stays text."""
+"""Shows the steps of a question on a terminal while it is answered, one line for each."""
 
 import sys
 from collections import Counter
@@ -23,22 +23,22 @@ from ..graph.events import (
 )
 from ..records import Answer, Plan
 
-__all__ = ["AskScreen"]
+__all__ = ["AskingView"]
 
-# A time as far as this is the end of any video.
+# A time beyond this is after the end of any video.
 _FAR = 1e6
 _MARKS = {"supported": "✓", "refuted": "✗", "unverified": "?"}
 
 
-class AskScreen:
-    """The steps of a question on stderr, where that is a terminal."""
+class AskingView:
+    """Draws the steps of a question on stderr, where that is a terminal."""
 
     def __init__(self, *, quiet: bool, thread: str | None = None) -> None:
         """Draw on a terminal only.
 
         Args:
             quiet: Draw nothing.
-            thread: The conversation; where its question is interrupted, how to go on is told.
+            thread: The conversation. If its question is interrupted, print how to continue.
         """
         self._thread = thread
         self._console = Console(stderr=True, quiet=quiet or not sys.stderr.isatty(), highlight=False)
@@ -54,15 +54,17 @@ class AskScreen:
         self._status.stop()
         if self._thread is not None and kind is not None and issubclass(kind, (KeyboardInterrupt, ServerError)):
             name = clean_text(self._thread)
-            print(f"playhead: stopped. What was done is kept: --resume --thread {name!r} goes on", file=sys.stderr)
+            print(
+                f"playhead: stopped. Finished steps are kept: continue with --resume --thread {name!r}", file=sys.stderr
+            )
 
     @property
     def answer(self) -> Answer:
-        """The answer, once it was told."""
+        """The answer, after its event was shown."""
         assert self._answer is not None
         return self._answer
 
-    def tell(self, event: Event) -> None:
+    def show(self, event: Event) -> None:
         """Show one step."""
         match event:
             case PlanMade():
@@ -114,14 +116,14 @@ class AskScreen:
     def _frames(self, event: FramesLookedAt) -> None:
         videos = ", ".join(dict.fromkeys(frame.name for frame in event.frames))
         of = f" of {videos}" if videos else ""
-        grids = f", {event.inspected} seen in grids before" if event.inspected else ""
+        grids = f", chosen from {event.inspected} small ones" if event.inspected else ""
         self._line(f"looking at {_count(len(event.frames), 'frame')}{of}{grids}")
 
     def _judged(self) -> None:
         if self._verdicts:
             counts = Counter(self._verdicts)
-            told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in _MARKS if counts[verdict])
-            self._line(f"{_count(len(self._verdicts), 'claim')} checked: {told}")
+            summed = ", ".join(f"{counts[verdict]} {verdict}" for verdict in _MARKS if counts[verdict])
+            self._line(f"{_count(len(self._verdicts), 'claim')} checked: {summed}")
 
     def _line(self, text: str) -> None:
         self._console.print(Text(clean_text(text), style="dim"), no_wrap=True, overflow="ellipsis")
@@ -135,8 +137,8 @@ def _count(number: int, of: str) -> str:
 
 
 def _where(modalities: Sequence[Modality]) -> str:
-    told = ", ".join(participle(one) for one in modalities)
-    return "all that was perceived" if set(modalities) == set(modality_names()) else f"what is {told}"
+    names = ", ".join(participle(one) for one in modalities)
+    return "everything" if set(modalities) == set(modality_names()) else f"what is {names}"
 
 
 def _when(plan: Plan) -> str:

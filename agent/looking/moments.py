@@ -18,7 +18,7 @@ from ..question.terms import places_of
 from ..question.time_expressions import grounding_query
 from .detector import Eyes, watch
 
-__all__ = ["FoundMoment", "find_moments", "look_for_moments"]
+__all__ = ["Moment", "find_moments", "look_for_moments"]
 
 # Grounding is sharp to a 48th of its window: five minutes give six seconds.
 WINDOW_SECONDS = 300.0
@@ -28,7 +28,7 @@ SAME_SPAN_IOU = 0.5
 MOST_WATCHED = 3
 
 
-class FoundMoment(Record):
+class Moment(Record):
     """One stretch of a video, best first in a list of them."""
 
     video_id: str = Field(description="The video's content hash.")
@@ -54,7 +54,7 @@ def find_moments(
     video_ids: Sequence[str] | None = None,
     between: Span | None = None,
     mode: Literal["balanced", "precise"] = "balanced",
-) -> list[FoundMoment]:
+) -> list[Moment]:
     """The moments that fit a query best, best first; none overlaps another.
 
     Args:
@@ -75,7 +75,7 @@ def find_moments(
     found = library.find(asked.text or query, CANDIDATES, where, video_ids, between)
     if not found and where != modalities:
         found = library.find(asked.text or query, CANDIDATES, modalities, video_ids, between)
-    moments: list[FoundMoment] = []
+    moments: list[Moment] = []
     for one in found:
         if any(_overlap(one.video_id, one.span, moment) for moment in moments):
             continue
@@ -84,7 +84,7 @@ def find_moments(
             continue
         there = tuple(e for e in found if e.video_id == one.video_id and e.span.overlap(span) > 0)
         moments.append(
-            FoundMoment(
+            Moment(
                 video_id=one.video_id, video=one.video, start=span.start, end=span.end, score=one.score, evidence=there
             )
         )
@@ -103,7 +103,7 @@ def look_for_moments(
     *,
     frames: int = 32,
     decoder: Decoder = "pyav",
-) -> list[FoundMoment]:
+) -> list[Moment]:
     """The moments that show what is described, found by looking at frames: those that were seen first.
 
     Stored evidence chooses the videos and where in them to look first; what it suggests, and no look showed, follows.
@@ -126,7 +126,7 @@ def look_for_moments(
     found = library.find(asked, CANDIDATES, None, video_ids, between)
     among = video_ids if video_ids is not None else sorted(library.records)
     videos = list(dict.fromkeys([*(one.video_id for one in found), *among]))[:MOST_WATCHED]
-    seen: list[FoundMoment] = []
+    seen: list[Moment] = []
     looked: dict[str, int] = {}
     for number, video_id in enumerate(videos):
         share = (frames - sum(looked.values())) // (len(videos) - number)
@@ -142,7 +142,7 @@ def look_for_moments(
             if moment.sure and (between is None or moment.span.overlap(between) > 0):
                 there = tuple(e for e in [*ours, *segments] if e.span.overlap(moment.span) > 0)
                 seen.append(
-                    FoundMoment(
+                    Moment(
                         video_id=video_id,
                         video=str(file),
                         start=moment.span.start,
@@ -204,5 +204,5 @@ def _window(hit: Evidence, duration: float, between: Span | None) -> Span:
     return Span(start=min(start, hit.start), end=max(end, hit.end))
 
 
-def _overlap(video_id: str, span: Span, moment: FoundMoment) -> bool:
+def _overlap(video_id: str, span: Span, moment: Moment) -> bool:
     return video_id == moment.video_id and span.overlap(moment.span) > 0

@@ -65,7 +65,7 @@ class QueryEncoders:
             self._tell(
                 embedding_id,
                 f"some videos were embedded with another model ({embedding_id}) and are searched by their words only: "
-                f"set {setting} as it was, or run `playhead index` again",
+                f"set {setting} as it was, or index the videos again",
             )
 
     def _tell(self, key: str, message: str) -> None:

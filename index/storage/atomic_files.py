@@ -14,11 +14,11 @@ __all__ = ["flush", "write_text", "writing"]
 _REASONS = {
     errno.ENOSPC: "the disk is full: free some space and run again",
     errno.EDQUOT: "the disk quota is used up: free some space and run again",
-    errno.EROFS: "the disk is read-only: choose another place with --library",
-    errno.EACCES: "permission denied: choose another place with --library, or change its permissions",
-    errno.EPERM: "permission denied: choose another place with --library, or change its permissions",
-    errno.ENOTDIR: "a file lies where a folder is wanted: choose another place with --library",
-    errno.EEXIST: "a file lies where a folder is wanted: choose another place with --library",
+    errno.EROFS: "the disk is read-only: choose another folder for the library",
+    errno.EACCES: "permission denied: choose another folder for the library, or change its permissions",
+    errno.EPERM: "permission denied: choose another folder for the library, or change its permissions",
+    errno.ENOTDIR: "a file lies where a folder is wanted: choose another folder for the library",
+    errno.EEXIST: "a file lies where a folder is wanted: choose another folder for the library",
 }
 
 

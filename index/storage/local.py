@@ -308,11 +308,11 @@ class LocalStorage:
 
     def _check_format(self) -> str:
         """What is wrong with `library.json`; empty: nothing."""
-        damage = f"{self._format_file} is damaged or missing: index again with --force, which writes it anew"
+        damage = f"{self._format_file} is damaged or missing: index again with `force`, which writes a new one"
         try:
             if self.folder.exists() and not self.folder.is_dir():
                 raise LibraryError(
-                    f"{self.folder} is a file, not a library folder: choose another place with --library"
+                    f"{self.folder} is a file, not a library folder: choose another folder for the library"
                 )
             if self._format_file.exists():
                 version = json.loads(self._format_file.read_bytes())["format"]
@@ -322,7 +322,7 @@ class LocalStorage:
                 not entry.name.startswith((".", _FORMAT)) for entry in self.folder.iterdir()
             ):
                 raise LibraryError(
-                    f"{self.folder} is a folder of something else, not a library: choose another place with --library"
+                    f"{self.folder} is a folder of something else, not a library: choose another folder for the library"
                 )
             else:
                 return ""
@@ -335,7 +335,7 @@ class LocalStorage:
         if version > FORMAT:
             raise LibraryError(
                 f"library {self.folder} has format {version}, this Playhead reads up to {FORMAT}: "
-                "upgrade Playhead (pip install --upgrade playhead), or index into another place with --library"
+                "upgrade Playhead (pip install --upgrade playhead), or index into another folder"
             )
         return ""
 

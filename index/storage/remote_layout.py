@@ -183,7 +183,7 @@ class RemoteVideos:
 
     def _damaged(self, video_id: str) -> RemoteError:
         place = f"{self.url}/{folder_of(video_id)}"
-        return DamagedRemoteError(f"{place} is damaged or incomplete: index its video into it again with --force")
+        return DamagedRemoteError(f"{place} is damaged or incomplete: index its video into it again with `force`")
 
 
 def folder_of(video_id: str) -> str:

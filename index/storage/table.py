@@ -127,7 +127,7 @@ class DamagedError(LibraryError):
 
 def damaged(folder: Path) -> DamagedError:
     """What to say of a committed folder that cannot be read."""
-    return DamagedError(f"{folder} is damaged: index its video again with --force, or delete this folder")
+    return DamagedError(f"{folder} is damaged: index its video again with `force`, or delete this folder")
 
 
 def _vectors(path: Path) -> npt.NDArray[np.float16]:

@@ -18,7 +18,7 @@ import pytest
 
 from playhead import Library
 from playhead.agent.cli.main import main
-from playhead.agent.display.terminal import IndexScreen
+from playhead.agent.display.indexing import IndexingView
 from playhead.index.records import StageReport
 from playhead.tools.errors import LibraryError
 from playhead.tools.media.container import nvdec_complaint
@@ -27,7 +27,11 @@ SAID = {
     "budget.mp4": [(1.0, 3.0, "The budget for travel grew by twelve percent.")],
     "traffic.mp4": [(0.5, 2.0, "The red car stops at the bridge."), (2.5, 4.0, "Nobody is hurt.")],
 }
-COMMANDS = ("index", "ask", "search", "find", "list", "show", "chapters", "remove", "pull", "doctor", "serve", "eval")
+COMMANDS = (
+    *("index", "ask", "search", "find", "chat", "list", "show", "chapters", "moment", "clip", "sheet", "export"),
+    *("notes", "open", "context", "remove", "pull", "doctor", "serve", "eval"),
+)
+WITHOUT_JSON = ("serve", "chat", "clip", "sheet", "notes", "open", "context")
 PLAYHEAD = [sys.executable, "-c", "from playhead.agent.cli.main import main; main()"]
 
 pytestmark = pytest.mark.usefixtures("no_models")
@@ -100,11 +104,10 @@ def test_index_tells_each_file_what_was_left_out_and_the_sum(talks, playhead):
     assert done.out.splitlines() == [
         "✓ talks/budget.mp4: 00:00:04.9, 1 said",
         "✓ talks/traffic.mp4: 00:00:04.9, 2 said",
-        "Left out:",
-        "  written    switched off",
-        "  detected   switched off",
-        "  described  no video-LLM server: serve one and set video_llm_url",
-        "  shown      switched off",
+        "Text in the picture not read: switched off",
+        "Objects not detected: switched off",
+        "Not described: no video model is set (video_llm_url)",
+        "Pictures not searchable: switched off",
         "2 indexed · library talks/.playhead",
     ]
     assert playhead("index", "talks").out == "2 unchanged · library talks/.playhead\n"
@@ -117,17 +120,17 @@ def test_a_reason_that_is_not_about_all_files_names_its_own(talks, capsys):
     silent = StageReport(modality="speech", state="skipped", detail="the file has no sound")
     torn = StageReport(modality="text", state="failed", detail="RuntimeError: out of memory")
     stages = (silent, torn, *record.stages[2:])
-    with IndexScreen(quiet=False, verbose=False, to_stdout=True) as screen:
+    with IndexingView(quiet=False, verbose=False, to_stdout=True) as screen:
         screen.done(replace(outcomes[0], record=record.model_copy(update={"stages": stages})))
         screen.done(outcomes[1])
     screen.summary(talks / ".playhead")
     told = capsys.readouterr()
     assert told.err.splitlines() == [
-        "✗ talks/budget.mp4: 00:00:04.9, nothing perceived",
+        "✗ talks/budget.mp4: 00:00:04.9, nothing extracted",
         "  written: failed: RuntimeError: out of memory",
     ]
-    assert "  said       the file has no sound (talks/budget.mp4)" in told.out.splitlines()
-    assert "  shown      switched off" in told.out.splitlines()
+    assert "Not transcribed: the file has no sound (talks/budget.mp4)" in told.out.splitlines()
+    assert "Pictures not searchable: switched off" in told.out.splitlines()
 
 
 def test_index_prints_data(talks, playhead):
@@ -141,7 +144,7 @@ def test_index_prints_data(talks, playhead):
 
 def test_ask_prints_each_claim_with_its_span(indexed, playhead):
     done = playhead("ask", "talks", "What does the speaker say about the budget?")
-    assert done == Done(0, "The budget for travel grew by twelve percent. [00:00:01–00:00:03] said\n", "")
+    assert done == Done(0, "The budget for travel grew by twelve percent. [00:00:01–00:00:03] budget.mp4, said\n", "")
     nothing = playhead("ask", "talks", "What does the speaker say about penguins?")
     assert nothing == Done(0, "Nothing in the indexed videos supports an answer. Not found: penguins.\n", "")
 
@@ -165,8 +168,8 @@ def test_ask_prints_the_object_of_the_contract(indexed, playhead):
 
 def test_ask_tells_its_steps_on_standard_error(indexed, playhead):
     done = playhead("ask", "talks", "What is said about the red car?", "-v")
-    assert done.out == "The red car stops at the bridge. [00:00:00–00:00:02] said\n"
-    assert re.search(r"^plan: .*red car.*\n(.*\n)*confidence \d\.\d\d, \d+\.\d\d s in all$", done.err, re.MULTILINE)
+    assert done.out == "The red car stops at the bridge. [00:00:00–00:00:02] traffic.mp4, said\n"
+    assert re.search(r"^plan: .*red car.*\n(.*\n)*confidence \d\.\d\d, \d+\.\d\d s in total$", done.err, re.MULTILINE)
 
 
 def test_ask_prints_its_events_as_lines(indexed, playhead):
@@ -184,12 +187,14 @@ def test_ask_keeps_a_conversation_and_gives_its_last_answer_again(indexed, playh
     assert second["text"] in first.out
     assert "understood as" in second["trace"][0]["detail"]
     again = playhead("ask", "talks", "--resume", "--thread", "t")
-    assert again == Done(0, "The red car stops at the bridge. [00:00:00–00:00:02] said\n", "")
+    assert again == Done(0, "The red car stops at the bridge. [00:00:00–00:00:02] traffic.mp4, said\n", "")
 
 
 def test_search_prints_a_line_a_result(indexed, playhead):
     done = playhead("search", "talks", "red car")
-    assert re.fullmatch(r"00:00:00\.5–00:00:02\.0  said  \d\.\d\d  The red car stops at the bridge\.\n", done.out)
+    assert re.fullmatch(
+        r"00:00:00\.5–00:00:02\.0  traffic\.mp4  said  \d\.\d\d  The red car stops at the bridge\.\n", done.out
+    )
     lines = playhead("search", "talks", "the budget or the car").out.splitlines()
     assert sorted(line.split()[1] for line in lines) == ["budget.mp4", "traffic.mp4"]
     assert playhead("search", "talks", "zeppelin") == Done(0, "", "nothing found\n")
@@ -238,7 +243,6 @@ def test_chapters_prints_a_table_of_contents_of_each_video(indexed, playhead):
         "talks/budget.mp4 · 00:00:04.9",
         "00:00:00.0–00:00:04.9  The budget for travel grew by twelve percent.",
         "                       scene 00:00:00.0–00:00:04.9",
-        "",
         "talks/traffic.mp4 · 00:00:04.9",
         "00:00:00.0–00:00:04.9  The red car stops at the bridge.",
         "                       scene 00:00:00.0–00:00:04.9",
@@ -260,7 +264,7 @@ def test_without_videos_there_are_no_chapters(indexed, playhead):
 
 def test_list_says_when_a_file_is_gone(indexed, playhead):
     (indexed / "traffic.mp4").unlink()
-    assert playhead("list", "talks").out.splitlines()[1].endswith("talks/traffic.mp4 (gone)")
+    assert playhead("list", "talks").out.splitlines()[1].endswith("talks/traffic.mp4 (missing)")
 
 
 def test_remove_takes_videos_out_and_leaves_their_files(indexed, playhead):
@@ -304,7 +308,8 @@ def test_each_command_has_help(command, playhead):
     done = playhead(command, "--help")
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"Usage: playhead {command} [OPTIONS]")
-    assert ("--json" in done.out) == (command != "serve")
+    assert ("--json" in done.out) == (command not in WITHOUT_JSON)
+    assert len(done.out.partition("Examples:\n")[2].splitlines()) == 2
     for option in ("--offline", "--device", "-q, --quiet", "-v, --verbose", "-h, --help"):
         assert option in done.out
     assert playhead(command, "-h") == done
@@ -387,7 +392,7 @@ def test_any_other_setting_is_set_by_name(playhead):
     assert decoder["state"] == ("missing" if nvdec_complaint() else "ready")
     assert playhead("doctor", "--set", "colour=red").complaint.startswith("playhead: there is no setting 'colour'")
     assert playhead("doctor", "--set", "colour").complaint == (
-        "playhead: --set 'colour': FIELD=VALUE is wanted, e.g. --set sample_seconds=1"
+        "playhead: --set 'colour': give FIELD=VALUE, e.g. --set sample_seconds=1"
     )
     key = playhead("doctor", "--set", "video_llm_key=sk-secret", "--set", "sample_seconds=0")
     assert "sk-secret" not in key.out + key.err
@@ -412,16 +417,15 @@ def test_quiet_leaves_results_and_failures(talks, playhead):
         ("ask empty why", r"nothing is indexed for \S+/empty: run `playhead index` on it first, .*"),
         ("list talks --library nolib", "there is no library nolib: check --library, .*"),
         (
-            "list talks --library talks",
-            r"\S+/talks is a folder of something else, not a library: choose .* with --library",
+            "show talks/nothere.mp4",
+            r"'talks/nothere\.mp4' names no videos of this library, .* The library holds: .*budget\.mp4.*",
         ),
         (
-            "show talks/nothere.mp4",
-            r"'talks/nothere\.mp4' names no videos of this library, .* It holds: .*budget\.mp4.*",
+            "show talks",
+            r"'talks' names 2 videos of this library, and exactly one is needed: .*budget\.mp4, .*traffic\.mp4",
         ),
-        ("show talks", r"'talks' names 2 videos of this library, one is wanted: .*budget\.mp4, .*traffic\.mp4"),
         ("remove talks/nothere.mp4", r"'talks/nothere\.mp4' names no videos of this library.*"),
-        ("ask talks/nothere.mp4 why", r"'\S+/nothere\.mp4' is no video of this library: .*"),
+        ("ask talks/nothere.mp4 why", r"'\S+/nothere\.mp4' is not a video of this library, which holds: .*"),
     ],
 )
 def test_a_job_that_cannot_be_done_ends_with_one_line_and_code_1(line, complaint, indexed, playhead):
@@ -440,16 +444,16 @@ def test_a_job_that_cannot_be_done_ends_with_one_line_and_code_1(line, complaint
         ),
         (
             "search talks x --between 20-10",
-            r"between=\(20\.0, 10\.0\): a start of 0 or more and a later end are wanted.*",
+            r"between=\(20\.0, 10\.0\): give a start of 0 or more and a later end.*",
         ),
-        ("search talks x --between soon", "--between 'soon': START-END is wanted, e.g. 10:00-20:00 or 90-120.5"),
-        ("ask talks x --between 10:00", "--between '10:00': START-END is wanted.*"),
-        ("ask talks ?", "the question is empty.*"),
-        ("ask talks", "no question: write one after PLACE, or go on with one by --resume --thread NAME"),
-        ("ask talks why --resume --thread t", "--resume goes on with the question of a thread: .*"),
-        ("ask talks --resume", "--resume goes on with the question of a thread: give --thread NAME, .*"),
+        ("search talks x --between soon", "--between 'soon': give START-END, e.g. 10:00-20:00 or 90-120.5"),
+        ("ask talks x --between 10:00", "--between '10:00': give START-END.*"),
+        ("ask talks ?", "the question is empty: write one"),
+        ("ask talks", "no question: write one after PLACE, in quotes"),
+        ("ask talks why --resume --thread t", "--resume continues the question of a thread: .*"),
+        ("ask talks --resume", "--resume continues the question of a thread: give --thread NAME, .*"),
         ("ask talks --resume --thread t", "there is no question in thread 't': ask one with this thread's name"),
-        ("ask talks why --json --events", "--json and --events both: choose one"),
+        ("ask talks why --json --events", "--json and --events cannot be used together: choose one"),
         ("index talks --ocr tesseract", "setting ocr does not take 'tesseract': .*'rapidocr', 'easyocr' or 'off'"),
     ],
 )
@@ -464,11 +468,11 @@ def test_a_query_or_setting_that_is_not_valid_ends_with_one_line_and_code_2(line
     [
         ("", "Usage: playhead [OPTIONS] COMMAND"),
         ("frobnicate", "No such command 'frobnicate'"),
-        ("search talks", "Missing argument 'QUERY'"),
+        ("search talks", "no query: write one after PLACE, in quotes"),
         ("search talks x -k 0", "Invalid value for '-k'"),
         ("search talks x -k many", "Invalid value for '-k'"),
         ("list talks --frobnicate", "No such option: --frobnicate"),
-        ("index talks other/a.mp4", "paths in several folders: say where the library goes with --library DIR"),
+        ("index talks other/a.mp4", "the paths are in several folders: name the library's folder"),
     ],
 )
 def test_bad_usage_ends_with_code_2(line, words, talks, playhead):
@@ -538,7 +542,7 @@ def test_a_library_of_a_newer_format_is_left_alone(command, indexed, playhead):
     [
         (errno.ENOSPC, "the disk is full: free some space"),
         (errno.EDQUOT, "the disk quota is used up"),
-        (errno.EROFS, "the disk is read-only: choose another place with --library"),
+        (errno.EROFS, "the disk is read-only: choose another folder for the library"),
         (errno.EACCES, "permission denied"),
         (errno.EIO, "Input/output error"),
     ],
@@ -594,7 +598,7 @@ def test_a_library_on_a_read_only_disk_is_read_and_not_written(small_disk, talks
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     done = playhead("index", small_disk)
     assert done.code == 1
-    assert "the disk is read-only: choose another place with --library" in done.complaint
+    assert "the disk is read-only: choose another folder for the library" in done.complaint
     assert playhead("remove", small_disk / "budget.mp4").code == 1
     assert "twelve percent" in playhead("ask", small_disk, "What is said about the budget?").out
     assert playhead("index", small_disk, "--library", talks / "library").code == 0
@@ -619,7 +623,7 @@ def test_files_and_folders_without_permission_are_named(talks, tmp_path):
     closed.mkdir(mode=0o500)
     done = process("index", "talks/budget.mp4", "--library", closed / "library", preexec_fn=obey)
     assert (done.code, done.out) == (1, "")
-    assert "permission denied: choose another place with --library" in done.complaint
+    assert "permission denied: choose another folder for the library" in done.complaint
     talks.chmod(0)
     try:
         done = process("index", "talks", "--library", "library", preexec_fn=obey)
@@ -646,7 +650,7 @@ def test_an_interrupt_says_that_nothing_is_lost(talks, playhead, monkeypatch):
     monkeypatch.setattr("playhead.agent.index_runs.index_videos", interrupted)
     done = playhead("index", "talks")
     assert done.code not in (0, 2)
-    assert done.complaint == "playhead: stopped. What was finished is kept: run again to go on"
+    assert done.complaint == "playhead: stopped. Finished work is kept: run the same command again to continue"
 
 
 def test_an_interrupted_question_says_how_to_go_on(indexed, playhead, monkeypatch):
@@ -658,10 +662,10 @@ def test_an_interrupted_question_says_how_to_go_on(indexed, playhead, monkeypatc
         done = playhead("ask", "talks", "What is said about the red car?", "--thread", "monday talk")
         without = playhead("ask", "talks", "What is said about the red car?")
     assert done.code not in (0, 2)
-    assert done.complaint == "playhead: stopped. What was done is kept: --resume --thread 'monday talk' goes on"
+    assert done.complaint == "playhead: stopped. Finished steps are kept: continue with --resume --thread 'monday talk'"
     assert (without.code, without.err) == (done.code, "")
     done = playhead("ask", "talks", "--resume", "--thread", "monday talk")
-    assert done == Done(0, "The red car stops at the bridge. [00:00:00–00:00:02] said\n", "")
+    assert done == Done(0, "The red car stops at the bridge. [00:00:00–00:00:02] traffic.mp4, said\n", "")
 
 
 def test_a_pipe_that_is_closed_ends_quietly(indexed):
@@ -700,7 +704,7 @@ def test_on_a_terminal_each_step_of_a_question_is_a_line(indexed, terminal, writ
     screen, drawn = terminal
     asked = {"stderr": screen, "stdout": subprocess.PIPE, "capture_output": False}
     done = process("ask", "talks", "What is said about the zeppelin?", **asked)
-    assert done.out == "A [bold]zeppelin[/bold] lands ]0;title :smile: here. [00:00:01–00:00:02] said\n"
+    assert done.out == "A [bold]zeppelin[/bold] lands ]0;title :smile: here. [00:00:01–00:00:02] odd.mp4, said\n"
     lines = [line.rpartition("\r")[2].strip() for line in drawn().splitlines()]
     steps = [line for line in lines if line and not re.search(r"\w+ing …\Z", line)]
     assert steps == [
@@ -761,7 +765,7 @@ def test_a_library_at_a_url_needs_no_library_here(playhead, no_models, write_tal
     assert left["path"].endswith("b.mp4")
     again = playhead("remove", "a.mp4", "--library", url)
     assert again.code == 1
-    assert again.complaint.startswith("playhead: 'a.mp4' names no videos of this library, one is wanted")
+    assert again.complaint.startswith("playhead: 'a.mp4' names no videos of this library, and exactly one is needed")
     assert again.complaint.endswith(f"It holds: {tmp_path}/b/b.mp4")
 
 
@@ -770,5 +774,5 @@ def test_a_url_is_no_folder(playhead, tmp_path, monkeypatch):
     for line in (["index", tmp_path, "--library", "s3:/bucket/talks"], ["list", ".", "--library", "s3://bucket/talks"]):
         done = playhead(*line)
         assert done.code == 1
-        assert "is no folder: `playhead pull URL` brings a library from a URL" in done.complaint
+        assert "is not a folder: `playhead pull URL` copies a library from a URL" in done.complaint
     assert list(tmp_path.iterdir()) == []

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from PIL import Image
 
-from playhead.agent.display.answers import answer_markdown, cited_picture
+from playhead.agent.display.notebook import answer_markdown
+from playhead.agent.display.pictures import cited_picture
 from playhead.agent.records import Answer, Citation, Claim, Usage
 from playhead.tools.records import Box
 
@@ -73,7 +74,7 @@ def words(made: str) -> str:
 
 def test_each_claim_stands_with_its_spans():
     shown = answer(claim("The budget grew."), claim("It rains.", cite(start=3600, end=3601.5)))
-    assert str(shown) == "The budget grew. [00:01:01–00:01:05] said\nIt rains. [01:00:00–01:00:02] said"
+    assert str(shown) == "The budget grew. [00:01:01–00:01:05] a.mp4, said\nIt rains. [01:00:00–01:00:02] a.mp4, said"
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_each_claim_stands_with_its_spans():
     [("speech", "said"), ("text", "written"), ("object", "detected"), ("caption", "described"), ("frame", "shown")],
 )
 def test_how_it_was_perceived_is_told(modality, how):
-    assert str(answer(claim("x", cite(modality=modality)))) == f"x [00:01:01–00:01:05] {how}"
+    assert str(answer(claim("x", cite(modality=modality)))) == f"x [00:01:01–00:01:05] a.mp4, {how}"
 
 
 def test_the_files_are_named_where_there_are_several():
@@ -93,12 +94,12 @@ def test_the_files_are_named_where_there_are_several():
 
 def test_spans_that_look_the_same_are_printed_once():
     alike = claim("x", cite(start=61.2), cite(start=61.4), cite(start=62.4))
-    assert str(answer(alike)) == "x [00:01:01–00:01:05] said, [00:01:02–00:01:05] said"
+    assert str(answer(alike)) == "x [00:01:01–00:01:05] a.mp4, said, [00:01:02–00:01:05] a.mp4, said"
 
 
 def test_what_is_not_supported_says_so():
     doubtful = answer(claim("It rains.", verdict="unverified"))
-    assert str(doubtful) == "It rains. [00:01:01–00:01:05] said (unverified)"
+    assert str(doubtful) == "It rains. [00:01:01–00:01:05] a.mp4, said (unverified)"
     assert words(rendered(answer_markdown(doubtful))) == "It rains. [00:01:01–00:01:05] a.mp4, said (unverified)"
 
 
@@ -199,7 +200,7 @@ def test_of_many_spans_the_first_are_told():
     many = [cite("gold", float(start), start + 1.0) for start in range(0, 200, 10)]
     told = str(answer(claim("20 times", *many)))
     assert told.count("[") == 8
-    assert told.endswith("[00:01:10–00:01:11] said, and 12 more")
+    assert told.endswith("[00:01:10–00:01:11] a.mp4, said, and 12 more")
 
 
 @pytest.mark.parametrize("text", HOSTILE)

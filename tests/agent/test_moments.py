@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from playhead import Library, Span
+from playhead import Library
 from playhead.agent.cli.main import app
 from playhead.tools.errors import QueryError
+from playhead.tools.records import Span
 
 
 def test_a_moment_is_where_something_is_shown(talk_library: Library, truth: dict) -> None:

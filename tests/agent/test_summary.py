@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from playhead import Citation, Library, Settings
-from playhead.agent.answering.summary import ListedChapter, contents
+from playhead.agent.answering.summary import Chapter, contents
 from playhead.agent.cli.main import app
 from playhead.agent.looking.model_frames import frames_within
 from playhead.index.retrieval.search import Search
@@ -57,7 +57,7 @@ def test_the_command_prints_the_same_for_people_and_programs(talk_library: Libra
     assert [line.partition("  ")[2] for line in lines if "Incident" in line] == ["Incident report"]
     assert sum("scene 00:" in line for line in lines) == sum(len(chapter.scenes) for chapter in found)
     (video,) = json.loads(CliRunner().invoke(app, ["chapters", str(talk), "--json"]).stdout)
-    assert [ListedChapter.model_validate(one) for one in video["chapters"]] == found
+    assert [Chapter.model_validate(one) for one in video["chapters"]] == found
 
 
 def test_there_is_one_video_to_a_table_of_contents(talk_library: Library) -> None:

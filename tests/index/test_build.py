@@ -840,12 +840,12 @@ def test_damage_is_told_and_force_heals_it(store, talks, films, part):
     damaged = LocalStorage(store.folder)
     changed = extractors(detector=Detector("2"))
     if part.endswith("library.json"):
-        with pytest.raises(LibraryError, match="index again with --force"):
+        with pytest.raises(LibraryError, match="index again with `force`"):
             index(damaged, gear=changed)
     else:
         outcomes = index(damaged, gear=changed)
         assert told(outcomes) == [("0.mp4", "failed"), ("1.mp4", "indexed")]
-        assert "is damaged: index its video again with --force" in outcomes[0].detail
+        assert "is damaged: index its video again with `force`" in outcomes[0].detail
     with pytest.raises(LibraryError):
         Search(LocalStorage(store.folder), Settings(), BagOfWords()).find("hello")
     assert told(index(damaged, gear=changed, force=True)) == [("0.mp4", "indexed"), ("1.mp4", "indexed")]

@@ -768,7 +768,7 @@ def test_the_command_tells_each_video_and_the_sum(shared, store, tmp_path, monke
     assert playhead(monkeypatch, "pull", shared.url) == (0, "1 unchanged · library .playhead\n", "")
     shared.write(f"videos/{OTHER}/video.json", b"{")
     code, out, err = playhead(monkeypatch, "pull", shared.url, "--library", "there")
-    why = f"{shared.url}/videos/{OTHER} is damaged or incomplete: index its video into it again with --force"
+    why = f"{shared.url}/videos/{OTHER} is damaged or incomplete: index its video into it again with `force`"
     assert (code, err) == (1, f"✗ {OTHER}: {why}\n")
     assert out.splitlines()[-1] == "1 pulled, 1 failed · library there"
     code, out, err = playhead(monkeypatch, "pull", shared.url, "--json")

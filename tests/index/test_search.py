@@ -566,7 +566,7 @@ def test_a_refresh_that_fails_does_not_mix_old_and_new(store, monkeypatch):
     commit(store, [observation("silver one")], BagOfWords(), commit="2")
     commit(store, [observation("gold two")], BagOfWords(), video_id=OTHER)
     (store.videos_folder / OTHER / "observations.parquet").write_bytes(b"")
-    with pytest.raises(LibraryError, match=f"{OTHER} is damaged: index its video again with --force"):
+    with pytest.raises(LibraryError, match=f"{OTHER} is damaged: index its video again with `force`"):
         search.find("gold")
     commit(store, [observation("gold two")], BagOfWords(), video_id=OTHER, commit="3")
     assert found(search, "gold two")[0] == (OTHER, "gold two")

@@ -394,7 +394,7 @@ def test_a_damaged_library_file_is_told_and_mended(store, content):
         (store.folder / "library.json").write_bytes(content)
     damaged = LocalStorage(store.folder)
     for use in (damaged.read, damaged.survey, damaged.create):
-        with pytest.raises(LibraryError, match=r"library\.json is damaged or missing: index again with --force"):
+        with pytest.raises(LibraryError, match=r"library\.json is damaged or missing: index again with `force`"):
             use()
     damaged.create(mend=True)
     assert seen(damaged) == ["a"]
@@ -406,7 +406,7 @@ def test_a_damaged_record_is_told(store, content):
     commit(store, [observation("a")])
     commit(store, [observation("b")], video_id=OTHER)
     (store.videos_folder / VIDEO / "video.json").write_bytes(content)
-    with pytest.raises(LibraryError, match=rf"{VIDEO} is damaged: index its video again with --force, or delete"):
+    with pytest.raises(LibraryError, match=rf"{VIDEO} is damaged: index its video again with `force`, or delete"):
         store.read()
     records, broken = store.survey()
     assert list(records) == [OTHER]
@@ -438,7 +438,7 @@ def test_a_damaged_part_is_told(store, name, damage):
     part.unlink()
     if damage != "missing":
         part.write_bytes({"empty": b"", "half": content[: len(content) // 2], "other": b"\x80\x04K\x01."}[damage])
-    with pytest.raises(LibraryError, match=f"{VIDEO} is damaged: index its video again with --force"):
+    with pytest.raises(LibraryError, match=f"{VIDEO} is damaged: index its video again with `force`"):
         store.table(committed)
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from playhead import PlayheadError, Settings
-from playhead.tools.errors import SettingsError
+from playhead import Settings
+from playhead.tools.errors import PlayheadError, SettingsError
 from playhead.tools.settings import cache_folder, settings_file
 
 SECRET = "sk-never-shown"

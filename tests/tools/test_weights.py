@@ -190,7 +190,7 @@ def test_a_hub_without_a_network_fails_fast(offline: bool, no_network: None, mon
     assert time.monotonic() - began < 5
     why = "the hub may not be asked (offline)" if offline else "the hub did not give 'nobody/has-this'"
     assert why in str(caught.value)
-    for way in ("set text_model to a local path", "run once with a network and without --offline", "text_model=off"):
+    for way in ("set text_model to a local path", "run once with a network and without `offline`", "text_model=off"):
         assert way in str(caught.value)
 
 
@@ -204,7 +204,7 @@ def test_a_detector_without_a_network_fails_fast(offline: bool, no_network: None
     assert ("(offline)" if offline else "is there a network?") in str(caught.value)
     for way in (
         "set objects_model to a local path",
-        "run once with a network and without --offline",
+        "run once with a network and without `offline`",
         "objects_model=off",
     ):
         assert way in str(caught.value)

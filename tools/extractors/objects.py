@@ -259,7 +259,7 @@ def _set_vocabulary(model: "YOLO", labels: list[str], name: str, *, offline: boo
     dict.__setitem__(utils.SETTINGS, "weights_dir", str(folder))
     missing = WeightsError(
         f"objects_vocabulary: no text encoder for {name}: put it at {encoder}, "
-        "run once with a network and without --offline, or leave objects_vocabulary empty"
+        "run once with a network and without `offline`, or leave objects_vocabulary empty"
     )
     if offline and not encoder.is_file():
         raise missing

@@ -10,7 +10,7 @@ from typing import Any
 from ....tools.errors import MediaError
 from ....tools.settings import Settings
 from ...library import Library
-from ...looking.moments import FoundMoment
+from ...looking.moments import Moment
 from ...records import Answer
 from .compose import VIDEOS, HaystackQuestion, compose_hours
 
@@ -104,7 +104,7 @@ def run_haystack(
     return found
 
 
-def overlaps(question: HaystackQuestion, results: Sequence[FoundMoment]) -> bool:
+def overlaps(question: HaystackQuestion, results: Sequence[Moment]) -> bool:
     """Whether any of some results overlaps a true span."""
     return any(span.overlap(one.span) > 0 for one in results for span in question.spans)
 

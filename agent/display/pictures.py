@@ -1,50 +1,25 @@
-"""Answers and evidence for people: in a terminal, and in a notebook. Text from videos stays text."""
+"""Makes the picture of a cited moment: the keyframe, with the boxes of the cited lines and objects drawn on it."""
 
-import base64
 import io
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from ...tools.extractors.registry import spec_of
 from ...tools.records import Box, clean_text
-from ..records import Answer, Citation
+from ..records import Citation
 
-__all__ = ["answer_markdown", "cited_picture"]
+__all__ = ["cited_picture"]
 
 _DARK, _LIGHT = (0, 0, 0), (255, 221, 0)
 _LABEL_PIXELS = 11
 _LABEL_CHARACTERS = 40
 
-# Nothing else is surely text: a backslash in front leaves \( as mathematics in a notebook, and makes links of addresses.
-_SIGNS = re.compile(r"[^\w\s,;?%'’“”–—…·]|_")
-
-
-def answer_markdown(answer: Answer) -> str:
-    """An answer as Markdown for a notebook, with a picture of each cited moment."""
-    if not answer.claims:
-        return f"**{_escaped(answer.status)}** — {_escaped(answer.text)}"
-    parts = []
-    for claim in answer.claims:
-        spans = claim.spans_text(named=True)
-        mark = "" if claim.verdict == "supported" else f" _({claim.verdict})_"
-        parts.append(f"{_escaped(claim.text)} {_escaped(spans)}{mark}\n\n{_picture(claim.citations)}".strip())
-    return "\n\n".join(parts)
-
-
-def _picture(citations: Sequence[Citation]) -> str:
-    shown = cited_picture(citations)
-    if shown is None:
-        return ""
-    data = base64.b64encode(shown).decode("ascii")
-    return f"![keyframe](data:image/webp;base64,{data})"
-
 
 def cited_picture(citations: Sequence[Citation]) -> bytes | None:
-    """The WebP of a cited moment, with the cited boxes of that very frame drawn on it; None if there is none.
+    """Return the WebP of a cited moment with the cited boxes of that frame drawn on it; None: no keyframe is stored.
 
-    A box of another frame is not drawn: what it stands for may have moved. The picture is the one with the most
-    boxes; of several such, or without any, the first that is there.
+    A box of another frame is not drawn, because the object may have moved. The keyframe with the most boxes is
+    chosen; of several such, the first.
 
     Args:
         citations: Of one claim.
@@ -54,7 +29,9 @@ def cited_picture(citations: Sequence[Citation]) -> bytes | None:
         if one.keyframe and (one.keyframe in boxes or Path(one.keyframe).is_file()):
             drawn = boxes.setdefault(one.keyframe, [])
             if one.box and one.frame_seconds is not None and _shows_frame(one.keyframe, one.frame_seconds):
-                drawn.append((one.box, "" if spec_of(one.modality).text_is_visible else one.quote))
+                drawn.append(
+                    (one.box, "" if spec_of(one.modality).text_is_visible else one.quote)
+                )  # the picture shows the text already
     if not boxes:
         return None
     keyframe = max(boxes, key=lambda path: len(boxes[path]))
@@ -68,12 +45,12 @@ def cited_picture(citations: Sequence[Citation]) -> bytes | None:
 
 
 def _shows_frame(keyframe: str, seconds: float) -> bool:
-    """Whether a keyframe is the frame at that time: its name is its milliseconds."""
+    """Whether a keyframe is the frame at that time: its file name is the time in milliseconds."""
     return Path(keyframe).stem == f"{round(seconds * 1000):010d}"
 
 
 def _drawn(picture: bytes, boxes: Sequence[tuple[Box, str]]) -> bytes:
-    """A WebP with boxes: a light line within a dark one, seen on any ground; and the labels they have."""
+    """A WebP with boxes and their labels. A light line inside a dark one is visible on any background."""
     from PIL import ImageDraw, ImageFont
     from PIL.WebPImagePlugin import WebPImageFile  # Ultralytics alters `Image.open` for all of the process
 
@@ -97,8 +74,3 @@ def _drawn(picture: bytes, boxes: Sequence[tuple[Box, str]]) -> bytes:
     out = io.BytesIO()
     image.save(out, "WEBP", quality=85)
     return out.getvalue()
-
-
-def _escaped(text: str) -> str:
-    """Text as nothing but text: signs as numbered characters, which are never syntax."""
-    return _SIGNS.sub(lambda found: f"&#{ord(found[0])};", text)

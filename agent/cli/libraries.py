@@ -1,4 +1,4 @@
-"""The commands that look after a library: `index`, `list`, `show`, `chapters`, `remove`, `pull`."""
+"""The commands that make and show a library: `index`, `list`, `show`, `chapters`, `remove`, `pull`."""
 
 import sys
 from pathlib import Path
@@ -14,24 +14,24 @@ from .places import (
     LibraryFolder,
     LibraryPlace,
     Place,
-    home_named,
-    home_of,
+    folder_for,
     is_url,
     open_library,
     opened_at,
     print_json,
+    storage_named,
 )
 
 __all__ = ["chapters", "index", "list_", "pull", "remove", "show"]
 
 
-@with_settings(*MODELS)
+@with_settings(*MODELS, examples=("playhead index talks", "playhead index s1.mp4 s2.mp4 --library archive"))
 def index(
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH...", readable=False, help="Folders of videos, or videos.")
     ],
     library: LibraryPlace = None,
-    force: Annotated[bool, typer.Option("--force", help="Index anew what is unchanged, too.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Index unchanged videos again, too.")] = False,
     engine: Annotated[
         EngineName,
         typer.Option("--engine", help="One video after the other here, or several at once on a Ray cluster."),
@@ -47,17 +47,18 @@ def index(
     *,
     chosen: Chosen,
 ) -> None:
-    """Index videos: what is new or changed, and nothing else. Stopped, it goes on where it was."""
+    """Index new and changed videos. After a stop, the same command continues."""
     from ...index.indexing.extractor_set import Extractors
     from ...index.storage.local import LocalStorage
-    from ..display.terminal import IndexScreen, outcome_data
+    from ..display.data import outcome_data
+    from ..display.indexing import IndexingView
     from ..index_runs import index_videos
 
-    home = home_named(library) if library else LocalStorage(home_of(paths))
+    storage = storage_named(library) if library else LocalStorage(folder_for(paths))
     settings = chosen.settings()
-    with IndexScreen(quiet=chosen.quiet, verbose=chosen.verbose, to_stdout=not as_json) as screen:
+    with IndexingView(quiet=chosen.quiet, verbose=chosen.verbose, to_stdout=not as_json) as view:
         outcomes = index_videos(
-            home,
+            storage,
             paths,
             settings,
             lambda: Extractors.gather(settings),
@@ -65,20 +66,21 @@ def index(
             engine=engine,
             address=address,
             workers=workers,
-            progress=screen.progress,
-            done=screen.done,
+            progress=view.progress,
+            done=view.done,
         )
-    screen.summary(home.folder if isinstance(home, LocalStorage) else home.url)
+    view.summary(storage.folder if isinstance(storage, LocalStorage) else storage.url)
     if as_json:
         print_json([outcome_data(outcome) for outcome in outcomes])
     if any(outcome.has_failed for outcome in outcomes):
         raise typer.Exit(1)
 
 
-@with_settings()
-def list_(place: Place, library: LibraryFolder = None, as_json: AsJson = False, *, chosen: Chosen) -> None:
+@with_settings(examples=("playhead list talks", "playhead list --json"))
+def list_(place: Place = ".", library: LibraryFolder = None, as_json: AsJson = False, *, chosen: Chosen) -> None:
     """List the indexed videos."""
-    from ..display.terminal import print_videos, video_data
+    from ..display.data import video_data
+    from ..display.tables import print_videos
 
     opened, videos = opened_at(place, library, chosen)
     records = opened.videos(videos)
@@ -90,7 +92,7 @@ def list_(place: Place, library: LibraryFolder = None, as_json: AsJson = False, 
         print("no video is indexed here", file=sys.stderr)
 
 
-@with_settings()
+@with_settings(examples=("playhead show talks/talk.mp4", "playhead show talk.mp4 --library talks/.playhead --json"))
 def show(
     video: Annotated[
         Path, typer.Argument(metavar="VIDEO", readable=False, help="An indexed video: its path, file name or id.")
@@ -100,8 +102,9 @@ def show(
     *,
     chosen: Chosen,
 ) -> None:
-    """Show what was perceived in a video, second by second."""
-    from ..display.terminal import print_video, video_data
+    """Show everything extracted from a video, second by second."""
+    from ..display.data import video_data
+    from ..display.tables import print_video
 
     opened, _ = opened_at(video, library, chosen)
     record, evidence = opened.observed(video)
@@ -112,31 +115,32 @@ def show(
         print_video(opened, record, evidence)
 
 
-@with_settings()
+@with_settings(examples=("playhead chapters talks", "playhead chapters talks/talk.mp4 --scenes"))
 def chapters(
-    place: Place,
+    place: Place = ".",
     library: LibraryFolder = None,
-    scenes: Annotated[bool, typer.Option("--scenes", help="List the scenes of each chapter, too.")] = False,
+    scenes: Annotated[bool, typer.Option("--scenes", help="List the scenes in each chapter, too.")] = False,
     as_json: AsJson = False,
     *,
     chosen: Chosen,
 ) -> None:
     """Show the table of contents of each video."""
-    from ..display.terminal import print_chapters, video_data
+    from ..display.data import video_data
+    from ..display.tables import print_chapters
 
     opened, videos = opened_at(place, library, chosen)
     records = opened.videos(videos)
     listed = [(record, opened.chapters(record.video_id)) for record in records]
     if as_json:
         data = {record: [one.model_dump(mode="json") for one in found] for record, found in listed}
-        print_json([video_data(opened, record) | {"chapters": told} for record, told in data.items()])
+        print_json([video_data(opened, record) | {"chapters": chapters} for record, chapters in data.items()])
     elif listed:
         print_chapters(opened, listed, scenes=scenes)
     else:
         print("no video is indexed here: run `playhead index` on a folder of videos first", file=sys.stderr)
 
 
-@with_settings()
+@with_settings(examples=("playhead remove talks/old.mp4", "playhead remove old.mp4 --library talks/.playhead"))
 def remove(
     videos: Annotated[
         list[Path],
@@ -147,14 +151,14 @@ def remove(
     *,
     chosen: Chosen,
 ) -> None:
-    """Take videos out of the library; their files stay."""
-    from ..display.terminal import record_data, video_data
+    """Remove videos from the library; their files stay."""
+    from ..display.data import record_data, video_data
     from ..index_runs import remove_video
 
     removed = []
     for video in videos:
         if library and is_url(library):
-            record = remove_video(home_named(library), video)
+            record = remove_video(storage_named(library), video)
             removed.append(record_data(record, [Path(path) for path in record.paths]))
         else:
             opened, _ = opened_at(video, Path(library) if library else None, chosen)
@@ -165,7 +169,9 @@ def remove(
         print_json(removed)
 
 
-@with_settings()
+@with_settings(
+    examples=("playhead pull s3://bucket/talks", "playhead pull file:///shared/talks --library talks/.playhead")
+)
 def pull(
     url: Annotated[
         str, typer.Argument(metavar="URL", help="Such as s3://bucket/talks, gs://bucket/talks, file:///shared/talks.")
@@ -180,13 +186,14 @@ def pull(
     *,
     chosen: Chosen,
 ) -> None:
-    """Bring a library from object storage or a shared path here."""
-    from ..display.terminal import IndexScreen, pulled_data
+    """Copy a library from object storage or a shared path."""
+    from ..display.data import pulled_data
+    from ..display.indexing import IndexingView
 
-    opened = open_library(library or home_of([Path()]), chosen)
-    with IndexScreen(quiet=chosen.quiet, verbose=chosen.verbose, to_stdout=not as_json) as screen:
-        pulled = opened.pull(url, done=screen.done)
-    screen.summary(opened.folder)
+    opened = open_library(library or folder_for([Path()]), chosen)
+    with IndexingView(quiet=chosen.quiet, verbose=chosen.verbose, to_stdout=not as_json) as view:
+        pulled = opened.pull(url, done=view.done)
+    view.summary(opened.folder)
     if as_json:
         print_json([pulled_data(one) for one in pulled])
     if any(one.has_failed for one in pulled):

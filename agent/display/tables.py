@@ -1,0 +1,199 @@
+"""Prints videos, evidence, moments, chapters and answers as tables and lines on a terminal."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from ...tools.extractors.registry import participle
+from ...tools.records import Span, clean_text, clock
+from .terminal import linked, names_of, print_drawing, shown_path, table, timeline, when
+
+if TYPE_CHECKING:
+    from ...index.records import Evidence, VideoRecord
+    from ..answering.summary import Chapter
+    from ..doctor import Check
+    from ..exporting.bundles import MomentBundle
+    from ..library import Library
+    from ..looking.moments import Moment
+    from ..records import Answer, Claim
+
+__all__ = [
+    "print_answer",
+    "print_bundle",
+    "print_chapters",
+    "print_checks",
+    "print_evidence",
+    "print_moments",
+    "print_trace",
+    "print_video",
+    "print_videos",
+]
+
+# Below this length a timeline says nothing that the times do not.
+_SHORT_SECONDS = 30.0
+
+
+def print_evidence(found: "Sequence[Evidence]") -> None:
+    """Print one line for each result: when, video, kind, how well it fits, text."""
+    names = names_of({evidence.video for evidence in found})
+    rows = table(5)
+    for one in found:
+        times = linked(when(one.start, one.end), one.video, one.start)
+        rows.add_row(times, names[one.video], participle(one.modality), f"{one.score:.2f}", Text(one.text))
+    print_drawing(rows)
+
+
+def print_moments(found: "Sequence[Moment]") -> None:
+    """Print one line for each moment: when, video, how well it fits, the best evidence in it."""
+    names = names_of({moment.video for moment in found})
+    rows = table(4)
+    for moment in found:
+        text = f"confirmed on {moment.frames} frames; " if moment.seen else ""
+        text += "; ".join(f"{participle(best.modality)}: {best.text}" for best in moment.evidence[:1])
+        times = linked(when(moment.start, moment.end), moment.video, moment.start)
+        rows.add_row(times, names[moment.video], f"{moment.score:.2f}", Text(text))
+    print_drawing(rows)
+
+
+def print_answer(answer: "Answer", durations: "dict[str, float] | None" = None) -> None:
+    """Print the answer: each claim in bold, then its citations with file names and times.
+
+    Args:
+        answer: The answer.
+        durations: Length in seconds of each video, by id: on a terminal, a timeline is drawn for these.
+    """
+    if not answer.claims:
+        print_drawing(Text(clean_text(answer.text)))
+    for claim in answer.claims:
+        line = Text(claim.text, style="bold")
+        line.append(" ")
+        line.append_text(_places(claim))
+        if claim.verdict != "supported":
+            line.append(f" ({claim.verdict})", style="yellow")
+        print_drawing(line)
+    if sys.stdout.isatty():
+        _print_timelines(answer, durations or {})
+
+
+def print_trace(answer: "Answer") -> None:
+    """Print on stderr how an answer was found."""
+    for step in answer.trace:
+        print(f"{step.step}: {step.detail} ({step.seconds:.2f} s)", file=sys.stderr)
+    print(f"confidence {answer.confidence:.2f}, {answer.usage.seconds:.2f} s in total", file=sys.stderr)
+
+
+def print_videos(library: "Library", records: "Sequence[VideoRecord]") -> None:
+    """Print one line for each video: length, id, what was extracted, path."""
+    rows = table(4)
+    for record in records:
+        stages = ", ".join(participle(s.modality) for s in record.stages if s.state == "done")
+        places = [shown_path(p) if p.exists() else f"{shown_path(p)} (missing)" for p in library.paths_of(record)]
+        rows.add_row(clock(record.duration), record.video_id[:12], stages, Text(", ".join(places)))
+    print_drawing(rows)
+
+
+def print_video(library: "Library", record: "VideoRecord", evidence: "Sequence[Evidence]") -> None:
+    """Print a video's record, its stages, and all its observations in order of time."""
+    info = record.info
+    picture = f"{info.video.width}×{info.video.height} {info.video.codec}" if info.video else "no pictures"
+    sound = info.sound.codec if info.sound else "no sound"
+    print(shown_path(library.paths_of(record)[0]))
+    print(f"{clock(record.duration)} · {picture}, {sound} · id {record.video_id} · indexed {record.indexed_at}")
+    for other in library.paths_of(record)[1:]:
+        print(f"same content: {shown_path(other)}")
+    for note in record.notes:
+        print(f"note: {clean_text(note)}")
+    stages = table(3)
+    for stage in record.stages:
+        detail = f"{stage.detail}, {stage.source}" if stage.source else stage.detail
+        stages.add_row(participle(stage.modality), stage.state, Text(detail))
+    print_drawing(stages)
+    rows = table(3)
+    path = library.path_of(record)
+    for one in sorted(evidence, key=lambda e: (e.start, e.end)):
+        if one.text:
+            rows.add_row(linked(when(one.start, one.end), path, one.start), participle(one.modality), Text(one.text))
+    print_drawing(rows)
+
+
+def print_chapters(
+    library: "Library", listed: "Sequence[tuple[VideoRecord, Sequence[Chapter]]]", *, scenes: bool
+) -> None:
+    """Print a table of contents for each video: when, heading, and the most typical sentence.
+
+    Args:
+        library: Where the videos are.
+        listed: Each video with its chapters.
+        scenes: Print the times of the scenes in each chapter, too.
+    """
+    for record, chapters in listed:
+        path = library.path_of(record)
+        print(f"{shown_path(path)} · {clock(record.duration)}")
+        if not any(chapter.heading or chapter.quotes for chapter in chapters):
+            print(f"no speech, text or description is indexed: `playhead show {shown_path(path)}` names the reason")
+        rows = table(2)
+        for chapter in chapters:
+            lines = [one.quote for one in (chapter.heading, *chapter.quotes[:1]) if one]
+            times = linked(when(chapter.start, chapter.end), path, chapter.start)
+            rows.add_row(times, Text(" · ".join(lines)))
+            for scene in chapter.scenes if scenes else ():
+                rows.add_row("", Text(f"scene {when(scene.start, scene.end)}"))
+        print_drawing(rows)
+
+
+def print_bundle(made: "MomentBundle", saved: Sequence[str]) -> None:
+    """Print everything about a stretch of a video.
+
+    Args:
+        made: The stretch.
+        saved: Paths of its frames.
+    """
+    name = clean_text(Path(made.video).name)
+    head = linked(f"{name} {when(made.start, made.end)}", made.video, made.start, "bold")
+    print_drawing(head.append(f" · {made.chapter}" if made.chapter else "", style="not bold"))
+    rows = table(3)
+    for one in (*made.said, *made.written, *made.detected, *made.described, *made.other):
+        if one.text:
+            rows.add_row(
+                linked(when(one.start, one.end), made.video, one.start), participle(one.modality), Text(one.text)
+            )
+    print_drawing(rows)
+    for frame, path in zip(made.frames, saved, strict=True):
+        note = f" ({frame.note})" if frame.note else ""
+        print(f"{clock(frame.seconds)} {clean_text(path)} {frame.width}×{frame.height}{note}")
+
+
+def print_checks(checks: "Sequence[Check]") -> None:
+    """Print one line for each part that `playhead doctor` checks."""
+    rows = table(3)
+    for check in checks:
+        style = "green" if check.state == "ready" else "yellow"
+        rows.add_row(check.part, Text(check.state, style=style), Text(check.detail))
+    print_drawing(rows)
+
+
+def _places(claim: "Claim") -> Text:
+    """The cited spans, each a link to its moment."""
+    line = Text()
+    for number, citation in enumerate(claim.shown_citations):
+        line.append(", " if number else "")
+        line.append_text(linked(citation.place, citation.video, citation.start, "cyan"))
+    more = claim.hidden_places
+    return line.append(f", and {more} more") if more else line
+
+
+def _print_timelines(answer: "Answer", durations: "dict[str, float]") -> None:
+    cited: dict[str, list[Span]] = {}
+    names: dict[str, str] = {}
+    for citation in (one for claim in answer.claims for one in claim.citations):
+        cited.setdefault(citation.video_id, []).append(citation.span)
+        names[citation.video_id] = clean_text(Path(citation.video).name)
+    rows = table(3)
+    for video_id, spans in cited.items():
+        if (duration := durations.get(video_id, 0.0)) >= _SHORT_SECONDS:
+            rows.add_row(names[video_id], Text(timeline(duration, spans), style="cyan"), clock(duration))
+    if rows.row_count:
+        print_drawing(rows)
