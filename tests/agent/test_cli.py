@@ -678,11 +678,12 @@ def test_a_pipe_that_is_closed_ends_quietly(indexed):
 
 @pytest.fixture
 def terminal() -> Iterator[tuple[int, Callable[[], str]]]:
-    """A terminal to write to, and what was drawn on it, without colours."""
+    """A terminal to write to, and what was drawn on it, without colours and links."""
     screen, written = os.openpty()
 
     def drawn() -> str:
-        return re.sub(r"\x1b\[[\d;?]*\w", "", os.read(screen, 1 << 20).decode()).replace("\r\n", "\n")
+        seen = os.read(screen, 1 << 20).decode().replace("\r\n", "\n")
+        return re.sub(r"\x1b\[[\d;?]*\w|\x1b\]8;[^\x1b]*\x1b\\\\", "", seen)
 
     yield written, drawn
     os.close(written)
