@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from playhead import Library, Settings
-from playhead.agent.display.pictures import answer_markdown
+from playhead.agent.display.notebook import answer_markdown
 from playhead.index.storage.local import LocalStorage
 from playhead.tools.errors import QueryError
 from playhead.tools.records import Word
