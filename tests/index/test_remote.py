@@ -477,7 +477,14 @@ def test_a_record_that_is_not_valid_fails(place, store, here):
         f"{place.url}/{OF_VIDEO} is damaged or incomplete: index its video into it again ",
     )
     valid = json.loads(place.read(name))
-    changes = [{"video_id": OTHER}, {"duration": -1}, {"paths": []}, {"paths": ["a\0b"]}, {"more": 1}, {"stages": []}]
+    changes = [
+        {"video_id": OTHER},
+        {"duration": -1},
+        {"paths": []},
+        {"paths": ["a\0b"]},
+        {"more": 1},
+        {"stages": [{"modality": "speech", "state": "done"}] * 2},
+    ]
     for raw in (*(json.dumps(valid | one).encode() for one in changes), b"{", b"\xff", b"[" * 100_000):
         place.write(name, raw)
         assert failure(place, here).startswith(told), raw

@@ -124,7 +124,7 @@ def test_pictures_are_found_by_their_vectors(store):
     frames = [observation("", n, n + 1, modality="frame", frame_seconds=n) for n in range(3)]
     vectors = unit(np.stack([np.ones(24), np.eye(24)[0], -np.ones(24)]))
     commit(store, frames, images=lambda: vectors)
-    search = Search(store, Settings(), images=extractors().images)
+    search = Search(store, Settings(), images=extractors().get("frame"))
     near, far = search.find("anything", modalities=["frame"])
     assert (near.start, far.start) == (0, 1)
     assert near.similarity == pytest.approx(1, abs=1e-3)
@@ -221,7 +221,7 @@ def test_filters_are_exact(store, seed):
         ("\0\x1b", {}, "the query is empty"),
         ("\ud800", {}, "the query is empty"),
         ("gold", {"k": 0}, "k=0: at least 1"),
-        ("gold", {"modalities": ["smell"]}, "no modality smell: there are speech, text, object, caption, frame"),
+        ("gold", {"modalities": ["smell"]}, "no modality smell: there are said (speech), written"),
         ("gold", {"video_ids": ["nope"]}, "no video nope in this library"),
     ],
 )
