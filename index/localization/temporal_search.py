@@ -285,13 +285,13 @@ class _SearchState:
 
     def result(self, rounds: int, stopped: StopReason) -> Searched:
         """What is known now."""
-        posterior = self.posterior / self.posterior.sum(axis=1, keepdims=True)
-        moments = [moment for target in range(len(self.goal.targets)) for moment in self._moments(target, posterior)]
+        shares = self.posterior / self.posterior.sum(axis=1, keepdims=True)
+        moments = [moment for target in range(len(self.goal.targets)) for moment in self._moments(target, shares)]
         by_time = {"first": 1, "last": -1}.get(self.goal.kind, 0)
         moments.sort(key=lambda m: (not m.sure, by_time * m.sure * m.span.start, -m.posterior, m.span.start, m.target))
         return Searched(
             tuple(moments[:_MOST_MOMENTS]),
-            posterior,
+            shares,
             tuple(self.timeline.seconds[b] for b in self.order),
             self.scores[:, self.order].T.copy(),
             rounds,
@@ -367,7 +367,7 @@ class _SearchState:
         """What `_gap` and `_same` become by one more look."""
         return np.minimum(gap, np.abs(self._at - self._at[b])), np.maximum(same, self._alike(b))
 
-    def _moments(self, target: int, posterior: Posteriors) -> list[Moment]:
+    def _moments(self, target: int, shares: Posteriors) -> list[Moment]:
         """Peaks of a target's belief, each with the bins around it, none twice."""
         posterior, sure = self.posterior[target], self._sure()[target]
         free, looked = np.ones(len(posterior), bool), set(self.order)
@@ -391,7 +391,7 @@ class _SearchState:
                     target=target,
                     span=Span(start=self.timeline.bins[first].start, end=self.timeline.bins[last].end),
                     posterior=float(posterior[peak]),
-                    mass=min(1.0, float(posterior[target, first : last + 1].sum())),
+                    mass=min(1.0, float(shares[target, first : last + 1].sum())),
                     sure=bool(sure[first : last + 1].any()),
                     looked=tuple(self.timeline.seconds[b] for b in inside if b in looked),
                 )
