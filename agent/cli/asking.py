@@ -87,7 +87,7 @@ def chat(
     *,
     chosen: Chosen,
 ) -> None:
-    """Ask one question after the other; each may refer to those before."""
+    """Ask one question after the other."""
     from ..display.live_steps import AskingView
     from ..display.tables import print_answer
 

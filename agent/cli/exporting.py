@@ -69,7 +69,7 @@ def sheet(
     *,
     chosen: Chosen,
 ) -> None:
-    """Draw a contact sheet: pictures of a video with their times."""
+    """Draw a contact sheet: pictures with their times."""
     from ..display.terminal import waiting
     from ..exporting.sheets import contact_sheet
 
@@ -118,7 +118,7 @@ def export(
     *,
     chosen: Chosen,
 ) -> None:
-    """Write transcripts, text, chapters or all observations to files."""
+    """Write transcripts, chapters or all observations to files."""
     from ...tools.extractors.registry import find_modalities
     from ..exporting.formats import FORMATS, exported
 
@@ -159,7 +159,7 @@ def notes(
     *,
     chosen: Chosen,
 ) -> None:
-    """Write a hand-out (Markdown): chapters, key quotes with times, slides as pictures."""
+    """Write a hand-out: chapters, key quotes with times, slides."""
     from ..exporting.notes import handout
 
     opened, named = _stretch(video, library, chosen)
@@ -198,7 +198,7 @@ def moment(
     *,
     chosen: Chosen,
 ) -> None:
-    """Show everything about a stretch: speech, text, objects, its chapter, and frames."""
+    """Show everything about a stretch of a video, and its frames."""
     from ..display.tables import print_bundle
     from ..exporting.bundles import bundle
 
@@ -231,7 +231,7 @@ def context(
     *,
     chosen: Chosen,
 ) -> None:
-    """Print the best evidence as text for any language model, with ids to cite."""
+    """Print the best evidence as text for a language model."""
     where, text = placed(place, question, "QUESTION")
     opened, _ = opened_at(where, library, chosen)
     print(opened.context(text, max_tokens), end="")

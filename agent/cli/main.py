@@ -10,7 +10,7 @@ import typer
 from ...tools.errors import PlayheadError, QueryError, SettingsError
 from ...tools.records import clean_text
 from ..evaluation.cli import app as evaluation
-from . import asking, checking, exporting, libraries
+from . import asking, checking, exporting, libraries, serving
 from .options import Chosen, Command, with_settings
 
 __all__ = ["app", "main"]
@@ -59,6 +59,7 @@ for _name, _command in (
     ("search", asking.search),
     ("find", asking.find),
     ("chat", asking.chat),
+    ("ui", serving.ui),
     ("list", libraries.list_),
     ("show", libraries.show),
     ("chapters", libraries.chapters),

@@ -65,7 +65,7 @@ class Command(TyperCommand):
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """`[OPTIONS]` and the names of the arguments."""
-        return ["[OPTIONS]", *(p.metavar or "" for p in self.get_params(ctx) if p.param_type_name == "argument")]
+        return ["[OPTIONS]", *map(_usage, (p for p in self.get_params(ctx) if p.param_type_name == "argument"))]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Arguments and options; with `--help-models`, the options for models and settings instead."""
@@ -92,6 +92,10 @@ class Command(TyperCommand):
             with formatter.section("Examples"):
                 for line in self.epilog.splitlines():
                     formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
+
+
+def _usage(argument: Any) -> str:
+    return argument.metavar if argument.required else f"[{argument.metavar}]"
 
 
 def with_settings(*fields: str, examples: tuple[str, ...] = ()) -> Callable[[_Wrapped], _Wrapped]:

@@ -32,6 +32,7 @@ __all__ = [
     "modalities_of",
     "open_library",
     "opened_at",
+    "opened_for_page",
     "placed",
     "print_json",
     "seconds_of",
@@ -97,6 +98,14 @@ def opened_at(place: Path | str, library: Path | None, chosen: Chosen) -> "tuple
     if library is None and not path.exists() and not path.is_relative_to(opened.folder.parent):
         return opened, [Path(place)]  # a bare file name of a library below
     return opened, None if whole else [path]
+
+
+def opened_for_page(place: str, library: Path | None, chosen: Chosen) -> "Library":
+    """Return the library of PLACE, also of a folder that is not indexed yet: the page can index it."""
+    path = absolute(Path(place))
+    if library is None and path.is_dir() and found_library(path) is None:
+        return open_library(path / LIBRARY, chosen)
+    return opened_at(place, library, chosen)[0]
 
 
 def placed(place: str, text: str | None, name: str) -> tuple[Path, str]:

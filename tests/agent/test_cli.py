@@ -28,10 +28,10 @@ SAID = {
     "traffic.mp4": [(0.5, 2.0, "The red car stops at the bridge."), (2.5, 4.0, "Nobody is hurt.")],
 }
 COMMANDS = (
-    *("index", "ask", "search", "find", "chat", "list", "show", "chapters", "moment", "clip", "sheet", "export"),
+    *("index", "ask", "search", "find", "chat", "ui", "list", "show", "chapters", "moment", "clip", "sheet", "export"),
     *("notes", "open", "context", "remove", "pull", "doctor", "serve", "eval"),
 )
-WITHOUT_JSON = ("serve", "chat", "clip", "sheet", "notes", "open", "context")
+WITHOUT_JSON = ("serve", "chat", "ui", "clip", "sheet", "notes", "open", "context")
 PLAYHEAD = [sys.executable, "-c", "from playhead.agent.cli.main import main; main()"]
 
 pytestmark = pytest.mark.usefixtures("no_models")
@@ -636,7 +636,7 @@ def test_files_and_folders_without_permission_are_named(talks, tmp_path):
 def test_the_traceback_is_for_who_asks_for_it(indexed, playhead, monkeypatch):
     monkeypatch.setenv("PLAYHEAD_DEBUG", "1")
     monkeypatch.setattr(sys, "argv", ["playhead", "list", "nowhere"])
-    with pytest.raises(LibraryError, match="nothing is indexed for"):
+    with pytest.raises(LibraryError, match="there is no file or folder nowhere"):
         main()
 
 
@@ -767,7 +767,7 @@ def test_a_library_at_a_url_needs_no_library_here(playhead, no_models, write_tal
     again = playhead("remove", "a.mp4", "--library", url)
     assert again.code == 1
     assert again.complaint.startswith("playhead: 'a.mp4' names no videos of this library, and exactly one is needed")
-    assert again.complaint.endswith(f"It holds: {tmp_path}/b/b.mp4")
+    assert again.complaint.endswith(f"The library holds: {tmp_path}/b/b.mp4")
 
 
 def test_a_url_is_no_folder(playhead, tmp_path, monkeypatch):

@@ -80,7 +80,7 @@ def captioner(settings: Settings) -> Captioner:
         ServerError: As `Captioner`, as well as SettingsError and WeightsError.
     """
     if not is_set(settings):
-        raise UnavailableError("no video-LLM server: serve one and set video_llm_url")
+        raise UnavailableError("no video model is set (video_llm_url)")
     return Captioner(settings)
 
 

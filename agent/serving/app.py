@@ -1,0 +1,166 @@
+"""Makes the web application: the page, the data that it shows, and the videos.
+
+Another interface adds its routes with `app.include_router`; `app.state.service` is the shared `LibraryService`.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import Body, FastAPI, Form, Query, Request
+from fastapi.responses import (
+    FileResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
+from pydantic import Field
+
+from ...tools.errors import LibraryError, PlayheadError, QueryError
+from ...tools.records import Record, clean_text
+from ..async_iteration import in_background
+from .access import Access, AccessControl
+from .playback import Pieces, media_type
+from .service import LibraryService, between_of
+
+if TYPE_CHECKING:
+    from ..library import Library
+
+__all__ = ["create_app"]
+
+_PAGE = Path(str(files(__package__) / "page"))
+_STATIC = {
+    "main.js": "text/javascript", "api.js": "text/javascript", "dom.js": "text/javascript",
+    "player.js": "text/javascript", "timeline.js": "text/javascript", "results.js": "text/javascript",
+    "video.js": "text/javascript", "style.css": "text/css", "icon.svg": "image/svg+xml",
+}  # fmt: skip
+_FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
+_WRONG_PASSWORD_SECONDS = 1.0
+
+
+class Question(Record):
+    """A question from the page."""
+
+    question: str = Field(min_length=1, max_length=2000, description="In plain words.")
+    videos: tuple[str, ...] = Field(default=(), description="Ids of videos; empty: all.")
+    thread: str | None = Field(default=None, max_length=200, description="Name of a conversation.")
+
+
+def create_app(library: "Library", access: Access) -> FastAPI:
+    """Return the web application for a library.
+
+    Args:
+        library: The library.
+        access: Who may use it.
+    """
+    app = FastAPI(title="Playhead", docs_url=None, redoc_url=None, openapi_url=None)
+    service, pieces, control = LibraryService(library), Pieces(), AccessControl(app, access)
+    app.state.service = service
+    _add_page(app, access, control)
+    _add_data(app, service)
+    _add_media(app, service, pieces)
+    app.add_middleware(AccessControl, access=access)
+
+    @app.exception_handler(PlayheadError)
+    async def explain(request: Request, error: PlayheadError) -> JSONResponse:
+        del request
+        status = 404 if isinstance(error, LibraryError) else 400 if isinstance(error, QueryError) else 500
+        return JSONResponse({"error": clean_text(str(error))}, status)
+
+    return app
+
+
+def _add_page(app: FastAPI, access: Access, control: AccessControl) -> None:
+    @app.get("/")
+    def page() -> FileResponse:
+        return FileResponse(_PAGE / "index.html", media_type="text/html", headers={"cache-control": "no-store"})
+
+    @app.get("/login")
+    def form() -> FileResponse:
+        return FileResponse(_PAGE / "login.html", media_type="text/html", headers={"cache-control": "no-store"})
+
+    @app.post("/login")
+    async def login(request: Request, password: Annotated[str, Form(max_length=1000)]) -> Response:
+        if access.password is None or not access.opens(password):
+            await asyncio.sleep(_WRONG_PASSWORD_SECONDS)
+            return RedirectResponse("/login?wrong=1", 303)
+        response = RedirectResponse("/", 303)
+        response.headers["set-cookie"] = control.cookie(dict(request.headers))
+        return response
+
+    @app.get("/static/{name}")
+    def static(name: str) -> Response:
+        if name not in _STATIC:
+            return PlainTextResponse("no such file", 404)
+        return FileResponse(_PAGE / name, media_type=_STATIC[name], headers={"cache-control": "no-cache"})
+
+
+def _add_data(app: FastAPI, service: LibraryService) -> None:
+    @app.get("/api/library")
+    def overview() -> dict[str, Any]:
+        return service.overview()
+
+    @app.get("/api/videos/{video_id}")
+    def video(video_id: str) -> dict[str, Any]:
+        return service.video(video_id)
+
+    @app.get("/api/search")
+    def search(
+        q: Annotated[str, Query(min_length=1, max_length=2000)],
+        kind: Annotated[list[str], Query()] = [],  # noqa: B006 (FastAPI copies it)
+        video: Annotated[list[str], Query()] = [],  # noqa: B006
+        start: Annotated[float | None, Query(ge=0)] = None,
+        end: Annotated[float | None, Query(ge=0)] = None,
+        k: Annotated[int, Query(ge=1, le=50)] = 20,
+    ) -> dict[str, Any]:
+        return {"results": service.search(q, kind, video, between_of(start, end), k)}
+
+    @app.post("/api/ask")
+    async def ask(asked: Annotated[Question, Body()]) -> StreamingResponse:
+        async def lines() -> AsyncIterator[str]:
+            try:
+                async for event in in_background(lambda: service.ask(asked.question, asked.videos, asked.thread)):
+                    yield json.dumps(event, ensure_ascii=False) + "\n"
+            except PlayheadError as error:
+                yield json.dumps({"kind": "error", "error": clean_text(str(error))}) + "\n"
+
+        return StreamingResponse(lines(), media_type="application/x-ndjson", headers={"cache-control": "no-store"})
+
+    @app.get("/api/keyframes/{evidence_id}")
+    def keyframe(evidence_id: str) -> Response:
+        return _picture(service.keyframe(evidence_id))
+
+    @app.get("/api/thumbnails/{video_id}")
+    def thumbnail(video_id: str) -> Response:
+        return _picture(service.thumbnail(video_id))
+
+    @app.post("/api/index")
+    def start_indexing() -> dict[str, Any]:
+        return {"started": service.job.start()}
+
+    @app.get("/api/index")
+    def indexing() -> dict[str, Any]:
+        return service.job.state()
+
+
+def _add_media(app: FastAPI, service: LibraryService, pieces: Pieces) -> None:
+    @app.get("/media/{video_id}")
+    def media(video_id: str) -> FileResponse:
+        path = service.file_of(video_id)
+        return FileResponse(path, media_type=media_type(path), headers={"accept-ranges": "bytes"})
+
+    @app.get("/media/{video_id}/piece")
+    def piece(video_id: str, start: Annotated[float, Query(ge=0)], end: Annotated[float, Query(gt=0)]) -> Response:
+        data = pieces.piece(service.file_of(video_id), start, end)
+        return Response(data, media_type="video/mp4", headers=_FOREVER)
+
+
+def _picture(data: bytes | None) -> Response:
+    if data is None:
+        return PlainTextResponse("no picture", 404)
+    return Response(data, media_type="image/webp", headers=_FOREVER)

@@ -1,0 +1,143 @@
+// Plays a video at a second: the original file where the browser can, else pieces that the server re-encodes.
+
+const PIECE_TYPES = { true: 'video/mp4; codecs="avc1.42c01f,mp4a.40.2"', false: 'video/mp4; codecs="avc1.42c01f"' };
+const AHEAD_SECONDS = 12;
+
+export class Player {
+  constructor(node, report) {
+    this.node = node;
+    this.report = report;
+    this.video = null;
+    this.offset = 0;
+    this.pieces = null;
+    node.addEventListener("error", () => this.#fallBack());
+  }
+
+  get seconds() {
+    return Math.max(0, this.node.currentTime - this.offset);
+  }
+
+  // Shows a video at a second; `play` starts it.
+  open(video, seconds, play) {
+    if (this.video?.id !== video.id) {
+      this.video = video;
+      this.offset = video.playback.offset;
+      this.#release();
+      if (video.playback.mode === "file") this.#file(seconds);
+      else this.#inPieces(seconds);
+    } else {
+      this.seek(seconds);
+    }
+    if (play) this.node.play().catch(() => this.report("Press play: the browser does not start sound by itself."));
+  }
+
+  seek(seconds) {
+    const target = Math.max(0, seconds) + this.offset;
+    if (this.node.readyState === 0) this.#whenReady(target);
+    else this.node.currentTime = target;
+  }
+
+  #whenReady(target) {
+    this.node.addEventListener("loadedmetadata", () => { this.node.currentTime = target; }, { once: true });
+  }
+
+  #file(seconds) {
+    this.node.src = `/media/${this.video.id}`;
+    this.#whenReady(seconds + this.offset);
+  }
+
+  #inPieces(seconds) {
+    if (!("MediaSource" in window)) {
+      this.report("This browser can play neither this file nor pieces of it.");
+      return;
+    }
+    this.offset = 0;
+    this.pieces = new Pieces(this.node, this.video, seconds, this.report);
+  }
+
+  #release() {
+    this.pieces?.stop();
+    this.pieces = null;
+    this.node.removeAttribute("src");
+  }
+
+  #fallBack() {
+    if (!this.video || this.pieces || !this.node.getAttribute("src")) return;
+    const seconds = this.seconds;
+    this.#release();
+    this.#inPieces(seconds);
+  }
+}
+
+// Appends pieces of some seconds around the playing second, with true times.
+class Pieces {
+  constructor(node, video, seconds, report) {
+    this.node = node;
+    this.video = video;
+    this.report = report;
+    this.stopped = false;
+    this.loading = false;
+    this.source = new MediaSource();
+    this.url = URL.createObjectURL(this.source);
+    this.handler = () => this.#load();
+    node.src = this.url;
+    this.source.addEventListener("sourceopen", () => {
+      this.source.duration = video.duration;
+      this.buffer = this.source.addSourceBuffer(PIECE_TYPES[video.playback.sound]);
+      for (const name of ["seeking", "timeupdate", "waiting"]) node.addEventListener(name, this.handler);
+      node.currentTime = seconds;
+      this.#load();
+    }, { once: true });
+  }
+
+  stop() {
+    this.stopped = true;
+    for (const name of ["seeking", "timeupdate", "waiting"]) this.node.removeEventListener(name, this.handler);
+    URL.revokeObjectURL(this.url);
+  }
+
+  async #load() {
+    if (this.loading || this.stopped) return;
+    this.loading = true;
+    try {
+      for (let start = this.#next(); start !== null && !this.stopped; start = this.#next()) await this.#append(start);
+    } catch (error) {
+      this.report(error.message);
+    } finally {
+      this.loading = false;
+    }
+  }
+
+  // The start of the first piece that is missing from the playing second on; null: enough is there.
+  #next() {
+    const now = this.node.currentTime;
+    const until = Math.min(this.video.duration, now + AHEAD_SECONDS);
+    let edge = now;
+    for (let found = true; found;) {
+      found = false;
+      for (let n = 0; n < this.node.buffered.length; n++) {
+        const [start, end] = [this.node.buffered.start(n), this.node.buffered.end(n)];
+        if (start <= edge + 0.25 && end > edge + 0.05) [edge, found] = [end, true];
+      }
+    }
+    return edge >= until - 0.1 ? null : edge;
+  }
+
+  async #append(edge) {
+    const length = this.video.playback.piece_seconds;
+    // Pieces lie on a grid, so that the server can keep them; the first starts at the wanted second itself.
+    const start = Math.round(edge * 1000) / 1000;
+    const grid = (Math.floor(start / length + 1e-6) + 1) * length;
+    const end = Math.min(this.video.duration, grid - start < 0.5 ? start + length : grid);
+    const response = await fetch(`/media/${this.video.id}/piece?start=${start}&end=${end}`);
+    if (!response.ok) throw new Error("This stretch cannot be decoded.");
+    const data = await response.arrayBuffer();
+    if (this.stopped || this.source.readyState === "closed") return;
+    this.buffer.timestampOffset = start;
+    this.buffer.appendBuffer(data);
+    await new Promise((resolve, reject) => {
+      this.buffer.addEventListener("updateend", resolve, { once: true });
+      this.buffer.addEventListener("error", () => reject(new Error("The browser refused a piece.")), { once: true });
+    });
+  }
+}

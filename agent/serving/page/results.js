@@ -1,0 +1,61 @@
+// The left side: the library, what a search found, and answers with their steps.
+
+import { clock, el, marked, shot } from "./dom.js";
+
+export function cards(videos, open) {
+  return el("ul", { class: "grid" }, ...videos.map((video) => {
+    const made = video.stages.filter((stage) => stage.state === "done").map((stage) => stage.called);
+    const missing = video.stages.filter((stage) => stage.state !== "done").map((stage) => stage.called);
+    return el("li", {}, el("button", { class: "card", type: "button", onclick: () => open(video.id, 0, false) },
+      el("div", { class: "thumb" },
+        video.has_picture ? el("img", { src: `/api/thumbnails/${video.id}`, alt: "", loading: "lazy" }) : null,
+        el("span", { class: "length" }, clock(video.duration))),
+      el("div", { class: "words" },
+        el("div", { class: "name" }, video.name),
+        el("div", { class: "small" }, video.folder ? `${video.folder} · ` : "", made.join(", ") || "nothing extracted"),
+        missing.length ? el("div", { class: "small" }, `left out: ${missing.join(", ")}`) : null,
+        video.exists ? null : el("div", { class: "small" }, "the file is missing"))));
+  }));
+}
+
+export function hits(rows, query, open) {
+  return el("ol", { class: "list" }, ...rows.map((row) => el("li", {}, hit(row, query, open))));
+}
+
+export function hit(row, query, open) {
+  return el("button", { class: "hit", type: "button", data: { moment: `${row.video}@${row.start}` }, onclick: () => open(row.video, row.start, true, row) },
+    shot(row),
+    el("span", {},
+      el("span", { class: "what" }, ...marked(row.text, query)),
+      el("span", { class: "where" },
+        el("span", { class: "time" }, `${clock(row.start)}–${clock(row.end)}`),
+        el("span", { class: `kind ${row.kind}` }, row.called), el("span", {}, row.name))));
+}
+
+// One line for an event of a question; null: it needs none.
+export function step(event) {
+  switch (event.kind) {
+    case "plan": return `Looking for “${event.plan.query}”`;
+    case "evidence": return `Found ${event.evidence.length} pieces of evidence`;
+    case "frames": return `Looking at ${event.frames.length} frames`;
+    case "chapter": return `Read ${clock(event.span.start)}–${clock(event.span.end)}`;
+    case "draft": return event.claims.length ? `Drafted ${event.claims.length} ${event.claims.length === 1 ? "claim" : "claims"}` : "Nothing found answers the question";
+    case "verdict": return event.claim.verdict === "supported" ? null : `${event.claim.verdict}: ${event.claim.text}`;
+    default: return null;
+  }
+}
+
+// A citation of an answer as a row of a search.
+export function cited(citation, called) {
+  return {
+    id: citation.evidence_id, video: citation.video_id, name: citation.video, start: citation.start, end: citation.end,
+    kind: citation.modality, called: called.get(citation.modality) ?? citation.modality, text: citation.quote,
+    box: citation.box, picture: Boolean(citation.keyframe),
+  };
+}
+
+export function claims(list, called, open) {
+  return list.map((claim) => el("div", { class: "claim" },
+    el("p", {}, claim.text, claim.verdict === "supported" ? null : el("span", { class: "verdict" }, claim.verdict)),
+    el("div", { class: "list" }, ...claim.citations.slice(0, 8).map((one) => hit(cited(one, called), "", open)))));
+}

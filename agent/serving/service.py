@@ -1,0 +1,199 @@
+"""What every served interface shares: a library's videos, search, answers, pictures and indexing, as plain data."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...index.records import Evidence, VideoRecord
+from ...tools.errors import LibraryError, QueryError
+from ...tools.extractors.registry import modalities, participle
+from ...tools.records import Span, clean_text
+from ..exporting.subtitles import title_of
+from .index_job import IndexJob
+from .playback import playback_of
+
+if TYPE_CHECKING:
+    from ..library import Library
+
+__all__ = ["LibraryService", "between_of"]
+
+_MOST_RESULTS = 50
+
+
+class LibraryService:
+    """One library, for several requests at once. Ids come from outside: each is looked up, none is a path."""
+
+    def __init__(self, library: "Library") -> None:
+        """Serve a library; nothing is loaded before the first request.
+
+        Args:
+            library: The library.
+        """
+        self.library = library
+        self.job = IndexJob(library)
+        self._searching = threading.Lock()
+
+    def overview(self) -> dict[str, Any]:
+        """Return the library's name, its videos and the kinds of evidence."""
+        base = self.library.folder.parent
+        kinds = [{"name": spec.name, "participle": spec.participle, "title": spec.title} for spec in modalities()]
+        videos = [self._listed(record, base) for record in self.library.videos()]
+        return {"name": clean_text(base.name), "videos": videos, "kinds": kinds}
+
+    def video(self, video_id: str) -> dict[str, Any]:
+        """Return a video with its observations and chapters.
+
+        Raises:
+            LibraryError: The library holds no such video.
+        """
+        record = self.record(video_id)
+        _, observations = self.library.observed(record.video_id)
+        rows = sorted(observations, key=lambda one: (one.start, one.end))
+        chapters = self.library.chapters(record.video_id)
+        return self._listed(record, self.library.folder.parent) | {
+            "notes": list(record.notes),
+            "indexed_at": record.indexed_at,
+            "playback": playback_of(record),
+            "rows": [self._row(one) for one in rows if one.text],
+            "chapters": [
+                {"start": chapter.start, "end": chapter.end, "title": title_of(chapter, number)}
+                for number, chapter in enumerate(chapters, start=1)
+            ],
+        }
+
+    def search(
+        self,
+        query: str,
+        kinds: Sequence[str] = (),
+        videos: Sequence[str] = (),
+        between: Span | None = None,
+        k: int = 20,
+    ) -> list[dict[str, Any]]:
+        """Return the evidence that fits a query best, best first.
+
+        Raises:
+            QueryError: The query or a filter is not valid.
+            LibraryError: A video is not in the library.
+        """
+        chosen = [self.record(video).video_id for video in videos] or None
+        with self._searching:
+            found = self.library.search(
+                query,
+                min(k, _MOST_RESULTS),
+                modalities=list(kinds) or None,
+                videos=chosen,
+                between=between,
+            )
+        return [self._row(one) for one in found]
+
+    def ask(self, question: str, videos: Sequence[str] = (), thread: str | None = None) -> Iterator[dict[str, Any]]:
+        """Yield the steps of a question as data; the answer is last.
+
+        Raises:
+            QueryError: The question is not valid.
+            LibraryError: A video is not in the library.
+        """
+        chosen = [self.record(video).video_id for video in videos] or None
+        for event in self.library.stream(question, videos=chosen, thread_id=thread):
+            data = event.model_dump(mode="json")
+            _without_paths(data)
+            yield data
+
+    def keyframe(self, evidence_id: str) -> bytes | None:
+        """Return the picture (WebP) of a piece of evidence; None: there is no such evidence, or no picture of it."""
+        evidence = self.library.evidence(evidence_id)
+        return self.library.keyframe(evidence) if evidence else None
+
+    def thumbnail(self, video_id: str) -> bytes | None:
+        """Return a picture (WebP) of a video, from a fifth of its length; None: nothing is stored.
+
+        Raises:
+            LibraryError: The library holds no such video.
+        """
+        record, observations = self.library.observed(self.record(video_id).video_id)
+        pictured = [one for one in observations if one.keyframe]
+        best = min(pictured, key=lambda one: abs(one.start - record.duration / 5), default=None)
+        return self.library.keyframe(best) if best else None
+
+    def file_of(self, video_id: str) -> Path:
+        """Return the path of a video's file.
+
+        Raises:
+            LibraryError: The library holds no such video, or its file is missing.
+        """
+        path = self.library.path_of(self.record(video_id))
+        if not path.is_file():
+            raise LibraryError(f"the file of video {video_id[:12]} is missing: {path.name}")
+        return path
+
+    def record(self, video_id: str) -> VideoRecord:
+        """Return the video with exactly this id.
+
+        Raises:
+            LibraryError: The library holds no such video.
+        """
+        for record in self.library.videos():
+            if record.video_id == video_id:
+                return record
+        raise LibraryError("this library holds no such video")
+
+    def _listed(self, record: VideoRecord, base: Path) -> dict[str, Any]:
+        path = self.library.path_of(record)
+        folder = path.parent.relative_to(base).as_posix() if path.is_relative_to(base) else ""
+        return {
+            "id": record.video_id,
+            "name": clean_text(path.name),
+            "folder": "" if folder == "." else clean_text(folder),
+            "duration": record.duration,
+            "exists": path.is_file(),
+            "has_picture": record.info.video is not None,
+            "stages": [
+                {"kind": s.modality, "called": participle(s.modality), "state": s.state, "detail": clean_text(s.detail)}
+                for s in record.stages
+            ],
+        }
+
+    def _row(self, one: Evidence) -> dict[str, Any]:
+        return {
+            "id": one.evidence_id,
+            "video": one.video_id,
+            "name": clean_text(one.name),
+            "start": one.start,
+            "end": one.end,
+            "kind": one.modality,
+            "called": participle(one.modality),
+            "text": one.text,
+            "score": one.score,
+            "box": one.box.model_dump() if one.box else None,
+            "frame_seconds": one.frame_seconds,
+            "picture": one.keyframe is not None,
+        }
+
+
+def between_of(start: float | None, end: float | None) -> Span | None:
+    """Return a span from two times of a request, where one may be missing.
+
+    Raises:
+        QueryError: The end is not after the start.
+    """
+    if start is None and end is None:
+        return None
+    first, last = start or 0.0, end if end is not None else 1e9
+    if not 0 <= first < last:
+        raise QueryError("the end of the time filter must be after its start")
+    return Span(start=first, end=last)
+
+
+def _without_paths(data: Any) -> None:
+    """Replace the paths in an event by file names: a browser needs no more."""
+    if isinstance(data, dict):
+        if isinstance(data.get("video"), str):
+            data["video"] = clean_text(Path(data["video"]).name)
+        if isinstance(data.get("keyframe"), str):
+            data["keyframe"] = True
+        for value in data.values():
+            _without_paths(value)
+    elif isinstance(data, list):
+        for value in data:
+            _without_paths(value)
