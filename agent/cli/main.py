@@ -10,7 +10,7 @@ import typer
 from ...tools.errors import PlayheadError, QueryError, SettingsError
 from ...tools.records import clean_text
 from ..evaluation.cli import app as evaluation
-from . import asking, checking, exporting, libraries, serving
+from . import asking, checking, exporting, libraries, programs, serving
 from .options import Chosen, Command, with_settings
 
 __all__ = ["app", "main"]
@@ -74,6 +74,7 @@ for _name, _command in (
     ("pull", libraries.pull),
     ("doctor", checking.doctor),
     ("serve", checking.serve),
+    ("mcp", programs.mcp),
 ):
     app.command(_name, cls=Command, epilog=getattr(_command, "examples", None))(_command)
 app.add_typer(evaluation)

@@ -1,5 +1,6 @@
 """A library as a server of the Model Context Protocol. The only module that imports `mcp`."""
 
+import secrets
 from collections.abc import Callable
 from functools import wraps
 from typing import Annotated, Any, TypeVar
@@ -11,7 +12,7 @@ from ...tools.errors import MissingExtraError, PlayheadError
 from ..library import Library
 from .mcp_tools import Answered, Found, LibraryTools, Listed, Moment
 
-__all__ = ["mcp_server"]
+__all__ = ["http_app", "mcp_server"]
 
 _INSTRUCTIONS = """\
 Indexed videos: what was said, written and shown, with exact times. Start with `ask`, or `search` for single pieces of
@@ -38,13 +39,14 @@ def mcp_server(library: Library) -> Any:
         from mcp.server import MCPServer
         from mcp.server.mcpserver import Image
         from mcp.server.mcpserver.exceptions import ToolError
+        from mcp.server.mcpserver.tools import Tool
         from mcp.types import ToolAnnotations
     except ModuleNotFoundError as error:
         raise MissingExtraError("the MCP server", "mcp", "mcp") from error
 
     tools = LibraryTools(library)
-    server = MCPServer("playhead", instructions=_INSTRUCTIONS, log_level="WARNING")
-    reads = ToolAnnotations(readOnlyHint=True, openWorldHint=False)
+    offered_tools: list[Tool] = []
+    reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 
     def offered(function: Callable[..., _Result]) -> Callable[..., _Result]:
         """Register a function as a tool; its errors become messages that name the next call."""
@@ -56,7 +58,13 @@ def mcp_server(library: Library) -> Any:
             except PlayheadError as error:
                 raise ToolError(f"{error}. Call list_videos to see what is indexed.") from error
 
-        server.add_tool(called, annotations=reads)
+        # A picture is a block of its own, not a field of a record.
+        tool = Tool.from_function(
+            called, annotations=reads, structured_output=None if function.__name__ != "look" else False
+        )
+        _strip_titles(tool.parameters)
+        _strip_titles(tool.output_schema or {})
+        offered_tools.append(tool)
         return called
 
     @offered
@@ -101,6 +109,8 @@ def mcp_server(library: Library) -> Any:
             Image(data=picture.jpeg, format="jpeg"),
         ]
 
+    server = MCPServer("playhead", instructions=_INSTRUCTIONS, log_level="WARNING", tools=offered_tools)
+
     @server.resource("playhead://video/{video}/transcript", mime_type="text/plain")
     def transcript(video: str) -> str:
         """The speech of a video with times."""
@@ -109,7 +119,9 @@ def mcp_server(library: Library) -> Any:
     @server.prompt()
     def summarise(video: str) -> str:
         """Summarise one video with citations."""
-        return f"Summarise the video {video!r}: call `ask`, then `moment` for each chapter. Cite seconds for each point."
+        return (
+            f"Summarise the video {video!r}: call `ask`, then `moment` for each chapter. Cite seconds for each point."
+        )
 
     @server.prompt()
     def find_quote(quote: str) -> str:
@@ -117,3 +129,39 @@ def mcp_server(library: Library) -> Any:
         return f"Find where {quote!r} is said: call `search` with how=said, then `moment` around the best row."
 
     return server
+
+
+def http_app(library: Library, token: str) -> Any:
+    """The server over streamable HTTP at `/mcp`, as an ASGI application for this machine.
+
+    Args:
+        library: Its videos are all that can be reached.
+        token: Required of every request, as `Authorization: Bearer TOKEN`.
+    """
+    app = mcp_server(library).streamable_http_app()
+    expected = f"Bearer {token}".encode()
+
+    async def guarded(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            given = dict(scope["headers"]).get(b"authorization", b"")
+            if not secrets.compare_digest(given, expected):
+                await send(
+                    {"type": "http.response.start", "status": 401, "headers": [(b"www-authenticate", b"Bearer")]}
+                )
+                await send({"type": "http.response.body", "body": b"The token is missing or wrong."})
+                return
+        await app(scope, receive, send)
+
+    return guarded
+
+
+def _strip_titles(schema: Any) -> None:
+    """Remove the titles that pydantic makes of field names: an assistant pays for them in tokens."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("title"), str):
+            del schema["title"]
+        for value in schema.values():
+            _strip_titles(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            _strip_titles(value)

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from ...index.records import Evidence, VideoRecord
-from ...tools.errors import PlayheadError, QueryError
+from ...tools.errors import QueryError
 from ...tools.media.frames import frames_at
 from ...tools.records import Span, clock, parse_clock
 from ..library import Library
@@ -115,7 +115,14 @@ class LibraryTools:
         return Listed(videos=shown, more=more)
 
     def search(
-        self, query: str, how: str = "", video: str = "", start: str = "", end: str = "", limit: int = 10, cursor: int = 0
+        self,
+        query: str,
+        how: str = "",
+        video: str = "",
+        start: str = "",
+        end: str = "",
+        limit: int = 10,
+        cursor: int = 0,
     ) -> Found:
         """Evidence that fits a query, best first, from rank `cursor` on.
 
@@ -162,7 +169,9 @@ class LibraryTools:
         until = _seconds(end, "end") if end else began + 60
         record, evidence = self.library.observed(video)
         if began >= record.duration:
-            raise QueryError(f"start={start} lies past the end of {video} ({record.duration:.1f} s): use an earlier start")
+            raise QueryError(
+                f"start={start} lies past the end of {video} ({record.duration:.1f} s): use an earlier start"
+            )
         until = min(until, began + MOST_SECONDS, record.duration)
         if until <= began:
             raise QueryError(f"end={end} must be later than start={start}")
@@ -170,7 +179,11 @@ class LibraryTools:
         inside = sorted((one for one in evidence if one.span.overlap(span) > 0), key=lambda one: (one.start, one.end))
         rows = [self._row(one) for one in inside]
         kept = rows[: _fitting(row.model_dump_json() for row in rows)]
-        more = f"{len(rows) - len(kept)} more: call moment with start={kept[-1].start + 0.001:.3f}" if len(kept) < len(rows) else ""
+        more = (
+            f"{len(rows) - len(kept)} more: call moment with start={kept[-1].start + 0.001:.3f}"
+            if len(kept) < len(rows)
+            else ""
+        )
         return Moment(
             video=self._name(record), start=began, end=until, chapter=self._chapter(video, began), rows=kept, more=more
         )
@@ -280,4 +293,3 @@ def _fitting(texts: Iterable[str]) -> int:
             break
         count += 1
     return count
-
