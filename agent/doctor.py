@@ -13,7 +13,7 @@ from ..tools.device import resolve_device
 from ..tools.errors import PlayheadError
 from ..tools.extractors.registry import modalities
 from ..tools.llm.backends import check, is_set
-from ..tools.media.container import nvdec_complaint
+from ..tools.media.container import nvdec_error
 from ..tools.records import Record
 from ..tools.settings import Settings
 
@@ -56,7 +56,7 @@ def check_parts(settings: Settings) -> list[Check]:
 
 def _decoder(settings: Settings) -> Check:
     module = "decord" if settings.decoder == "decord" else "av"
-    if settings.decoder == "nvdec" and (complaint := nvdec_complaint()):
+    if settings.decoder == "nvdec" and (complaint := nvdec_error()):
         detail = f"no NVIDIA GPU decodes video here ({complaint}): set decoder to pyav"
         return Check(part="decoder", state="missing", detail=detail)
     if importlib.util.find_spec(module) is None:

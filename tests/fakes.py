@@ -15,7 +15,7 @@ from playhead.index.storage.local import LocalStorage
 from playhead.index.storage.table import ObservationTable, write
 from playhead.tools.embedding.protocol import Vectors, unit
 from playhead.tools.extractors.registry import modality_names
-from playhead.tools.extractors.speech import Heard, Window
+from playhead.tools.extractors.speech import TranscribedWord, Window
 from playhead.tools.records import Box, Frame, Observation, Pixels, Segment, Span, VideoInfo
 from playhead.tools.settings import Settings
 
@@ -76,10 +76,10 @@ class Speaker(Fake):
         super().__init__(f"speaker-{words}@1", **options)
         self.words = words
 
-    def hear(self, window: Window, tell: Callable[[float], None]) -> list[Heard]:
+    def process_window(self, window: Window, tell: Callable[[float], None]) -> list[TranscribedWord]:
         self._called()
         tell(1.0)
-        return [Heard(0.0, 1.0, f" {self.words}", 1.0)] if window.start == 0 else []
+        return [TranscribedWord(0.0, 1.0, f" {self.words}", 1.0)] if window.start == 0 else []
 
 
 class Reader(Fake):
@@ -190,7 +190,7 @@ def record(video_id: str = "ab" * 16, **fields) -> VideoRecord:
             "video_id": video_id,
             "commit": "1",
             "paths": (str(path),),
-            "info": VideoInfo(path=path, format="mp4", duration=60.0, video=None, sound=None),
+            "info": VideoInfo(path=path, format="mp4", duration=60.0, video=None, audio=None),
             "duration": 60.0,
             "stages": tuple(StageReport(modality=modality, state="done") for modality in modality_names()),
             "indexed_at": "2026-01-01T00:00:00+00:00",

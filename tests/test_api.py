@@ -121,7 +121,7 @@ def test_search_takes_filters(library, talks):
 def test_videos_and_what_was_observed_in_one(library, talks):
     assert [library.path_of(record).name for record in library.videos()] == ["budget.mp4", "traffic.mp4"]
     record, evidence = library.observed(talks / "traffic.mp4")
-    assert (record.info.video.codec, record.info.sound) == ("h264", None)
+    assert (record.info.video.codec, record.info.audio) == ("h264", None)
     assert [(one.start, one.end, one.text) for one in evidence] == SAID["traffic.mp4"]
     assert library.observed(record.video_id)[0] == library.observed("traffic.mp4")[0] == record
     assert library.videos("traffic.mp4") == [record]

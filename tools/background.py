@@ -1,4 +1,4 @@
-"""Work in threads of its own beside the caller's: a producer that works ahead, a task that runs meanwhile."""
+"""Background threads: prefetch items, run several producers in order, run one task."""
 
 import queue
 import threading
@@ -9,16 +9,16 @@ from concurrent.futures import TimeoutError as NotYetError
 from contextlib import suppress
 from typing import Any, Self, TypeVar
 
-__all__ = ["BackgroundTask", "StoppedError", "begun", "in_order", "prefetch"]
+__all__ = ["BackgroundTask", "StoppedError", "in_order", "prefetch", "run_in_thread"]
 
 _T = TypeVar("_T")
-_Given = TypeVar("_Given")
-_Made = queue.Queue[tuple[Any, ...]]  # items; at the end nothing, or an error
+_Task = TypeVar("_Task")
+_Output = queue.Queue[tuple[Any, ...]]  # (item,) for each item; then () at the end, or (None, error)
 _TICK_SECONDS = 0.2
 
 
-def begun(work: Callable[[], _T]) -> "Future[_T]":
-    """Work in a thread of its own, which a process that ends does not wait for."""
+def run_in_thread(work: Callable[[], _T]) -> "Future[_T]":
+    """Run `work` in a daemon thread and return its future; the process does not wait for it at exit."""
     future: Future[_T] = Future()
 
     def run() -> None:
@@ -27,16 +27,16 @@ def begun(work: Callable[[], _T]) -> "Future[_T]":
         except BaseException as error:  # noqa: BLE001 (raised in the thread that waits for it)
             future.set_exception(error)
 
-    threading.Thread(target=run, name="playhead-beside", daemon=True).start()
+    threading.Thread(target=run, name="playhead-background", daemon=True).start()
     return future
 
 
 class StoppedError(Exception):
-    """What a task throws in itself once nobody waits for it any more."""
+    """The caller of a background task has left: the task raises this in `check` and ends."""
 
 
 class BackgroundTask:
-    """A task in a thread of its own, from `with` on; left early, it is told to stop."""
+    """A task that runs in its own thread from `with` on; leaving the block early asks it to stop."""
 
     def __init__(self, task: Callable[[], None]) -> None:
         self._task = task
@@ -44,90 +44,92 @@ class BackgroundTask:
         self._future: Future[None] | None = None
 
     def __enter__(self) -> Self:
-        self._future = begun(self._task)
+        self._future = run_in_thread(self._task)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
 
     def check(self) -> None:
-        """For the task, now and then.
+        """Called by the task at intervals.
 
         Raises:
-            StoppedError: Nobody waits for it.
+            StoppedError: The caller has left.
         """
         if self._stopped.is_set():
-            raise StoppedError("nobody waits for this any more")
+            raise StoppedError("the caller of this background task has left")
 
-    def wait(self, tell: Callable[[], object]) -> None:
-        """Until the task is done; `tell` is called now and then. What it raises is raised here."""
+    def wait(self, on_tick: Callable[[], object]) -> None:
+        """Wait for the task; call `on_tick` at intervals. Raises what the task raises."""
         assert self._future is not None
         while True:
             try:
                 self._future.result(_TICK_SECONDS)
             except NotYetError:
-                tell()
+                on_tick()
             else:
                 return
 
 
 def prefetch(items: Iterable[_T], room: int) -> Generator[_T, None, None]:
-    """The same items, made in a thread of their own that works ahead by up to `room` of them.
+    """Yield the same items, produced in a background thread that is at most `room` items ahead.
 
-    Closed early, it lets the thread end after the item it is at. What making an item raises is raised here.
+    When it is closed early, the thread ends after its current item. Raises what producing an item raises.
     """
-    return in_order([lambda given: given], [items], room)
+    return in_order([lambda task: task], [items], room)
 
 
 def in_order(
-    makers: Sequence[Callable[[_Given], Iterable[_T]]], tasks: Iterable[_Given], room: int
+    producers: Sequence[Callable[[_Task], Iterable[_T]]], tasks: Iterable[_Task], room: int
 ) -> Generator[_T, None, None]:
-    """What all tasks make, one task after the other, though as many are worked at as there are makers.
+    """Yield the items of all tasks in the order of the tasks, while several tasks run at the same time.
 
-    Each maker has a thread of its own and works at one task at a time. Tasks are taken in the caller's thread, one for
-    each maker and one more beyond the one whose items are given; of each up to `room` items wait. Closed early, it lets the
-    threads end after the items they are at. What a task raises, or taking one, is raised after all that is before it.
+    Each producer has its own thread and works on one task at a time. The caller's thread takes the tasks: one for each
+    producer and one more beyond the current one. Up to `room` items of each task wait. When it is closed early, the threads
+    end after their current items. An error of a task, or of taking one, is raised after the items of the tasks before it.
     """
-    begun_tasks: queue.SimpleQueue[tuple[_Given, _Made] | None] = queue.SimpleQueue()
-    waiting: deque[_Made] = deque()
+    started: queue.SimpleQueue[tuple[_Task, _Output] | None] = queue.SimpleQueue()
+    waiting: deque[_Output] = deque()
     stopped = threading.Event()
     each = iter(tasks)
 
-    def work(make: Callable[[_Given], Iterable[_T]]) -> None:
-        while (task := begun_tasks.get()) and not stopped.is_set():
-            given, made = task
+    def work(produce: Callable[[_Task], Iterable[_T]]) -> None:
+        while (pair := started.get()) and not stopped.is_set():
+            task, output = pair
             try:
-                for item in make(given):
-                    made.put((item,))
+                for item in produce(task):
+                    output.put((item,))
                     if stopped.is_set():
                         return
-                made.put(())
+                output.put(())
             except BaseException as error:  # noqa: BLE001 (raised in the thread that waits for items)
-                made.put((None, error))
+                output.put((None, error))
 
-    def begin() -> bool:
-        """Whether there was one more task."""
-        made: _Made = queue.Queue(room)
+    def start_next() -> bool:
+        """Start the next task; False if there is none."""
+        output: _Output = queue.Queue(room)
         try:
-            given = next(each)
+            task = next(each)
         except StopIteration:
             return False
-        except Exception as error:  # noqa: BLE001 (raised in its turn)
-            made.put((None, error))
-            waiting.append(made)
+        except Exception as error:  # noqa: BLE001 (raised in the order of the tasks)
+            output.put((None, error))
+            waiting.append(output)
         else:
-            waiting.append(made)
-            begun_tasks.put((given, made))
+            waiting.append(output)
+            started.put((task, output))
         return True
 
-    threads = [threading.Thread(target=work, name="playhead-ahead", args=(make,), daemon=True) for make in makers]
+    threads = [
+        threading.Thread(target=work, name="playhead-ahead", args=(produce,), daemon=True) for produce in producers
+    ]
     for thread in threads:
         thread.start()
     try:
         has_more = True
         while has_more or waiting:
-            if has_more and len(waiting) <= len(makers) + 1:
-                has_more = begin()
+            if has_more and len(waiting) <= len(producers) + 1:
+                has_more = start_next()
                 continue
             while got := waiting[0].get():
                 if len(got) == 2:
@@ -137,9 +139,9 @@ def in_order(
     finally:
         stopped.set()
         for _ in threads:
-            begun_tasks.put(None)
+            started.put(None)
         while any(thread.is_alive() for thread in threads):
-            for made in waiting:
+            for output in waiting:
                 with suppress(queue.Empty):
-                    made.get_nowait()
+                    output.get_nowait()
             threads[0].join(_TICK_SECONDS / 100)

@@ -1,4 +1,4 @@
-"""Which device models run on, and how. An explicit choice that cannot be had is an error, never a substitute."""
+"""The device that models run on. An explicit choice that is not available is an error; no other device is used instead."""
 
 import ctypes
 import importlib.util
@@ -14,14 +14,14 @@ from .settings import Settings
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["cores", "inferring", "moved", "resolve_device"]
+__all__ = ["cores", "resolve_device", "to_device", "torch_inference"]
 
 
 def resolve_device(settings: Settings) -> Literal["cpu", "cuda"]:
-    """`cuda` or `cpu` as set; `auto` takes cuda where torch sees one.
+    """Return `cuda` or `cpu`: the setting, or for `auto` cuda if torch finds a device.
 
     Raises:
-        SettingsError: cuda was asked for and there is none.
+        SettingsError: The setting is cuda and torch finds no device.
     """
     if settings.device == "cpu":
         return "cpu"
@@ -36,9 +36,9 @@ def resolve_device(settings: Settings) -> Literal["cpu", "cuda"]:
 
 
 def cores() -> int:
-    """CPU cores that this process may use: as many as OMP_NUM_THREADS says (as for torch), else all of the machine."""
-    told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
-    return int(told) if told.isdecimal() and int(told) else os.cpu_count() or 1
+    """CPU cores that this process may use: OMP_NUM_THREADS if it is set (torch reads it, too), else all cores."""
+    limit = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(limit) if limit.isdecimal() and int(limit) else os.cpu_count() or 1
 
 
 def _has_cuda_driver() -> bool:
@@ -51,14 +51,14 @@ def _has_cuda_driver() -> bool:
 
 
 @contextmanager
-def inferring(device: str) -> Iterator[None]:
-    """For running a torch model: without gradients, on CUDA in mixed precision (float16 where that is safe)."""
+def torch_inference(device: str) -> Iterator[None]:
+    """Run a torch model without gradients; on CUDA in mixed precision (float16 where torch considers it safe)."""
     import torch
 
     with torch.inference_mode(), torch.autocast("cuda", dtype=torch.float16, enabled=device == "cuda"):
         yield
 
 
-def moved(tensor: "torch.Tensor", device: str) -> "torch.Tensor":
-    """A tensor on a device; to CUDA from pinned memory, so that the copy runs beside other work."""
+def to_device(tensor: "torch.Tensor", device: str) -> "torch.Tensor":
+    """Copy a tensor to a device; to CUDA from pinned memory, so that the copy is asynchronous."""
     return tensor.pin_memory().to(device, non_blocking=True) if device == "cuda" else tensor.to(device)

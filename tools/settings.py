@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     sample_seconds: float = Field(2.0, ge=0.1, le=60, description="While the picture moves, one frame each so often.")
     language: str | None = Field(None, description="Spoken language as ISO 639-1, e.g. `en`. Unset: detected.")
     speech_model: str | None = Field(None, description="`whisper-base`, `whisper-tiny.en`, a hub name, or a path.")
-    sidecars: bool = Field(True, description="Use a .srt or .vtt beside a video instead of transcribing it.")
+    sidecars: bool = Field(True, description="Use subtitles beside a video, or inside it, instead of transcribing it.")
     ocr: Literal["rapidocr", "easyocr", "off"] | None = Field(None, description="What reads text in the picture.")
     ocr_model: str | None = Field(
         None, description="A folder with other weights for the reader of text. Unset: its usual ones."

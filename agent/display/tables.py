@@ -99,7 +99,7 @@ def print_video(library: "Library", record: "VideoRecord", evidence: "Sequence[E
     """Print a video's record, its stages, and all its observations in order of time."""
     info = record.info
     picture = f"{info.video.width}×{info.video.height} {info.video.codec}" if info.video else "no pictures"
-    sound = info.sound.codec if info.sound else "no sound"
+    sound = info.audio.codec if info.audio else "no sound"
     print(shown_path(library.paths_of(record)[0]))
     print(f"{clock(record.duration)} · {picture}, {sound} · id {record.video_id} · indexed {record.indexed_at}")
     for other in library.paths_of(record)[1:]:

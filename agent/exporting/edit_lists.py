@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from ...tools.errors import MissingExtraError
-from ...tools.media.container import open_media, pictures_of
+from ...tools.media.container import open_media, video_stream_of
 from ...tools.records import Record, Span, clean_text
 
 __all__ = ["Cut", "edit_list"]
@@ -84,7 +84,7 @@ def _frame_rate(video: Path) -> float:
     with open_media(video) as container:
         if not container.streams.video:
             return _DEFAULT_RATE
-        rate = pictures_of(container, video, None).average_rate
+        rate = video_stream_of(container, video, None).average_rate
         return float(rate) if rate else _DEFAULT_RATE
 
 

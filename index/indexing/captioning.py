@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ...tools.background import begun
+from ...tools.background import run_in_thread
 from ...tools.extractors.captions import caption_of
 from ...tools.records import Frame, Observation, Segment, Span
 from ..storage.journal import Journal
@@ -80,7 +80,7 @@ class CaptionPipeline:
         frames = [scene[row].frame for row in rows]
         while len(self._asked) >= self._at_once:
             self._take()
-        self._asked.append(begun(partial(self._caption, span, frames)))
+        self._asked.append(run_in_thread(partial(self._caption, span, frames)))
 
     def _take(self) -> None:
         caption = self._asked.popleft()

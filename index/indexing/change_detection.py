@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...tools.media.container import THUMBNAIL_SIZE
-from ...tools.media.gop import STANDING_SECONDS
+from ...tools.media.gop import STATIC_SECONDS
+from ...tools.media.pictures import THUMBNAIL_SIZE
 from ...tools.media.scanned import ScannedFrame
-from ...tools.media.skim import NOISE_LEVELS, SKIMMING
+from ...tools.media.skim import NOISE_LEVELS, SKIM_PARAMETERS
 from ...tools.records import Pixels, Segment, Span
 
 __all__ = ["GATE", "RecentSegments", "segments"]
@@ -32,7 +32,7 @@ REMEMBERED = 8
 _MEMORY = 0.7  # of the running mean of changes: about three frames
 
 # All that the choice of stills depends on.
-GATE = (*SKIMMING, *THUMBNAIL_SIZE, CHANGED_LEVELS, CUT_LEVELS, CUT_RATIO, REMEMBERED, _MEMORY)
+GATE = (*SKIM_PARAMETERS, *THUMBNAIL_SIZE, CHANGED_LEVELS, CUT_LEVELS, CUT_RATIO, REMEMBERED, _MEMORY)
 
 
 @dataclass
@@ -70,7 +70,7 @@ def segments(frames: Iterable[ScannedFrame], sample_seconds: float, ends_at: flo
         if (
             not current.stands
             and frame.gap == "seen"
-            and frame.seconds - max(moved_at, current.changed_at) >= STANDING_SECONDS
+            and frame.seconds - max(moved_at, current.changed_at) >= STATIC_SECONDS
         ):
             current.stands, current.shown = True, before
         if _largest(frame.thumbnail, before.thumbnail) > NOISE_LEVELS or frame.gap != "seen":
@@ -82,7 +82,7 @@ def segments(frames: Iterable[ScannedFrame], sample_seconds: float, ends_at: flo
             usual = _MEMORY * usual + (1 - _MEMORY) * change
         if _largest(frame.thumbnail, current.shown.thumbnail) > CHANGED_LEVELS:
             age = frame.seconds - current.start
-            if current.stands or age >= sample_seconds or (is_new and age >= STANDING_SECONDS):
+            if current.stands or age >= sample_seconds or (is_new and age >= STATIC_SECONDS):
                 yield _closed(current, frame.seconds)
                 current = _Open(frame.seconds, frame, frame.seconds)
             else:

@@ -17,8 +17,8 @@ from ...tools.errors import LibraryError, MediaError
 from ...tools.extractors.registry import modality_names, spec_of
 from ...tools.extractors.speech import Window, windows_of
 from ...tools.media.audio import RATE
-from ...tools.media.container import measured_duration
-from ...tools.media.subtitles import find_sidecar, read_sidecar
+from ...tools.media.subtitles.choice import Subtitles, choose_subtitles
+from ...tools.media.subtitles.files import observations_of
 from ...tools.records import Modality, Observation, Span, VideoInfo
 from ..records import StageReport, VideoRecord
 from ..storage.atomic_files import writing
@@ -34,7 +34,7 @@ from .tracks import MERGES
 
 __all__ = ["Extraction", "PreviousResult", "Progress", "extract", "stages_to_run"]
 
-# Headers round durations; a larger difference is reported in the notes.
+# What is missing at the end of the pictures beyond this is reported.
 _DURATION_TOLERANCE = 0.5
 
 
@@ -117,7 +117,11 @@ def extract(
         modality: _stage(modality, info, extractors, journals) for modality in modality_names() if modality in run
     }
     heard = {modality: stage for modality, stage in stages.items() if spec_of(modality).reads == "sound"}
-    cued = {modality: heard.pop(modality) for modality in [*heard] if _subtitles(modality, info, extractors)}
+    cued = {
+        modality: (heard.pop(modality), subtitles)
+        for modality in [*heard]
+        if (subtitles := _subtitles(modality, info, extractors))
+    }
     with _AudioPipeline(heard, info, extractors) if heard else nullcontext() as task:
         pictures_end = run_frame_pipeline(info, extractors, stages, folder, progress, force=force)
         if pictures_end is None and previous:
@@ -128,8 +132,9 @@ def extract(
             progress("transcribing", 0.0, duration)
         if task:
             task.wait(lambda: progress("transcribing", min(task.heard_until, duration), duration))
-        for modality, stage in cued.items():
-            stage.run(partial(_cues, modality, info, extractors, duration))
+        noted = _subtitle_notes(info, extractors)
+        for modality, (stage, subtitles) in cued.items():
+            stage.run(partial(_cues, modality, subtitles, info, duration, noted))
     reports, observations = [], []
     for modality in modality_names():
         report, seen = _outcome(modality, stages.get(modality), info, extractors, previous)
@@ -152,7 +157,7 @@ def extract(
         table=ObservationTable(observations, texts.vectors, image_vectors),
         reports=tuple(reports),
         duration=duration,
-        notes=notes,
+        notes=tuple(dict.fromkeys((*notes, *noted))),
         text_embedding_id=texts.embedding_id,
         image_embedding_id=image_embedding_id,
         texts_failure=texts.failure,
@@ -171,31 +176,47 @@ def _why_not(modality: Modality, info: VideoInfo, extractors: Extractors) -> str
     if _subtitles(modality, info, extractors):
         return ""
     if spec_of(modality).reads == "sound":
-        if info.sound is None:
+        if info.audio is None:
             return "the file has no sound"
     elif info.video is None:
         return "the file has no pictures"
     return extractors.missing.get(modality, "")
 
 
-def _subtitles(modality: Modality, info: VideoInfo, extractors: Extractors) -> Path | None:
-    """The file of subtitles that takes the place of a modality's extractor."""
+def _subtitles(modality: Modality, info: VideoInfo, extractors: Extractors) -> Subtitles | None:
+    """The subtitles that are used in place of a modality's extractor."""
     if not spec_of(modality).subtitles or not extractors.settings.sidecars:
         return None
+    return _choice(info, extractors)[0]
+
+
+def _choice(info: VideoInfo, extractors: Extractors) -> tuple[Subtitles | None, list[str]]:
     try:
-        return find_sidecar(info.path, extractors.settings.language)
+        return choose_subtitles(info, extractors.settings.language)
     except OSError as error:
         raise MediaError(f"folder {info.path.parent} can no longer be read ({error.strerror})") from error
 
 
+def _subtitle_notes(info: VideoInfo, extractors: Extractors) -> list[str]:
+    """Notes on subtitles that are not used."""
+    if not extractors.settings.sidecars:
+        return [f"{len(info.subtitles)} subtitle tracks are not read (sidecars=false)"] if info.subtitles else []
+    return _choice(info, extractors)[1]
+
+
 def _source(modality: Modality, info: VideoInfo, extractors: Extractors) -> str:
-    sidecar = _subtitles(modality, info, extractors)
-    return f"sidecar@{sidecar.name}" if sidecar else extractors.source(modality)
+    subtitles = _subtitles(modality, info, extractors)
+    if subtitles is None:
+        return extractors.source(modality)
+    return f"sidecar@{subtitles.name}" if subtitles.path else f"embedded@{subtitles.name}"
 
 
 def _fingerprint(modality: Modality, info: VideoInfo, extractors: Extractors) -> str:
-    sidecar = _subtitles(modality, info, extractors)
-    return extractors.fingerprint(modality, f"sidecar:{content_id(sidecar)}" if sidecar else "")
+    subtitles = _subtitles(modality, info, extractors)
+    identity = ""
+    if subtitles is not None:
+        identity = f"sidecar:{content_id(subtitles.path)}" if subtitles.path else f"embedded:{subtitles.name}"
+    return extractors.fingerprint(modality, identity)
 
 
 def _outcome(
@@ -218,17 +239,14 @@ def _outcome(
 def _duration(
     info: VideoInfo, pictures_end: float | None, previous: PreviousResult | None
 ) -> tuple[float, tuple[str, ...]]:
-    """Return the length in seconds and notes: the header's length, or the measured one where they differ."""
+    """Length in seconds, and what a user should know about the file."""
     if previous and pictures_end is None:
         return previous.record.duration, previous.record.notes
-    if pictures_end is not None and abs(pictures_end - info.duration) <= _DURATION_TOLERANCE:
-        return info.duration, ()
-    stream = info.video or info.sound
-    measured = max(pictures_end or 0.0, measured_duration(info.path, stream.start if stream else None))
-    if abs(measured - info.duration) <= _DURATION_TOLERANCE:
-        return info.duration, ()
-    why = ": it may be cut off" if measured < info.duration else ""
-    return measured, (f"the header says {info.duration:.1f} s, the file holds {measured:.1f} s{why}",)
+    notes = info.notes
+    expected = info.video.end if info.video else None
+    if pictures_end is not None and expected is not None and expected - pictures_end > _DURATION_TOLERANCE:
+        notes += (f"pictures can be decoded up to {pictures_end:.1f} s of {expected:.1f} s: the rest is damaged",)
+    return max(info.duration, pictures_end or 0.0), notes
 
 
 class _AudioPipeline(BackgroundTask):
@@ -265,7 +283,7 @@ class _AudioPipeline(BackgroundTask):
         journal = self._stages[modality].journal
         found = _restored(modality, journal.find(key))
         if found is None:
-            found = self._extractors.by_modality[modality].hear(window, self._progress)
+            found = self._extractors.by_modality[modality].process_window(window, self._progress)
             journal.note(key, found)
         heard.append(found)
         return [], None
@@ -289,11 +307,14 @@ def _restored(modality: Modality, entry: Any) -> list[Any] | None:
         return None
 
 
-def _cues(modality: Modality, info: VideoInfo, extractors: Extractors, duration: float) -> Observed:
-    sidecar = _subtitles(modality, info, extractors)
-    if sidecar is None:
-        raise MediaError(f"the subtitle file of {info.path} was removed while indexing: run again")
-    return [_cut(cue, duration) for cue in read_sidecar(sidecar) if cue.span.start < duration], None
+def _cues(modality: Modality, subtitles: Subtitles, info: VideoInfo, duration: float, notes: list[str]) -> Observed:
+    """The cues as observations, cut at the end of the video; adds what a user should know to `notes`."""
+    read = subtitles.read(info)
+    notes += read.notes
+    cues = observations_of(read.cues, subtitles.source)
+    return [
+        _cut(cue.model_copy(update={"modality": modality}), duration) for cue in cues if cue.span.start < duration
+    ], None
 
 
 def _cut(cue: Observation, duration: float) -> Observation:

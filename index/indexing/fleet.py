@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ...tools.errors import FleetError, LibraryError, MissingExtraError, PlayheadError, SettingsError, WeightsError
 from ...tools.extractors.captions import Captioner
 from ...tools.extractors.registry import modality_names, spec_of
-from ...tools.extractors.speech import Heard, Window
+from ...tools.extractors.speech import TranscribedWord, Window
 from ...tools.llm.backends import is_set
 from ...tools.media.audio import RATE
 from ...tools.records import Frame, Modality, Observation, Span, clean_text
@@ -69,8 +69,8 @@ class _Proxy:
     actor: Any = None
     floor: float = field(default=0.0, init=False)  # only search reads it
 
-    def hear(self, window: Window, progress: Callable[[float], None]) -> list[Heard]:
-        heard: list[Heard] = self._call("hear", window)
+    def process_window(self, window: Window, progress: Callable[[float], None]) -> list[TranscribedWord]:
+        heard: list[TranscribedWord] = self._call("process_window", window)
         progress(window.start + len(window.samples) / RATE)
         return heard
 
@@ -119,8 +119,8 @@ class _Model:
             raise WeightsError(f"a machine of the cluster lacks what others have: {why}")
 
     def call(self, method: str, argument: Any) -> Any:
-        if method == "hear":
-            return self._extractor.hear(argument, _ignore_progress)
+        if method == "process_window":
+            return self._extractor.process_window(argument, _ignore_progress)
         return getattr(self._extractor, method)(argument)
 
 

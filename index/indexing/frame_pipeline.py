@@ -10,6 +10,7 @@ from ...tools.errors import MediaError
 from ...tools.extractors.base import FrameExtractor
 from ...tools.extractors.registry import spec_of
 from ...tools.media.frames import scan
+from ...tools.media.scanned import held_to_end
 from ...tools.media.skim import skim
 from ...tools.records import Modality, Segment, VideoInfo
 from ..storage.atomic_files import writing
@@ -73,8 +74,10 @@ def _segments(info: VideoInfo, extractors: Extractors) -> Iterator[Segment]:
     seconds, index = extractors.settings.sample_seconds, info.video.index
     decoder = extractors.settings.decoder
     if decoder == "decord":
-        return segments(scan(info.path, index, decoder), seconds, info.duration)
-    return segments(skim(info.path, index, seconds, on_gpu=decoder == "nvdec"), seconds, info.duration)
+        frames = scan(info.path, index, decoder)
+    else:
+        frames = skim(info.path, index, seconds, on_gpu=decoder == "nvdec")
+    return held_to_end(segments(frames, seconds, info.video.end or info.duration), info)
 
 
 class _FramePipeline:

@@ -21,7 +21,7 @@ from playhead.agent.cli.main import main
 from playhead.agent.display.indexing import IndexingView
 from playhead.index.records import StageReport
 from playhead.tools.errors import LibraryError
-from playhead.tools.media.container import nvdec_complaint
+from playhead.tools.media.container import nvdec_error
 
 SAID = {
     "budget.mp4": [(1.0, 3.0, "The budget for travel grew by twelve percent.")],
@@ -389,7 +389,7 @@ def test_a_model_setting_takes_a_local_path(indexed, playhead, tmp_path):
 def test_any_other_setting_is_set_by_name(playhead):
     assert playhead("doctor", "--set", "decoder=decord", "--json").data[2]["detail"].startswith("decord ")
     decoder = playhead("doctor", "--set", "decoder=nvdec", "--json").data[2]
-    assert decoder["state"] == ("missing" if nvdec_complaint() else "ready")
+    assert decoder["state"] == ("missing" if nvdec_error() else "ready")
     assert playhead("doctor", "--set", "colour=red").complaint.startswith("playhead: there is no setting 'colour'")
     assert playhead("doctor", "--set", "colour").complaint == (
         "playhead: --set 'colour': give FIELD=VALUE, e.g. --set sample_seconds=1"

@@ -28,9 +28,9 @@ import numpy as np
 from recordings import MODELS, make_talk, normalised, recording_sets, transcriber
 from report import Figures, Skipped, percent, real_data
 
-from playhead.tools.media.audio import RATE, sound_blocks
+from playhead.tools.media.audio import RATE, whole_track
 from playhead.tools.media.frames import probe
-from playhead.tools.media.subtitles import read_sidecar
+from playhead.tools.media.subtitles.files import observations_of, read_subtitles
 from playhead.tools.records import Observation, Span
 
 NEAR_SECONDS = 0.5
@@ -55,7 +55,8 @@ def measure() -> Figures:
 
 
 def _real(folder: Path) -> dict[str, list]:
-    film, subtitles = real_data("videos/agent327.mp4"), read_sidecar(real_data("videos/agent327.truth.vtt"))
+    film, truth = real_data("videos/agent327.mp4"), real_data("videos/agent327.truth.vtt")
+    subtitles = observations_of(read_subtitles(truth).cues, "truth")
     sets, merge_detections = recording_sets(), folder / "joined.wav"
     utterances = _join([*sets["LibriSpeech 237 (DALI)"], *sets["LibriSpeech 1089"]], merge_detections)
     figures: dict[str, list] = {"Real voices": [], "Film": []}
@@ -135,7 +136,7 @@ def _join(paths: Sequence[Path], target: Path) -> list[Span]:
     silence = np.zeros(round(_SILENCE_SECONDS * RATE), np.float32)
     spans, parts, done = [], [silence], len(silence)
     for path in paths:
-        samples = np.concatenate(list(sound_blocks(probe(path))))
+        samples = whole_track(probe(path))
         windows = samples[: len(samples) // _WINDOW * _WINDOW].reshape(-1, _WINDOW)
         loudness = np.sqrt(np.square(windows).mean(axis=1))
         audible = np.flatnonzero(loudness > loudness.max() * 10 ** (_AUDIBLE_DB / 20))

@@ -21,7 +21,7 @@ from playhead.agent.evaluation.haystack.needles import KINDS, run_haystack
 from playhead.agent.evaluation.haystack.pictures import CLIPS, PHOTOS, Sight
 from playhead.agent.evaluation.haystack.questions import ask_about
 from playhead.tools.errors import QueryError
-from playhead.tools.media.audio import RATE, sound_blocks
+from playhead.tools.media.audio import RATE, whole_track
 from playhead.tools.media.frames import frames_at, probe
 from playhead.tools.settings import Settings
 
@@ -89,7 +89,7 @@ def test_each_picture_begins_and_ends_with_its_span(composed: Path, short: Hour)
 
 
 def test_each_sentence_is_heard_in_its_span(composed: Path, short: Hour) -> None:
-    heard = np.abs(np.concatenate([*sound_blocks(probe(composed / VIDEOS / "hour_1.mp4"))]))
+    heard = np.abs(whole_track(probe(composed / VIDEOS / "hour_1.mp4")))
     spans = [one.span for block in short.blocks for one in block.spoken]
     assert len(spans) >= 10
     for span in spans:
@@ -182,7 +182,7 @@ def test_a_clip_keeps_its_pictures_and_its_sound(tmp_path: Path, real_data: Call
     (kept,) = frames_at(tmp_path / "a.mp4", [2.0])
     wide = np.asarray(original.pixels[::4, ::4].mean())
     assert kept.pixels[20:340].mean() == pytest.approx(float(wide), abs=8)
-    heard = np.abs(np.concatenate([*sound_blocks(probe(tmp_path / "a.mp4"))]))
+    heard = np.abs(whole_track(probe(tmp_path / "a.mp4")))
     assert heard[: RATE * 9 // 10].max() < 0.001
     assert heard[RATE * 11 // 10 : RATE * 29 // 10].max() > 0.05
     assert heard[RATE * 31 // 10 : RATE * 39 // 10].max() < 0.001

@@ -411,9 +411,9 @@ def test_a_file_that_vanishes_in_the_middle(store, talks, films):
 
 def test_a_folder_that_vanishes_in_the_middle(store, talks, films):
     class Thief(Speaker):
-        def hear(self, window, tell):
+        def process_window(self, window, tell):
             shutil.rmtree(talks / "deep", ignore_errors=True)
-            return super().hear(window, tell)
+            return super().process_window(window, tell)
 
     (talks / "deep").mkdir()
     shutil.copy(films[0], talks / "deep" / "a.mp4")
@@ -943,10 +943,10 @@ def test_speech_is_heard_while_pictures_are_looked_at(store, talks, films):
     heard, read = threading.Event(), threading.Event()
 
     class Waiting(Speaker):
-        def hear(self, window, tell):
+        def process_window(self, window, tell):
             heard.set()
             assert read.wait(10)
-            return super().hear(window, tell)
+            return super().process_window(window, tell)
 
     class Reading(Reader):
         def observe(self, segments):

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from playhead.index.indexing.change_detection import RecentSegments, segments
-from playhead.tools.media.container import THUMBNAIL_SIZE
 from playhead.tools.media.frames import probe, scan
-from playhead.tools.media.gop import STANDING_SECONDS
+from playhead.tools.media.gop import STATIC_SECONDS
+from playhead.tools.media.pictures import THUMBNAIL_SIZE
 from playhead.tools.media.scanned import ScannedFrame
 from playhead.tools.media.skim import skim
 from playhead.tools.records import Frame, Segment, Span
@@ -65,7 +65,7 @@ def test_spans_are_gapless_and_hold_their_frame(film, sample_seconds, ends_at):
     assert last <= times[-1] + (times[-1] - times[-2] if len(times) > 1 else 0.04) + 1e-9
     if times[-1] < ends_at < last:
         pytest.fail("the last still outlasts the container")
-    shortest = min(STANDING_SECONDS, sample_seconds)
+    shortest = min(STATIC_SECONDS, sample_seconds)
     assert all(segment.span.duration >= shortest - 1e-9 for segment in found[:-1])
 
 
@@ -101,7 +101,7 @@ def test_a_strobe_is_sampled(period, most):
     frames = [scanned(n / 25, 255 * (n // period % 2)) for n in range(250)]
     found = list(segments(frames, 2.0))
     assert 5 <= len(found) <= most
-    assert min(segment.span.duration for segment in found[:-1]) >= STANDING_SECONDS
+    assert min(segment.span.duration for segment in found[:-1]) >= STATIC_SECONDS
     assert max(segment.span.duration for segment in found) <= 2.1
 
 

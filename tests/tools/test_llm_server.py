@@ -52,7 +52,7 @@ def picture_of(part: dict) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(data, validate=True)))
 
 
-def pictures_of(part: dict) -> list[Image.Image]:
+def video_stream_of(part: dict) -> list[Image.Image]:
     head, *frames = part["video_url"]["url"].split(",")
     assert (part["type"], head) == ("video_url", "data:video/jpeg;base64")
     return [Image.open(io.BytesIO(base64.b64decode(data, validate=True))) for data in frames]
@@ -170,7 +170,7 @@ def test_as_video_neighbouring_frames_of_one_size_are_one_jpeg_sequence(script: 
         "video_url",
         "So?",
     ]
-    assert [picture.size for picture in pictures_of(content[2])] == [(64, 36), (64, 36)]
+    assert [picture.size for picture in video_stream_of(content[2])] == [(64, 36), (64, 36)]
     assert picture_of(content[4]).size == (32, 18)
 
 
@@ -179,7 +179,7 @@ def test_a_video_is_cut_where_vllm_would_drop_frames(script: Scripted) -> None:
     frames = [frame(second) for second in range(65)]
     OpenAIVideoLLM(settings_for(script, video_llm_frames="video")).ask(frames)
     content = script.requests[0].body["messages"][0]["content"]
-    assert [len(pictures_of(part)) for part in content if part["type"] == "video_url"] == [32, 32]
+    assert [len(video_stream_of(part)) for part in content if part["type"] == "video_url"] == [32, 32]
     assert [part["type"] for part in content] == ["text", "video_url", "text", "video_url", "text", "image_url"]
     assert content[4]["text"] == "<64.0 seconds>"
 

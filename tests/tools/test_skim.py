@@ -6,7 +6,7 @@ import pytest
 
 from playhead.index.indexing.change_detection import segments
 from playhead.tools.media.frames import probe, scan
-from playhead.tools.media.gop import STANDING_SECONDS
+from playhead.tools.media.gop import STATIC_SECONDS
 from playhead.tools.media.skim import skim
 
 from ..fakes import write_pictures
@@ -72,7 +72,7 @@ def test_a_slide_that_begins_near_a_keyframe_begins_there(tmp_path, moves_until)
     times = {round(frame.seconds * FPS) for frame in skim(path)}
     assert {moves_until - 1, moves_until, moves_until + 1} <= times
     ((start, end),) = edges(skim(path), path)
-    assert moves_until / FPS - STANDING_SECONDS < start <= moves_until / FPS
+    assert moves_until / FPS - STATIC_SECONDS < start <= moves_until / FPS
     assert end == len(pictures) / FPS
 
 

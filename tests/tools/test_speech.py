@@ -6,12 +6,11 @@ import re
 import numpy as np
 import pytest
 
-from playhead.tools.errors import MediaError, SettingsError, WeightsError
+from playhead.tools.errors import SettingsError, WeightsError
 from playhead.tools.extractors import speech
 from playhead.tools.extractors.speech import Speech
-from playhead.tools.media.audio import RATE, sound_blocks
+from playhead.tools.media.audio import RATE, whole_track
 from playhead.tools.media.frames import probe
-from playhead.tools.media.subtitles import find_sidecar, read_sidecar
 from playhead.tools.settings import Settings
 
 from ..media import ffmpeg, write_media
@@ -123,7 +122,7 @@ def blocks_of(samples, rng):
 def test_windows_lose_and_double_nothing(real_data, monkeypatch, seconds):
     """Joined they are the track, and no cut goes through a word."""
     monkeypatch.setattr(speech, "WINDOW_SECONDS", seconds)
-    samples = np.concatenate(list(sound_blocks(probe(real_data("speech/lucier.mp3")))))
+    samples = whole_track(probe(real_data("speech/lucier.mp3")))
     windows = list(speech._windows(blocks_of(samples, np.random.default_rng(1))))
 
     assert np.array_equal(np.concatenate(windows), samples)
@@ -161,7 +160,7 @@ def heard(script):
         if re.fullmatch(r"[\d.]+", token):
             now += float(token)
         else:
-            words.append(speech.Heard(now, now + 0.5, f" {token}", 0.9))
+            words.append(speech.TranscribedWord(now, now + 0.5, f" {token}", 0.9))
             now += 0.5
     return words
 
@@ -189,141 +188,3 @@ def test_a_run_without_any_pause_is_cut_in_time():
     runs = list(speech._sentences(heard("la " * 500)))
     assert sum(map(len, runs)) == 500
     assert all(run[-1].end - run[0].start <= speech.LONGEST_SENTENCE for run in runs)
-
-
-# Subtitles.
-
-SRT = """1
-00:00:01,000 --> 00:00:02,500
-<i>Hello</i> <font color="red">there</font>
-{\\an8}second line
-
-2
-00:00:03,000 --> 00:00:02,000
-ends before it starts
-
-3
-00:00:05,000 --> 00:00:06,000
-
-
-4
-00:00:07,000 --> soon
-broken
-
-5
-00:61:08,000 --> 01:02:09,5
-Fish &amp; chips, 3 < 4
-"""
-
-VTT = """WEBVTT - a talk
-Kind: captions
-
-STYLE
-::cue { color: red }
-
-opening
-00:01.000 --> 00:02.500 align:start position:0%
-<v Roger>Hi <c.loud>you</c> &lt;3</v>
-
-NOTE not spoken
-at all
-
-closing
-01:00:03.000 --> 01:00:04.000
-- Bye.
-- Bye!
-"""
-
-ROLLING = """WEBVTT
-Kind: captions
-Language: en
-
-00:00:00.160 --> 00:00:02.389 align:start position:0%
-$
-all<00:00:00.320><c> right</c>
-
-00:00:02.389 --> 00:00:02.399 align:start position:0%
-all right
-$
-
-00:00:02.399 --> 00:00:04.000 align:start position:0%
-all right
-here<00:00:02.500><c> we</c><00:00:02.900><c> are</c>
-""".replace("$", " ")
-
-
-def cues(path, content, encoding="utf-8"):
-    path.write_bytes(content.encode(encoding))
-    return [(cue.span.start, cue.span.end, cue.text) for cue in read_sidecar(path)]
-
-
-def test_subrip(tmp_path):
-    assert cues(tmp_path / "a.srt", SRT) == [
-        (1.0, 2.5, "Hello there second line"),
-        (3668.0, 3729.5, "Fish & chips, 3 < 4"),
-    ]
-    assert cues(tmp_path / "b.srt", SRT.replace("\n", "\r\n"), "utf-8-sig") == cues(tmp_path / "a.srt", SRT)
-
-
-def test_webvtt(tmp_path):
-    assert cues(tmp_path / "a.vtt", VTT) == [(1.0, 2.5, "Hi you <3"), (3603.0, 3604.0, "- Bye. - Bye!")]
-
-
-def test_automatic_captions_say_everything_once(tmp_path):
-    assert cues(tmp_path / "a.vtt", ROLLING) == [(0.16, 2.389, "all right"), (2.399, 4.0, "here we are")]
-
-
-def test_subrip_without_numbers_or_blank_lines(tmp_path):
-    crammed = "00:00:01.000 --> 00:00:02.000\none\n00:00:03.000 --> 00:00:04.000\ntwo\n\nand more\n"
-    assert cues(tmp_path / "a.srt", crammed) == [(1.0, 2.0, "one"), (3.0, 4.0, "two and more")]
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
-def test_encodings(tmp_path, encoding):
-    assert cues(tmp_path / "a.srt", "1\n00:00:01,000 --> 00:00:02,000\ncafé “crème”\n", encoding) == [
-        (1.0, 2.0, "café “crème”")
-    ]
-
-
-def test_a_cue_is_an_observation(tmp_path):
-    (tmp_path / "talk.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nred\x1b[31m\u202e alert\n")
-    (cue,) = read_sidecar(tmp_path / "talk.srt")
-    assert (cue.modality, cue.source, cue.score, cue.text) == ("speech", "sidecar@srt", 1.0, "red [31m alert")
-
-
-@pytest.mark.parametrize("content", [b"", b"no subtitles at all\n", b"WEBVTT\n\n", bytes(range(256))])
-def test_a_file_without_cues_is_refused(tmp_path, content):
-    (tmp_path / "talk.vtt").write_bytes(content)
-    with pytest.raises(MediaError, match=r"talk\.vtt holds no subtitles with times: mend or move it"):
-        read_sidecar(tmp_path / "talk.vtt")
-
-
-def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(MediaError, match=r"talk\.srt cannot be read \(No such file"):
-        read_sidecar(tmp_path / "talk.srt")
-
-
-@pytest.mark.parametrize(
-    ("beside", "language", "found"),
-    [
-        (["talk.srt", "talk.vtt", "talk.en.srt"], None, "talk.srt"),
-        (["talk.vtt", "talk.en.srt"], None, "talk.vtt"),
-        (["talk.en.srt"], None, "talk.en.srt"),
-        (["talk.en.forced.srt", "talk.en.srt"], None, "talk.en.srt"),
-        (["talk.de.vtt", "talk.pt-BR.vtt"], "pt", "talk.pt-BR.vtt"),
-        (["talk.de.vtt"], "pt", "talk.de.vtt"),
-        (["TALK.srt", "talk.SRT"], None, "talk.SRT"),
-        (["talk.part2.srt", "talk2.srt", "talk.truth.vtt", "talk.txt"], None, None),
-        ([], None, None),
-    ],
-)
-def test_find_sidecar(tmp_path, beside, language, found):
-    for name in ["talk.mp4", *beside]:
-        (tmp_path / name).touch()
-    path = find_sidecar(tmp_path / "talk.mp4", language)
-    assert (path and path.name) == found
-
-
-def test_a_folder_is_no_sidecar(tmp_path):
-    (tmp_path / "talk.srt").mkdir()
-    assert find_sidecar(tmp_path / "talk.mp4") is None

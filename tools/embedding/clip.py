@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..device import inferring, moved, resolve_device
+from ..device import resolve_device, to_device, torch_inference
 from ..errors import MissingExtraError, WeightsError
 from ..records import Observation, Segment
 from ..settings import Settings
@@ -90,8 +90,8 @@ class ClipEncoder:
         return cosine >= float(-bias.detach() / model.logit_scale.detach().exp())
 
     def _run(self, features: Any, inputs: Any) -> Vectors:
-        with inferring(self._device):
-            output = features(**{name: moved(given, self._device) for name, given in inputs.items()}).pooler_output
+        with torch_inference(self._device):
+            output = features(**{name: to_device(given, self._device) for name, given in inputs.items()}).pooler_output
         vectors: Vectors = output.float().cpu().numpy()
         return vectors
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..checksums import file_sha256, is_verified
-from ..device import cores, inferring, moved
+from ..device import cores, to_device, torch_inference
 from ..errors import MissingExtraError, WeightsError
 from ..records import Pixels
 from ..settings import cache_folder
@@ -90,8 +90,8 @@ class TorchLabels:
         """As `LabelNetwork.classify`."""
         import torch
 
-        batch = moved(torch.from_numpy(_prepared(pictures)), self._device)
-        with inferring(self._device):
+        batch = to_device(torch.from_numpy(_prepared(pictures)), self._device)
+        with torch_inference(self._device):
             shares: Shares = self._network(batch).float().softmax(-1).cpu().numpy()
         return shares
 

@@ -60,7 +60,7 @@ class FrameExtractor(Extractor, Protocol):
 class SoundExtractor(Extractor, Protocol):
     """Reads sound."""
 
-    def hear(self, window: Any, progress: Callable[[float], None]) -> list[Any]:
+    def process_window(self, window: Any, progress: Callable[[float], None]) -> list[Any]:
         """What one window holds, as data that JSON can store: the same for the same window.
 
         Args:
@@ -98,8 +98,8 @@ class ModalitySpec:
         method: Returns the constants and the version of the method, as data that JSON can store: observations are
             extracted again when it changes.
         merge: How the observations of successive segments are merged.
-        assemble: For `sound`: turns what `hear` returned for all windows, in order, into observations.
-        restore: For `sound`: the result of `hear` from what JSON stored; it may raise ValueError or TypeError.
+        assemble: For `sound`: turns what `process_window` returned for all windows, in order, into observations.
+        restore: For `sound`: the result of `process_window` from what JSON stored; it may raise ValueError or TypeError.
         own_vectors: Whether the extractor embeds its observations itself; else the text encoder embeds their texts.
         away_seconds: What is seen again within this time had not gone: for counting.
         has_boxes: Whether its observations have a place in the picture.

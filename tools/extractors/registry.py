@@ -46,15 +46,15 @@ def _sentences(windows: Iterable[list[Any]], source: str) -> Iterator[Observatio
 
 
 def _words(stored: Any) -> list[Any]:
-    from .speech import Heard
+    from .speech import TranscribedWord
 
-    return [Heard(float(start), float(end), str(text), float(share)) for start, end, text, share in stored]
+    return [TranscribedWord(float(start), float(end), str(text), float(share)) for start, end, text, share in stored]
 
 
 def _hearing() -> Sequence[object]:
-    from .speech import HEARING
+    from .speech import SPEECH_PARAMETERS
 
-    return HEARING
+    return SPEECH_PARAMETERS
 
 
 def _text(settings: Settings, _: SharedModels) -> Any:

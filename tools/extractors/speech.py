@@ -14,7 +14,7 @@ import numpy as np
 
 from ..device import resolve_device
 from ..errors import MissingExtraError, SettingsError, WeightsError
-from ..media.audio import RATE, Samples, sound_blocks
+from ..media.audio import RATE, AudioBlock, Samples, audio_blocks
 from ..records import Observation, Span, VideoInfo, Word
 from ..settings import Settings
 from ..weights import find
@@ -22,7 +22,7 @@ from ..weights import find
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
 
-__all__ = ["HEARING", "Heard", "Speech", "Transcriber", "Window", "sentences_of", "windows_of"]
+__all__ = ["SPEECH_PARAMETERS", "Speech", "TranscribedWord", "Transcriber", "Window", "sentences_of", "windows_of"]
 
 # Windows of about two minutes: short enough for memory, long enough for a pause to cut in.
 WINDOW_SECONDS = 120.0
@@ -37,13 +37,13 @@ LONGEST_HESITATION = 5.0
 SHORTEST_PAUSE = 0.3
 
 # All that a transcript depends on besides the model: the way it is made, by number, and the constants.
-HEARING = (1, WINDOW_SECONDS, LONGEST_SENTENCE, LONGEST_PAUSE, LONGEST_HESITATION, SHORTEST_PAUSE)
+SPEECH_PARAMETERS = (1, WINDOW_SECONDS, LONGEST_SENTENCE, LONGEST_PAUSE, LONGEST_HESITATION, SHORTEST_PAUSE)
 
 _SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")
 _ABBREVIATION = re.compile(r"(?:[A-HJ-Z]|Dr|Mr|Mrs|Ms|Prof|St|vs)\.")
 
 
-class Heard(NamedTuple):
+class TranscribedWord(NamedTuple):
     """A word as Whisper wrote it (with its leading space), in seconds on the clock of the video's pictures."""
 
     start: float
@@ -69,7 +69,7 @@ class Transcriber(Protocol):
 
     source: str
 
-    def hear(self, window: Window, tell: Callable[[float], None]) -> list[Heard]:
+    def process_window(self, window: Window, tell: Callable[[float], None]) -> list[TranscribedWord]:
         """The words, in order: the same for the same window, whatever was heard before.
 
         Args:
@@ -109,10 +109,10 @@ class Speech:
             WeightsError: The model cannot be loaded.
             SettingsError: The model does not know the language.
         """
-        words = (word for window in windows_of(info) for word in self.hear(window, lambda _: None))
+        words = (word for window in windows_of(info) for word in self.process_window(window, lambda _: None))
         return sentences_of(words, self.source)
 
-    def hear(self, window: Window, tell: Callable[[float], None]) -> list[Heard]:
+    def process_window(self, window: Window, tell: Callable[[float], None]) -> list[TranscribedWord]:
         """As `Transcriber.hear`.
 
         Raises:
@@ -137,7 +137,7 @@ class Speech:
         for segment in segments:
             for word in segment.words or ():
                 start, end = (window.start + second for second in _trimmed(word.start, word.end, voiced))
-                heard.append(Heard(float(start), float(end), word.word, float(word.probability)))
+                heard.append(TranscribedWord(float(start), float(end), word.word, float(word.probability)))
             tell(window.start + segment.end)
         return heard
 
@@ -175,13 +175,14 @@ def windows_of(info: VideoInfo) -> Iterator[Window]:
     Raises:
         MediaError: The file cannot be opened.
     """
-    start = 0
-    for samples in _windows(sound_blocks(info)):
-        yield Window(start / RATE, samples)
-        start += len(samples)
+    for start, blocks in _runs(audio_blocks(info)):
+        first = round(start * RATE)
+        for samples in _windows(blocks):
+            yield Window(first / RATE, samples)
+            first += len(samples)
 
 
-def sentences_of(words: Iterable[Heard], source: str) -> Iterator[Observation]:
+def sentences_of(words: Iterable[TranscribedWord], source: str) -> Iterator[Observation]:
     """Words as sentences, in order; `source` is the extractor that heard them."""
     for sentence in _sentences(words):
         text = "".join(word.text for word in sentence)
@@ -202,6 +203,25 @@ def voiced_spans(samples: Samples) -> list[tuple[float, float]]:
 
     found: list[dict[str, Any]] = get_speech_timestamps(samples, min_silence_duration_ms=100, speech_pad_ms=30)
     return [(chunk["start"] / RATE, chunk["end"] / RATE) for chunk in found]
+
+
+def _runs(blocks: Iterable[AudioBlock]) -> Iterator[tuple[float, Iterator[Samples]]]:
+    """Blocks that follow each other without a gap, with the second where they start."""
+    each = iter(blocks)
+    first = next(each, None)
+    while first is not None:
+        following: list[AudioBlock | None] = [None]
+
+        def run(block: AudioBlock = first, following: list[AudioBlock | None] = following) -> Iterator[Samples]:
+            yield block.samples
+            for other in each:
+                if not other.follows:
+                    following[0] = other
+                    return
+                yield other.samples
+
+        yield first.start, run()
+        first = following[0]
 
 
 def _windows(blocks: Iterable[Samples]) -> Iterator[Samples]:
@@ -243,9 +263,9 @@ def _trimmed(start: float, end: float, voiced: Sequence[tuple[float, float]]) ->
     return (max(start, a), min(end, b)) if most >= 0.05 else (start, max(end, start + 0.01))
 
 
-def _sentences(words: Iterable[Heard]) -> Iterator[list[Heard]]:
+def _sentences(words: Iterable[TranscribedWord]) -> Iterator[list[TranscribedWord]]:
     """Runs of words up to a full stop, a long pause, or the longest length."""
-    run: list[Heard] = []
+    run: list[TranscribedWord] = []
     for word in words:
         if run and _breaks(run[-1], word):
             yield run
@@ -263,13 +283,13 @@ def _sentences(words: Iterable[Heard]) -> Iterator[list[Heard]]:
         yield run
 
 
-def _breaks(before: Heard, after: Heard) -> bool:
+def _breaks(before: TranscribedWord, after: TranscribedWord) -> bool:
     """Whether the pause between two words ends a sentence that has no full stop."""
     goes_on = before.text.rstrip().endswith(",") or after.text.strip()[:1].islower()
     return after.start - before.end > (LONGEST_HESITATION if goes_on else LONGEST_PAUSE)
 
 
-def _longest_pause(run: Sequence[Heard]) -> int:
+def _longest_pause(run: Sequence[TranscribedWord]) -> int:
     """Index of the word after the longest pause in the last half of a run."""
     half = (run[0].start + run[-1].end) / 2
     late = [i for i in range(1, len(run)) if run[i].start >= half] or [len(run) - 1]

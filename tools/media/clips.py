@@ -16,7 +16,11 @@ from pydantic import Field
 
 from ..errors import MediaError, QueryError
 from ..records import Pixels, Record, Span
-from .container import decode, decode_sound, open_media, pictures_of, pixels_of, probe, stream_start
+from .audio import mono_audio
+from .container import decode, open_media, video_stream_of
+from .pictures import pixels_of
+from .streams import probe
+from .timeline import timeline_of
 
 if TYPE_CHECKING:
     import av
@@ -80,7 +84,7 @@ def write_clip(source: Path, span: Span, target: Path | BinaryIO, style: ClipSty
     """
     import av
 
-    has_sound = probe(source).sound is not None
+    has_sound = probe(source).audio is not None
     options = {"movflags": "+frag_keyframe+empty_moov+default_base_moof"} if style.is_streamed else {}
     options = options or {"movflags": "+faststart"}
     place = str(target) if isinstance(target, Path) else target
@@ -128,8 +132,8 @@ def copy_clip(source: Path, span: Span, target: Path) -> Clip:
     count, start, sounds = 0, span.start, 0
     try:
         with open_media(source) as read, av.open(str(target), "w") as written:
-            pictures = pictures_of(read, source, None)
-            zero = stream_start(pictures)
+            pictures = video_stream_of(read, source, None)
+            zero = timeline_of(source).zero
             streams = {pictures.index: written.add_stream_from_template(pictures)}
             if (sound := read.streams.best("audio")) is not None:
                 streams[sound.index] = written.add_stream_from_template(sound)
@@ -288,51 +292,46 @@ def _decoded_from(source: Path, second: float) -> "Iterator[tuple[float, av.Vide
     """Pictures from one at or before a second on."""
     import av
 
-    zero = _zero(source)
+    timeline = timeline_of(source)
     for back in (*_SEEK_BACK, None):
         with open_media(source) as container:
-            pictures = pictures_of(container, source, None)
-            target = None if back is None else second - back
+            pictures = video_stream_of(container, source, None)
+            target = None if back is None or timeline.joints else second - back
             if target is not None and target > 0:
                 with suppress(av.error.FFmpegError):
-                    container.seek(round((target + zero) / pictures.time_base), stream=pictures)
-            frames = decode(container, pictures)
+                    container.seek(round((target + timeline.zero) / pictures.time_base), stream=pictures)
+            frames = decode(container, pictures, timeline, second if timeline.joints else 0.0)
             try:
                 first = next(frames)
             except MediaError:
                 if target is None or target <= 0:
                     raise
                 continue
-            begins_late = max(0.0, first.time - zero) > second + _TOLERANCE
+            begins_late = max(0.0, first.time) > second + _TOLERANCE
             if begins_late and target is not None and target > 0:
                 continue
-            yield max(0.0, first.time - zero), first
-            yield from ((max(0.0, frame.time - zero), frame) for frame in frames)
+            yield max(0.0, first.time), first
+            yield from ((max(0.0, frame.time), frame) for frame in frames)
             return
 
 
 def _sounds(source: Path, span: Span) -> Iterator[tuple[float, Any]]:
     """Sound of a stretch: seconds and mono samples at 48 kHz, cut to the span."""
+    info, timeline = probe(source), timeline_of(source)
+    if info.audio is None:
+        return
     with open_media(source) as container:
-        zero = _zero(source)
-        sound = container.streams.best("audio")
-        if sound is None:
-            return
-        target = span.start + zero - 1.0  # a codec needs some packets before its sound is right
-        if target > 0:
+        sound = container.streams[info.audio.index]
+        target = span.start + timeline.zero - 1.0  # a codec needs some packets before its sound is right
+        if target > 0 and not timeline.joints:
             container.seek(round(target / (sound.time_base or 1)), stream=sound)
-        for clock, samples in decode_sound(container, sound.index, _SOUND_RATE):
-            seconds = clock - zero
+        following = 0.0
+        for start, samples in mono_audio(container, sound.index, timeline, _SOUND_RATE):
+            seconds = following if start is None else start
+            following = seconds + len(samples) / _SOUND_RATE
             first = max(0, round((span.start - seconds) * _SOUND_RATE))
             last = min(len(samples), round((span.end - seconds) * _SOUND_RATE))
             if seconds >= span.end:
                 return
             if last > first:
                 yield seconds + first / _SOUND_RATE, np.ascontiguousarray(samples[first:last])
-
-
-def _zero(source: Path) -> float:
-    """The container's second at which the picture starts."""
-    with open_media(source) as container:
-        pictures = pictures_of(container, source, None)
-        return stream_start(pictures, next(decode(container, pictures)))

@@ -1,107 +1,317 @@
-"""The one owner of PyAV: opens media files, tells what is in them, decodes their streams in sequence.
+"""Opens media files with PyAV, reads their packets on one timeline, and decodes their streams in sequence.
 
-Knows the container's clock (presentation timestamps) and nothing of frames that somebody wants.
+It knows containers, packets and decoders. What a file's timeline is, is measured in `tools.media.timeline`; what a frame looks
+like on screen is in `tools.media.pictures`.
 """
 
+import bisect
 import itertools
 import logging
-import threading
-from collections.abc import Callable, Iterable, Iterator
+import re
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errors import MediaError, SettingsError
-from ..records import Pixels, SoundStream, VideoInfo, VideoStream
+from ..records import Timeline
 
 if TYPE_CHECKING:
     import av
     from av.container import InputContainer
 
 __all__ = [
-    "THUMBNAIL_SIZE",
     "decode",
+    "decode_audio",
     "decode_packets",
-    "decode_sound",
     "decoders_of",
-    "measured_duration",
-    "nvdec_complaint",
+    "demux",
+    "media_streams",
+    "nvdec_error",
     "open_media",
     "packet_times",
     "packets_of",
-    "pictures_of",
-    "pixels_of",
-    "probe",
-    "stream_start",
-    "thumbnail_of",
+    "reason",
+    "subtitle_lines",
+    "video_stream_of",
 ]
 
-THUMBNAIL_SIZE = (64, 36)
+# FFmpeg would follow a playlist to other files; it draws text files as pictures and reads folders of numbered pictures.
+# These are refused before FFmpeg opens anything.
+_REFUSED_FORMATS = {"concat", "dash", "hls", "imf", "tty", "image2", "ffmetadata", "lavfi", "vapoursynth", "avisynth"}
+_PLAYLIST_STARTS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"[playlist]")
 
-# FFmpeg would follow a playlist to other files, and draws text files as pictures.
-_NO_FOOTAGE = {"concat", "dash", "hls", "tty"}
-
-# FFmpeg's errors are among them: where there is no driver, no GPU, or no such decoder on its chip.
+# FFmpeg's errors are among them: there is no driver, no GPU, or no such decoder on its chip.
 _NVDEC_ERRORS = (OSError, ValueError, RuntimeError, NotImplementedError)
 
-# Else the channels' sum times 0.7: speech on both sides would be 1.4 times full scale.
-_AVERAGE = {"rematrix_maxval": "1.0"}
+# A file that fails at so many packets in a row holds nothing more that can be read.
+_MOST_ERRORS = 1000
 
-# Each thread's own scaler: to make one for each frame takes ten times as long as to scale the frame.
-_own = threading.local()
+# Decoders allocate a frame before they read it: 16000×16000 takes 770 MB as RGB, and each thread holds one.
+_MOST_PIXELS = 8192 * 8192
 
 _log = logging.getLogger(__name__)
 
 
 @contextmanager
 def open_media(path: Path, *, on_gpu: bool = False) -> "Iterator[InputContainer]":
-    """Open a media file for reading; its pictures are decoded by NVDEC if `on_gpu`.
+    """Open a media file for reading; NVDEC decodes its pictures if `on_gpu`.
 
     Raises:
-        MediaError: There is no such file, it may not be read, or it is no video or sound.
-        SettingsError: NVDEC does not decode it, or is not here.
+        MediaError: The file does not exist, cannot be read, or is not video or audio.
+        SettingsError: NVDEC cannot decode it, or there is none.
     """
     import av
 
     path = Path(path)
     try:
-        if path.is_dir():
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
             raise MediaError(f"{path} is a folder, not a media file")
-        if path.stat().st_size == 0:
+        if not stat.S_ISREG(status.st_mode):
+            raise MediaError(f"{path} is not a regular file (a pipe, a socket or a device): copy its content to a file")
+        with path.open("rb") as file:
+            if file.read(16).lstrip(b"\xef\xbb\xbf \r\n").startswith(_PLAYLIST_STARTS):
+                raise MediaError(f"{path} is a playlist, not a video or audio file: index the files that it names")
+        if status.st_size == 0:
             raise MediaError(f"{path} is empty (0 bytes): copy or download it again")
-        # Named as a file, `12:30.mp4` is no protocol `12`; nothing inside may lead to the network.
-        opening: dict[str, Any] = {"metadata_errors": "replace", "options": {"protocol_whitelist": "file"}}
+        # Named as a file, `12:30.mp4` is not protocol `12`; nothing inside may lead to other files or to the network.
+        formats = (
+            ",".join(sorted(av.formats_available - _REFUSED_FORMATS)) if hasattr(av, "formats_available") else None
+        )
+        options = {"protocol_whitelist": "file", **({"format_whitelist": formats} if formats else {})}
+        opening: dict[str, Any] = {"metadata_errors": "replace", "options": options}
         container = av.open(f"file:{path}", **opening)
         if on_gpu:
-            with container:  # it can be opened at all: what fails now is the decoder
+            with container:  # the file can be opened: what fails now is the decoder
                 container = _opened_on_gpu(path, opening)
     except FileNotFoundError as error:
         raise MediaError(f"{path} does not exist: check the path") from error
     except PermissionError as error:
         raise MediaError(f"{path} may not be read: give yourself read permission (chmod u+r)") from error
-    except (av.error.FFmpegError, OSError, ValueError) as error:
+    except (av.error.FFmpegError, OSError, ValueError, IndexError) as error:
         raise MediaError(
-            f"{path} is not a readable video or sound file ({_reason(error)}): it may be cut off or of another "
+            f"{path} is not a readable video or audio file ({reason(error)}): it may be cut off or of another "
             "type; copy it again, or convert it with `ffmpeg -i`"
         ) from error
     with container:
-        if container.format.name in _NO_FOOTAGE:
-            raise MediaError(f"{path} is a playlist or a text ({container.format.name}), not a video or sound file")
         yield container
 
 
-def nvdec_complaint() -> str:
-    """Why no NVIDIA GPU decodes pictures here; empty: one does."""
+def nvdec_error() -> str:
+    """Why no NVIDIA GPU decodes video here; empty if one does."""
     import av
 
     try:
         av.CodecContext.create("h264", "r", hwaccel=_nvdec())
     except _NVDEC_ERRORS as error:
-        return _reason(error)
+        return reason(error)
     return ""
+
+
+def reason(error: Exception) -> str:
+    """What went wrong, in FFmpeg's or the system's words."""
+    return getattr(error, "strerror", None) or str(error)
+
+
+def media_streams(container: "InputContainer") -> "list[av.stream.Stream]":
+    """The video and audio streams of a file; cover pictures are not among them."""
+    return [*_films(container), *container.streams.audio]
+
+
+def video_stream_of(container: "InputContainer", path: Path, index: int | None) -> "av.VideoStream":
+    """The video stream with this index; None for FFmpeg's best one.
+
+    Raises:
+        MediaError: There is none.
+    """
+    films = _films(container)
+    if index is None:
+        best = container.streams.best("video")
+        if not films:
+            raise MediaError(f"{path} holds sound but no pictures")
+        return best if best in films else films[0]
+    for film in films:
+        if film.index == index:
+            return film
+    have = ", ".join(str(film.index) for film in films) or "none"
+    raise MediaError(f"{path} has no video stream with index {index}; it has: {have}")
+
+
+def demux(
+    container: "InputContainer", streams: "Sequence[av.stream.Stream]", timeline: Timeline | None = None
+) -> "Iterator[av.Packet]":
+    """The packets of some streams from the container's position on, in file order.
+
+    A packet that cannot be read is skipped. Where the file breaks off, the packets end. At the end comes an empty packet for
+    each stream.
+
+    Args:
+        container: The file.
+        streams: Streams of it.
+        timeline: If given, timestamps are moved to it: 0 is its start.
+    """
+    import av
+
+    move = _mover(timeline) if timeline is not None else None
+    errors = 0
+    packets = container.demux(*streams)
+    while errors < _MOST_ERRORS:
+        try:
+            packet = next(packets, None)
+        except av.error.EOFError:
+            return
+        except (av.error.FFmpegError, IndexError):  # IndexError: a stream appears that the header does not name
+            errors += 1
+            packets = container.demux(*streams)
+            continue
+        if packet is None:
+            return
+        errors = 0
+        if move is not None:
+            move(packet)
+        yield packet
+    _log.warning("%s cannot be read any further: %d packets in a row are damaged", container.name, errors)
+
+
+def decode(
+    container: "InputContainer", stream: "av.VideoStream", timeline: Timeline | None = None, from_second: float = 0.0
+) -> "Iterator[av.VideoFrame]":
+    """The frames of a stream from the container's position on, in presentation order.
+
+    Frames without a timestamp and frames that are not later than the one before are left out. A packet that cannot be
+    decoded is skipped. Where the file breaks off, the frames end.
+
+    Args:
+        container: The file.
+        stream: A video stream of it.
+        timeline: If given, the frames' times are seconds of it.
+        from_second: Decoding begins at the last keyframe at or before this second; what is before it is only read.
+
+    Raises:
+        MediaError: There is no frame, or frames are too large.
+    """
+    path = _checked_codec(container, stream)
+    if not stream.codec_context.is_open:
+        stream.thread_type = "AUTO"
+    packets = demux(container, [stream], timeline)
+    if from_second > 0:
+        packets = _from_keyframe(packets, from_second)
+    last = -np.inf
+    for frame in _frames_of(stream, packets):
+        if frame.time is not None and frame.time > last:
+            last = frame.time
+            yield frame
+    if last == -np.inf:
+        raise MediaError(
+            f"{path}: no frame with a time of its own can be decoded from its {stream.codec_context.name} stream; "
+            f"a raw stream needs a container: `ffmpeg -i {Path(path).name} {Path(path).stem}.mkv`"
+        )
+
+
+def packets_of(container: "InputContainer", stream: "av.VideoStream", timeline: Timeline) -> "Iterator[av.Packet]":
+    """A stream's packets in decoding order, with their times on the timeline; where the file breaks off, they end.
+
+    Raises:
+        MediaError: The codec is unknown, or frames are too large.
+    """
+    _checked_codec(container, stream)
+    return (packet for packet in demux(container, [stream], timeline) if packet.size)
+
+
+def decoders_of(container: "InputContainer", stream: "av.VideoStream", count: int) -> "list[av.VideoCodecContext]":
+    """Decoders for packets of a stream, one for each thread; the first is the stream's own.
+
+    Each decoder has one thread: two decoders with one thread decode as much as one decoder with three, whose threads wait for
+    each other's rows. They are opened here: a decoder of AV1 that is open skips no frames.
+    """
+    import av
+
+    decoders = [stream.codec_context]
+    while len(decoders) < count:
+        with open_media(Path(_checked_codec(container, stream))) as again:
+            decoders.append(again.streams.video[container.streams.video.index(stream)].codec_context)
+    for decoder in decoders:
+        decoder.thread_count = 1
+        with suppress(av.error.FFmpegError):  # decoding fails as well, and is reported there
+            decoder.open(strict=False)
+    return decoders
+
+
+def decode_packets(
+    decoder: "av.VideoCodecContext",
+    packets: "Iterable[av.Packet]",
+    is_wanted: "Callable[[av.Packet], bool]" = lambda _: True,
+) -> "Iterator[av.VideoFrame]":
+    """The frames of some packets, in presentation order; a packet that cannot be decoded is skipped.
+
+    Args:
+        decoder: A decoder of the packets' stream.
+        packets: In decoding order, starting at a keyframe.
+        is_wanted: Whether a packet must be decoded although no other refers to it; in AV1 all are.
+    """
+    if decoder.is_open:
+        decoder.flush_buffers()
+    time_base = None
+    for packet in itertools.chain(packets, [None]):
+        if packet is not None:
+            time_base = packet.time_base
+            decoder.skip_frame = "DEFAULT" if is_wanted(packet) else "NONREF"
+        for frame in decoded(decoder, packet) or ():
+            frame.time_base = time_base  # PyAV does not set it for the frames that come at the end
+            yield frame
+
+
+def packet_times(path: Path, index: int, timeline: Timeline) -> list[float]:
+    """When the packets of a stream are shown, sorted, in seconds of the timeline; decodes nothing."""
+    with open_media(path) as container:
+        return sorted(
+            float(packet.pts * packet.time_base)
+            for packet in demux(container, [container.streams[index]], timeline)
+            if packet.pts is not None and packet.time_base is not None and not packet.is_discard
+        )
+
+
+def decode_audio(
+    container: "InputContainer", index: int, timeline: Timeline
+) -> "Iterator[tuple[float | None, av.AudioFrame]]":
+    """The frames of an audio stream, each with its second on the timeline if it has one."""
+    stream = container.streams[index]
+    for frame in _frames_of(stream, demux(container, [stream], timeline)):
+        yield frame.time, frame
+
+
+def subtitle_lines(stream: "av.subtitles.stream.SubtitleStream", packet: "av.Packet") -> list[str]:
+    """The lines of text of a subtitle packet; none if it is damaged, or holds no text."""
+    import av
+
+    try:
+        texts = [bytes(one.dialogue or b"") for one in stream.decode(packet)] if packet.size else []
+    except (av.error.FFmpegError, AttributeError, IndexError, ValueError):
+        return []
+    return [line for text in texts for line in re.split(r"\\[Nn]|\r?\n", text.decode("utf-8", errors="replace"))]
+
+
+def decoded(decoder: "av.CodecContext", packet: "av.Packet | None") -> "list[Any] | None":
+    """The frames that a packet completes; none if it is damaged; None at the end of the stream."""
+    import av
+
+    try:
+        return decoder.decode(packet)
+    except av.error.EOFError:
+        return None
+    except (av.error.FFmpegError, IndexError):
+        return []
+
+
+def _films(container: "InputContainer") -> "list[av.VideoStream]":
+    import av
+
+    covers = av.stream.Disposition.attached_pic  # a music file's cover is not a video
+    return [stream for stream in container.streams.video if not stream.disposition & covers]
 
 
 def _nvdec() -> Any:
@@ -117,322 +327,72 @@ def _opened_on_gpu(path: Path, opening: dict[str, Any]) -> "InputContainer":
         return av.open(f"file:{path}", hwaccel=_nvdec(), **opening)
     except _NVDEC_ERRORS as error:
         raise SettingsError(
-            f"decoder='nvdec' does not decode {path} ({_reason(error)}): it needs an NVIDIA GPU with its driver, and a "
+            f"decoder='nvdec' does not decode {path} ({reason(error)}): it needs an NVIDIA GPU with its driver, and a "
             "codec that its chip knows; set decoder to pyav"
         ) from error
 
 
-def probe(path: Path, stream: int | None = None) -> VideoInfo:
-    """What a media file contains; decodes one frame to know how it is shown.
+def _mover(timeline: Timeline) -> "Callable[[av.Packet], None]":
+    """What moves a packet's timestamps to the timeline."""
+    positions: dict[int, list[int]] = {}
+    shifts: dict[int, list[float]] = {}
+    for joint in timeline.joints:
+        for stream, position in joint.positions.items():
+            positions.setdefault(stream, []).append(position)
+            shifts.setdefault(stream, []).append(joint.shift)
 
-    Args:
-        path: The file.
-        stream: Index of the stream of pictures; None for FFmpeg's best one.
+    def move(packet: "av.Packet") -> None:
+        if packet.time_base is None:
+            return
+        row = bisect.bisect_right(positions.get(packet.stream_index, ()), packet.pos or 0)
+        shift = shifts[packet.stream_index][row - 1] if row else -timeline.zero
+        ticks = round(shift / packet.time_base)
+        if ticks and packet.pts is not None:
+            packet.pts += ticks
+        if ticks and packet.dts is not None:
+            packet.dts += ticks
 
-    Raises:
-        MediaError: The file cannot be read, or holds neither pictures nor sound.
-    """
-    path = Path(path)
-    with open_media(path) as container:
-        pictures = _find_pictures(container, path, stream)
-        sound = container.streams.best("audio")
-        if sound is not None and sound.codec_context is None:
-            _log.warning("%s: its sound is left out, its codec is unknown to FFmpeg", path)
-            sound = None
-        if pictures is None and sound is None:
-            raise MediaError(f"{path} holds neither pictures nor sound that can be decoded")
-        video = heard = None
-        try:
-            video = _seen(container, pictures) if pictures is not None else None
-        except MediaError as error:
-            if sound is None or stream is not None:
-                raise
-            _log.warning("%s; only its sound is used", error)
-        if sound is not None:
-            heard = SoundStream(index=sound.index, codec=sound.codec_context.name, start=stream_start(sound))
-        zero = video.start if video else stream_start(sound)
-        return VideoInfo(
-            path=path,
-            format=container.format.name,
-            duration=_header_duration(container, zero) or measured_duration(path, zero),
-            video=video,
-            sound=heard,
-        )
+    return move
 
 
-def pictures_of(container: "InputContainer", path: Path, index: int | None) -> "av.VideoStream":
-    """The stream of pictures with this index; None for FFmpeg's best one.
-
-    Raises:
-        MediaError: There is none.
-    """
-    pictures = _find_pictures(container, path, index)
-    if pictures is None:
-        raise MediaError(f"{path} holds sound but no pictures")
-    return pictures
-
-
-def measured_duration(path: Path, zero: float | None = None) -> float:
-    """Seconds from `zero` of the container's clock (None: the first packet) to the last packet's end.
-
-    Reads the whole file, up to where it breaks off, and decodes nothing.
-    """
-    import av
-
-    first, last = np.inf, -np.inf
-    with open_media(path) as container:
-        try:
-            for packet in container.demux():
-                if packet.pts is not None and packet.time_base is not None:
-                    first = min(first, float(packet.pts * packet.time_base))
-                    last = max(last, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-        except av.error.FFmpegError as error:
-            _log.warning("%s breaks off after %.1f s (%s)", path, max(last, 0.0), _reason(error))
-    return max(0.0, last - (first if zero is None else zero))
-
-
-def stream_start(stream: "av.stream.Stream", first: "av.VideoFrame | None" = None) -> float:
-    """The stream's zero in seconds: its first timestamp by the header, or its first frame's if that is earlier."""
-    known = [] if first is None else [first.time]
-    if stream.start_time is not None and stream.time_base is not None:
-        known.append(float(stream.start_time * stream.time_base))
-    return min(known, default=0.0)
-
-
-def decode(container: "InputContainer", stream: "av.VideoStream") -> "Iterator[av.VideoFrame]":
-    """All frames of a stream from the container's position on, in presentation order.
-
-    Frames without a timestamp, or that do not lie after the one before, are left out: no time is
-    made up for them. A packet that cannot be decoded is skipped; where the file breaks off, it ends.
-
-    Raises:
-        MediaError: No frame comes.
-    """
-    path = _checked_codec(container, stream)
-    if not stream.codec_context.is_open:
-        stream.thread_type = "AUTO"
-    last = -np.inf
-    for frame in _frames_of(container, stream):
-        if frame.time is not None and frame.time > last:
-            last = frame.time
-            yield frame
-    if last == -np.inf:
-        raise MediaError(
-            f"{path}: no frame with a time of its own can be decoded from its {stream.codec_context.name} stream; "
-            f"a raw stream needs a container: `ffmpeg -i {Path(path).name} {Path(path).stem}.mkv`"
-        )
-
-
-def packets_of(container: "InputContainer", stream: "av.VideoStream") -> "Iterator[av.Packet]":
-    """A stream's packets from the container's position on, in decoding order; where the file breaks off, they end.
-
-    Raises:
-        MediaError: The codec is unknown.
-    """
-    _checked_codec(container, stream)
-    return (packet for packet in _demuxed(container, stream) if packet.size)
-
-
-def decoders_of(container: "InputContainer", stream: "av.VideoStream", count: int) -> "list[av.VideoCodecContext]":
-    """Decoders for packets of a stream, for a thread each; the first is the stream's own.
-
-    Each has one thread: two decode as much as three threads of one decoder do, which wait for each other's rows. They are
-    opened here: what a decoder of AV1 is to leave out is settled by then, and it leaves out nothing.
-    """
-    import av
-
-    decoders = [stream.codec_context]
-    while len(decoders) < count:
-        with open_media(Path(_checked_codec(container, stream))) as again:
-            decoders.append(again.streams.video[container.streams.video.index(stream)].codec_context)
-    for decoder in decoders:
-        decoder.thread_count = 1
-        with suppress(av.error.FFmpegError):  # to decode fails as well, and is told there
-            decoder.open(strict=False)
-    return decoders
-
-
-def decode_packets(
-    decoder: "av.VideoCodecContext",
-    packets: "Iterable[av.Packet]",
-    is_wanted: "Callable[[av.Packet], bool]" = lambda _: True,
-) -> "Iterator[av.VideoFrame]":
-    """What some packets decode to by themselves, in presentation order; a packet that cannot be decoded is skipped.
-
-    Args:
-        decoder: Of the stream where the packets are from.
-        packets: In decoding order, from a keyframe on.
-        is_wanted: Whether a packet must be decoded though no other refers to it; of AV1 all are.
-    """
-    if decoder.is_open:
-        decoder.flush_buffers()
-    time_base = None
-    for packet in itertools.chain(packets, [None]):
-        if packet is not None:
-            time_base = packet.time_base
-            decoder.skip_frame = "DEFAULT" if is_wanted(packet) else "NONREF"
-        for frame in _decoded(decoder, packet) or ():
-            frame.time_base = time_base  # PyAV forgets it of those that come at the end
-            yield frame
-
-
-def packet_times(path: Path, index: int) -> list[float]:
-    """When the packets of a stream are shown, sorted, in seconds of the container's clock; decodes nothing.
-
-    Raises:
-        MediaError: The file breaks off.
-    """
-    import av
-
-    times: list[float] = []
-    with open_media(path) as container:
-        try:
-            times.extend(
-                float(packet.pts * packet.time_base)
-                for packet in container.demux(container.streams[index])
-                if packet.pts is not None and packet.time_base is not None and not packet.is_discard
-            )
-        except av.error.FFmpegError as error:
-            raise MediaError(f"{path} breaks off after {max(times, default=0.0):.1f} s ({_reason(error)})") from error
-    return sorted(times)
-
-
-def decode_sound(container: "InputContainer", index: int, rate: int) -> Iterator[tuple[float, npt.NDArray[np.float32]]]:
-    """A stream of sound as mono: start in seconds of the container's clock, and float32 samples at `rate`."""
-    stream = container.streams[index]
-    clock = stream_start(stream)
-    for time, samples in _mono(_frames_of(container, stream), rate):
-        clock = time if time is not None else clock
-        yield clock, samples
-        clock += len(samples) / rate
-
-
-def pixels_of(frame: "av.VideoFrame") -> Pixels:
-    """RGB, `(height, width, 3)`, turned upright as the container asks."""
-    pixels = frame.to_ndarray(format="rgb24")
-    quarter_turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(pixels, quarter_turns)) if quarter_turns else pixels
-
-
-def thumbnail_of(frame: "av.VideoFrame") -> Pixels:
-    """The frame's brightness at `THUMBNAIL_SIZE`, shape `(36, 64)`, not turned: for comparison only."""
-    from av.video.reformatter import VideoReformatter
-
-    if not hasattr(_own, "scaler"):
-        _own.scaler = VideoReformatter()
-    width, height = THUMBNAIL_SIZE
-    return _own.scaler.reformat(frame, width, height, format="gray", interpolation="AREA").to_ndarray()
+def _from_keyframe(packets: "Iterable[av.Packet]", second: float) -> "Iterator[av.Packet]":
+    """Packets from the last keyframe at or before a second on; reads over those before."""
+    held: list[av.Packet] = []
+    each = iter(packets)
+    for packet in each:
+        at = None if packet.pts is None or packet.time_base is None else float(packet.pts * packet.time_base)
+        if packet.is_keyframe and at is not None and at <= second:
+            held = []
+        held.append(packet)
+        if at is not None and at > second and packet.is_keyframe:
+            break
+    yield from held
+    yield from each
 
 
 def _checked_codec(container: "InputContainer", stream: "av.VideoStream") -> str:
     """The file's path, for messages."""
     path = container.name.removeprefix("file:")
-    if stream.codec_context is None:
+    context = stream.codec_context
+    if context is None:
         raise MediaError(f"{path}: the codec of its stream {stream.index} is unknown to FFmpeg")
+    if context.width * context.height > _MOST_PIXELS:
+        raise MediaError(
+            f"{path}: its frames have {context.width}×{context.height} pixels, at most {_MOST_PIXELS:,} are decoded: "
+            "make it smaller with `ffmpeg -i … -vf scale=3840:-2`"
+        )
     return path
 
 
-def _seen(container: "InputContainer", pictures: "av.VideoStream") -> VideoStream:
-    first = next(decode(container, pictures))
-    turned = round(first.rotation / 90) % 2 != 0
-    return VideoStream(
-        index=pictures.index,
-        codec=pictures.codec_context.name,
-        width=first.height if turned else first.width,
-        height=first.width if turned else first.height,
-        rotation=int(first.rotation),
-        start=stream_start(pictures, first),
-    )
-
-
-def _frames_of(container: "InputContainer", stream: "av.stream.Stream") -> "Iterator[av.frame.Frame]":
-    """What the stream's packets decode to; damaged packets are skipped, a broken-off file just ends."""
-    for packet in _demuxed(container, stream):
-        frames = _decoded(stream.codec_context, packet)
+def _frames_of(stream: "av.stream.Stream", packets: "Iterable[av.Packet]") -> "Iterator[Any]":
+    """The frames of a stream's packets; damaged packets are skipped."""
+    time_base = None
+    for packet in packets:
+        time_base = packet.time_base or time_base
+        frames = decoded(stream.codec_context, packet)
         if frames is None:
             return
-        yield from frames
-
-
-def _demuxed(container: "InputContainer", stream: "av.stream.Stream") -> "Iterator[av.Packet]":
-    import av
-
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-        except av.error.EOFError:
-            return
-        except av.error.FFmpegError:
-            continue
-        if packet is None:
-            return
-        yield packet
-
-
-def _decoded(decoder: "av.CodecContext", packet: "av.Packet | None") -> "list[av.frame.Frame] | None":
-    """What a packet adds, nothing if it is damaged; None: the stream is at its end."""
-    import av
-
-    try:
-        return decoder.decode(packet)
-    except av.error.EOFError:
-        return None
-    except av.error.FFmpegError:
-        return []
-
-
-def _mono(frames: "Iterable[av.AudioFrame]", rate: int) -> Iterator[tuple[float | None, npt.NDArray[np.float32]]]:
-    """Frames as mono float32 samples at `rate`, each with its time if it is known."""
-    import av
-
-    resampler: av.AudioResampler | None = None
-    shape = None
-    for frame in itertools.chain(frames, [None]):
-        now = (frame.format.name, frame.layout.name, frame.sample_rate) if frame is not None else None
-        if resampler is not None and now != shape:  # the end, or e.g. a broadcast that turns from stereo to surround
-            for piece in resampler.resample(None):
-                if piece is not None:  # a resampler that had nothing to change says so by None
-                    yield None, piece.to_ndarray()[0]
-            resampler = None
-        if frame is None:
-            return
-        if resampler is None:
-            resampler, shape = av.AudioResampler("flt", "mono", rate, options=_AVERAGE), now
-        time = frame.time
-        for piece in resampler.resample(frame):
-            yield time, piece.to_ndarray()[0]
-            time = None
-
-
-def _find_pictures(container: "InputContainer", path: Path, index: int | None) -> "av.VideoStream | None":
-    import av
-
-    covers = av.stream.Disposition.attached_pic  # a music file's cover is no video
-    films = [s for s in container.streams.video if not s.disposition & covers]
-    if index is None:
-        best = container.streams.best("video")
-        return best if best in films else next(iter(films), None)
-    for film in films:
-        if film.index == index:
-            return film
-    have = ", ".join(str(film.index) for film in films) or "none"
-    raise MediaError(f"{path} has no stream of pictures with index {index}; it has: {have}")
-
-
-def _header_duration(container: "InputContainer", zero: float) -> float | None:
-    """Seconds from `zero` to the end as the header says; None where it says nothing that can be relied on.
-
-    Without a start time (raw streams) FFmpeg guesses from the bit rate: 0.12 s for a minute of MPEG-1.
-    Matroska counts from the clock's zero, or from its first timestamp, as its writer liked.
-    """
-    if not container.duration or container.start_time is None:
-        return None
-    start, length = container.start_time / 1_000_000, container.duration / 1_000_000
-    if "matroska" in container.format.name:
-        return length if abs(start) < 0.1 and abs(zero) < 0.1 else None
-    return max(0.0, start + length - zero)
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
+        for frame in frames:
+            if frame.time_base is None:
+                frame.time_base = time_base
+            yield frame

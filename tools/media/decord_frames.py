@@ -1,7 +1,7 @@
-"""The one owner of decord 0.6.0: the same frames as `tools/media/frames.py`, by choice of the user.
+"""Frames by decord 0.6.0, the same as `tools.media.frames` yields; the user chooses it. The only module that imports decord.
 
-decord decodes only the best stream, loses a damaged file whole where PyAV reads what is there, and shows what an
-edit list hides: a file whose frames it times otherwise than the container does is refused.
+decord decodes only the best stream, reads nothing of a damaged file, shows what an edit list hides, and knows neither
+mirroring nor pixels that are not square. A file whose frames it times otherwise than the container does is refused.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,8 +12,11 @@ import numpy.typing as npt
 
 from ..errors import MediaError, MissingExtraError
 from ..records import Frame
-from .container import THUMBNAIL_SIZE, packet_times, probe
+from .container import packet_times
+from .pictures import THUMBNAIL_SIZE
 from .scanned import TOLERANCE_SECONDS, ScannedFrame
+from .streams import probe
+from .timeline import timeline_of
 
 __all__ = ["frames_at", "scan"]
 
@@ -57,7 +60,7 @@ class _Film:
             raise MediaError(f"{path} holds sound but no pictures")
         if stream not in (None, video.index):
             raise MediaError(f"decord reads only stream {video.index} of {path}, not {stream}: use decoder='pyav'")
-        self.times: npt.NDArray[np.float64] = np.asarray(packet_times(path, video.index)) - video.start
+        self.times: npt.NDArray[np.float64] = np.asarray(packet_times(path, video.index, timeline_of(path)))
         try:
             self._reader = decord.VideoReader(str(path))
             starts = np.asarray(self._reader.get_frame_timestamp(range(len(self._reader))), dtype=np.float64)[:, 0]

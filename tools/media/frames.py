@@ -1,6 +1,6 @@
-"""Pictures of a video: frames at asked seconds, and every frame in sequence. Times are the container's own.
+"""Frames of a video: at given seconds, and all in sequence. Times are seconds of the file's timeline.
 
-The default decoder is PyAV. `decord` stands beside it by choice (`tools/media/decord_frames.py`).
+The default decoder is PyAV. The user may choose `decord` (`tools.media.decord_frames`).
 """
 
 import contextlib
@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Literal
 from ..errors import MediaError, QueryError
 from ..records import Frame, Pixels
 from . import decord_frames
-from .container import decode, open_media, pictures_of, pixels_of, probe, stream_start, thumbnail_of
+from .container import decode, open_media, video_stream_of
+from .pictures import pixel_aspect, pixels_of, thumbnail_of
 from .scanned import TOLERANCE_SECONDS, Gap, ScannedFrame
+from .streams import probe
+from .timeline import timeline_of
 
 if TYPE_CHECKING:
     import av
@@ -33,23 +36,23 @@ GUESSED_SECONDS = {"mpeg": 1.0}
 def frames_at(
     path: Path | str, seconds: Iterable[float], stream: int | None = None, decoder: Decoder = "pyav"
 ) -> Iterator[Frame]:
-    """The frame on screen at each asked second, in the order asked.
+    """Yield the frame on screen at each second, in the given order.
 
-    The frame on screen at `t` is the last one that begins at or before `t` (to 1 ms). Before the
-    first frame it is the first, after the last frame the last: `Frame.seconds` tells its true time.
+    The frame on screen at `t` is the last one that begins at or before `t` (to 1 ms). Before the first frame it is the
+    first, after the last frame the last: `Frame.seconds` is its own time.
 
     Args:
         path: The video file.
-        seconds: Asked times in seconds from the stream's start, in any order, repeats allowed.
-        stream: Index of the stream of pictures in its container; None for FFmpeg's best one.
+        seconds: Seconds on the file's timeline, in any order; repeats are allowed.
+        stream: Index of the video stream in its container; None for FFmpeg's best one.
         decoder: `pyav` (`nvdec` is the same here), or `decord` (best stream only).
 
     Yields:
-        One `Frame` for each asked second.
+        One `Frame` for each second.
 
     Raises:
         MediaError: The file holds no readable pictures.
-        QueryError: An asked second is negative or not finite.
+        QueryError: A second is negative or not finite.
     """
     path = Path(path)
     wanted = (_checked(second) for second in seconds)
@@ -64,49 +67,49 @@ def frames_at(
 
 
 def scan(path: Path | str, stream: int | None = None, decoder: Decoder = "pyav") -> Iterator[ScannedFrame]:
-    """Every frame of a video in presentation order, each with a thumbnail.
+    """Yield every frame of a video in presentation order, each with a thumbnail.
 
     Args:
         path: The video file.
-        stream: Index of the stream of pictures in its container; None for FFmpeg's best one.
+        stream: Index of the video stream in its container; None for FFmpeg's best one.
         decoder: `pyav`, the same on an NVIDIA GPU as `nvdec`, or `decord` (best stream only).
 
     Raises:
         MediaError: The file holds no readable pictures.
-        SettingsError: NVDEC does not decode it, or is not here.
+        SettingsError: NVDEC cannot decode it, or there is none.
     """
     path = Path(path)
     if decoder == "decord":
         yield from decord_frames.scan(path, stream)
         return
+    timeline = timeline_of(path)
     with open_media(path, on_gpu=decoder == "nvdec") as container:
-        pictures = pictures_of(container, path, stream)
-        zero: float | None = None
-        for frame in decode(container, pictures):
-            zero = stream_start(pictures, frame) if zero is None else zero
-            yield scanned(frame, thumbnail_of(frame), zero)
+        film = video_stream_of(container, path, stream)
+        aspect = pixel_aspect(film)
+        for frame in decode(container, film, timeline):
+            yield scanned(frame, thumbnail_of(frame), aspect)
 
 
-def scanned(frame: "av.VideoFrame", thumbnail: Pixels, zero: float, gap: Gap = "seen") -> ScannedFrame:
-    """A decoded frame of a stream that starts at second `zero` of the container's clock."""
-    seconds = max(0.0, frame.time - zero)
-    return ScannedFrame(seconds, thumbnail, lambda: Frame(seconds, pixels_of(frame)), gap)
+def scanned(frame: "av.VideoFrame", thumbnail: Pixels, aspect: float, gap: Gap = "seen") -> ScannedFrame:
+    """A decoded frame, whose time is on the timeline, as a `ScannedFrame`; `aspect` is from `pictures.pixel_aspect`."""
+    seconds = max(0.0, frame.time)
+    return ScannedFrame(seconds, thumbnail, lambda: Frame(seconds, pixels_of(frame, aspect)), gap)
 
 
 def _checked(second: float) -> float:
     if not math.isfinite(second) or second < 0:
-        raise QueryError(f"frames are asked for at finite seconds ≥ 0, got {second}")
+        raise QueryError(f"frames are read at finite seconds ≥ 0, got {second}")
     return second
 
 
 class _Cursor:
-    """Walks one stream: forward frame by frame, by seeking when the way is long or leads back."""
+    """Reads one stream: forward frame by frame; a long way forward, and any way back, by seeking."""
 
     def __init__(self, path: Path, index: int | None) -> None:
         self._path, self._index = path, index
+        self._timeline = timeline_of(path)
         self._opened = contextlib.ExitStack()
         self._open()
-        self._zero = stream_start(self._stream, self._shown)
 
     def close(self) -> None:
         self._opened.close()
@@ -116,42 +119,47 @@ class _Cursor:
         if gap < -TOLERANCE_SECONDS or (gap > SEEK_GAP_SECONDS and self._next is not None):
             self._seek(second)
         while self._next is not None and self._seconds(self._next) <= second + TOLERANCE_SECONDS:
-            self._stand(self._next)
-        return Frame(self._seconds(self._shown), pixels_of(self._shown))
+            self._show(self._next)
+        return Frame(self._seconds(self._shown), pixels_of(self._shown, pixel_aspect(self._stream)))
 
     def _seconds(self, frame: "av.VideoFrame") -> float:
-        return max(0.0, frame.time - self._zero)
+        return max(0.0, frame.time)
 
-    def _open(self) -> None:
+    def _open(self, from_second: float = 0.0) -> None:
         self.close()
         self._container: InputContainer = self._opened.enter_context(open_media(self._path))
-        self._stream: av.VideoStream = pictures_of(self._container, self._path, self._index)
-        self._begin()
+        self._stream: av.VideoStream = video_stream_of(self._container, self._path, self._index)
+        self._start(from_second)
 
-    def _begin(self) -> None:
-        """Stand on the first frame that can be decoded from the container's position on."""
-        self._frames = decode(self._container, self._stream)
-        self._stand(next(self._frames))
+    def _start(self, from_second: float = 0.0) -> None:
+        """Show the first frame that can be decoded from the container's position on."""
+        self._frames = decode(self._container, self._stream, self._timeline, from_second)
+        self._show(next(self._frames))
 
-    def _stand(self, frame: "av.VideoFrame") -> None:
+    def _show(self, frame: "av.VideoFrame") -> None:
         self._shown: av.VideoFrame = frame
         self._next: av.VideoFrame | None = next(self._frames, None)
 
     def _seek(self, second: float) -> None:
-        """Stand on a keyframe at or before `second`, as near as the container's index allows.
+        """Show a keyframe at or before `second`, as near as the container's index allows.
 
-        Some containers land late, or between keyframes: then farther back, at last from the start of the file.
+        Some containers land late, or between keyframes: then farther back, at last from the start of the file. Where the
+        container's clock restarts, its timestamps are no addresses: the packets before the keyframe are read.
         """
         import av
 
+        if self._timeline.joints:
+            self._open(second)
+            return
         guessed = GUESSED_SECONDS.get(self._container.format.name, 0.0)
         for back in (2 * guessed, 5.0, 30.0):
             target = second - back
             if target <= 0:
                 break
             try:
-                self._container.seek(round((target + self._zero) / self._stream.time_base), stream=self._stream)
-                self._begin()
+                ticks = round((target + self._timeline.zero) / self._stream.time_base)
+                self._container.seek(ticks, stream=self._stream)
+                self._start()
             except (av.error.FFmpegError, MediaError):
                 continue
             if self._shown.key_frame and self._seconds(self._shown) <= second - guessed + TOLERANCE_SECONDS:

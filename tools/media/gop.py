@@ -20,10 +20,10 @@ import numpy as np
 if TYPE_CHECKING:
     import av
 
-__all__ = ["GROUPING", "STANDING_SECONDS", "Gop", "NotByGopsError", "gops_of"]
+__all__ = ["GOP_PARAMETERS", "STATIC_SECONDS", "Gop", "GopDecodingError", "gops_of"]
 
 # A picture stands once it was the same for this long.
-STANDING_SECONDS = 0.25
+STATIC_SECONDS = 0.25
 # A frame that shows the same as the one before takes 10 to 20 bytes and 0.02 for each block of 16×16 pixels (H.264,
 # H.265, VP9), or 0.13 to 0.3 (MPEG-2, MPEG-4, VP8, which say of each block that it stays); a line of text 18 pixels
 # high that appears in 720p takes 1200 and more, or 2700.
@@ -49,8 +49,8 @@ _PARAMETER_SETS = {"h264": {7, 8}, "hevc": {32, 33, 34}}
 _PICTURES = {"h264": range(1, 6), "hevc": range(32)}
 
 # All that what a group tells depends on.
-GROUPING: tuple[float | str, ...] = (STANDING_SECONDS, _QUIET_BYTES, *_QUIET_BYTES_A_BLOCK)
-GROUPING += (
+GOP_PARAMETERS: tuple[float | str, ...] = (STATIC_SECONDS, _QUIET_BYTES, *_QUIET_BYTES_A_BLOCK)
+GOP_PARAMETERS += (
     *_QUIET_BYTES_A_BLOCK.values(),
     _QUIET_BYTES_A_BLOCK_ELSE,
     _SPIKE,
@@ -61,7 +61,7 @@ GROUPING += (
 )
 
 
-class NotByGopsError(Exception):
+class GopDecodingError(Exception):
     """The stream's groups cannot be decoded by themselves."""
 
 
@@ -109,15 +109,15 @@ class Gop:
         return size > self.bytes_of_nothing and count >= max(2, _PADDED_SHARE * len(self.sizes))
 
     @cached_property
-    def may_stand(self) -> bool:
+    def may_hold_static(self) -> bool:
         """Whether nothing happens for long enough to be a slide, as far as its own packets tell."""
-        return self.is_padded or max(self._lasting) >= STANDING_SECONDS
+        return self.is_padded or max(self._lasting) >= STATIC_SECONDS
 
     @cached_property
     def tail(self) -> "list[av.Packet]":
         """Packets of pictures that would stand only together with the next group's."""
         assert self.following is not None
-        from_here = self.following[0].pts - STANDING_SECONDS / float(self.key.time_base)
+        from_here = self.following[0].pts - STATIC_SECONDS / float(self.key.time_base)
         return [packet for packet in self.packets if packet.pts >= from_here]
 
     @cached_property
@@ -132,12 +132,12 @@ class Gop:
         return self.following[0].pts if self.following else math.inf
 
     @cached_property
-    def is_before_a_stand(self) -> bool:
+    def precedes_static(self) -> bool:
         """Whether the next group may stand."""
         if self.following is None:
             return False
         after = Gop(self.following, None, self.bytes_of_nothing)
-        return not after.active or after.may_stand
+        return not after.active or after.may_hold_static
 
     @cached_property
     def _lasting(self) -> list[float]:
@@ -164,7 +164,7 @@ class Gop:
     def near(self, packets: "Iterable[av.Packet]") -> Callable[[int], bool]:
         """Whether a timestamp is so near to some packets that their change is seen there, and that it stands then."""
         times = sorted(packet.pts for packet in packets)
-        after = self.reordered + 1.2 * STANDING_SECONDS / float(self.key.time_base)
+        after = self.reordered + 1.2 * STATIC_SECONDS / float(self.key.time_base)
 
         def is_near(time: int) -> bool:
             row = bisect.bisect_left(times, time - after)
@@ -177,7 +177,7 @@ def gops_of(stream: "av.VideoStream", packets: "Iterable[av.Packet]") -> Iterato
     """The groups that a stream's packets make, in decoding order; holds two at a time, of `_MOST_BYTES` each.
 
     Raises:
-        NotByGopsError: A packet has no time, a group is too long to hold, or the stream changes on its way.
+        GopDecodingError: A packet has no time, a group is too long to hold, or the stream changes on its way.
     """
     coded = stream.codec_context
     codec = coded.codec.canonical_name
@@ -195,17 +195,17 @@ def _runs(packets: "Iterable[av.Packet]", codec: str) -> "Iterator[list[av.Packe
     told: bytes | None = None  # parameter sets, if they are among the packets
     for packet in packets:
         if packet.pts is None or packet.time_base is None or len(held) > _MOST_PACKETS or size > _MOST_BYTES:
-            raise NotByGopsError
+            raise GopDecodingError
         if packet.has_sidedata("new_extradata"):
-            raise NotByGopsError
+            raise GopDecodingError
         if packet.is_keyframe:
             now = _parameter_sets(packet, codec)
             told = now if told is None else told
             if now and now != told:
-                raise NotByGopsError
+                raise GopDecodingError
         if packet.is_keyframe and held:
             if packet.pts <= held[0].pts:
-                raise NotByGopsError
+                raise GopDecodingError
             yield held
             held, size = [], 0
         held.append(packet)

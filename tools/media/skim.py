@@ -28,15 +28,17 @@ import numpy as np
 from ..background import in_order
 from ..device import cores
 from ..records import Pixels
-from .container import decode_packets, decoders_of, open_media, packets_of, pictures_of, stream_start, thumbnail_of
+from .container import decode_packets, decoders_of, open_media, packets_of, video_stream_of
 from .frames import scan, scanned
-from .gop import GROUPING, Gop, NotByGopsError, gops_of
+from .gop import GOP_PARAMETERS, Gop, GopDecodingError, gops_of
+from .pictures import pixel_aspect, thumbnail_of
 from .scanned import Gap, ScannedFrame
+from .timeline import timeline_of
 
 if TYPE_CHECKING:
     import av
 
-__all__ = ["NOISE_LEVELS", "SKIMMING", "skim"]
+__all__ = ["NOISE_LEVELS", "SKIM_PARAMETERS", "skim"]
 
 # Compression changes a cell of a thumbnail by this many levels of 256 at most (H.264, crf 20–35).
 NOISE_LEVELS = 3
@@ -53,7 +55,7 @@ _WAITING_BYTES = 12_000_000
 _MOST_WAITING = 64
 
 # All that the choice of frames depends on: the way it is done, by number, and the constants.
-SKIMMING = (3, *GROUPING, NOISE_LEVELS, STRETCH, _LONG_REST, LOOKS)
+SKIM_PARAMETERS = (3, *GOP_PARAMETERS, NOISE_LEVELS, STRETCH, _LONG_REST, LOOKS)
 
 
 def skim(
@@ -75,28 +77,28 @@ def skim(
         SettingsError: The GPU cannot decode it, or there is none.
     """
     path = Path(path)
-    seen = -math.inf
+    reached = -math.inf
+    timeline = timeline_of(path)
     try:
         with open_media(path, on_gpu=on_gpu) as container:
-            pictures = pictures_of(container, path, stream)
-            contexts = decoders_of(container, pictures, 1 if on_gpu else min(cores(), _MOST_DECODERS))
+            film = video_stream_of(container, path, stream)
+            aspect = pixel_aspect(film)
+            contexts = decoders_of(container, film, 1 if on_gpu else min(cores(), _MOST_DECODERS))
             keys = _Keyframes(2 * len(contexts))
-            makers = [_Decoder(context, keys, sample_seconds).given for context in contexts]
-            tasks = _tasks(gops_of(pictures, packets_of(container, pictures)), sample_seconds)
-            a_frame = pictures.codec_context.width * pictures.codec_context.height * 3 // 2
-            zero: float | None = None
-            room = min(_MOST_WAITING, 1 + _WAITING_BYTES // max(1, a_frame))
-            with closing(in_order(makers, tasks, room)) as chosen:
+            producers = [_Decoder(context, keys, sample_seconds).frames for context in contexts]
+            tasks = _tasks(gops_of(film, packets_of(container, film, timeline)), sample_seconds)
+            frame_bytes = film.codec_context.width * film.codec_context.height * 3 // 2
+            room = min(_MOST_WAITING, 1 + _WAITING_BYTES // max(1, frame_bytes))
+            with closing(in_order(producers, tasks, room)) as chosen:
                 for frame, thumbnail, gap in chosen:
-                    zero = stream_start(pictures, frame) if zero is None else zero
-                    if frame.time - zero > seen:
-                        seen = max(0.0, frame.time - zero)
-                        yield scanned(frame, thumbnail, zero, gap)
-        if seen >= 0:
+                    if frame.time > reached:
+                        reached = max(0.0, frame.time)
+                        yield scanned(frame, thumbnail, aspect, gap)
+        if reached >= 0:
             return
-    except NotByGopsError:
+    except GopDecodingError:
         pass
-    yield from (frame for frame in scan(path, stream, "nvdec" if on_gpu else "pyav") if frame.seconds > seen)
+    yield from (frame for frame in scan(path, stream, "nvdec" if on_gpu else "pyav") if frame.seconds > reached)
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def _tasks(groups: Iterable[Gop], sample_seconds: float) -> Iterator[_Task]:
         is_regular = 0 < max(lengths) <= min(lengths) + 1  # where keyframes are not, they often mark cuts
         lengths = (*lengths[1:], len(group.packets))
         leads = number == 0 and min(packet.pts for packet in group.packets) < group.key.pts
-        stands = leads or group.following is None or group.is_static or group.may_stand
+        stands = leads or group.following is None or group.is_static or group.may_hold_static
         is_due = group.start + group.seconds / 2 - sampled >= sample_seconds
         if stands:
             yield _Task(group, gap, False, _changes(group), leads)
@@ -133,10 +135,10 @@ def _tasks(groups: Iterable[Gop], sample_seconds: float) -> Iterator[_Task]:
         elif (borders := _borders(group, stood)) or is_due or not is_regular:
             yield _Task(group, gap, True, borders)
             sampled = group.start
-            gap = "seen" if group.is_before_a_stand else "unseen"
+            gap = "seen" if group.precedes_static else "unseen"
         else:
             gap = "unseen"
-        stood = group.is_static or group.may_stand
+        stood = group.is_static or group.may_hold_static
 
 
 def _changes(group: Gop) -> "list[av.Packet]":
@@ -147,7 +149,7 @@ def _changes(group: Gop) -> "list[av.Packet]":
 
 def _borders(group: Gop, stood: bool) -> "list[av.Packet]":
     """Where something stands out in a group that moves, or what stood before it ends, or what stands after it begins."""
-    return [*([group.key] if stood else []), *group.spikes, *(group.tail if group.is_before_a_stand else [])]
+    return [*([group.key] if stood else []), *group.spikes, *(group.tail if group.precedes_static else [])]
 
 
 class _Keyframes:
@@ -168,7 +170,7 @@ class _Keyframes:
         if is_new:
             try:
                 if (frame := next(decode_packets(decoder, [key]), None)) is None or frame.pts != key.pts:
-                    raise NotByGopsError
+                    raise GopDecodingError
                 known.set_result((frame, thumbnail_of(frame)))
             except Exception as error:  # noqa: BLE001 (raised in each thread that asks for it)
                 known.set_exception(error)
@@ -198,7 +200,7 @@ class _Decoder:
     def __init__(self, context: "av.VideoCodecContext", keys: _Keyframes, sample_seconds: float) -> None:
         self._context, self._keys, self._sample_seconds = context, keys, sample_seconds
 
-    def given(self, task: _Task) -> "Iterator[tuple[av.VideoFrame, Pixels, Gap]]":
+    def frames(self, task: _Task) -> "Iterator[tuple[av.VideoFrame, Pixels, Gap]]":
         """The frames that are given of a group, each with its thumbnail and what lies before it."""
         group = task.group
         gap: Gap | None = task.gap
@@ -251,7 +253,7 @@ class _Decoder:
             until += rest / 2
         last = group.key.pts + until * a_second + group.reordered if until else group.key.pts
         wanted = max(row for row, packet in enumerate(group.packets) if packet.pts <= last or is_near(packet.pts))
-        packets = group.shown if group.is_before_a_stand else group.packets[: wanted + 1]
+        packets = group.shown if group.precedes_static else group.packets[: wanted + 1]
         looked, was_near = -1, False
         for frame in _own(self._context, packets, group, is_near):
             now_near = is_near(frame.pts)
@@ -280,4 +282,4 @@ def _own(
                 break
             yield frame
     if not has_come:
-        raise NotByGopsError
+        raise GopDecodingError

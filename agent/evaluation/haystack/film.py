@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from ....tools.media.audio import RATE as HEARD_RATE
-from ....tools.media.audio import sound_blocks
+from ....tools.media.audio import whole_track
 from ....tools.media.frames import frames_at, probe
 from .hour import FPS, Block, Hour, Slide
 from .pictures import Sight, photo_path
@@ -132,7 +132,7 @@ def _track(block: Block, clips: Path | None) -> Samples:
 def _heard(block: Block, file: Path) -> Samples:
     clip = _clip(block)
     length = (block.last - block.first) * _SAMPLES_A_FRAME
-    heard: npt.NDArray[np.float32] = np.concatenate([np.zeros(1, np.float32), *sound_blocks(probe(file))])
+    heard: npt.NDArray[np.float32] = np.concatenate([np.zeros(1, np.float32), whole_track(probe(file))])
     at = (clip.start + np.arange(length) / RATE) * HEARD_RATE
     samples = np.interp(at, np.arange(len(heard)), heard, right=0.0)
     return np.asarray(np.clip(samples, -1, 1) * 26_000, np.int16)

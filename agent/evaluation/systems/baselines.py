@@ -19,8 +19,7 @@ from ....tools.extractors.registry import cited_as_text, participle
 from ....tools.llm.pictures import Picture, cells_of, make_grid
 from ....tools.llm.protocol import Part, TokenUsage, VideoLLM
 from ....tools.llm.structured import ask_structured
-from ....tools.media.container import probe
-from ....tools.media.frames import frames_at
+from ....tools.media.frames import frames_at, probe
 from ....tools.records import Modality
 from ....tools.settings import Settings
 from ...answering.model_input import quoted

@@ -52,7 +52,7 @@ def text_library(
             video_id=text_video_id(name),
             commit=text_video_id(name),
             paths=(name,),
-            info=VideoInfo(path=Path(name), format="transcript", duration=end, video=None, sound=None),
+            info=VideoInfo(path=Path(name), format="transcript", duration=end, video=None, audio=None),
             duration=end,
             stages=tuple(
                 StageReport(modality=one, state="done" if one == modality else "skipped") for one in modality_names()

@@ -1,0 +1,179 @@
+"""What a media file holds: which streams are used, and which are not."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import MediaError
+from ..records import AudioStream, SubtitleStream, Timeline, VideoInfo, VideoStream
+from .container import decode, media_streams, open_media, video_stream_of
+from .languages import language_code, language_name
+from .pictures import pixel_aspect, rotation_of, shown_size
+from .timeline import timeline_of
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
+
+__all__ = ["probe"]
+
+# FFmpeg's codecs that decode to text; others (DVB, PGS, VobSub) are pictures of text, teletext needs libzvbi.
+_TEXT_SUBTITLES = {"ass", "ssa", "subrip", "srt", "mov_text", "webvtt", "text", "ttml", "microdvd", "sami", "jacosub"}
+
+# Headers round; a larger difference is reported.
+_HEADER_TOLERANCE = 0.5
+
+_log = logging.getLogger(__name__)
+
+
+def probe(path: Path, stream: int | None = None, *, language: str | None = None, audio: int | None = None) -> VideoInfo:
+    """What a media file contains; reads all packets of most files, and decodes one frame.
+
+    Args:
+        path: The file.
+        stream: Index of the video stream; None for FFmpeg's best one.
+        language: ISO 639-1: the audio stream in this language is chosen.
+        audio: Index of the audio stream; None: by language, then the default flag, then FFmpeg's best one.
+
+    Raises:
+        MediaError: The file cannot be read, or holds neither pictures nor sound.
+    """
+    path = Path(path)
+    timeline = timeline_of(path)
+    with open_media(path) as container:
+        notes = list(timeline.notes)
+        heard = _audio_stream(container, path, language, audio)
+        if not media_streams(container) or (heard is None and not container.streams.video):
+            raise MediaError(f"{path} holds neither pictures nor sound that can be decoded")
+        video = None
+        try:
+            video = _video(container, path, stream, timeline)
+        except MediaError as error:
+            if heard is None or stream is not None:
+                raise
+            if container.streams.video and any(s in media_streams(container) for s in container.streams.video):
+                _log.warning("%s; only its sound is used", error)
+                notes.append(f"no picture can be decoded ({error})")
+        sound = None
+        if heard is not None:
+            sound = AudioStream(
+                index=heard.index,
+                codec=heard.codec_context.name,
+                start=timeline.starts.get(heard.index, 0.0),
+                language=language_code(heard.language),
+            )
+        if note := _header_note(container, timeline):
+            notes.append(note)
+        subtitles = tuple(_subtitles(container))
+        notes += _unused(container, video, sound)
+        return VideoInfo(
+            path=path,
+            format=container.format.name,
+            duration=timeline.end,
+            video=video,
+            audio=sound,
+            subtitles=subtitles,
+            notes=tuple(notes),
+        )
+
+
+def _header_note(container: "InputContainer", timeline: Timeline) -> str:
+    """That the header's length is another than the measured one; empty where it is the same, or the header has none.
+
+    Without a start time (raw streams) FFmpeg guesses the length from the bit rate: 0.12 s for a minute of MPEG-1. Matroska
+    counts from the clock's zero, or from its first timestamp, as its writer liked.
+    """
+    if not container.duration or container.start_time is None or timeline.joints:
+        return ""
+    length = container.duration / 1_000_000
+    ends = (length, length - timeline.zero, length + container.start_time / 1_000_000 - timeline.zero)
+    if min(abs(timeline.end - end) for end in ends) <= _HEADER_TOLERANCE:
+        return ""
+    why = ": it may be cut off" if timeline.end < length else ""
+    return f"the header says {length:.1f} s, the file holds {timeline.end:.1f} s{why}"
+
+
+def _video(container: "InputContainer", path: Path, index: int | None, timeline: Timeline) -> VideoStream:
+    chosen = video_stream_of(container, path, index)
+    first = next(decode(container, chosen, timeline))
+    width, height = shown_size(first, pixel_aspect(chosen))
+    return VideoStream(
+        index=chosen.index,
+        codec=chosen.codec_context.name,
+        width=width,
+        height=height,
+        rotation=rotation_of(first),
+        start=max(0.0, first.time),
+        end=timeline.ends.get(chosen.index),
+        frame_rate=float(chosen.average_rate) if chosen.average_rate else None,
+    )
+
+
+def _audio_stream(
+    container: "InputContainer", path: Path, language: str | None, index: int | None
+) -> "av.AudioStream | None":
+    """The audio stream that is transcribed."""
+    import av
+
+    usable = [stream for stream in container.streams.audio if stream.codec_context is not None]
+    if index is not None:
+        chosen = next((stream for stream in usable if stream.index == index), None)
+        if chosen is None:
+            have = ", ".join(str(stream.index) for stream in usable) or "none"
+            raise MediaError(f"{path} has no audio stream with index {index} that can be decoded; it has: {have}")
+        return chosen
+    # A commentary, or a description of the pictures for the blind, is not what the people in the film say.
+    others = av.stream.Disposition.comment | av.stream.Disposition.visual_impaired
+    best = container.streams.best("audio")
+    ranked = sorted(
+        usable,
+        key=lambda one: (
+            bool(language) and language_code(one.language) != language,
+            bool(one.disposition & others),
+            not one.disposition & av.stream.Disposition.default,
+            one is not best,
+            one.index,
+        ),
+    )
+    return ranked[0] if ranked else None
+
+
+def _subtitles(container: "InputContainer") -> Iterator[SubtitleStream]:
+    import av
+
+    for stream in container.streams.subtitles:
+        codec = stream.codec_context.name if stream.codec_context is not None else "unknown"
+        yield SubtitleStream(
+            index=stream.index,
+            codec=codec,
+            language=language_code(stream.language),
+            is_forced=bool(stream.disposition & av.stream.Disposition.forced),
+            is_text=codec in _TEXT_SUBTITLES,
+        )
+
+
+def _unused(container: "InputContainer", video: VideoStream | None, sound: AudioStream | None) -> Iterator[str]:
+    """One note for each stream that is not used."""
+    import av
+
+    used = {stream.index for stream in (video, sound) if stream is not None}
+    for stream in container.streams:
+        name = f"stream {stream.index}"
+        tags = ", ".join(filter(None, (language_name(stream.language), stream.metadata.get("title", ""))))
+        tags = f" ({tags})" if tags else ""
+        codec = stream.codec_context.name if getattr(stream, "codec_context", None) is not None else "unknown codec"
+        if stream.index in used or stream.type == "subtitle":
+            continue
+        if stream.type == "video" and stream.disposition & av.stream.Disposition.attached_pic:
+            yield f"{name} is a cover picture{tags}: not used"
+        elif stream.type == "video":
+            yield f"{name} is a second video stream{tags}: not used; set stream={stream.index}, or stream=all, to index it"
+        elif stream.type == "audio" and codec == "unknown codec":
+            yield f"{name} is audio whose codec FFmpeg does not know{tags}: not used"
+        elif stream.type == "audio":
+            yield f"{name} is a second audio stream{tags}: not transcribed; set audio_stream={stream.index} to use it"
+        elif stream.type == "attachment":
+            yield f"{name} is an attached file{tags}: not used"
+        else:
+            yield f"{name} holds {stream.type or 'unknown'} data{tags}: not used"

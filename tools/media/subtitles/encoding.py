@@ -1,0 +1,106 @@
+"""How the bytes of a subtitle file are to be read: by their mark, as UTF-8, or by charset-normalizer's guess."""
+
+import unicodedata
+from typing import NamedTuple
+
+__all__ = ["DecodedText", "decode_text"]
+
+_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": "utf-32"}
+_MARKS |= {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+# What subtitles are written in; charset-normalizer knows more, and takes short texts for them.
+_USUAL = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "koi8_r", "cp874"]
+_USUAL += ["gb18030", "big5", "cp932", "euc_jp", "cp949", "iso8859_2", "iso8859_5", "iso8859_7"]
+# A guess is made from this much of a file.
+_GUESSED_BYTES = 20_000
+# UTF-8 with some bad bytes: of the bytes beyond ASCII, at most this share is bad.
+_BAD_SHARE = 0.1
+
+
+_COMMON_LETTERS = "éèàùâêîôûçëïäöüßñáíóúòìěščřžýůďťňąęłśćżźńőű"
+
+
+class DecodedText(NamedTuple):
+    """A file's text.
+
+    Attributes:
+        text: The text.
+        note: What a user should know about its encoding; empty if it is certain.
+    """
+
+    text: str
+    note: str
+
+
+def decode_text(raw: bytes) -> DecodedText:
+    """Decode a file's bytes. What cannot be decoded becomes U+FFFD and is named in the note."""
+    for mark, encoding in _MARKS.items():
+        if raw.startswith(mark):
+            text = raw.decode(encoding, errors="replace").removeprefix("\ufeff")
+            return DecodedText(text, _bad_note(text))
+    if encoding := _unmarked_utf16(raw):
+        return DecodedText(raw.decode(encoding, errors="replace"), "its encoding is guessed: UTF-16")
+    text = raw.decode("utf-8", errors="replace")
+    bad = text.count("\ufffd") - raw.count(b"\xef\xbf\xbd")
+    if not bad:
+        return DecodedText(text, "")
+    if bad <= max(1, _BAD_SHARE * sum(letter > "\x7f" for letter in text)) and bad < sum(c > "\x7f" for c in text):
+        return DecodedText(text, _bad_note(text))
+    encoding = _guessed(raw)
+    return DecodedText(raw.decode(encoding, errors="replace"), f"its encoding is guessed: {encoding}")
+
+
+def _bad_note(text: str) -> str:
+    bad = text.count("\ufffd")
+    return f"{bad} damaged characters" if bad else ""
+
+
+def _unmarked_utf16(raw: bytes) -> str:
+    """UTF-16 without a mark: every second byte of ASCII letters is 0."""
+    head = raw[:_GUESSED_BYTES]
+    if len(head) < 4:
+        return ""
+    even, odd = head[0::2].count(0) / len(head[0::2]), head[1::2].count(0) / len(head[1::2])
+    if odd > 0.3 and even < 0.05:
+        return "utf-16-le"
+    return "utf-16-be" if even > 0.3 and odd < 0.05 else ""
+
+
+def _guessed(raw: bytes) -> str:
+    from charset_normalizer import from_bytes
+
+    lines = [line for line in raw.splitlines() if any(byte > 0x7F for byte in line)]
+    sample = b"\n".join(lines)[:_GUESSED_BYTES]
+    matches = from_bytes(sample, cp_isolation=_USUAL, threshold=0.6)
+    ranked = sorted(matches, key=lambda match: match.chaos + _oddness(str(match)) - match.coherence / 4)
+    if not ranked:
+        return "cp1252"
+    best = ranked[0]
+    if best.encoding == "cp1250":  # a text of a few lines is as likely in Western and Central European letters
+        western = next((match for match in ranked if match.encoding == "cp1252"), None)
+        if western is not None and _rare(str(western)) <= _rare(str(best)):
+            return "cp1252"
+    return best.encoding
+
+
+def _rare(text: str) -> int:
+    """How many letters beyond ASCII are outside the commonest ones of French, German, Spanish, Italian, Czech, Polish."""
+    return sum(letter > "\x7f" and letter.isalpha() and letter not in _COMMON_LETTERS for letter in text.lower())
+
+
+def _oddness(text: str) -> float:
+    """How unlike written words a text is, about 0 to 1: capitals, scripts mixed in a word, signs among letters."""
+    letters = [letter for letter in text if letter > "\x7f"]
+    if not letters:
+        return 0.0
+    odd = 0.0
+    for before, letter in zip(" " + text, text, strict=False):
+        if letter <= "\x7f":
+            continue
+        category = unicodedata.category(letter)
+        if category in ("Cc", "Cn", "Co", "Sm", "So", "Sk", "Sc"):
+            odd += 1
+        elif "\uff61" <= letter <= "\uff9f":
+            odd += 1  # half-width katakana: bytes of another encoding
+        elif category == "Lu" and before.isalpha():
+            odd += 1  # a capital inside a word
+    return odd / len(letters)
