@@ -53,13 +53,13 @@ def playback_of(record: VideoRecord) -> dict[str, Any]:
         plays = ending in _SOUND_FILES
     else:
         plays = info.video.codec in _PICTURE_CODECS.get(ending, ()) and info.video.rotation % 90 == 0
-        plays = plays and (info.sound is None or info.sound.codec in _SOUND_CODECS.get(ending, ()))
-    starts = [stream.start for stream in (info.video, info.sound) if stream]
+        plays = plays and (info.audio is None or info.audio.codec in _SOUND_CODECS.get(ending, ()))
+    starts = [stream.start for stream in (info.video, info.audio) if stream]
     offset = max(0.0, starts[0] - min(starts)) if starts else 0.0
     return {
         "mode": "file" if plays else "pieces",
         "offset": offset,
-        "sound": info.sound is not None,
+        "sound": info.audio is not None,
         "piece_seconds": PIECE_SECONDS,
     }
 
