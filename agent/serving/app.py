@@ -25,6 +25,7 @@ from ...tools.errors import LibraryError, PlayheadError, QueryError
 from ...tools.records import Record, clean_text
 from ..async_iteration import in_background
 from .access import Access, AccessControl
+from .api import api_router
 from .playback import Pieces, media_type
 from .service import LibraryService, between_of
 
@@ -51,19 +52,22 @@ class Question(Record):
     thread: str | None = Field(default=None, max_length=200, description="Name of a conversation.")
 
 
-def create_app(library: "Library", access: Access) -> FastAPI:
+def create_app(library: "Library", access: Access, *, api: bool = False) -> FastAPI:
     """Return the web application for a library.
 
     Args:
         library: The library.
         access: Who may use it.
+        api: Whether the HTTP API for other programs is served, too.
     """
-    app = FastAPI(title="Playhead", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="Playhead", docs_url=None, redoc_url=None, openapi_url="/openapi.json" if api else None)
     service, pieces, control = LibraryService(library), Pieces(), AccessControl(app, access)
     app.state.service = service
     _add_page(app, access, control)
     _add_data(app, service)
     _add_media(app, service, pieces)
+    if api:
+        app.include_router(api_router(service))
     app.add_middleware(AccessControl, access=access)
 
     @app.exception_handler(PlayheadError)

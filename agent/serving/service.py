@@ -87,6 +87,20 @@ class LibraryService:
             )
         return [self._row(one) for one in found]
 
+    def find(self, query: str, videos: Sequence[str] = (), k: int = 5) -> list[dict[str, Any]]:
+        """Return the moments that fit a description best, best first, each with its start, end and evidence.
+
+        Raises:
+            QueryError: The query is not valid.
+            LibraryError: A video is not in the library.
+        """
+        chosen = [self.record(video).video_id for video in videos] or None
+        with self._searching:
+            found = self.library.find(query, min(k, _MOST_RESULTS), videos=chosen)
+        moments = [moment.model_dump(mode="json") for moment in found]
+        _without_paths(moments)
+        return moments
+
     def ask(self, question: str, videos: Sequence[str] = (), thread: str | None = None) -> Iterator[dict[str, Any]]:
         """Yield the steps of a question as data; the answer is last.
 
