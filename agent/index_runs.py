@@ -15,7 +15,7 @@ from ..tools.settings import Settings
 from .records import EngineName
 from .video_names import one_video
 
-__all__ = ["collect", "index_videos", "remove_video"]
+__all__ = ["collect", "ignore_progress", "index_videos", "remove_video"]
 
 _T = TypeVar("_T")
 
@@ -48,7 +48,7 @@ def index_videos(
         done: Called with each outcome as soon as it is known.
     """
     given = [paths] if isinstance(paths, (str, Path)) else list(paths)
-    files, report = [Path(path) for path in given], progress or _ignore
+    files, report = [Path(path) for path in given], progress or ignore_progress
     if engine == "local":
         if address is not None or workers is not None:
             raise SettingsError("address and workers belong to a Ray cluster: set engine to 'ray', or leave them out")
@@ -67,7 +67,7 @@ def collect(outcomes: Iterator[_T], done: Callable[[_T], None] | None) -> list[_
     return collected
 
 
-def _ignore(path: Path, number: int, count: int, stage: str, done: float, total: float) -> None:
+def ignore_progress(path: Path, number: int, count: int, stage: str, done: float, total: float) -> None:
     """Do nothing with the progress."""
 
 

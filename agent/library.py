@@ -2,18 +2,22 @@
 
 import asyncio
 import math
+import os
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from ..index.indexing.build import IndexProgress
 from ..index.indexing.extractor_set import Extractors
 from ..index.indexing.jobs import Outcome
+from ..index.indexing.repair import repair
 from ..index.records import Evidence, VideoRecord
 from ..index.retrieval.search import Search
+from ..index.storage.backend import Damage
 from ..index.storage.local import LocalStorage
+from ..index.storage.references import read_keyframe
 from ..index.storage.url import Pulled, UrlStorage
 from ..tools.errors import LibraryError, QueryError, SettingsError
 from ..tools.extractors.registry import find_modalities
@@ -34,7 +38,7 @@ from .graph.conversation import Conversation
 from .graph.events import Answered, Event
 from .graph.state import Context
 from .graph.threads import open_checkpointer
-from .index_runs import collect, index_videos, remove_video
+from .index_runs import collect, ignore_progress, index_videos, remove_video
 from .looking.detector import Eyes
 from .looking.moments import Moment, find_moments, look_for_moments
 from .places import library_folder
@@ -44,6 +48,8 @@ from .video_names import one_video, video_ids
 __all__ = ["Library"]
 
 MOST_OPTIONS = 26  # one letter each
+# What a library opens at first use.
+_OPENED = ("_search", "_saver", "_extractors", "_eyes", "_llm")
 
 
 class Library:
@@ -69,10 +75,25 @@ class Library:
         """
         self.settings = settings or Settings()
         notebook.register()
-        self._store = LocalStorage(library_folder(Path(folder)))
+        self._opened_by = os.getpid()
+        self._storage = LocalStorage(library_folder(Path(folder)))
 
     def __repr__(self) -> str:
         return f"Library({str(self.folder)!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the search index and the stored conversations, and release the models; later calls open them again."""
+        for name in _OPENED:
+            opened = self.__dict__.pop(name, None)
+            if os.getpid() == self._opened_by:  # after a fork they belong to the parent process
+                _close(opened)
+        self._opened_by = os.getpid()
 
     @property
     def folder(self) -> Path:
@@ -328,9 +349,8 @@ class Library:
 
         The picture is the one on screen at that moment, at most 512 pixels wide or high.
         """
-        if shown.keyframe is None or not Path(shown.keyframe).is_file():
-            return None
-        return Path(shown.keyframe).read_bytes()
+        found = read_keyframe(shown.keyframe) if shown.keyframe else None
+        return found.picture if found else None
 
     def path_of(self, record: VideoRecord) -> Path:
         """Return the path of a video's file: the first that exists."""
@@ -459,6 +479,49 @@ class Library:
         """
         return context_text(self, question, max_tokens)
 
+    def keyframe_at(self, video: Path | str, seconds: float) -> bytes | None:
+        """Return the stored picture of a video that shows a second, as WebP: at most 512 pixels wide and high.
+
+        It is the last keyframe at or before the second, else the first; None if the video has none.
+
+        Args:
+            video: Its path, file name or id.
+            seconds: Seconds from the start.
+
+        Raises:
+            LibraryError: There is no such video in the library, or several; or the picture is damaged.
+        """
+        found = self._store.keyframe(self.video(video), seconds)
+        return found.picture if found else None
+
+    def verify(self, *, deep: bool = False) -> list[Damage]:
+        """Check the stored files of the library.
+
+        Args:
+            deep: Read every file and compare checksums. Otherwise only records, names and sizes are checked.
+
+        Returns:
+            The damaged files; empty if there are none.
+
+        Raises:
+            LibraryError: The library as a whole cannot be read.
+        """
+        return list(self._store.verify(deep=deep))
+
+    def repair(
+        self, *, progress: IndexProgress | None = None, done: Callable[[Outcome], None] | None = None
+    ) -> list[Outcome]:
+        """Restore damaged records, and index the videos again whose stored files are damaged.
+
+        Args:
+            progress: Called with the progress of each video.
+            done: Called with each outcome at once.
+
+        Raises:
+            LibraryError: The library cannot be read or written.
+        """
+        return collect(repair(self._store, self._extractors, progress or ignore_progress), done)
+
     def remove(self, video: Path | str, *, at: str | None = None) -> VideoRecord:
         """Remove a video from the library. Its file stays.
 
@@ -544,6 +607,14 @@ class Library:
         """As `resume`, without blocking the event loop."""
         return await asyncio.to_thread(self.resume, thread_id)
 
+    @property
+    def _store(self) -> LocalStorage:
+        """The library's storage. After a fork it opens everything again: the parent's connections cannot be used."""
+        if os.getpid() != self._opened_by:
+            self.close()
+            self._storage = LocalStorage(self._storage.folder)
+        return self._storage
+
     @cached_property
     def _extractors(self) -> Extractors:
         return Extractors.gather(self.settings)
@@ -604,3 +675,10 @@ def _last(events: Iterator[Event]) -> Answer:
     last = deque(events, maxlen=1).pop()
     assert isinstance(last, Answered)
     return last.answer
+
+
+def _close(opened: Any) -> None:
+    """Close a search index, a client or a checkpointer; a model without `close` is released by Python."""
+    connection = getattr(opened, "conn", opened)
+    if close := getattr(connection, "close", None):
+        close()

@@ -28,7 +28,7 @@ class StageReport(Record):
 class VideoRecord(Record):
     """A committed video: `video.json` in its folder."""
 
-    video_id: str = Field(description="Hash of the content: see `index.storage.local.content_id`.")
+    video_id: str = Field(description="Hash of the content: see `index.storage.identity.content_id`.")
     commit: str = Field(description="Changes whenever what was perceived changes: what is derived follows it.")
     paths: tuple[str, ...] = Field(
         min_length=1,
@@ -83,7 +83,9 @@ class Evidence(Record):
     box: Box | None = Field(default=None, description="Where in the frame.")
     words: tuple[Word, ...] = Field(default=(), description="Word times, for speech.")
     frame_seconds: Seconds | None = Field(default=None, description="True time of the frame it was seen in.")
-    keyframe: str | None = Field(default=None, description="Absolute path of a WebP of that moment.")
+    keyframe: str | None = Field(
+        default=None, description="Reference of the stored picture of that moment: see `index.storage.references`."
+    )
 
     @property
     def span(self) -> Span:

@@ -54,7 +54,9 @@ class Chapter(Record):
     heading: Citation | None = Field(description="The line in the largest letters that appears in it.")
     quotes: tuple[Citation, ...] = Field(description="What was said, written or described in it, most telling first.")
     scenes: tuple[Span, ...] = Field(description="Where the picture shows one thing, in order; they cover the chapter.")
-    keyframe: str | None = Field(description="Absolute path of a WebP of its longest scene.")
+    keyframe: str | None = Field(
+        description="Reference of the stored picture of its longest scene: `Library.keyframe` returns it."
+    )
 
     @property
     def span(self) -> Span:

@@ -69,7 +69,7 @@ def index(
             progress=view.progress,
             done=view.done,
         )
-    view.summary(storage.folder if isinstance(storage, LocalStorage) else storage.url)
+    view.summary(storage.folder if isinstance(storage, LocalStorage) else storage.name)
     if as_json:
         print_json([outcome_data(outcome) for outcome in outcomes])
     if any(outcome.has_failed for outcome in outcomes):

@@ -10,7 +10,7 @@ import typer
 from ...tools.errors import PlayheadError, QueryError, SettingsError
 from ...tools.records import clean_text
 from ..evaluation.cli import app as evaluation
-from . import asking, checking, exporting, libraries, programs, serving
+from . import asking, checking, exporting, integrity, libraries, programs, serving
 from .options import Chosen, Command, with_settings
 
 __all__ = ["app", "main"]
@@ -72,6 +72,8 @@ for _name, _command in (
     ("context", exporting.context),
     ("remove", libraries.remove),
     ("pull", libraries.pull),
+    ("verify", integrity.verify),
+    ("repair", integrity.repair),
     ("doctor", checking.doctor),
     ("serve", checking.serve),
     ("mcp", programs.mcp),

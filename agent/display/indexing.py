@@ -28,6 +28,7 @@ _MARKS = {  # and their colours
     "pulled": ("✓", "green"),
     "unchanged": ("=", ""),
     "same": ("=", ""),
+    "repaired": ("✓", "green"),
     "removed": ("−", "yellow"),
     "failed": ("✗", "red"),
 }

@@ -1,14 +1,18 @@
 """Makes the picture of a cited moment: the keyframe, with the boxes of the cited lines and objects drawn on it."""
 
 import io
+import logging
 from collections.abc import Sequence
-from pathlib import Path
 
+from ...index.storage.references import milliseconds_of, read_keyframe
+from ...tools.errors import PlayheadError
 from ...tools.extractors.registry import spec_of
 from ...tools.records import Box, clean_text
 from ..records import Citation
 
 __all__ = ["cited_picture"]
+
+_log = logging.getLogger(__name__)
 
 _DARK, _LIGHT = (0, 0, 0), (255, 221, 0)
 _LABEL_PIXELS = 11
@@ -25,28 +29,39 @@ def cited_picture(citations: Sequence[Citation]) -> bytes | None:
         citations: Of one claim.
     """
     boxes: dict[str, list[tuple[Box, str]]] = {}
+    pictures: dict[str, bytes] = {}
     for one in citations:
-        if one.keyframe and (one.keyframe in boxes or Path(one.keyframe).is_file()):
-            drawn = boxes.setdefault(one.keyframe, [])
-            if one.box and one.frame_seconds is not None and _shows_frame(one.keyframe, one.frame_seconds):
-                drawn.append(
-                    (one.box, "" if spec_of(one.modality).text_is_visible else one.quote)
-                )  # the picture shows the text already
+        if not one.keyframe:
+            continue
+        if one.keyframe not in boxes and (picture := _stored_picture(one.keyframe)):
+            boxes[one.keyframe], pictures[one.keyframe] = [], picture
+        if one.keyframe in boxes and one.box and _shows_frame(one.keyframe, one.frame_seconds):
+            # A line of text is readable in the picture: no label covers it.
+            boxes[one.keyframe].append((one.box, "" if spec_of(one.modality).text_is_visible else one.quote))
     if not boxes:
         return None
-    keyframe = max(boxes, key=lambda path: len(boxes[path]))
-    picture = Path(keyframe).read_bytes()
+    keyframe = max(boxes, key=lambda reference: len(boxes[reference]))
     if not boxes[keyframe]:
-        return picture
+        return pictures[keyframe]
     try:
-        return _drawn(picture, list(dict.fromkeys(boxes[keyframe])))
-    except (OSError, SyntaxError):  # the file is damaged: a viewer may still show a part of it
-        return picture
+        return _drawn(pictures[keyframe], list(dict.fromkeys(boxes[keyframe])))
+    except (OSError, SyntaxError):  # Pillow cannot read it: a viewer may still show a part of it
+        return pictures[keyframe]
 
 
-def _shows_frame(keyframe: str, seconds: float) -> bool:
-    """Whether a keyframe is the frame at that time: its file name is the time in milliseconds."""
-    return Path(keyframe).stem == f"{round(seconds * 1000):010d}"
+def _stored_picture(reference: str) -> bytes | None:
+    """The bytes of a keyframe; None if it is not stored any more or damaged."""
+    try:
+        keyframe = read_keyframe(reference)
+    except PlayheadError as error:
+        _log.info("no picture: %s", error)
+        return None
+    return keyframe.picture if keyframe else None
+
+
+def _shows_frame(reference: str, seconds: float | None) -> bool:
+    """Whether a keyframe is the frame at that time."""
+    return seconds is not None and milliseconds_of(reference) == round(seconds * 1000)
 
 
 def _drawn(picture: bytes, boxes: Sequence[tuple[Box, str]]) -> bytes:

@@ -11,9 +11,9 @@ from typing import Protocol
 
 from ...tools.errors import LibraryError, MediaError, PlayheadError, SettingsError
 from ...tools.media.frames import probe
+from ...tools.records import VideoInfo
 from ..records import VideoRecord
 from ..storage.backend import StorageBackend
-from ..storage.local import content_id
 from .extraction import stages_to_run
 from .extractor_set import Extractors
 from .jobs import Engine, Job, Outcome, failure_of, in_this_process, is_up_to_date
@@ -38,8 +38,8 @@ def bring_in_line(
 ) -> Iterator[Outcome]:
     """Index files and folders into a library; yield one outcome for each file when it is done.
 
-    A file whose content and stages are unchanged is skipped. A changed file replaces its former content. A video whose
-    file is gone from an indexed folder is removed, except if the folder holds no video at all (an unmounted disk would
+    A file whose content and stages are unchanged is skipped. A changed file replaces its former content. A video
+    whose record is damaged is indexed again. A video whose file is gone from an indexed folder is removed, except if the folder holds no video at all (an unmounted disk would
     empty the library), or if other machines add to the library. A file that fails keeps what was committed before, and
     never ends the run.
 
@@ -47,7 +47,7 @@ def bring_in_line(
         storage: The library.
         paths: Files and folders.
         extractors: The extractors to run.
-        force: Index unchanged files again, too, and replace what is damaged in the library.
+        force: Index unchanged files again, too.
         progress: Called with the progress of each file.
         engine: Runs the jobs. It takes jobs as it has room, returns each with its result, and passes outcomes on.
 
@@ -60,21 +60,26 @@ def bring_in_line(
         raise MediaError(
             f"no video or sound file in {', '.join(map(str, paths))}: known endings are {' '.join(sorted(MEDIA_SUFFIXES))}"
         )
-    storage.create(mend=force)
+    storage.create()
     library = _Library(storage, extractors, force)
 
     def job_progress(job: Job, stage: str, done: float, total: float) -> None:
         progress(job.file, job.number, len(files), stage, done, total)
 
-    for done in engine(storage, extractors, library.plan(files), job_progress):
-        if isinstance(done, Outcome):
-            yield done
-        else:
-            yield from library.settle(*done)
+    try:
+        for done in engine(storage, extractors, library.plan(files), job_progress):
+            if isinstance(done, Outcome):
+                yield done
+            else:
+                yield from library.settle(*done)
+    finally:
+        library.save_identities()
     if not storage.holds_every_file:
         return
-    folders = [Path(os.path.abspath(Path(path).expanduser())) for path in paths]
-    yield from library.drop_missing([folder for folder in folders if any(f.is_relative_to(folder) for f in files)])
+    places = dict.fromkeys(os.path.abspath(Path(path).expanduser()) for path in paths)
+    folders = [place for place in places if os.path.isdir(place)]
+    holding = [place.rstrip(os.sep) + os.sep for place in folders if any(_is_below(str(file), place) for file in files)]
+    yield from library.drop_missing(holding)
 
 
 class _Library:
@@ -86,6 +91,11 @@ class _Library:
         self._first: dict[str, Path] = {}  # video id: the first file of this run with that content
         self._waiting: dict[str, list[Path]] = {}  # video id being indexed: the other files with that content
         self._contents: dict[str, str] = {}  # stored path: video id, for the files of this run
+        self._identities = storage.identities()
+
+    def save_identities(self) -> None:
+        """Keep the content identities of the files for the next run."""
+        self._identities.save()
 
     def plan(self, files: Sequence[Path]) -> Iterator[Job | Outcome]:
         """Yield a job for each file that needs one, and the outcome of each file that does not."""
@@ -119,45 +129,54 @@ class _Library:
 
     def _planned(self, file: Path, number: int) -> Job | Outcome | None:
         """A job or an outcome; None if a file with the same content is being indexed."""
-        video_id = content_id(file)
+        video_id = self._identities.content_id(file)
         stored = _utf8(self._storage.stored_path(file))
         if video_id in self._waiting:
             self._waiting[video_id].append(file)
             return None
         if video_id in self._first:
             return self._same(file, video_id)
-        if video_id in self._damaged and not self._force:
-            return Outcome(file, "failed", str(self._damaged[video_id]))
         record = self._records.get(video_id)
-        info = probe(file)
-        if record and not self._force and is_up_to_date(record, info, self._extractors):
+        if record and not self._force and is_up_to_date(record, _info_of(record, file), self._extractors):
             is_elsewhere = stored not in record.paths
             self._first[video_id] = file
             detail = "moved or copied" if is_elsewhere else ""
             return Outcome(file, "unchanged", detail, self._note_path(video_id, stored))
+        info = probe(file)
         if not record and not stages_to_run(info, self._extractors, None, self._force):
             raise SettingsError(f"{file}: no stage can run on it; `playhead doctor` lists what is missing")
         self._first[video_id], self._waiting[video_id] = file, []
-        return Job(file, number, video_id, stored, info, self._force)
+        return Job(file, number, video_id, stored, info, self._force, is_damaged=video_id in self._damaged)
 
     def _same(self, file: Path, video_id: str) -> Outcome:
         record = self._note_path(video_id, _utf8(self._storage.stored_path(file)))
         return Outcome(file, "same", f"same content as {self._first[video_id]}", record)
 
-    def drop_missing(self, folders: Sequence[Path]) -> Iterator[Outcome]:
+    def drop_missing(self, folders: Sequence[str]) -> Iterator[Outcome]:
         """Drop the paths of files that changed or are gone from the folders, and the videos left without a path.
 
         This runs last: by then a renamed file is known by its content, and is not indexed again.
+
+        Args:
+            folders: Absolute paths, each with a separator at its end.
         """
         for record in list(self._records.values()):
-            changed = [path for path in record.paths if self._contents.get(path, record.video_id) != record.video_id]
-            places = [(path, self._storage.absolute_path(path)) for path in record.paths if path not in changed]
-            gone = [path for path, at in places if any(at.is_relative_to(f) for f in folders) and _is_gone(at)]
-            if not changed and not gone:
+            dropped = [path for path in record.paths if self._contents.get(path, record.video_id) != record.video_id]
+            gone = [
+                path
+                for path in record.paths
+                if path not in dropped and path not in self._contents and self._is_gone(path, folders)
+            ]
+            if not dropped and not gone:
                 continue
-            left = self._storage.update_paths(record.video_id, drop=[*changed, *gone])
+            left = self._storage.update_paths(record.video_id, drop=[*dropped, *gone])
             if left is None and gone:
                 yield Outcome(self._storage.absolute_path(gone[0]), "removed", "the file is gone")
+
+    def _is_gone(self, stored: str, folders: Sequence[str]) -> bool:
+        """Whether a file below one of the folders does not exist any more."""
+        path = self._storage.absolute_path(stored)
+        return any(str(path).startswith(folder) for folder in folders) and _is_gone(path)
 
     def _note_path(self, video_id: str, stored: str) -> VideoRecord | None:
         """Add a file's path to its video's record; None if another process removed the video meanwhile."""
@@ -189,3 +208,12 @@ def _is_gone(path: Path) -> bool:
     except OSError:
         return False
     return False
+
+
+def _info_of(record: VideoRecord, file: Path) -> VideoInfo:
+    """What the headers of an unchanged file say: the content is the same, so nothing is read."""
+    return record.info if record.info.path == file else record.info.model_copy(update={"path": file})
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return path.startswith(folder.rstrip(os.sep) + os.sep)

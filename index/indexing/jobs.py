@@ -16,11 +16,13 @@ from ...tools.errors import LibraryError, MediaError, PlayheadError
 from ...tools.records import VideoInfo
 from ..records import VideoRecord
 from ..storage.atomic_files import writing
-from ..storage.backend import StorageBackend
-from ..storage.journal import carry_captions
-from ..storage.local import CommittedMeanwhileError, LocalStorage, content_id
-from ..storage.table import DamagedError, write
+from ..storage.backend import StorageBackend, VersionGoneError
+from ..storage.identity import content_id
+from ..storage.journal import CAPTIONS, carry_captions
+from ..storage.local import CommittedMeanwhileError, LocalStorage
+from ..storage.table import write
 from ..storage.url_files import RemoteError
+from ..storage.versions import DamagedError, check_content
 from .extraction import Extraction, extract, stages_to_run
 from .extractor_set import Extractors
 from .text_vectors import PreviousResult, Progress
@@ -48,13 +50,14 @@ class Outcome:
 
     Attributes:
         path: The file.
-        state: `indexed`, `unchanged`, `same` (as another file of this run), `removed`, or `failed`.
+        state: `indexed`, `unchanged`, `same` (as another file of this run), `removed`, `repaired` (without indexing it
+            again), or `failed`.
         detail: The reason, for `failed`; else a note about the file, or empty.
         record: The committed record, except for `removed` and `failed`.
     """
 
     path: Path
-    state: Literal["indexed", "unchanged", "same", "removed", "failed"]
+    state: Literal["indexed", "unchanged", "same", "removed", "repaired", "failed"]
     detail: str = ""
     record: VideoRecord | None = None
 
@@ -77,6 +80,8 @@ class Job:
         stored: The file's path as the library keeps it.
         info: Streams and duration from the file's headers.
         force: Whether to ignore all stored results.
+        is_damaged: Whether stored files of the video are damaged: then everything is extracted again, except for
+            captions that are intact.
     """
 
     file: Path
@@ -85,6 +90,7 @@ class Job:
     stored: str
     info: VideoInfo
     force: bool
+    is_damaged: bool = False
 
 
 class JobError(PlayheadError):
@@ -152,31 +158,44 @@ def in_this_process(
 
 
 def _commit(local: LocalStorage, extractors: Extractors, job: Job, progress: Progress) -> VideoRecord:
-    previous = _previous(local, job)
+    previous, expected = _previous(local, job)
     if previous and not job.force and is_up_to_date(previous.record, job.info, extractors):
         return previous.record
     run = stages_to_run(job.info, extractors, previous.record if previous else None, job.force)
     with local.staged(job.video_id) as staged:
-        if previous:
-            carry_captions(previous.folder, staged)
+        _keep_captions(local, job.video_id, staged)
         result = extract(job.info, extractors, run, previous, staged, progress, force=job.force)
         with writing(local.folder):
             write(staged, result.table)
         if content_id(job.file) != job.video_id:
             raise MediaError(f"{job.file} changed while it was indexed: run again when it is complete")
-        expected = previous.record.commit if previous else None if job.force else ""
         return local.commit(staged, _record(job, result), instead_of=expected)
 
 
-def _previous(local: LocalStorage, job: Job) -> PreviousResult | None:
-    """The committed result; with `force`, a damaged one counts as missing."""
+def _previous(local: LocalStorage, job: Job) -> tuple[PreviousResult | None, str | None]:
+    """The committed result, and the commit to replace (None: any). A damaged result counts as missing."""
+    if job.is_damaged:
+        return None, None
     try:
         before = local.committed(job.video_id)
     except DamagedError:
-        if job.force:
-            return None
-        raise
-    return PreviousResult(local.videos_folder / job.video_id, *before) if before else None
+        return None, None
+    if before is None:
+        return None, None if job.force else ""
+    return PreviousResult(local.version_folder(before[0]), *before), before[0].commit
+
+
+def _keep_captions(local: LocalStorage, video_id: str, staged: Path) -> None:
+    """Copy the committed captions, which cost the most, into a staging folder, if they are intact."""
+    try:
+        record = local.record(video_id)
+        facts = local.manifest(record).files.get(CAPTIONS) if record else None
+        if record and facts:
+            folder = local.version_folder(record)
+            check_content(CAPTIONS, (folder / CAPTIONS).read_bytes(), facts)
+            carry_captions(folder, staged)
+    except (DamagedError, VersionGoneError, ValueError, OSError) as error:
+        _log.info("captions of %s are not used again: %s", video_id, error)
 
 
 def _record(job: Job, result: Extraction) -> VideoRecord:

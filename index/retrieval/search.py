@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,7 +20,6 @@ from ...tools.extractors.registry import find_modalities, modality_names
 from ...tools.records import Modality, Span, clean_text
 from ...tools.settings import Settings
 from ..records import Evidence, VideoRecord
-from ..storage.keyframes import keyframe_at, keyframe_times
 from ..storage.local import LocalStorage
 from .lexical import CatalogError, Filter, Row
 from .query_encoders import QueryEncoders
@@ -35,7 +33,6 @@ RRF_K = 60  # the paper's constant
 _DEPTH = 50
 # A folder's time is a clock tick of the system: what changed just now may have changed again.
 _SETTLED_NS = 100_000_000
-_VIDEOS_REMEMBERED = 256
 
 _T = TypeVar("_T")
 
@@ -88,7 +85,6 @@ class Search:
         self._records: dict[str, VideoRecord] = {}
         self._read_at = -1
         self._encoders = QueryEncoders(settings, texts, images)
-        self._keyframe_times = lru_cache(_VIDEOS_REMEMBERED)(self._read_keyframe_times)
 
     @property
     def records(self) -> dict[str, VideoRecord]:
@@ -100,6 +96,11 @@ class Search:
         with self._lock:
             self._refresh()
             return self._records
+
+    def close(self) -> None:
+        """Close the catalogue; the search cannot be used after that."""
+        with self._lock:
+            self._derived.catalog.close()
 
     def find(
         self,
@@ -380,9 +381,7 @@ class Search:
 
     def _as_evidence(self, row: Row, score: float = 0.0, similarity: float = 0.0) -> Evidence:
         record = self._records[row.video_id]
-        times = self._keyframe_times(row.video_id, record.commit)
         shown_at = (row.start + row.end) / 2 if row.frame_seconds is None else row.frame_seconds
-        keyframe = keyframe_at(self._store.videos_folder / row.video_id, times, shown_at)
         return Evidence(
             evidence_id=row.evidence_id,
             video_id=row.video_id,
@@ -397,11 +396,8 @@ class Search:
             box=row.box,
             words=row.words,
             frame_seconds=row.frame_seconds,
-            keyframe=str(keyframe) if keyframe else None,
+            keyframe=self._store.keyframe_reference(record, shown_at),
         )
-
-    def _read_keyframe_times(self, video_id: str, commit: str) -> list[int]:  # noqa: ARG002 (another commit, others)
-        return keyframe_times(self._store.videos_folder / video_id)
 
 
 def _cosines(index: VectorIndex, vector: Vectors, depth: int, among: npt.NDArray[np.int64] | None) -> dict[int, float]:

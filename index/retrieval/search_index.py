@@ -17,8 +17,10 @@ import numpy as np
 from ...tools.errors import LibraryError
 from ...tools.records import Modality
 from ..records import VideoRecord
+from ..storage.backend import VersionGoneError
 from ..storage.local import LocalStorage
-from ..storage.table import ObservationTable, damaged
+from ..storage.table import ObservationTable
+from ..storage.versions import DamagedError
 from .lexical import Catalog, CatalogError
 from .vectors import VectorIndex
 
@@ -103,7 +105,7 @@ class Derived:
             raise
         self._state = state
         self._sweep()
-        return records
+        return self._store.read()
 
     def _change(self, records: Mapping[str, VideoRecord]) -> None:
         there, wanted = self.catalog.commits(), _commits(records)
@@ -121,9 +123,12 @@ class Derived:
                 continue
             try:
                 perceived = self._store.table(record)
-            except LibraryError:
-                if self._store.is_current(record):
-                    raise
+            except DamagedError as error:
+                self._store.quarantine(record.video_id, record.commit, error)
+                if not is_new:
+                    self.catalog.drop(video_id)
+                continue
+            except VersionGoneError:
                 if not is_new:
                     self.catalog.drop(video_id)
                 continue  # another process replaces it at this moment: the next refresh sees it
@@ -150,7 +155,9 @@ class Derived:
                     key, VectorIndex(vectors.shape[1], self._folder and self._folder / key)
                 )
                 if index.dimensions != vectors.shape[1]:
-                    raise damaged(self._store.videos_folder / record.video_id)
+                    raise DamagedError(
+                        f"vectors of {record.video_id} have {vectors.shape[1]} dimensions instead of {index.dimensions}"
+                    )
                 index.add(vectors[chosen], first_row + rows[chosen])
 
     def _load(self) -> bool:

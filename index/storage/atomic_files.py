@@ -1,15 +1,15 @@
-"""Files that are replaced in one step, and disks that are full: what the operating system says, as one clear line."""
+"""Files that are replaced in one step, and clear messages for what goes wrong on a disk."""
 
 import errno
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ...tools.errors import LibraryError
 
-__all__ = ["flush", "write_text", "writing"]
+__all__ = ["flush", "write_bytes", "writing"]
 
 _REASONS = {
     errno.ENOSPC: "the disk is full: free some space and run again",
@@ -17,14 +17,14 @@ _REASONS = {
     errno.EROFS: "the disk is read-only: choose another folder for the library",
     errno.EACCES: "permission denied: choose another folder for the library, or change its permissions",
     errno.EPERM: "permission denied: choose another folder for the library, or change its permissions",
-    errno.ENOTDIR: "a file lies where a folder is wanted: choose another folder for the library",
-    errno.EEXIST: "a file lies where a folder is wanted: choose another folder for the library",
+    errno.ENOTDIR: "a file lies where a folder is expected: choose another folder for the library",
+    errno.EEXIST: "a file lies where a folder is expected: choose another folder for the library",
 }
 
 
 @contextmanager
 def writing(place: Path) -> Iterator[None]:
-    """Turn what the operating system says about a disk into one clear line.
+    """Turn an error of the operating system into one clear line.
 
     Raises:
         LibraryError: The disk is full or read-only, permission is missing, or the like.
@@ -33,25 +33,27 @@ def writing(place: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
-        raise LibraryError(f"cannot write to {place}: {reason}. What was there before is unharmed") from error
+        raise LibraryError(f"cannot write to {place}: {reason}. The committed videos are unharmed") from error
 
 
-def write_text(path: Path, text: str) -> None:
-    """Replace a file in one step."""
-    staged = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace a file in one step; it is on the disk, also its name, when this returns."""
+    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
     try:
-        with staged.open("w", encoding="utf-8") as file:
-            file.write(text)
+        with temporary.open("wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        staged.replace(path)
+        os.replace(temporary, path)
     except BaseException:
-        staged.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
+    flush(path.parent)
 
 
 def flush(path: Path) -> None:
-    """Have the operating system write a file or a folder's names to the disk."""
+    """Write a file, or the names in a folder, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,42 +1,47 @@
-"""Where a library's videos are made before they are committed, and what is left there by processes that were killed.
+"""Staging folders: where a video is written before its commit, and what killed processes leave behind.
 
-staging/
-  new-<video_id>-<unique>/   being written; its `lock` is held by the process that writes it
-  old-<video_id>-<unique>/   what a commit is about to replace
-  gone-<video_id>-<unique>/  being deleted
+    staging/new-<video_id>-<unique>/   one video being written; its process holds the file lock `lock`
+        journals/  captions.jsonl      results so far: the next run of the same video continues from them
 
-Whoever calls sees to it that no other process is in here meanwhile.
+The caller makes sure that no other process changes staging folders meanwhile.
 """
 
 import fcntl
+import os
 import shutil
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from .journal import CAPTIONS, JOURNALS
+from .versions import CURRENT, CommittedVideo, is_video_id, version_name
 
-__all__ = ["LOCK", "aside", "claim", "delete", "finish", "forget", "is_noted", "strip", "sweep"]
+__all__ = ["GRACE_SECONDS", "claim", "delete", "delete_versions", "forget", "has_results", "strip", "sweep"]
 
 LOCK = "lock"
-# What a run that was stopped noted is kept for so long: 30 days.
+# A replaced version is kept this long, so that readers which know of no newer one can finish.
+GRACE_SECONDS = 600
+# Results of a run that was stopped are kept for 30 days.
 _KEPT_SECONDS = 30 * 86_400
 
 
-def aside(staging: Path, kind: str, video_id: str) -> Path:
-    """A name that nobody else has."""
-    return staging / f"{kind}-{video_id}-{uuid.uuid4().hex}"
-
-
 def claim(staging: Path, video_id: str, fresh: bool) -> tuple[Path, IO[str]]:
-    """A folder to write a video into, and its lock, which is held until it is closed or this process ends.
+    """Make a staging folder for a video, or take the one that a stopped run left.
 
-    The folder holds nothing but what was noted (`index.indexing.journal`) where an earlier run of the same video was stopped,
-    and not even that if it shall be fresh.
+    Args:
+        staging: Parent of the staging folders.
+        video_id: The video.
+        fresh: Ignore the results of earlier runs.
+
+    Returns:
+        The folder, which holds at most the results of an earlier run; and its lock, which is held until it is closed
+        or this process ends.
     """
     left = [] if fresh else _left_behind(staging, video_id)
-    folder = max(left, key=lambda one: (_noted_at(one), one.name), default=aside(staging, "new", video_id))
+    new = staging / f"new-{video_id}-{uuid.uuid4().hex}"
+    folder = max(left, key=lambda one: (_newest_result(one), one.name), default=new)
     folder.mkdir(parents=True, exist_ok=True)
     lock = (folder / LOCK).open("w")
     fcntl.flock(lock, fcntl.LOCK_EX)
@@ -44,64 +49,76 @@ def claim(staging: Path, video_id: str, fresh: bool) -> tuple[Path, IO[str]]:
     return folder, lock
 
 
-def finish(committed: Path) -> None:
-    """Delete from a committed folder what it was made with; the lock last, by which a later `sweep` knows it."""
-    for entry in (JOURNALS, LOCK):
-        delete(committed / entry)
-
-
 def forget(staging: Path, video_id: str) -> None:
-    """Delete what killed processes left of a video."""
-    for folder in (*staging.glob(f"old-{video_id}-*"), *_left_behind(staging, video_id)):
+    """Delete the folders that killed processes left of a video."""
+    for folder in _left_behind(staging, video_id):
         delete(folder)
 
 
 def strip(folder: Path) -> None:
-    """Delete all but what was noted, and the lock."""
+    """Delete everything from a staging folder except its results and its lock."""
     for entry in folder.iterdir():
         if entry.name not in (LOCK, JOURNALS, CAPTIONS):
             delete(entry)
 
 
 def sweep(staging: Path, videos: Path) -> None:
-    """Put back what a killed replacement had moved away; drop what nobody writes any more, or will go on with."""
-    for folder in sorted(staging.iterdir()):
-        kind, _, rest = folder.name.partition("-")
-        target = videos / rest.partition("-")[0]
-        if kind == "old" and not target.exists():
-            folder.rename(target)
-        elif kind == "new" and _is_being_written(folder):
-            continue
-        elif kind == "new" and is_noted(folder):
-            strip(folder)
-        else:
+    """Delete staging folders without results, replaced versions after their grace period, and temporary files."""
+    for folder in staging.iterdir():
+        if not folder.name.startswith("new-"):
             delete(folder)
-    for folder in videos.iterdir():
-        if (folder / LOCK).exists():  # its process was killed right after the commit
-            finish(folder)
+        elif not _is_being_written(folder):
+            strip(folder) if has_results(folder) else delete(folder)
+    for name in filter(is_video_id, os.listdir(videos)):
+        delete_versions(videos / name, older_than=time.time() - GRACE_SECONDS)
 
 
-def is_noted(folder: Path) -> bool:
-    """Whether there is something in a folder that a later run can go on with."""
-    return time.time() - _noted_at(folder) < _KEPT_SECONDS
+def delete_versions(video: Path, *, older_than: float) -> None:
+    """Delete the versions and temporary files of a video that are not current.
+
+    Args:
+        video: The video's folder. With a damaged `video.json` nothing is deleted; without one, everything.
+        older_than: Seconds since 1970: only what was replaced, or made, before then.
+    """
+    names = os.listdir(video)
+    if CURRENT in names:
+        if len(names) <= 2:
+            return
+        try:
+            current = CommittedVideo.parse(video.name, (video / CURRENT).read_bytes())
+        except (ValueError, OSError):
+            return
+        names = [name for name in names if name not in (CURRENT, version_name(current.record.commit))]
+    for name in names:
+        with suppress(OSError):
+            if (video / name).stat().st_mtime < older_than:
+                delete(video / name)
+    with suppress(OSError):
+        video.rmdir()  # if it is empty
 
 
-def _noted_at(folder: Path) -> float:
-    """When something was noted there last, in seconds since 1970; 0: nothing was."""
-    noted = (*(folder / JOURNALS).rglob("*.jsonl"), folder / CAPTIONS)
-    return max((file.stat().st_mtime for file in noted if file.exists()), default=0.0)
+def has_results(folder: Path) -> bool:
+    """Whether a staging folder holds results that a later run can use."""
+    return time.time() - _newest_result(folder) < _KEPT_SECONDS
+
+
+def delete(place: Path) -> None:
+    """Delete a file or folder, as far as the disk allows."""
+    if place.is_dir() and not place.is_symlink():
+        shutil.rmtree(place, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            place.unlink(missing_ok=True)
+
+
+def _newest_result(folder: Path) -> float:
+    """When the newest result of a staging folder was written, in seconds since 1970; 0 if it has none."""
+    results = (*(folder / JOURNALS).rglob("*.jsonl"), folder / CAPTIONS)
+    return max((file.stat().st_mtime for file in results if file.exists()), default=0.0)
 
 
 def _left_behind(staging: Path, video_id: str) -> list[Path]:
     return [folder for folder in staging.glob(f"new-{video_id}-*") if not _is_being_written(folder)]
-
-
-def delete(place: Path) -> None:
-    """A file or folder, as far as the disk allows."""
-    if place.is_dir() and not place.is_symlink():
-        shutil.rmtree(place, ignore_errors=True)
-    else:
-        place.unlink(missing_ok=True)
 
 
 def _is_being_written(folder: Path) -> bool:

@@ -1,33 +1,36 @@
-"""The files of one committed video: observations as Parquet, vectors as float16, row for row."""
+"""The data files of one video: observations as Parquet, vectors as float16, row for row."""
 
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from ...tools.errors import LibraryError
 from ...tools.records import Box, Modality, Observation, Span, Word
+from ..records import VideoRecord
 
-__all__ = ["DamagedError", "ObservationTable", "damaged", "observation_id", "read", "write"]
+__all__ = ["ObservationTable", "observation_id", "parse_table", "write"]
 
-_OBSERVATIONS = "observations.parquet"
+OBSERVATIONS = "observations.parquet"
 _EDGES = ("left", "top", "right", "bottom")
+# Rounding a unit vector to float16 changes its length by less than 1e-3.
+_LENGTH_TOLERANCE = 5e-3
 
 
 @dataclass(frozen=True)
 class ObservationTable:
-    """All that was perceived in one video.
+    """All observations of one video, with their vectors.
 
-    Vectors of no rows and no columns mean that nothing was embedded.
+    Vectors of shape `(0, 0)` mean that nothing was embedded.
 
     Attributes:
         observations: In order of modality, then time.
-        text_vectors: float16, one row an observation that is no `frame`; a row of zeros was not embedded.
-        image_vectors: float16, one row a `frame` observation.
+        text_vectors: float16 of length 1, one row for each observation that is not a `frame`; a row of zeros was not
+            embedded.
+        image_vectors: float16 of length 1, one row for each `frame` observation.
     """
 
     observations: Sequence[Observation]
@@ -42,6 +45,8 @@ class ObservationTable:
         ):
             if vectors.ndim != 2 or (vectors.size and len(vectors) != rows):
                 raise ValueError(f"{name} vectors: {rows} rows expected, got an array of shape {vectors.shape}")
+            if not have_unit_length(vectors):
+                raise ValueError(f"{name} vectors: vectors of length 1 (or of zeros) are expected")
 
     def of(self, modality: Modality) -> list[Observation]:
         """The observations of one modality."""
@@ -49,7 +54,7 @@ class ObservationTable:
 
 
 def observation_id(observation: Observation) -> str:
-    """12 hex digits that stay the same when the same thing is perceived again."""
+    """12 hex digits that stay the same when the same thing is extracted again."""
     span, box = observation.span, observation.box
     parts = [observation.modality, f"{span.start:.3f}", f"{span.end:.3f}", observation.text]
     if box:
@@ -57,12 +62,12 @@ def observation_id(observation: Observation) -> str:
     return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=6).hexdigest()
 
 
-def write(folder: Path, perceived: ObservationTable) -> None:
-    """Write the files of one video into its staged folder."""
+def write(folder: Path, table: ObservationTable) -> None:
+    """Write the data files of one video into a staging folder."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    observations = perceived.observations
+    observations = table.observations
     columns = {
         "id": pa.array([observation_id(o) for o in observations], pa.string()),
         "modality": pa.array([o.modality for o in observations], pa.string()),
@@ -81,26 +86,30 @@ def write(folder: Path, perceived: ObservationTable) -> None:
         ),
         "frame_seconds": pa.array([o.frame_seconds for o in observations], pa.float64()),
     }
-    pq.write_table(pa.table(columns), folder / _OBSERVATIONS, compression="zstd")
-    for name, vectors in (("text", perceived.text_vectors), ("image", perceived.image_vectors)):
+    pq.write_table(pa.table(columns), folder / OBSERVATIONS, compression="zstd", write_page_checksum=True)
+    for name, vectors in (("text", table.text_vectors), ("image", table.image_vectors)):
         if vectors.size:
-            # NumPy itself says of a disk that fills up on the way only how many bytes are missing.
-            held = io.BytesIO()
-            np.save(held, vectors.astype(np.float16))
-            (folder / f"vectors.{name}.npy").write_bytes(held.getbuffer())
+            # numpy.save reports a full disk only as a number of missing bytes.
+            buffer = io.BytesIO()
+            np.save(buffer, vectors.astype(np.float16))
+            (folder / f"vectors.{name}.npy").write_bytes(buffer.getbuffer())
 
 
-def read(folder: Path) -> ObservationTable:
-    """Read the files of one committed video.
+def parse_table(files: Mapping[str, bytes], record: VideoRecord) -> ObservationTable:
+    """Read the data files of one version.
+
+    Args:
+        files: Contents by name.
+        record: Names the embedding models whose vectors must be there.
 
     Raises:
-        LibraryError: A file is missing or damaged.
+        ValueError: A file is missing or damaged, or does not belong to the record.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        rows = pq.read_table(folder / _OBSERVATIONS).to_pylist()
+        rows = pq.read_table(pa.BufferReader(files[OBSERVATIONS]), page_checksum_verification=True).to_pylist()
         observations = [
             Observation(
                 modality=row["modality"],
@@ -114,26 +123,32 @@ def read(folder: Path) -> ObservationTable:
             )
             for row in rows
         ]
-        return ObservationTable(
-            observations, _vectors(folder / "vectors.text.npy"), _vectors(folder / "vectors.image.npy")
+        table = ObservationTable(
+            observations, _vectors(files.get("vectors.text.npy")), _vectors(files.get("vectors.image.npy"))
         )
-    except (OSError, EOFError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-        raise damaged(folder) from error
+    except (OSError, EOFError, KeyError, TypeError, pa.ArrowException) as error:
+        raise ValueError(f"{OBSERVATIONS} or vectors: {error}".splitlines()[0]) from error
+    for name, embedding_id, vectors in (
+        ("text", record.text_embedding_id, table.text_vectors),
+        ("image", record.image_embedding_id, table.image_vectors),
+    ):
+        if bool(embedding_id) != bool(vectors.size):
+            raise ValueError(f"vectors.{name}.npy does not belong to the record")
+    return table
 
 
-class DamagedError(LibraryError):
-    """The files of one video are damaged."""
+def have_unit_length(vectors: npt.NDArray[np.float16]) -> bool:
+    """Whether each row has length 1, or is all zeros (not embedded); False for values that are not finite."""
+    if not vectors.size:
+        return True
+    lengths = np.linalg.norm(vectors.astype(np.float32), axis=1)
+    return bool(np.all((np.abs(lengths - 1) <= _LENGTH_TOLERANCE) | (lengths == 0)))
 
 
-def damaged(folder: Path) -> DamagedError:
-    """What to say of a committed folder that cannot be read."""
-    return DamagedError(f"{folder} is damaged: index its video again with `force`, or delete this folder")
-
-
-def _vectors(path: Path) -> npt.NDArray[np.float16]:
-    if not path.exists():
+def _vectors(content: bytes | None) -> npt.NDArray[np.float16]:
+    if content is None:
         return np.zeros((0, 0), np.float16)
-    vectors: npt.NDArray[np.float16] = np.load(path, allow_pickle=False)
-    if vectors.dtype != np.float16 or not np.isfinite(vectors).all():
-        raise ValueError(f"{path}: finite float16 expected, got {vectors.dtype}")
+    vectors: npt.NDArray[np.float16] = np.load(io.BytesIO(content), allow_pickle=False)
+    if vectors.dtype != np.float16:
+        raise ValueError(f"vectors: float16 expected, got {vectors.dtype}")
     return vectors

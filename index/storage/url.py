@@ -1,4 +1,8 @@
-"""A library on object storage or another shared path: videos are pushed to it and pulled from it."""
+"""A library below a URL: on object storage or another shared path. Videos are pushed to it and pulled from it.
+
+The layout is that of a library on a disk, with absolute paths of media files. A version is uploaded beside the current
+one; then `video.json` is replaced by one upload. Everything read there is untrusted.
+"""
 
 import time
 from collections.abc import Collection, Iterator
@@ -10,28 +14,35 @@ from typing import Literal
 from ...tools.errors import LibraryError
 from ...tools.settings import cache_folder
 from ..records import VideoRecord
-from .atomic_files import write_text, writing
+from .atomic_files import write_bytes, writing
+from .backend import LIBRARY, StorageBackend, VersionGoneError
+from .identity import FileIdentities
 from .journal import carry_captions, digest
-from .local import LocalStorage, read_table
-from .remote_layout import OBSERVATIONS, RECORD, VIDEO_FILE, RemoteVideos, folder_of
-from .table import damaged
-from .url_files import RemoteError
+from .local import LocalStorage
+from .sealed import seal
+from .table import parse_table
+from .url_files import RemoteError, UrlFiles
+from .versions import CURRENT, FORMAT, VIDEOS, CommittedVideo, DamagedError, check_content, version_name, video_place
 
-__all__ = ["Pulled", "UrlStorage"]
+__all__ = ["DamagedRemoteError", "Pulled", "UrlStorage"]
 
-# Seconds to wait before each try to read a video that others write meanwhile.
+# Seconds to wait before each try to read a video that another process replaces.
 _PAUSES = (0.0, 0.5, 2.0)
+
+
+class DamagedRemoteError(RemoteError, DamagedError):
+    """The stored files of one video below a URL are damaged."""
 
 
 @dataclass(frozen=True)
 class Pulled:
-    """What became of one video of a remote library.
+    """The outcome of pulling one video.
 
     Attributes:
         video_id: The video.
         state: `pulled`, `unchanged` (since it was pulled or pushed), or `failed`.
-        detail: Why, for `failed`.
-        record: The record in the library here, except for `failed`.
+        detail: The reason, for `failed`.
+        record: The record in the local library, except for `failed`.
     """
 
     video_id: str
@@ -46,184 +57,249 @@ class Pulled:
 
     @property
     def path(self) -> Path:
-        """The file that was indexed, wherever that was; of a video that failed, its id."""
+        """The media file, on whatever machine it was indexed; for a failed video, its id."""
         return self.record.info.path if self.record else Path(self.video_id)
 
 
-class UrlStorage(RemoteVideos):
-    """A library below a URL. Several processes may use it at once, but two may not push the same video."""
+class UrlStorage(StorageBackend):
+    """The committed videos of a library below a URL.
+
+    Several processes may use it at once, but two must not push the same video: object storage has no locks.
+    """
 
     holds_every_file = False
+    _files: UrlFiles
 
-    @contextmanager
-    def local_copy(self, video_id: str) -> Iterator[LocalStorage]:
-        """A library on this machine's disk that holds one video; what is committed there meanwhile is pushed at the end.
+    def __init__(self, url: str) -> None:
+        """Name a library; it need not exist before something is pushed.
+
+        Args:
+            url: As `UrlFiles` takes it; that class also says which other errors are raised.
 
         Raises:
-            LibraryError: The remote cannot be read or written, or the disk here does not allow it.
+            LibraryError: It cannot be read, holds something else, or has another format.
         """
-        here = LocalStorage(cache_folder() / "remote" / digest(self.url))
-        here.create()
-        base = self._fetched(here, video_id)
-        yield here
-        record = here.record(video_id)
-        if record and record.commit != base:
-            if self._commit_of(video_id) != base:
-                raise RemoteError(
-                    f"{self.url}/{folder_of(video_id)} was replaced meanwhile by another process: run again"
-                )
-            self.push(here, record)
-        here.remove(video_id)
-        _made_from(here, video_id).unlink(missing_ok=True)
+        super().__init__(UrlFiles(url))
+        self._exists = False
+        self._check_exists()
+
+    def __repr__(self) -> str:
+        return f"UrlStorage({self.name!r})"
+
+    def create(self) -> None:
+        """As `StorageBackend.create`."""
+        if not self._check_exists():
+            self._files.write(LIBRARY, seal({"format": FORMAT}))
+
+    def identities(self) -> FileIdentities:
+        """The content identities of this machine's media files that were read before."""
+        return FileIdentities(cache_folder() / "remote" / f"{digest(self.name)}.sqlite")
+
+    def stored_path(self, path: Path) -> str:
+        """As `StorageBackend.stored_path`: absolute."""
+        return str(Path(path).absolute())
+
+    def absolute_path(self, stored: str) -> Path:
+        """As `StorageBackend.absolute_path`."""
+        return Path(stored)
 
     def update_paths(
         self, video_id: str, *, add: Collection[str] = (), drop: Collection[str] = ()
     ) -> VideoRecord | None:
-        """As `LocalStorage.update_paths`.
-
-        Raises:
-            LibraryError: The remote cannot be read or written, or the record is damaged.
-        """
-        if (before := self.record(video_id)) is None:
+        """As `StorageBackend.update_paths`."""
+        if (before := self._current(video_id)) is None:
             return None
-        paths = before.paths_with(add, drop)
+        paths = before.record.paths_with(add, drop)
         if not paths:
             self.remove(video_id)
             return None
-        after = before.model_copy(update={"paths": paths})
-        if after != before:
-            self._write_record(after)
-        return after
+        record = before.record.model_copy(update={"paths": paths})
+        if record != before.record:
+            self._write_current(before.with_record(record))
+        return record
 
-    def push(self, store: LocalStorage, record: VideoRecord) -> None:
-        """Upload a committed video, in place of what is there of it.
+    def remove(self, video_id: str) -> None:
+        """As `StorageBackend.remove`."""
+        place = video_place(video_id)
+        self._files.remove(place, [CURRENT])
+        self._files.remove_folder(place)
 
-        A push that breaks off leaves no video, or the same one; the next completes it. Of a commit that is there
-        already, only files that are missing or not as long are uploaded.
+    @contextmanager
+    def local_copy(self, video_id: str) -> Iterator[LocalStorage]:
+        """As `StorageBackend.local_copy`: in the cache folder; a commit is pushed at the end."""
+        local = LocalStorage(cache_folder() / "remote" / digest(self.name))
+        local.create()
+        base = self._fetched(local, video_id)
+        yield local
+        record = local.record(video_id)
+        if record and record.commit != base:
+            if self._commit_of(video_id) != base:
+                raise RemoteError(f"{self.name}/{video_place(video_id)} was replaced by another process: run again")
+            self.push(local, record)
+        local.remove(video_id)
+        _base_note(local, video_id).unlink(missing_ok=True)
+
+    def push(self, local: LocalStorage, record: VideoRecord) -> None:
+        """Upload a committed video; it replaces the version there in one step at the end.
+
+        A push that breaks off leaves the previous version, and the next push completes it. Of a version that is there
+        already, only files that are missing or have another size are uploaded.
 
         Args:
-            store: The library it is committed in.
+            local: The library in which it is committed.
             record: The video.
 
         Raises:
-            LibraryError: The remote cannot be written, or the video is not what is committed (any more).
+            LibraryError: The files there cannot be written, or the version is not current in the local library.
         """
-        here, place = store.videos_folder / record.video_id, folder_of(record.video_id)
-        sizes = _sizes(here)
+        committed = local.manifest(record)
+        if not local.is_current(record):
+            raise VersionGoneError(
+                f"{local.version_folder(record)} was replaced or removed while it was pushed: run again"
+            )
+        place, name = video_place(record.video_id), version_name(record.commit)
+        sizes = {one: facts.size for one, facts in committed.files.items()}
         self.create()
-        before = None
-        with suppress(LibraryError):  # damaged: it is replaced
-            before = self.record(record.video_id)
-        there: dict[str, int] = {}
-        if before and before.commit == record.commit:
-            there = self._sizes(record.video_id)
-        else:
-            self._files.remove(place, [RECORD])
-        self._files.upload(here, place, [name for name in sizes if there.get(name) != sizes[name]])
-        there = self._sizes(record.video_id)
-        if previous := sorted(there.keys() - sizes.keys()):
-            self._files.remove(place, previous)
-        if not store.is_current(record):
-            raise LibraryError(f"{here} was indexed anew or removed while it was pushed: run again")
-        if any(there.get(name) != size for name, size in sizes.items()):
-            raise RemoteError(f"{self.url}/{place} was changed while it was pushed: run again")
-        paths = tuple(str(store.absolute_path(path)) for path in record.paths)
-        self._write_record(record.model_copy(update={"paths": paths}))
+        there = self._files.list(f"{place}/{name}")
+        missing = [one for one, size in sizes.items() if there.get(one) != size]
+        self._files.upload(local.version_folder(record), f"{place}/{name}", [*missing, CURRENT])
+        there = self._files.list(f"{place}/{name}")
+        if not local.is_current(record):
+            raise VersionGoneError(
+                f"{local.version_folder(record)} was replaced or removed while it was pushed: run again"
+            )
+        if any(there.get(one) != size for one, size in sizes.items()):
+            raise RemoteError(f"{self.name}/{place} was changed while it was pushed: run again")
+        paths = tuple(str(local.absolute_path(path)) for path in record.paths)
+        self._write_current(committed.with_record(record.model_copy(update={"paths": paths})))
+        for other, size in self._files.list(place).items():
+            if size is None and other != name:
+                self._files.remove_folder(f"{place}/{other}")
 
-    def pull(self, store: LocalStorage) -> Iterator[Pulled]:
-        """Bring all videos whose commit differs into a library; yields one outcome a video as it is done.
+    def pull(self, local: LocalStorage) -> Iterator[Pulled]:
+        """Copy all videos whose commit differs into a local library; yield one outcome a video when it is done.
 
-        A video is committed whole, in place of what the library has of it; what is not on the remote stays. One that
-        cannot be had does not keep the others.
+        A video replaces the version in the local library as a whole; a video that is only there stays. One that cannot
+        be pulled does not stop the others.
 
         Args:
-            store: The library here; it is made if it does not exist.
+            local: The local library; it is made if it does not exist.
 
         Raises:
-            LibraryError: There is no library at the URL, it cannot be listed, or the library here cannot be written.
+            LibraryError: There is no library at the URL, it cannot be listed, or the local library cannot be written.
         """
-        if not self._is_there():
+        if not self._check_exists():
             raise RemoteError(
-                f"there is no library at {self.url}: check the URL, and the endpoint that fsspec is configured with"
+                f"there is no library at {self.name}: check the URL, and the endpoint that fsspec is configured with"
             )
-        store.create()
-        here, _ = store.survey()
-        records, broken = self.survey()
-        for video_id in sorted(records.keys() | broken.keys()):
-            mine = here.get(video_id)
-            if video_id in broken:
-                yield Pulled(video_id, "failed", str(broken[video_id]))
-            elif mine and mine.commit == records[video_id].commit:
-                yield Pulled(video_id, "unchanged", record=mine)
+        local.create()
+        mine, _ = local.survey()
+        records, damaged = self.survey()
+        for video_id in sorted(records.keys() | damaged.keys()):
+            own = mine.get(video_id)
+            if video_id in damaged:
+                yield Pulled(video_id, "failed", str(damaged[video_id]))
+            elif own and own.commit == records[video_id].commit:
+                yield Pulled(video_id, "unchanged", record=own)
             else:
-                yield self._pull(store, video_id)
+                yield self._pull(local, video_id)
 
-    def _pull(self, store: LocalStorage, video_id: str) -> Pulled:
+    def _pull(self, local: LocalStorage, video_id: str) -> Pulled:
         try:
-            return Pulled(video_id, "pulled", record=self._fetch(store, video_id))
+            return Pulled(video_id, "pulled", record=self._fetch(local, video_id))
         except RemoteError as error:
             return Pulled(video_id, "failed", str(error))
 
-    def _fetch(self, store: LocalStorage, video_id: str) -> VideoRecord:
-        """Download and commit a video; again where another process pushes it meanwhile."""
+    def _fetch(self, local: LocalStorage, video_id: str) -> VideoRecord:
+        """Download and commit a video; try again where another process replaces it meanwhile."""
         for pause in _PAUSES:
             time.sleep(pause)
-            if (record := self.record(video_id)) is None:
+            if (committed := self._current(video_id)) is None:
                 continue
-            with store.staged(video_id, fresh=True) as staged:
+            with local.staged(video_id, fresh=True) as staged:
                 try:
-                    self._download(record, staged)
+                    self._download(committed, staged)
                 except RemoteError:
-                    if self._is_current(record):
+                    if self.is_current(committed.record):
                         raise
                     continue
-                if self._is_current(record):
-                    carry_captions(store.videos_folder / video_id, staged)
-                    return store.commit(staged, self._with_paths_for(store, record))
-        raise RemoteError(f"{self.url}/{folder_of(video_id)} is being replaced or was removed: pull again later")
+                if self.is_current(committed.record):
+                    with suppress(LibraryError):
+                        if before := local.record(video_id):
+                            carry_captions(local.version_folder(before), staged)
+                    return local.commit(staged, self._with_paths_for(local, committed.record))
+        raise RemoteError(f"{self.name}/{video_place(video_id)} is being replaced or was removed: pull again later")
 
-    def _download(self, record: VideoRecord, folder: Path) -> None:
-        self._files.download(folder_of(record.video_id), sorted(self._sizes(record.video_id)), folder)
+    def _download(self, committed: CommittedVideo, folder: Path) -> None:
+        record = committed.record
+        self._files.download(
+            f"{video_place(record.video_id)}/{version_name(record.commit)}", sorted(committed.files), folder
+        )
         try:
-            read_table(folder, record)
-        except LibraryError as error:
-            raise self._damaged(record.video_id) from error
+            contents = {name: (folder / name).read_bytes() for name in committed.files}
+            for name, content in contents.items():
+                check_content(name, content, committed.files[name])
+            parse_table(contents, record)
+        except (ValueError, OSError) as error:
+            raise self._damaged(record.video_id, str(error)) from error
 
-    def _fetched(self, here: LocalStorage, video_id: str) -> str:
-        """Have what is there of a video here, unless a run that was killed made something newer of it; its commit."""
-        base, made_from = self._commit_of(video_id), _made_from(here, video_id)
-        try:
-            mine = here.record(video_id)
-            is_newer = mine is not None and made_from.exists() and made_from.read_text(encoding="utf-8") == base
-        except LibraryError:
-            is_newer = False
+    def _fetched(self, local: LocalStorage, video_id: str) -> str:
+        """Have the video in the local library, unless a run that was killed left a newer version; return its commit."""
+        base, note = self._commit_of(video_id), _base_note(local, video_id)
+        is_newer = False
+        with suppress(LibraryError):
+            is_newer = local.record(video_id) is not None and note.exists() and note.read_text(encoding="utf-8") == base
         if not is_newer:
-            here.remove(video_id)
-            with writing(here.folder):
-                write_text(made_from, base)
+            local.remove(video_id)
+            with writing(local.folder):
+                write_bytes(note, base.encode())
             if base:
-                self._fetch(here, video_id)
+                self._fetch(local, video_id)
         return base
 
-    def _with_paths_for(self, store: LocalStorage, record: VideoRecord) -> VideoRecord:
-        """A record as that library keeps it. Relative paths are of a library that was copied, not pushed."""
-        base = Path(self._files.path).parent if self._files.is_local else store.folder.parent
-        paths = dict.fromkeys(store.stored_path(base / path) for path in record.paths)
+    def _with_paths_for(self, local: LocalStorage, record: VideoRecord) -> VideoRecord:
+        """A record with paths as that library keeps them. Relative paths are of a library that was copied, not pushed."""
+        base = Path(self._files.path).parent if self._files.is_local else local.folder.parent
+        paths = dict.fromkeys(local.stored_path(base / path) for path in record.paths)
         return record.model_copy(update={"paths": tuple(paths)})
 
+    def _commit_of(self, video_id: str) -> str:
+        """The current commit; empty if there is none, or none that can be read."""
+        with suppress(DamagedError):
+            if record := self.record(video_id):
+                return record.commit
+        return ""
 
-def _made_from(here: LocalStorage, video_id: str) -> Path:
-    """A note of the commit there from which what is here of a video was made."""
-    return here.folder / f"{video_id}.made-from"
+    def _write_current(self, committed: CommittedVideo) -> None:
+        self._files.write(f"{video_place(committed.record.video_id)}/{CURRENT}", committed.sealed())
+        self._files.touch_folder(VIDEOS)  # an open search of the shared path sees it
+
+    def _check_exists(self) -> bool:
+        """Whether there is a library; False if nothing is there.
+
+        Raises:
+            LibraryError: There is something else, or a damaged `library.json`.
+        """
+        if self._exists:
+            return True
+        damage = self._format_damage()
+        if damage:
+            raise RemoteError(
+                f"{self.name}/{LIBRARY}: {damage}: upload the one of another library, or choose another folder"
+            )
+        if self._files.read(LIBRARY) is not None:
+            self._exists = True
+        elif any(not name.startswith((".", LIBRARY)) for name in self._files.list()):
+            raise RemoteError(f"{self.name} holds something else than a library: choose another folder")
+        return self._exists
+
+    def _damaged(self, video_id: str, reason: str) -> DamagedRemoteError:
+        reason = " ".join(reason.split())
+        return DamagedRemoteError(
+            f"{self.name}/{video_place(video_id)} is damaged ({reason[:200]}): index its video into it again with `force`"
+        )
 
 
-def _sizes(folder: Path) -> dict[str, int]:
-    """The sizes in bytes of a committed video's files here by their names; without its record."""
-    try:
-        files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
-        sizes = {name: files[name].stat().st_size for name in sorted(files) if VIDEO_FILE.fullmatch(name)}
-    except OSError as error:
-        raise damaged(folder) from error
-    if OBSERVATIONS not in sizes:
-        raise damaged(folder)
-    return sizes
+def _base_note(local: LocalStorage, video_id: str) -> Path:
+    """A file that names the commit from which the local version of a video was made."""
+    return local.folder / f"{video_id}.made-from"

@@ -1,4 +1,4 @@
-"""Files below a URL, on object storage or a shared path, through fsspec. What they hold is of no concern here."""
+"""Files below a URL, on object storage or a shared path; the only module that imports fsspec."""
 
 import errno
 import os
@@ -9,25 +9,25 @@ from typing import Any
 
 from ...tools.errors import LibraryError, MissingExtraError, SettingsError
 from ...tools.records import clean_text
-from .atomic_files import write_text
+from .atomic_files import write_bytes
 
 __all__ = ["RemoteError", "UrlFiles"]
 
-_MOST_TOLD = 300  # characters of what a server says
+_LONGEST_REASON = 300  # characters of a server's message
 _OF_THE_EXTRA = ("s3fs", "gcsfs")
 
 
 class RemoteError(LibraryError):
-    """What is wrong lies behind a URL, not on the disk here."""
+    """A library below a URL cannot be read or written; the disk of this machine is not concerned."""
 
 
 class UrlFiles:
-    """The files below a URL, by their names relative to it. What is missing is told as `None` or nothing.
+    """The files below a URL: `index.storage.files.Files`.
 
-    Credentials and endpoints are fsspec's business: its configuration (`~/.config/fsspec/*.json`), its environment
-    variables (`FSSPEC_S3_ENDPOINT_URL` and the like), and what the protocol's package reads by itself (`AWS_PROFILE`,
-    `AWS_ACCESS_KEY_ID`, `GOOGLE_APPLICATION_CREDENTIALS` and the like). So are retries. All methods raise `RemoteError`
-    where the files cannot be read or written.
+    fsspec supplies credentials and endpoints: its configuration (`~/.config/fsspec/*.json`), its environment variables
+    (`FSSPEC_S3_ENDPOINT_URL` and the like), and what the protocol's package reads by itself (`AWS_PROFILE`,
+    `AWS_ACCESS_KEY_ID`, `GOOGLE_APPLICATION_CREDENTIALS` and the like). It also retries. All methods raise
+    `RemoteError` where the files cannot be read or written.
     """
 
     def __init__(self, url: str) -> None:
@@ -37,89 +37,99 @@ class UrlFiles:
             url: Such as `s3://bucket/talks`, `gs://bucket/talks` or `file:///shared/talks`.
 
         Raises:
-            SettingsError: It is no URL that fsspec knows.
+            SettingsError: fsspec does not know the protocol, or it is no URL.
             MissingExtraError: A package that the protocol needs is not installed.
-            RemoteError: The package does not take it.
+            RemoteError: The package refuses the URL.
         """
         protocol = _protocol(url)
         from fsspec.core import url_to_fs
 
-        self.url = url.rstrip("/")
+        self.name = url.rstrip("/")
         self.is_local = protocol == "file"
         try:
             self._fs, self.path = url_to_fs(url, **({"auto_mkdir": True} if self.is_local else {}))
         except Exception as error:
             raise self._failure("opened", error) from error
 
-    def content(self, name: str) -> bytes | None:
-        """The content of a file; None: there is none."""
-        with self._reaching("read") as files, suppress(FileNotFoundError, NotADirectoryError):
-            return files.cat_file(self._at(name))
+    def read(self, name: str) -> bytes | None:
+        """As `Files.read`."""
+        with self._access("read") as files, suppress(FileNotFoundError, NotADirectoryError):
+            content: bytes = files.cat_file(self._at(name))
+            return content
         return None
 
-    def contents(self, names: Sequence[str]) -> list[bytes | RemoteError | None]:
-        """The contents of several files at once; for one that cannot be read, why."""
-        with self._reaching("read") as files:
-            found = files.cat_ranges([self._at(name) for name in names], None, None, on_error="return")
-        return [self._read_or_not(one) for one in found]
+    def read_many(self, names: Sequence[str]) -> list[bytes | LibraryError | None]:
+        """As `Files.read_many`; several at once."""
+        with self._access("read") as files:
+            contents = files.cat_ranges([self._at(name) for name in names], None, None, on_error="return")
+        return [self._content_or_error(one) for one in contents]
 
-    def listed(self, folder: str = "") -> dict[str, int | None]:
-        """What lies in a folder: sizes in bytes by names; None for what is no plain file, such as a folder or link."""
-        with self._reaching("read") as files, suppress(FileNotFoundError, NotADirectoryError):
-            return {
+    def read_range(self, name: str, start: int, end: int) -> bytes | None:
+        """As `Files.read_range`."""
+        with self._access("read") as files, suppress(FileNotFoundError, NotADirectoryError):
+            content: bytes = files.cat_file(self._at(name), start=start, end=end)
+            return content
+        return None
+
+    def list(self, folder: str = "") -> dict[str, int | None]:
+        """As `Files.list`."""
+        with self._access("read") as files, suppress(FileNotFoundError, NotADirectoryError):
+            entries = files.ls(self._at(folder), detail=True)
+            sizes = {
                 entry["name"].rstrip("/").rpartition("/")[2]: entry["size"] if entry["type"] == "file" else None
-                for entry in files.ls(self._at(folder), detail=True)
+                for entry in entries
             }
+            return dict(sorted(sizes.items()))
         return {}
 
     def upload(self, source: Path, folder: str, names: Sequence[str]) -> None:
-        """Copy files from a folder here to one there, by their names below both, several at once."""
-        with self._reaching("written") as files:
+        """Copy files of a local folder into a folder there, several at once."""
+        with self._access("written") as files:
             files.put([str(source / name) for name in names], [self._at(folder, name) for name in names])
 
     def download(self, folder: str, names: Sequence[str], target: Path) -> None:
-        """Copy files from a folder there to one here, by their names below both, several at once."""
-        with self._reaching("read") as files:
+        """Copy files of a folder there into a local folder, several at once."""
+        with self._access("read") as files:
             files.get([self._at(folder, name) for name in names], [str(target / name) for name in names])
 
-    def write(self, name: str, text: str) -> None:
-        """Replace a file in one step."""
-        with self._reaching("written") as files:
+    def write(self, name: str, content: bytes) -> None:
+        """As `Files.write`."""
+        with self._access("written") as files:
             if self.is_local:
                 path = Path(self._at(name))
                 path.parent.mkdir(parents=True, exist_ok=True)
-                write_text(path, text)
+                write_bytes(path, content)
             else:
-                files.pipe_file(self._at(name), text.encode())
+                files.pipe_file(self._at(name), content)
 
     def remove(self, folder: str, names: Sequence[str]) -> None:
-        """Remove files of a folder, several at once; those that are not there are of no account."""
-        with self._reaching("written") as files, suppress(FileNotFoundError):
+        """Remove files of a folder, several at once; missing ones are skipped."""
+        with self._access("written") as files, suppress(FileNotFoundError):
             files.rm([self._at(folder, name) for name in names])
 
     def remove_folder(self, folder: str) -> None:
-        """Remove all below a folder."""
-        with self._reaching("written") as files, suppress(FileNotFoundError):
+        """Remove a folder with everything in it."""
+        with self._access("written") as files, suppress(FileNotFoundError):
             files.rm(self._at(folder), recursive=True)
 
     def touch_folder(self, folder: str) -> None:
-        """Make a folder on a shared path look changed; elsewhere folders do not exist."""
+        """Change the time of a folder on a shared path; object storage has no folders."""
         if self.is_local:
-            with self._reaching("written"):
+            with self._access("written"):
                 os.utime(self._at(folder))
 
     def _at(self, *names: str) -> str:
         """A path as the file system takes it."""
         return "/".join(filter(None, (self.path, *names)))
 
-    def _read_or_not(self, found: bytes | Exception) -> bytes | RemoteError | None:
-        if isinstance(found, (FileNotFoundError, NotADirectoryError)):
+    def _content_or_error(self, content: bytes | Exception) -> bytes | LibraryError | None:
+        if isinstance(content, (FileNotFoundError, NotADirectoryError)):
             return None
-        return self._failure("read", found) if isinstance(found, Exception) else found
+        return self._failure("read", content) if isinstance(content, Exception) else content
 
     @contextmanager
-    def _reaching(self, what: str) -> Iterator[Any]:
-        """The file system as it is now, not as it was listed before; what it says of failures becomes one clear line."""
+    def _access(self, what: str) -> Iterator[Any]:
+        """Open the file system without cached listings; turn its errors into one clear line."""
         try:
             self._fs.invalidate_cache()
             yield self._fs
@@ -127,13 +137,13 @@ class UrlFiles:
             raise self._failure(what, error) from error
 
     def _failure(self, what: str, error: Exception) -> RemoteError:
-        """What to say of an error of the protocol's package, each of which has its own kinds."""
-        told = clean_text(str(error))[:_MOST_TOLD] or type(error).__name__
-        return RemoteError(f"{self.url} cannot be {what} ({told}): {_next_step(error)}")
+        """Describe an error of the protocol's package; each package has its own exceptions."""
+        reason = clean_text(str(error))[:_LONGEST_REASON] or type(error).__name__
+        return RemoteError(f"{self.name} cannot be {what} ({reason}): {_next_step(error)}")
 
 
 def _protocol(url: str) -> str:
-    """The protocol of a URL, whose package is here."""
+    """The protocol of a URL; its package is installed."""
     protocol, sign, path = url.partition("://")
     if (
         not sign
@@ -143,7 +153,7 @@ def _protocol(url: str) -> str:
         or any(character in url for character in "*?[")
     ):
         raise SettingsError(
-            f"{url!r} is no URL of a folder: s3://bucket/folder, gs://bucket/folder or file:///folder is wanted, "
+            f"{url!r} is no URL of a folder: s3://bucket/folder, gs://bucket/folder or file:///folder is expected, "
             "without any of * ? [ ::"
         )
     try:

@@ -19,7 +19,7 @@ STORED = Evidence(
     text="The budget for travel grew by 12% this year, not by €5.",
     score=0.5,
     source="fake@1",
-    keyframe="/talks/.playhead/videos/ab/keyframes/0000010000.webp",
+    keyframe="/talks/.playhead/videos/ab#t=10.000",
 )
 
 

@@ -20,6 +20,7 @@ from playhead import Library
 from playhead.agent.cli.main import main
 from playhead.agent.display.indexing import IndexingView
 from playhead.index.records import StageReport
+from playhead.index.storage.references import read_keyframe
 from playhead.tools.errors import LibraryError
 from playhead.tools.media.container import nvdec_error
 
@@ -741,7 +742,7 @@ def test_a_real_question_in_a_process_of_its_own(talk_library, talk, truth, monk
     assert (claim["verdict"], citation["modality"]) == ("supported", "speech")
     assert citation["start"] == pytest.approx(said["start"], abs=0.5)
     assert citation["end"] == pytest.approx(said["end"], abs=0.5)
-    assert Path(citation["keyframe"]).is_file()
+    assert read_keyframe(citation["keyframe"]).picture[8:12] == b"WEBP"
 
 
 def test_a_library_at_a_url_needs_no_library_here(playhead, no_models, write_talk, tmp_path):

@@ -4,7 +4,6 @@ import base64
 import html
 import io
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +15,11 @@ from PIL import Image
 from playhead.agent.display.notebook import answer_markdown
 from playhead.agent.display.pictures import cited_picture
 from playhead.agent.records import Answer, Citation, Claim, Usage
+from playhead.index.storage.local import LocalStorage
+from playhead.index.storage.references import read_keyframe
 from playhead.tools.records import Box
+
+from ..fakes import commit
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -111,9 +114,8 @@ def test_without_claims_the_text_says_why():
 
 
 def test_a_notebook_shows_a_picture_of_the_moment(tmp_path):
-    picture = tmp_path / "k.webp"
-    picture.write_bytes(b"\xff\xd8webp")
-    gone, there = cite(keyframe=str(tmp_path / "gone.webp")), cite(keyframe=str(picture))
+    reference = stored_picture(tmp_path, b"\xff\xd8webp", 61_200)
+    gone, there = cite(keyframe=f"{tmp_path}/videos/{'cd' * 16}#t=1.000"), cite(keyframe=reference)
     assert answer_markdown(answer(claim("x", cite(), gone, there))).endswith(
         "\n\n![keyframe](data:image/webp;base64,/9h3ZWJw)"
     )
@@ -124,12 +126,24 @@ def pixels(webp: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(webp)).convert("RGB")).astype(int)
 
 
+def webp(size, colour) -> bytes:
+    content = io.BytesIO()
+    Image.new("RGB", size, colour).save(content, "WEBP", quality=95)
+    return content.getvalue()
+
+
+def stored_picture(folder, picture: bytes, milliseconds: int) -> str:
+    """The reference of a picture in a library of its own."""
+    store = LocalStorage(folder / f"library-{milliseconds}")
+    store.create()
+    made = commit(store, [], files={f"keyframes/{milliseconds:010d}.webp": picture})
+    return store.keyframe_reference(made, 0)
+
+
 @pytest.fixture
 def keyframe(tmp_path) -> str:
     """A grey picture of 200 × 100 pixels that was shown at 61.2 s."""
-    path = tmp_path / "0000061200.webp"
-    Image.new("RGB", (200, 100), (128, 128, 128)).save(path, quality=95)
-    return str(path)
+    return stored_picture(tmp_path, webp((200, 100), (128, 128, 128)), 61_200)
 
 
 def boxed(keyframe: str | None, *corners: float, quote: str = "dog", **fields) -> Citation:
@@ -154,7 +168,7 @@ def test_the_cited_boxes_are_drawn_on_the_cited_picture(keyframe):
 
 
 def test_a_box_of_another_frame_is_not_drawn(keyframe):
-    stored = Path(keyframe).read_bytes()
+    stored = read_keyframe(keyframe).picture
     assert cited_picture([boxed(keyframe, 0.2, 0.3, 0.5, 0.8, frame_seconds=63.2)]) == stored
     assert cited_picture([boxed(keyframe, 0.2, 0.3, 0.5, 0.8, frame_seconds=None)]) == stored
     assert cited_picture([cite(keyframe=keyframe)]) == stored
@@ -169,9 +183,8 @@ def test_a_line_of_text_is_framed_and_not_written_over(keyframe):
 
 
 def test_the_picture_with_most_of_the_boxes_is_shown(keyframe, tmp_path):
-    other = tmp_path / "0000063200.webp"
-    Image.new("RGB", (50, 50), (200, 0, 0)).save(other)
-    here, there = boxed(keyframe, 0.2, 0.3, 0.5, 0.8), boxed(str(other), 0.1, 0.1, 0.9, 0.9, frame_seconds=63.2)
+    other = stored_picture(tmp_path, webp((50, 50), (200, 0, 0)), 63_200)
+    here, there = boxed(keyframe, 0.2, 0.3, 0.5, 0.8), boxed(other, 0.1, 0.1, 0.9, 0.9, frame_seconds=63.2)
     again = there.model_copy(update={"box": Box(left=0.3, top=0.3, right=0.6, bottom=0.6)})
     assert pixels(cited_picture([here, there])).shape == (100, 200, 3)
     assert pixels(cited_picture([here, there, again])).shape == (50, 50, 3)
@@ -193,7 +206,7 @@ def test_a_damaged_picture_is_shown_as_it_is(tmp_path):
 def test_a_notebook_shows_the_boxes(keyframe):
     markdown = answer_markdown(answer(claim("dog", boxed(keyframe, 0.2, 0.3, 0.5, 0.8))))
     shown = base64.b64decode(markdown.rpartition("base64,")[2].rstrip(")"))
-    assert shown == cited_picture([boxed(keyframe, 0.2, 0.3, 0.5, 0.8)]) != Path(keyframe).read_bytes()
+    assert shown == cited_picture([boxed(keyframe, 0.2, 0.3, 0.5, 0.8)]) != read_keyframe(keyframe).picture
 
 
 def test_of_many_spans_the_first_are_told():

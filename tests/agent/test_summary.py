@@ -14,6 +14,7 @@ from playhead.agent.cli.main import app
 from playhead.agent.looking.model_frames import frames_within
 from playhead.index.retrieval.search import Search
 from playhead.index.storage.local import LocalStorage
+from playhead.index.storage.references import milliseconds_of, read_keyframe
 from playhead.tools.embedding.protocol import unit
 from playhead.tools.errors import LibraryError
 from playhead.tools.records import Box, Span
@@ -46,8 +47,8 @@ def test_quotes_are_stored_evidence_of_their_chapter(talk_library: Library) -> N
             assert chapter.start <= (quote.start + quote.end) / 2 < chapter.end
         longest = max(chapter.scenes, key=lambda scene: scene.duration)
         assert chapter.keyframe is not None
-        assert longest.start <= int(Path(chapter.keyframe).stem) / 1000 < longest.end
-        assert Path(chapter.keyframe).is_file()
+        assert longest.start <= milliseconds_of(chapter.keyframe) / 1000 < longest.end
+        assert read_keyframe(chapter.keyframe).picture[8:12] == b"WEBP"
 
 
 def test_the_command_prints_the_same_for_people_and_programs(talk_library: Library, talk: Path) -> None:

@@ -13,8 +13,8 @@ from playhead.index.indexing.build import bring_in_line
 from playhead.index.indexing.extractor_set import Extractors
 from playhead.index.indexing.media_files import media_files
 from playhead.index.retrieval.search import Search
-from playhead.index.storage.keyframes import keyframe_times
-from playhead.index.storage.local import LocalStorage, content_id
+from playhead.index.storage.identity import content_id
+from playhead.index.storage.local import LocalStorage
 from playhead.tools.errors import LibraryError, MediaError, ServerError, SettingsError
 from playhead.tools.media.frames import frames_at
 from playhead.tools.settings import Settings
@@ -108,7 +108,7 @@ def test_a_video_is_perceived_by_all(store, talks, films):
     ]
     square = next(o for o in observations if o.modality == "object")
     assert (square.span.start, square.span.end) == (0, pytest.approx(3, abs=0.1))
-    assert keyframe_times(store.videos_folder / record.video_id) == [0, 1000, 2000]
+    assert store.keyframe_times(record) == [0, 1000, 2000]
     text_vectors, image_vectors = vectors(store)
     assert text_vectors == pytest.approx(gear.texts.encode([o.text for o in observations[:6]]), abs=1e-3)
     assert image_vectors.shape == (3, 24)
@@ -508,7 +508,7 @@ def test_a_stage_that_changed_runs_alone(store, talks, films):
     text_after, image_after = vectors(store)
     assert (text_after == text_before).all()
     assert (image_after == image_before).all()
-    assert keyframe_times(store.videos_folder / old.video_id) == [0, 1000, 2000]
+    assert store.keyframe_times(old) == [0, 1000, 2000]
 
 
 def test_speech_alone_keeps_vectors_and_keyframes(store, talks, films):
@@ -524,7 +524,7 @@ def test_speech_alone_keeps_vectors_and_keyframes(store, talks, films):
     text_vectors, image_after = vectors(store)
     assert (image_after == image_before).all()
     assert text_vectors[0] == pytest.approx(BagOfWords().encode(["goodbye"])[0], abs=1e-3)
-    assert keyframe_times(store.videos_folder / outcome.record.video_id) == [0, 1000, 2000]
+    assert store.keyframe_times(outcome.record) == [0, 1000, 2000]
 
 
 def test_settings_that_a_stage_depends_on(store, talks, films):
@@ -725,7 +725,7 @@ def test_another_text_encoder_embeds_again_without_perceiving(store, talks, film
     assert calls(gear) == {}
     stored = [text for text in texts(store) if text]
     assert vectors(store)[0] == pytest.approx(BagOfWords("other@2").encode(stored), abs=1e-3)
-    assert keyframe_times(store.videos_folder / outcome.record.video_id) == [0, 1000, 2000]
+    assert store.keyframe_times(outcome.record) == [0, 1000, 2000]
     assert vectors(store)[1].shape == (3, 24)
     assert told(index(store, gear=extractors(texts=BagOfWords("other@2")))) == [("a.mp4", "unchanged")]
 

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playhead.index.indexing.build import bring_in_line
+from playhead.index.storage.identity import content_id
 from playhead.index.storage.journal import Journal, packed, unpacked
-from playhead.index.storage.keyframes import keyframe_times
-from playhead.index.storage.local import LocalStorage, content_id
+from playhead.index.storage.local import LocalStorage
 from playhead.tools.errors import LibraryError
 from playhead.tools.settings import Settings
 
@@ -205,7 +205,7 @@ def test_keyframes_of_a_stopped_run_with_other_settings_are_gone(store, monkeypa
     (left / "keyframes" / "0000000777.webp").write_bytes(b"half a picture")
     index(store)
     (record,) = store.read().values()
-    assert keyframe_times(store.videos_folder / record.video_id) == [1000 * n for n in range(PICTURES)]
+    assert store.keyframe_times(record) == [1000 * n for n in range(PICTURES)]
 
 
 def test_what_a_stopped_run_left_is_kept_for_thirty_days(store, monkeypatch):

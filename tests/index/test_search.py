@@ -1,5 +1,6 @@
 """Search: what fits best comes first, filters are exact, and an open search sees what others commit."""
 
+import io
 import json
 import logging
 import math
@@ -22,8 +23,8 @@ from playhead.index.retrieval.lexical import Catalog
 from playhead.index.retrieval.search import RRF_K, Search, reciprocal_rank_fusion
 from playhead.index.retrieval.search_index import Derived
 from playhead.index.retrieval.vectors import VectorIndex
-from playhead.index.storage.keyframes import write_keyframe
 from playhead.index.storage.local import LocalStorage
+from playhead.index.storage.references import read_keyframe
 from playhead.tools.embedding.protocol import unit
 from playhead.tools.embedding.texts import SentenceEncoder
 from playhead.tools.errors import LibraryError, QueryError, WeightsError
@@ -93,6 +94,13 @@ def test_fusion_by_hand():
 # What is found
 
 
+def saved(vectors):
+    """The bytes of a NumPy file."""
+    content = io.BytesIO()
+    np.save(content, vectors)
+    return content.getvalue()
+
+
 def test_words_and_meaning_together_are_first(store):
     commit(store, [observation("the price of gold", 3, 4), observation("gold", 9, 10)], BagOfWords())
     first, second = opened(store).find("price of gold", k=5)
@@ -106,17 +114,15 @@ def test_evidence_is_what_was_perceived(store):
     words = (Word(text="gold", start=3, end=3.5),)
     spoken = observation("gold", 3, 5, words=words)
     seen = observation("gold coin", 7, 8, modality="object", box=BOX, frame_seconds=7.4, score=0.5, source="det@2")
-    commit(store, [spoken, seen], BagOfWords(), paths=("talk.mp4",))
-    for milliseconds in (0, 3900, 4100, 7400):
-        write_keyframe(store.videos_folder / VIDEO, Frame(milliseconds / 1000, np.zeros((9, 16, 3), np.uint8)))
+    pictures = {f"keyframes/{time:010d}.webp": b"%d" % time for time in (0, 3900, 4100, 7400)}
+    commit(store, [spoken, seen], BagOfWords(), files=pictures, paths=("talk.mp4",))
     said, shown = sorted(opened(store).find("gold coin"), key=lambda e: e.start)
     assert (said.words, said.box, said.source, said.modality) == (words, None, "fake@1", "speech")
     assert (shown.words, shown.box, shown.source, shown.modality) == ((), BOX, "det@2", "object")
     assert said.video == shown.video == str(store.folder.parent / "talk.mp4")
     assert said.name == "talk.mp4"
-    assert Path(said.keyframe).name == "0000003900.webp"
-    assert Path(shown.keyframe).name == "0000007400.webp"
-    assert Path(shown.keyframe).is_file()
+    assert (said.keyframe, shown.keyframe) == tuple(f"{store.videos_folder}/{VIDEO}#t={at}" for at in ("3.900", "7.400"))
+    assert read_keyframe(shown.keyframe).picture == b"7400"
     assert said.span == Span(start=3, end=5)
 
 
@@ -329,11 +335,9 @@ def test_a_library_without_vectors_needs_no_encoder(store, monkeypatch):
 
 def test_texts_without_a_vector_are_searched_by_words(store):
     encoder = BagOfWords()
-    made = commit(store, [observation("gold"), observation("silver")], encoder)
-    part = store.videos_folder / made.video_id / "vectors.text.npy"
-    vectors = np.load(part)
+    vectors = encoder.encode(["gold", "silver"]).astype(np.float16)
     vectors[1] = 0
-    np.save(part, vectors)
+    commit(store, [observation("gold"), observation("silver")], encoder, files={"vectors.text.npy": saved(vectors)})
     assert opened(store, encoder).find("silver")[0].score == pytest.approx(0.5)
     assert opened(store, encoder).find("gold")[0].score == 1.0
 
@@ -558,16 +562,18 @@ def test_a_refresh_that_is_killed_leaves_what_was(store):
     check_whole(store, {VIDEO: "gold one", OTHER: "gold two"})
 
 
-def test_a_refresh_that_fails_does_not_mix_old_and_new(store, monkeypatch):
-    """The catalogue is rolled back; the vectors in memory must not be ahead of it."""
+def test_a_damaged_video_is_left_out_with_one_warning(store, caplog):
+    """The other videos are found, and it is found again when it is repaired."""
     commit(store, [observation("gold one")], BagOfWords())
     search = opened(store)
     search.find("gold")
     commit(store, [observation("silver one")], BagOfWords(), commit="2")
-    commit(store, [observation("gold two")], BagOfWords(), video_id=OTHER)
-    (store.videos_folder / OTHER / "observations.parquet").write_bytes(b"")
-    with pytest.raises(LibraryError, match=f"{OTHER} is damaged: index its video again with `force`"):
-        search.find("gold")
+    damaged = commit(store, [observation("gold two")], BagOfWords(), video_id=OTHER)
+    (store.version_folder(damaged) / "observations.parquet").write_bytes(b"")
+    assert [text for _, text in found(search, "silver one")] == ["silver one"]
+    assert "gold two" not in [text for _, text in found(search, "gold")]
+    (warning,) = [line for line in caplog.messages if OTHER in line]
+    assert "is damaged (observations.parquet has 0 bytes" in warning
     commit(store, [observation("gold two")], BagOfWords(), video_id=OTHER, commit="3")
     assert found(search, "gold two")[0] == (OTHER, "gold two")
     assert found(search, "silver one")[0] == (VIDEO, "silver one")
@@ -577,9 +583,9 @@ def test_a_refresh_that_fails_does_not_mix_old_and_new(store, monkeypatch):
 
 def test_vectors_of_another_length_are_told(store):
     commit(store, [observation("gold")], BagOfWords())
-    made = commit(store, [observation("gold")], BagOfWords(), video_id=OTHER)
-    np.save(store.videos_folder / made.video_id / "vectors.text.npy", np.ones((1, 3), np.float16))
-    with pytest.raises(LibraryError, match=f"{OTHER} is damaged"):
+    other = saved(np.eye(1, 3, dtype=np.float16))
+    commit(store, [observation("gold")], BagOfWords(), files={"vectors.text.npy": other}, video_id=OTHER)
+    with pytest.raises(LibraryError, match=f"vectors of {OTHER} have 3 dimensions instead of 256"):
         opened(store)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ....index.storage.local import LocalStorage
-from ....index.storage.table import ObservationTable, read, write
+from ....index.storage.table import ObservationTable, write
 from ....tools.extractors.registry import find_modalities
 from ....tools.records import Modality
 
@@ -52,7 +52,7 @@ def masked_library(source: Path, masked: Sequence[Modality], folder: Path) -> Pa
             }
         )
         with copy.staged(record.video_id) as staged:
-            write(staged, _without(read(whole.videos_folder / record.video_id), masked))
+            write(staged, _without(whole.table(record), masked))
             copy.commit(staged, changed)
     return folder
 
