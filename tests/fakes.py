@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -204,9 +204,10 @@ def commit(
     observations: Sequence[Observation],
     encoder: BagOfWords | None = None,
     images: Callable[[], Vectors] | None = None,
+    files: Mapping[str, bytes] | None = None,
     **fields,
 ) -> VideoRecord:
-    """Commit observations as one video, with their vectors where encoders are given."""
+    """Commit observations as one video, with their vectors where encoders are given, and other files."""
     texts = [o.text for o in observations if o.modality != "frame"]
     vectors = {}
     if encoder and texts:
@@ -218,6 +219,9 @@ def commit(
     made = record(**fields)
     with store.staged(made.video_id) as staged:
         write(staged, ObservationTable(observations, **vectors))
+        for name, content in (files or {}).items():
+            (staged / name).parent.mkdir(exist_ok=True)
+            (staged / name).write_bytes(content)
         return store.commit(staged, made)
 
 

@@ -15,7 +15,7 @@ from ...tools.errors import LibraryError
 from ...tools.records import Observation
 from ..records import VideoRecord
 from ..storage.journal import Journal, digest, packed, unpacked
-from ..storage.table import ObservationTable
+from ..storage.table import ObservationTable, have_unit_length
 
 __all__ = ["PreviousResult", "Progress", "Texts", "check_vectors", "embed_texts", "error_line"]
 
@@ -110,6 +110,8 @@ def check_vectors(vectors: Vectors, rows: int) -> None:
         raise ValueError(f"{rows} vectors expected, got {len(vectors)}")
     if not np.isfinite(vectors).all():
         raise ValueError("vectors that are not finite")
+    if not have_unit_length(vectors):
+        raise ValueError("vectors whose length is neither 1 nor 0")
 
 
 def _embedded(texts: Sequence[str], encoder: CorpusEncoder, journal: Journal) -> npt.NDArray[np.float16]:

@@ -5,6 +5,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from ...tools.records import Box, Modality, Observation, Span, Word
 from ..records import VideoRecord
 
-__all__ = ["ObservationTable", "observation_id", "parse_table", "write"]
+__all__ = ["ObservationTable", "have_unit_length", "observation_id", "parse_table", "write"]
 
 OBSERVATIONS = "observations.parquet"
 _EDGES = ("left", "top", "right", "bottom")
@@ -137,7 +138,7 @@ def parse_table(files: Mapping[str, bytes], record: VideoRecord) -> ObservationT
     return table
 
 
-def have_unit_length(vectors: npt.NDArray[np.float16]) -> bool:
+def have_unit_length(vectors: npt.NDArray[np.floating[Any]]) -> bool:
     """Whether each row has length 1, or is all zeros (not embedded); False for values that are not finite."""
     if not vectors.size:
         return True

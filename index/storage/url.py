@@ -93,7 +93,7 @@ class UrlStorage(StorageBackend):
 
     def identities(self) -> FileIdentities:
         """The content identities of this machine's media files that were read before."""
-        return FileIdentities(cache_folder() / "remote" / f"{digest(self.name)}.sqlite")
+        return FileIdentities(cache_folder() / "remote-files" / f"{digest(self.name)}.sqlite")
 
     def stored_path(self, path: Path) -> str:
         """As `StorageBackend.stored_path`: absolute."""

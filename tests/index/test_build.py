@@ -4,7 +4,9 @@ import errno
 import os
 import shutil
 import threading
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from playhead.index.indexing.build import bring_in_line
 from playhead.index.indexing.extractor_set import Extractors
 from playhead.index.indexing.media_files import media_files
+from playhead.index.indexing.repair import repair
 from playhead.index.retrieval.search import Search
 from playhead.index.storage.identity import content_id
 from playhead.index.storage.local import LocalStorage
@@ -828,31 +831,104 @@ def test_broken_subtitles_fail_their_stage(store, talks, films):
 
 
 @pytest.mark.parametrize(
-    "part", ["video.json", "observations.parquet", "vectors.text.npy", "vectors.image.npy", "../../library.json"]
+    "part",
+    ["video.json", "v-*/observations.parquet", "v-*/vectors.text.npy", "v-*/keyframes.bin", "../../library.json"],
 )
-def test_damage_is_told_and_force_heals_it(store, talks, films, part):
+def test_damage_hides_no_other_video_and_is_repaired(store, talks, films, part, caplog):
     for n in (0, 1):
         shutil.copy(films[n], talks / f"{n}.mp4")
     index(store)
     sound = store.read()
-    broken = store.videos_folder / content_id(films[0]) / part
+    damaged_id = content_id(films[0])
+    (broken,) = (
+        (store.videos_folder / damaged_id).glob(part) if "*" in part else [store.videos_folder / damaged_id / part]
+    )
+    whole = broken.read_bytes()
     broken.write_bytes(b"\xff")
-    damaged = LocalStorage(store.folder)
-    changed = extractors(detector=Detector("2"))
-    if part.endswith("library.json"):
-        with pytest.raises(LibraryError, match="index again with `force`"):
-            index(damaged, gear=changed)
-    else:
-        outcomes = index(damaged, gear=changed)
-        assert told(outcomes) == [("0.mp4", "failed"), ("1.mp4", "indexed")]
-        assert "is damaged: index its video again with `force`" in outcomes[0].detail
-    with pytest.raises(LibraryError):
-        Search(LocalStorage(store.folder), Settings(), BagOfWords()).find("hello")
-    assert told(index(damaged, gear=changed, force=True)) == [("0.mp4", "indexed"), ("1.mp4", "indexed")]
+    names = [damage.name for damage in LocalStorage(store.folder).verify(deep=True)]
+    assert names == [os.path.relpath(broken, store.folder)]
+
+    with closing(Search(LocalStorage(store.folder), Settings(), BagOfWords())) as search:
+        found = {one.video_id for one in search.find("hello from the sound", modalities=["speech"])}
+    is_readable = part in ("v-*/keyframes.bin", "../../library.json")
+    assert found == (set(sound) if is_readable else set(sound) - {damaged_id})
+
+    gear = extractors()
+    outcomes = list(repair(LocalStorage(store.folder), gear, lambda *_: None))
+    restored = part in ("video.json", "../../library.json")
+    assert [o.state for o in outcomes] == ["repaired" if restored else "indexed"]
+    assert calls(gear) == ({} if restored else {"speaker": 1, "reader": 1, "detector": 1, "encoder": 1}), (
+        "captions are kept"
+    )
     healed = LocalStorage(store.folder)
-    assert healed.read().keys() == sound.keys()
+    assert list(healed.verify(deep=True)) == []
+    assert not restored or broken.read_bytes() == whole
     assert {v: r.paths for v, r in healed.read().items()} == {v: r.paths for v, r in sound.items()}
-    assert len(Search(healed, Settings(), BagOfWords()).find("hello from the sound", modalities=["speech"])) == 2
+    with closing(Search(healed, Settings(), BagOfWords())) as search:
+        assert len(search.find("hello from the sound", modalities=["speech"])) == 2
+    assert list(repair(healed, gear, lambda *_: None)) == []
+
+
+def test_a_damaged_video_without_its_file_stays_damaged_and_is_named(store, talks, films):
+    shutil.copy(films[0], talks / "a.mp4")
+    index(store)
+    (record,) = store.read().values()
+    (store.version_folder(record) / "observations.parquet").write_bytes(b"")
+    (talks / "a.mp4").unlink()
+    (outcome,) = repair(store, extractors(), lambda *_: None)
+    assert (outcome.state, outcome.has_failed) == ("failed", True)
+    assert "its media file is not here: put it back and run `playhead repair` again" in outcome.detail
+    shutil.copy(films[0], talks / "renamed.mp4")
+    assert told(index(store)) == [("renamed.mp4", "unchanged")]
+    (outcome,) = repair(store, extractors(), lambda *_: None)
+    assert (outcome.path.name, outcome.state) == ("renamed.mp4", "indexed")
+    assert list(store.verify(deep=True)) == []
+
+
+def test_a_video_whose_record_is_damaged_is_indexed_again(store, talks, films):
+    shutil.copy(films[0], talks / "a.mp4")
+    index(store)
+    (store.videos_folder / content_id(films[0]) / "video.json").write_bytes(b"{}")
+    assert told(index(store)) == [("a.mp4", "indexed")]
+    assert list(store.verify(deep=True)) == []
+
+
+@pytest.mark.parametrize(
+    "error", [IndexError("tuple index out of range"), MemoryError(), RuntimeError("a\nb"), KeyError(1)]
+)
+@pytest.mark.parametrize("where", ["build.probe", "jobs.extract"])
+def test_whatever_one_file_raises_fails_that_file_only(store, talks, films, monkeypatch, error, where):
+    for n in range(3):
+        shutil.copy(films[n], talks / f"{n}.mp4")
+    module, name = where.split(".")
+    target = f"playhead.index.indexing.{module}.{name}"
+    real = pytest.importorskip(f"playhead.index.indexing.{module}").__dict__[name]
+
+    def broken(first, *args, **options):
+        if Path(getattr(first, "path", first)).name == "1.mp4":
+            raise error
+        return real(first, *args, **options)
+
+    monkeypatch.setattr(target, broken)
+    outcomes = index(store)
+    assert told(outcomes) == [("0.mp4", "indexed"), ("1.mp4", "failed"), ("2.mp4", "indexed")]
+    detail = outcomes[1].detail
+    assert detail.startswith(f"{talks / '1.mp4'}: {type(error).__name__}")
+    assert "\n" not in detail
+
+
+def test_unchanged_files_are_neither_read_nor_probed(store, talks, films, monkeypatch):
+    for n in range(3):
+        shutil.copy(films[n], talks / f"{n}.mp4")
+        os.utime(talks / f"{n}.mp4", (1e9 + n, 1e9 + n))
+    (talks / "1.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nhello\n")
+    index(store)
+    monkeypatch.setattr("playhead.index.indexing.build.probe", lambda file: pytest.fail("probed"))
+    monkeypatch.setattr("playhead.index.storage.identity.content_id", lambda file: pytest.fail("read"))
+    assert told(index(store)) == [(f"{n}.mp4", "unchanged") for n in range(3)]
+    (talks / "2.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nhello\n")
+    monkeypatch.undo()
+    assert told(index(store))[2] == ("2.mp4", "indexed")
 
 
 @pytest.mark.parametrize(

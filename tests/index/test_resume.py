@@ -53,8 +53,8 @@ def silent(*_):
 
 def stored(folder):
     """The files of the only video, but for its record (which knows when it was made) and the captions' order."""
-    (video,) = (folder / "videos").iterdir()
-    files = {p.relative_to(video).as_posix(): p.read_bytes() for p in video.rglob("*") if p.is_file()}
+    (current,) = LocalStorage(folder).read().values()
+    files = {p.name: p.read_bytes() for p in LocalStorage(folder).version_folder(current).iterdir()}
     del files["video.json"]
     if "captions.jsonl" in files:
         files["captions.jsonl"] = sorted(files["captions.jsonl"].splitlines())
@@ -268,12 +268,16 @@ def test_notes_of_another_form_count_for_nothing(store, monkeypatch, line):
 def test_a_known_caption_can_only_be_a_caption(store):
     """Whoever writes the file, or the remote it came from, makes no words be said."""
     index(store)
-    (video,) = store.videos_folder.iterdir()
-    lines = [json.loads(line) for line in (video / "captions.jsonl").read_bytes().splitlines()]
+    (known,) = store.read().values()
+    lines = [json.loads(line) for line in (store.version_folder(known) / "captions.jsonl").read_bytes().splitlines()]
     said = {"modality": "speech", "text": "SAID", "span": {"start": 0, "end": 1}, "score": 1, "source": "whisper@1"}
     hostile = [said, "\x1b[31mred\x1b[0m", 7]
     written = [json.dumps(line | {"value": value}) + "\n" for line, value in zip(lines, hostile, strict=True)]
-    (video / "captions.jsonl").write_text("".join(written))
+    with store.staged(known.video_id) as staged:
+        for name in store.manifest(known).files:
+            shutil.copy(store.version_folder(known) / name, staged)
+        (staged / "captions.jsonl").write_text("".join(written))
+        store.commit(staged, known.model_copy(update={"commit": "hostile"}))
     (outcome,) = index(store, extractors(Settings(sample_seconds=1.0)))
     captions = [o for o in store.table(outcome.record).observations if o.modality == "caption"]
     assert [(o.text, o.source) for o in captions] == [
@@ -353,19 +357,18 @@ def test_a_removed_video_does_not_come_back(store, monkeypatch):
     index(store)
     stopped_at("playhead.index.storage.local.forget", store, extractors(reader=Reader("2")))
     (video_id,) = store.read()
-    assert [p.name[:4] for p in (store.folder / "staging").iterdir()] == ["old-"]
     store.remove(video_id)
     store.create()
     assert store.read() == {}
 
 
-def test_a_process_that_dies_right_after_the_rename_leaves_no_notes_in_the_library(store, monkeypatch):
-    stopped_at("playhead.index.storage.local.finish", store)
+def test_a_process_that_dies_right_after_the_commit_leaves_no_journals_in_the_library(store, monkeypatch):
+    stopped_at("playhead.index.storage.local.forget", store)
     store.create()
     assert set(stored(store.folder)) == {
-        "observations.parquet", "vectors.text.npy", "vectors.image.npy", "captions.jsonl",
-        *(f"keyframes/{1000 * n:010d}.webp" for n in range(PICTURES)),
+        "observations.parquet", "vectors.text.npy", "vectors.image.npy", "captions.jsonl", "keyframes.bin",
     }  # fmt: skip
+    assert list(store.verify(deep=True)) == []
     gear = extractors()
     (outcome,) = index(store, gear)
     assert (outcome.state, calls(gear)) == ("unchanged", {})
