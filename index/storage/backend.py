@@ -102,7 +102,8 @@ class StorageBackend(ABC):
         """
         records, damaged = self.survey()
         for video_id, error in damaged.items():
-            self.quarantine(video_id, "", error)
+            if self._quarantined.get(video_id, ("", None))[1] is not error:  # else there was a warning already
+                self.quarantine(video_id, "", error)
         return records
 
     def survey(self) -> tuple[dict[str, VideoRecord], dict[str, LibraryError]]:

@@ -197,10 +197,9 @@ def test_any_label_and_any_box_can_be_drawn(keyframe, label):
         assert made.shape == (100, 200, 3)
 
 
-def test_a_damaged_picture_is_shown_as_it_is(tmp_path):
-    damaged = tmp_path / "0000061200.webp"
-    damaged.write_bytes(b"no picture")
-    assert cited_picture([boxed(str(damaged), 0.2, 0.3, 0.5, 0.8)]) == b"no picture"
+def test_a_picture_that_cannot_be_decoded_is_shown_as_it_is(tmp_path):
+    damaged = stored_picture(tmp_path, b"no picture", 61_200)
+    assert cited_picture([boxed(damaged, 0.2, 0.3, 0.5, 0.8)]) == b"no picture"
 
 
 def test_a_notebook_shows_the_boxes(keyframe):

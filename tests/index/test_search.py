@@ -29,7 +29,7 @@ from playhead.tools.embedding.protocol import unit
 from playhead.tools.embedding.texts import SentenceEncoder
 from playhead.tools.errors import LibraryError, QueryError, WeightsError
 from playhead.tools.extractors.registry import modality_names
-from playhead.tools.records import Frame, Span, Word
+from playhead.tools.records import Span, Word
 from playhead.tools.settings import Settings
 
 from ..fakes import BOX, BagOfWords, commit, extractors, observation
@@ -121,7 +121,9 @@ def test_evidence_is_what_was_perceived(store):
     assert (shown.words, shown.box, shown.source, shown.modality) == ((), BOX, "det@2", "object")
     assert said.video == shown.video == str(store.folder.parent / "talk.mp4")
     assert said.name == "talk.mp4"
-    assert (said.keyframe, shown.keyframe) == tuple(f"{store.videos_folder}/{VIDEO}#t={at}" for at in ("3.900", "7.400"))
+    assert (said.keyframe, shown.keyframe) == tuple(
+        f"{store.videos_folder}/{VIDEO}#t={at}" for at in ("3.900", "7.400")
+    )
     assert read_keyframe(shown.keyframe).picture == b"7400"
     assert said.span == Span(start=3, end=5)
 
@@ -305,7 +307,7 @@ def test_videos_of_another_space_are_searched_by_words(store, caplog):
     assert results[OTHER].similarity > 0.5
     assert [r.message for r in caplog.records] == [
         "some videos were embedded with another model (old@1) and are searched by their words only: "
-        "set text_model as it was, or run `playhead index` again"
+        "set text_model as it was, or index the videos again"
     ]
 
 
