@@ -1,9 +1,14 @@
 """Which subtitles count as the transcript of a video, and which are named as not used."""
 
+import bisect
+import itertools
+import os
 import re
+import time
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from ...errors import MediaError
@@ -23,6 +28,8 @@ _MIDDLE = re.compile(
 _KINDS = {"auto", "cc", "default", "forced", "hi", "orig", "sdh"}
 # Subtitles whose words are shown for nearly as long are as complete.
 _AS_COMPLETE = 0.9
+# A folder that changed this recently may change again within the resolution of its time.
+_SETTLED_NS = 2_000_000_000
 
 
 @dataclass(frozen=True)
@@ -110,11 +117,9 @@ def choose_subtitles(info: VideoInfo, language: str | None) -> tuple[Subtitles |
 def _beside(path: Path, notes: list[str]) -> Iterator[Subtitles]:
     """The subtitle files beside a video; names are compared in one Unicode normal form."""
     stem = unicodedata.normalize("NFC", path.stem)
-    for beside in sorted(path.parent.iterdir(), key=lambda one: one.name):
+    for beside in _files_with(path.parent, stem):
         suffix = beside.suffix.lower()
         name = unicodedata.normalize("NFC", beside.stem)
-        if suffix not in SUBTITLE_SUFFIXES | UNREAD_SUFFIXES or not name.startswith(stem):
-            continue
         middle = _MIDDLE.fullmatch(name[len(stem) :])
         if middle is None or not beside.is_file():
             continue
@@ -126,6 +131,23 @@ def _beside(path: Path, notes: list[str]) -> Iterator[Subtitles]:
             tag, kind = "", f".{tag.lower()}{kind}"
         is_for_hard_of_hearing = any(one in kind.split(".") for one in ("cc", "hi", "sdh"))
         yield Subtitles(beside, None, language_code(tag), "forced" in kind, is_for_hard_of_hearing)
+
+
+def _files_with(folder: Path, stem: str) -> list[Path]:
+    """The subtitle files of a folder whose names, in Unicode normal form C, begin with a stem; sorted."""
+    changed = folder.stat().st_mtime_ns
+    is_settled = time.time_ns() - changed > _SETTLED_NS
+    names = _subtitle_names(folder, changed) if is_settled else _subtitle_names.__wrapped__(folder, changed)
+    first = bisect.bisect_left(names, (stem,))
+    found = itertools.takewhile(lambda one: one[0].startswith(stem), itertools.islice(names, first, None))
+    return [folder / name for _, name in found]
+
+
+@lru_cache(maxsize=16)
+def _subtitle_names(folder: Path, changed: int) -> list[tuple[str, str]]:  # noqa: ARG001 (part of the key)
+    """Normalized and true names of a folder's subtitle files. A folder of 10,000 videos is listed once, not for each."""
+    names = [(unicodedata.normalize("NFC", name), name) for name in os.listdir(folder)]
+    return sorted(pair for pair in names if Path(pair[1]).suffix.lower() in SUBTITLE_SUFFIXES | UNREAD_SUFFIXES)
 
 
 def _inside(info: VideoInfo, notes: list[str]) -> Iterator[Subtitles]:
