@@ -215,7 +215,7 @@ def commit(
         fields["text_embedding_id"] = encoder.embedding_id
     if images:
         vectors["image_vectors"] = images().astype(np.float16)
-        fields["image_embedding_id"] = "pixels@1"
+        fields.setdefault("image_embedding_id", "pixels@1")
     made = record(**fields)
     with store.staged(made.video_id) as staged:
         write(staged, ObservationTable(observations, **vectors))

@@ -226,10 +226,7 @@ def test_a_picture_of_a_cat_is_no_picture_of_a_dog(encoder, tmp_path):
     observations, vectors = pictures.observe(segments)
     store = LocalStorage(tmp_path / "library")
     store.create()
-    made = commit(store, observations, images=lambda: vectors)
-    (store.videos_folder / made.video_id / "video.json").write_text(
-        made.model_copy(update={"image_embedding_id": pictures.embedding_id}).model_dump_json()
-    )
+    commit(store, observations, images=lambda: vectors, image_embedding_id=pictures.embedding_id)
     search = Search(store, settings, encoder)
 
     def held(question: str) -> list[float]:

@@ -27,7 +27,6 @@ from playhead.agent.library import Library
 from playhead.index.records import Evidence
 from playhead.index.retrieval.passages import Passages
 from playhead.index.storage.local import LocalStorage
-from playhead.index.storage.table import read
 from playhead.tools.errors import LibraryError, QueryError, ServerError
 from playhead.tools.llm.server import OpenAIVideoLLM
 from playhead.tools.records import Span
@@ -407,10 +406,10 @@ def test_masking_takes_a_modality_out(tmp_path: Path) -> None:
     masked = LocalStorage(masked_library(store.folder, ["speech"], tmp_path / "out" / "masked"))
     record = masked.read()[text_video_id("film")]
     assert record.stage("speech").state == "skipped"
-    assert list(read(masked.videos_folder / record.video_id).observations) == []
+    assert list(masked.table(record).observations) == []
     assert masked.absolute_path(record.paths[0]) == store.absolute_path("film")
     kept = LocalStorage(masked_library(store.folder, ["text"], tmp_path / "out" / "kept"))
-    assert len(read(kept.videos_folder / record.video_id).observations) == 1
+    assert len(kept.table(record).observations) == 1
     with pytest.raises(QueryError, match="no modality smell"):
         masked_library(store.folder, ["smell"], tmp_path / "x")
 
