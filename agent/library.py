@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -19,7 +20,7 @@ from ..index.storage.backend import Damage
 from ..index.storage.local import LocalStorage
 from ..index.storage.references import read_keyframe
 from ..index.storage.url import Pulled, UrlStorage
-from ..tools.errors import LibraryError, QueryError, SettingsError
+from ..tools.errors import LibraryError, MissingExtraError, QueryError, SettingsError
 from ..tools.extractors.registry import find_modalities
 from ..tools.llm.backends import is_set, video_llm
 from ..tools.llm.protocol import VideoLLM
@@ -189,6 +190,28 @@ class Library:
         """
         kinds = None if modalities is None else find_modalities(modalities)
         return self._opened().find(query, k, kinds, self._video_ids(videos), _span(between))
+
+    def as_retriever(
+        self, framework: Literal["langchain", "llama_index", "haystack"] = "langchain", k: int = 10, **filters: Any
+    ) -> Any:
+        """Return the library as a retriever of another framework; its documents name video and seconds.
+
+        Args:
+            framework: Which one: its package must be installed.
+            k: The number of documents, at most.
+            filters: As in `search`: `modalities`, `videos`, `between`.
+
+        Raises:
+            MissingExtraError: The framework is not installed.
+            QueryError: The framework is not one of these.
+        """
+        if framework not in ("langchain", "llama_index", "haystack"):
+            raise QueryError(f"framework={framework!r} is not known: use langchain, llama_index or haystack")
+        try:
+            module = import_module(f".retrievers.{framework}", __package__)
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(f"the retriever for {framework}", error.name or framework, "retrievers") from error
+        return module.retriever(self, k, filters)
 
     def find(
         self,
