@@ -39,8 +39,11 @@ def masked_library(source: Path, masked: Sequence[Modality], folder: Path) -> Pa
     for record in whole.read().values():
         if record.video_id in made:
             continue
+        table = _without(whole.table(record), masked)
         changed = record.model_copy(
             update={
+                "text_embedding_id": record.text_embedding_id if table.text_vectors.size else "",
+                "image_embedding_id": record.image_embedding_id if table.image_vectors.size else "",
                 "commit": f"{record.commit}-{'-'.join(sorted(masked))}",
                 "paths": tuple(str(whole.absolute_path(path)) for path in record.paths),
                 "stages": tuple(
@@ -52,7 +55,7 @@ def masked_library(source: Path, masked: Sequence[Modality], folder: Path) -> Pa
             }
         )
         with copy.staged(record.video_id) as staged:
-            write(staged, _without(whole.table(record), masked))
+            write(staged, table)
             copy.commit(staged, changed)
     return folder
 
