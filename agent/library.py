@@ -15,6 +15,7 @@ from ..index.indexing.extractor_set import Extractors
 from ..index.indexing.jobs import Outcome
 from ..index.indexing.repair import repair
 from ..index.records import Evidence, VideoRecord
+from ..index.retrieval.publishing import Publisher, PublishProgress, publish
 from ..index.retrieval.search import Search
 from ..index.storage.backend import Damage
 from ..index.storage.local import LocalStorage
@@ -164,7 +165,27 @@ class Library:
             MissingExtraError: A package that the URL's protocol needs is not installed.
             LibraryError: There is no library at the URL, it cannot be read, or the library cannot be written.
         """
-        return collect(UrlStorage(url).pull(self._store), done)
+        try:
+            return collect(UrlStorage(url).pull(self._store), done)
+        finally:
+            if self._store.videos_folder.is_dir():
+                publish(self._store)
+
+    def optimize(self, *, progress: PublishProgress | None = None) -> int:
+        """Bring the search index in line with the committed videos, and merge its files; returns the number of changes.
+
+        Indexing does this by itself. It is needed for a library that was copied without its search index, or after an
+        indexing process was killed. A stopped run continues with the next call.
+
+        Args:
+            progress: Called with the number of published videos, and of all videos to publish.
+
+        Raises:
+            LibraryError: There is no library, or its search index cannot be written.
+        """
+        if not self._store.videos_folder.is_dir():
+            raise LibraryError(f"no video is indexed in {self.folder}: run `playhead index FOLDER` first")
+        return publish(self._store, progress=progress)
 
     def search(
         self,
@@ -543,7 +564,10 @@ class Library:
         Raises:
             LibraryError: The library cannot be read or written.
         """
-        return collect(repair(self._store, self._extractors, progress or ignore_progress), done)
+        try:
+            return collect(repair(self._store, self._extractors, progress or ignore_progress), done)
+        finally:
+            publish(self._store)
 
     def remove(self, video: Path | str, *, at: str | None = None) -> VideoRecord:
         """Remove a video from the library. Its file stays.
@@ -557,7 +581,10 @@ class Library:
             SettingsError: fsspec does not know this kind of URL.
             MissingExtraError: A package that the URL needs is not installed.
         """
-        return remove_video(UrlStorage(at) if at else self._store, video)
+        removed = remove_video(UrlStorage(at) if at else self._store, video)
+        if not at:
+            Publisher(self._store).publish({removed.video_id})
+        return removed
 
     async def aindex(
         self,

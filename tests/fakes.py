@@ -11,6 +11,7 @@ import numpy as np
 
 from playhead.index.indexing.extractor_set import Extractors
 from playhead.index.records import StageReport, VideoRecord
+from playhead.index.retrieval.publishing import Publisher
 from playhead.index.storage.local import LocalStorage
 from playhead.index.storage.table import ObservationTable, write
 from playhead.tools.embedding.protocol import Vectors, unit
@@ -207,7 +208,7 @@ def commit(
     files: Mapping[str, bytes] | None = None,
     **fields,
 ) -> VideoRecord:
-    """Commit observations as one video, with their vectors where encoders are given, and other files."""
+    """Commit and publish observations as one video, with their vectors where encoders are given, and other files."""
     texts = [o.text for o in observations if o.modality != "frame"]
     vectors = {}
     if encoder and texts:
@@ -222,7 +223,9 @@ def commit(
         for name, content in (files or {}).items():
             (staged / name).parent.mkdir(exist_ok=True)
             (staged / name).write_bytes(content)
-        return store.commit(staged, made)
+        committed = store.commit(staged, made)
+    Publisher(store).publish({made.video_id})
+    return committed
 
 
 def write_pictures(

@@ -2,10 +2,39 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-__all__ = ["STOP_WORDS", "canonical", "is_same", "names", "pieces", "sounds_like_code", "stem", "tokens"]
+__all__ = [
+    "CONNECTED_SCRIPTS",
+    "SIGNED_NAME",
+    "STOP_WORDS",
+    "canonical",
+    "is_same",
+    "names",
+    "pieces",
+    "sounds_like_code",
+    "split_run",
+    "stem",
+    "tokens",
+]
+
+# Scripts whose words carry prefixes and endings, or have no spaces between them: Hebrew and Arabic, Indic scripts,
+# Thai, Lao, Burmese, Khmer. With their vowel signs.
+CONNECTED_SCRIPTS = (
+    "\u05d0-\u05ea\u0620-\u064a\u066e-\u06d3\u06fa-\u06ff\u0750-\u077f\u0900-\u0963\u0971-\u0de5\u0df2-\u0df3"
+    "\u0e01-\u0e4e\u0e80-\u0ece\u0edc-\u0edf\u1000-\u103f\u1050-\u108f\u1780-\u17d3"
+)
+# Scripts that ICU splits into words by a dictionary.
+_WITHOUT_SPACES = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uf900-\ufaff\U00020000-\U0003ffff]+"
+)
+# `C#`, `C++`, `.NET`, `R&D`, in lower case: the sign makes another name of it.
+SIGNED_NAME = re.compile(
+    r"(?<![\w.+#&@/])(?:[^\W\d_]++(?:\+\+|#)|\.[^\W\d_][^\W_]++|[^\W\d_]{1,3}&[^\W\d_]{1,3}|[^\W\d_] & [^\W\d_])(?![\w+#&@])"
+)
 
 # Words that say nothing of what is asked for.
 STOP_WORDS = frozenset(
@@ -54,7 +83,12 @@ _IRREGULAR = {
     for form in forms.split()
 }
 
-_TOKEN = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|[^\W\d_]{0,9}\d+(?:[.:]\d+)+|[^\W_]+")
+_MARKS = "\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0981-\u0983\u09bc-\u09cd\u0a01-\u0dff\u0e31\u0e34-\u0e4e\u0eb1-\u0ecd\u102b-\u103e\u17b4-\u17d3"
+_TOKEN = re.compile(
+    rf"{SIGNED_NAME.pattern}|\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|[^\W\d_]{{0,9}}\d+(?:[.:]\d+)+|(?:[^\W_]|[{_MARKS}])+"
+)
+# A prefix of one or two letters: `Wi-Fi` is `wifi`, `e-mail` is `email`.
+_PREFIXED = re.compile(r"(?<![\w\-])([a-z]{1,2})-([a-z]{2,})(?![\w\-])")
 _CONTRACTED = re.compile(r"\b(?:ca|wo|sha)n't\b|n't\b|'(?:s|ll|ve|re|d|m)\b")
 _KANA_VOICING = "\u3099\u309a"  # か and が are letters of their own
 _CHUNK = re.compile(r"[^\W_][\w'’\-]*")
@@ -75,7 +109,21 @@ def tokens(text: str) -> list[str]:
     folded = _folded(text).replace("\u2019", "'")
     folded = _TWENTY_FIVE.sub(lambda found: str(int(_NUMBERS[found[1]]) + int(_NUMBERS[found[2]])), folded)
     folded = _TWO_HUNDRED_FIVE.sub(_in_digits, _TWO_HUNDRED_FIVE.sub(_in_digits, folded))  # two hundred thousand
-    return [token.replace(",", "") for token in _TOKEN.findall(_CONTRACTED.sub(" ", folded))]
+    folded = _PREFIXED.sub(r"\1\2", _CONTRACTED.sub(" ", folded))
+    return [part for token in _TOKEN.findall(folded) for part in _parts(token.replace(",", ""))]
+
+
+@lru_cache(maxsize=1 << 14)
+def split_run(run: str) -> tuple[str, ...]:
+    """Split text of one script into words: by ICU's dictionaries where the script has no spaces.
+
+    `今年的预算` gives 今年, 的, 预算.
+    """
+    if not _WITHOUT_SPACES.search(run):
+        return tuple(run.split())
+    from icu4py.breakers import WordBreaker
+
+    return tuple(word for word in WordBreaker(run, "en") if word.strip())
 
 
 @lru_cache(maxsize=50_000)
@@ -135,12 +183,24 @@ def sounds_like_code(text: str) -> bool:
     return "_" in text or (any(c.isdigit() for c in text) and any(c.isalpha() for c in text))
 
 
+def _parts(token: str) -> Iterable[str]:
+    """A name with a sign, and the word in it; a run of a script without spaces, by words."""
+    if SIGNED_NAME.fullmatch(token):
+        bare = token.strip("#+.& ")
+        return (token.replace(" ", ""), *((bare,) if len(bare) > 1 and "&" not in bare else ()))
+    return split_run(token) if not token.isascii() and _WITHOUT_SPACES.search(token) else (token,)
+
+
 def _folded(text: str) -> str:
     if text.isascii():
         return text.lower()
     apart = unicodedata.normalize("NFKD", text.casefold())
-    bare = (c for c in apart if c in _KANA_VOICING or not unicodedata.category(c).startswith("M"))
+    bare = (c for c in apart if c in _KANA_VOICING or "\u0900" <= c <= "\u17ff" or not _is_mark(c))
     return unicodedata.normalize("NFKC", "".join(bare)).casefold()  # ℠ has capitals inside
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character).startswith("M")
 
 
 def _in_digits(found: re.Match[str]) -> str:

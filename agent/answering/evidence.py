@@ -1,7 +1,7 @@
 """The node that searches: evidence for a plan."""
 
 from ...index.records import Evidence
-from ...index.retrieval.search import RRF_K, Search
+from ...index.retrieval.search import Search
 from ...tools.records import Span
 from ..question.scopes import find_in, scopes_of
 from ..records import Anchor, Plan, Scope
@@ -10,6 +10,8 @@ from .support import mentions
 __all__ = ["choose_videos", "retrieve"]
 
 CANDIDATES = 30
+# Reciprocal rank fusion (Cormack, Clarke and Büttcher 2009): the paper's constant.
+_RRF_K = 60
 # Of more videos than this the likeliest are chosen, by the best few of the first results of all.
 MOST_VIDEOS, POOL, A_VIDEO = 8, 200, 5
 # A sentence and the still behind it may share a fraction of a second.
@@ -34,7 +36,7 @@ def choose_videos(plan: Plan, search: Search) -> Plan:
     for rank, one in enumerate(find_in(plan, search, plan.query, POOL, plan.modalities), start=1):
         counted[one.video_id] = counted.get(one.video_id, 0) + 1
         if counted[one.video_id] <= A_VIDEO:
-            worth[one.video_id] = worth.get(one.video_id, 0.0) + 1 / (RRF_K + rank)
+            worth[one.video_id] = worth.get(one.video_id, 0.0) + 1 / (_RRF_K + rank)
     chosen = sorted(worth, key=lambda video_id: (-worth[video_id], video_id))[:MOST_VIDEOS]
     return plan.model_copy(update={"video_ids": tuple(chosen)}) if chosen else plan
 

@@ -7,6 +7,7 @@ different texts of a stretch are read, which is quick: they are few beside the m
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pydantic import Field
 
@@ -141,7 +142,8 @@ def _held(
     for video_ids, span in stretches:
         for modality in modalities:
             found: list[Evidence] = []
-            texts = [] if by_meaning and modality in sentences() else search.texts(modality, video_ids, span)
+            words = None if by_meaning or modality not in sentences() else _words_of(subject)
+            texts = [] if by_meaning and modality in sentences() else search.texts(modality, video_ids, span, words)
             if by_meaning and modality in sentences():
                 found = search.find(subject.query, MOST_ALIKE, (modality,), video_ids, span)
             elif modality == "object" and not by_meaning:
@@ -151,7 +153,7 @@ def _held(
             elif texts := texts_with(subject.terms, texts, search.embed if by_meaning else None):
                 found = search.with_texts(texts, modality, video_ids, span)
             if by_meaning and modality == "frame":
-                found += search.alike(subject.query, modality, video_ids, span)
+                found += search.similar(subject.query, modality, video_ids, span)
             rows |= {one.evidence_id: one for one in found}
     asked = Plan(question=subject.query, query=subject.query, terms=subject.terms, modalities=modalities)
     judged: list[Support] = []
@@ -160,6 +162,13 @@ def _held(
     elif rows:
         judged = supports(asked, list(rows.values()), lambda _: None, search.nearby, lambda *_: False)
     return [*labelled.values(), *(support for support in judged if support.holds)]
+
+
+def _words_of(subject: Subject) -> str:
+    """The words of which a text must contain one: also neighbours written as one word."""
+    required = [term.text for term in subject.terms if term.required]
+    joined = [one.text + other.text for one, other in pairwise(subject.terms)]
+    return " ".join([*required, *joined])
 
 
 def _items(subject: Subject, support: Support) -> list[_Item]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import get_args
 
-from ...index.localization.spatial import Side, Size, To, foremost, relates, stands
+from ...index.localization.spatial import Side, Size, To, foremost, is_on_side, relates
 from ...index.records import Evidence
 from ...tools.words import tokens
 from ..records import Citation, Claim, Verdict
@@ -99,7 +99,7 @@ def _placed(claim: Claim, _: Callable[[str], Evidence | None]) -> Verdict:
     thing = cited[0].quote
     if len(cited) == 1:
         sides: tuple[Side, ...] = get_args(Side)
-        return _verdict(any(claim.text == side_text(side, thing) and stands(side, boxes[0]) for side in sides))
+        return _verdict(any(claim.text == side_text(side, thing) and is_on_side(side, boxes[0]) for side in sides))
     relations: tuple[To, ...] = get_args(To)
     sizes: tuple[Size, ...] = get_args(Size)
     lies_so = len(cited) == 2 and any(

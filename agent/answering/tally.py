@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from ...index.localization.spatial import Pair, Size, foremost, is_side, is_to, moment, most_at_once, pairs, stands
+from ...index.localization.spatial import Pair, Size, foremost, is_on_side, is_side, is_to, moment, most_at_once, pairs
 from ...index.records import Evidence
 from ...index.retrieval.search import Search
 from ...tools.extractors.registry import spec_of
@@ -251,7 +251,7 @@ def _to_other(relation: Relation, things: Sequence[Evidence], others: Sequence[E
 def _on_side(relation: Relation, things: Sequence[Evidence], is_named: bool) -> Tally:
     if not is_side(relation):
         return Tally(told=f"{relation} is told of another thing, not of the picture")
-    there = [Pair(one, one, moment([one])) for one in things if one.box and stands(relation, one.box)]
+    there = [Pair(one, one, moment([one])) for one in things if one.box and is_on_side(relation, one.box)]
     claims = [_claim(side_text(relation, one.text), [one]) for one, _, _ in _chosen(there, is_named)]
     told = f"{len(there)} of {len(things)} boxes stand there"
     return Tally(claims=tuple(claims), told=told, confidence=_LITERAL if claims else 0.0)

@@ -1,4 +1,4 @@
-"""The commands that make and show a library: `index`, `list`, `show`, `chapters`, `remove`, `pull`."""
+"""The commands that make and show a library: `index`, `list`, `show`, `chapters`, `remove`, `pull`, `optimize`."""
 
 import sys
 from pathlib import Path
@@ -22,7 +22,7 @@ from .places import (
     storage_named,
 )
 
-__all__ = ["chapters", "index", "list_", "pull", "remove", "show"]
+__all__ = ["chapters", "index", "list_", "optimize", "pull", "remove", "show"]
 
 
 @with_settings(*MODELS, examples=("playhead index talks", "playhead index s1.mp4 s2.mp4 --library archive"))
@@ -198,3 +198,17 @@ def pull(
         print_json([pulled_data(one) for one in pulled])
     if any(one.has_failed for one in pulled):
         raise typer.Exit(1)
+
+
+@with_settings(examples=("playhead optimize talks", "playhead optimize --library archive"))
+def optimize(place: Place = ".", library: LibraryFolder = None, *, chosen: Chosen) -> None:
+    """Build the search index, or bring it up to date, and merge its files.
+
+    Indexing does this by itself. It is needed for a library that was copied without its search index.
+    """
+    from ..display.indexing import counted
+
+    opened, _ = opened_at(place, library, chosen)
+    with counted("publishing videos", chosen.quiet) as progress:
+        count = opened.optimize(progress=progress)
+    print(f"{count} change{'' if count == 1 else 's'} published" if count else "the search index is up to date")

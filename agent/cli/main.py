@@ -74,6 +74,7 @@ for _name, _command in (
     ("pull", libraries.pull),
     ("verify", integrity.verify),
     ("repair", integrity.repair),
+    ("optimize", libraries.optimize),
     ("doctor", checking.doctor),
     ("serve", checking.serve),
     ("mcp", programs.mcp),

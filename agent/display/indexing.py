@@ -2,7 +2,8 @@
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ...index.records import StageReport
     from ...index.storage.url import Pulled
 
-__all__ = ["IndexingView"]
+__all__ = ["IndexingView", "counted"]
 
 _MARKS = {  # and their colours
     "indexed": ("✓", "green"),
@@ -42,6 +43,18 @@ _NOT_RUN: dict[Modality, str] = {
     "frame": "Pictures not searchable",
 }
 _NAMED = 3  # files that share a reason are named up to here, then counted
+
+
+@contextmanager
+def counted(what: str, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """Draw a bar on stderr within; what it yields is called with the number done and of all."""
+    if quiet:
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), Remaining())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 class IndexingView:

@@ -68,7 +68,7 @@ def run_tutorialvqa(
 ) -> dict[str, Any]:
     """Find where TutorialVQA's questions are answered in the library of all its transcripts.
 
-    `words` is BM25 over sentences, `words-wide` its sentences with three on each side, `search` is the library's own,
+    `words` is BM25 over sentences, `search` is the library's own,
     `passages` are stretches of seven sentences (`index.retrieval.passages`, tuned on the first half of the videos). A place is a hit if it overlaps the true
     stretch of sentences; all videos are searched, whatever half a question is from.
 

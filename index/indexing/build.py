@@ -13,7 +13,9 @@ from ...tools.errors import LibraryError, MediaError, PlayheadError, SettingsErr
 from ...tools.media.frames import probe
 from ...tools.records import VideoInfo
 from ..records import VideoRecord
+from ..retrieval.publishing import Publisher
 from ..storage.backend import StorageBackend
+from ..storage.local import LocalStorage
 from .extraction import stages_to_run
 from .extractor_set import Extractors
 from .jobs import Engine, Job, Outcome, failure_of, in_this_process, is_up_to_date
@@ -66,20 +68,35 @@ def bring_in_line(
     def job_progress(job: Job, stage: str, done: float, total: float) -> None:
         progress(job.file, job.number, len(files), stage, done, total)
 
-    try:
+    def outcomes() -> Iterator[Outcome]:
         for done in engine(storage, extractors, library.plan(files), job_progress):
             if isinstance(done, Outcome):
                 yield done
             else:
                 yield from library.settle(*done)
+        if not storage.holds_every_file:
+            return
+        places = dict.fromkeys(os.path.abspath(Path(path).expanduser()) for path in paths)
+        folders = [place for place in places if os.path.isdir(place)]
+        holding = [place.rstrip(os.sep) + os.sep for place in folders if any(_is_below(str(f), place) for f in files)]
+        yield from library.drop_missing(holding)
+
+    try:
+        yield from _published(storage, outcomes()) if isinstance(storage, LocalStorage) else outcomes()
     finally:
         library.save_identities()
-    if not storage.holds_every_file:
-        return
-    places = dict.fromkeys(os.path.abspath(Path(path).expanduser()) for path in paths)
-    folders = [place for place in places if os.path.isdir(place)]
-    holding = [place.rstrip(os.sep) + os.sep for place in folders if any(_is_below(str(file), place) for file in files)]
-    yield from library.drop_missing(holding)
+
+
+def _published(storage: LocalStorage, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+    """Publish each commit to the search index at once; at the end also removals, and merge its files."""
+    publisher = Publisher(storage)
+    try:
+        for outcome in outcomes:
+            if outcome.state == "indexed" and outcome.record:
+                publisher.publish({outcome.record.video_id})
+            yield outcome
+    finally:
+        publisher.publish(maintain=True)
 
 
 class _Library:

@@ -1,8 +1,8 @@
-"""Grounding: from similarities over time to the span that a question is about. No model, and nothing is trained.
+"""Grounding: from similarities over time to the span that a query describes. Training-free.
 
-Every span of a window gets a probability: a prior that knows no scale, what the rows (captions, sentences,
-frames) say second by second, and what the question itself says of time ("at the end", "after she sat down").
-The answer is the span with the highest expected score under it, not the most probable one.
+Every span of a window gets a probability from a scale-free prior, the similarities of rows (captions, sentences,
+frames) over time, and the time expression of the query ("at the end", "after she sat down").
+The result is the span with the highest expected score, not the most probable one.
 """
 
 import math
@@ -23,34 +23,34 @@ __all__ = ["Channel", "GroundedSpan", "GroundingQuery", "Mode", "SpanPosterior",
 Mode = Literal["balanced", "precise"]
 Numbers = npt.NDArray[np.float64]
 
-# A window is looked at in so many equal bins: spans are sharp to a fiftieth of it.
+# Number of equal bins of a window: the resolution of spans.
 _BINS = 48
-_POINTS = 4  # a bin's similarity is the mean at so many points
+_POINTS = 4  # sample points of a bin: its similarity is their mean
 # Measured on one half of NExT-GQA's videos (tests/benchmarks/bench_nextgqa.py): the evidence that a second is
 # in the span, as a log-likelihood ratio, is 0.2 for each standard deviation above half a one.
 _EVIDENCE = 0.2
 _THRESHOLD = 0.5
-# What a question says of time is wrong so often; so is the clause that was taken for the anchor.
+# Probability that the query's time expression, or the clause taken for the anchor, is wrong.
 _DOUBT = 0.02
 
 
 class GroundingQuery(Record):
-    """A description to ground, and what is known of when it happens."""
+    """A description to ground, and constraints on its time."""
 
     text: str = Field(description="A description to compare with rows.")
     place: float | None = Field(default=None, ge=0, le=1, description="Where in the video, as a share of its length.")
     place_width: float = Field(default=0.1, gt=0, description="Standard deviation of the place, as a share.")
-    relation: Literal["after", "before"] | None = Field(default=None, description="How it lies to the anchor.")
-    anchor: str = Field(default="", description="What happened before or after; a description.")
+    relation: Literal["after", "before"] | None = Field(default=None, description="Order relative to the anchor.")
+    anchor: str = Field(default="", description="Description of the event before or after.")
 
 
 @dataclass(frozen=True)
 class Channel:
-    """One kind of rows and their similarities to a text: in any unit, higher is more alike.
+    """One kind of rows and their similarities to a text, in any unit.
 
     Attributes:
-        spans: When each row is.
-        scores: Its similarity, shape `(len(spans),)`.
+        spans: Span of each row.
+        scores: Similarity of each row, shape `(len(spans),)`; higher is more similar.
     """
 
     spans: Sequence[Span]
@@ -58,7 +58,7 @@ class Channel:
 
 
 class GroundedSpan(Record):
-    """A span that a question may be about."""
+    """A span that may answer a query."""
 
     span: Span = Field(description="When.")
     score: float = Field(
@@ -68,26 +68,26 @@ class GroundedSpan(Record):
 
 @dataclass(frozen=True)
 class SpanPosterior:
-    """How likely each span of a window is the one asked for.
+    """The probability of each span of a window.
 
     Attributes:
-        window: What was searched.
-        probability: Of each pair of bins, first and last, in the order of `np.triu_indices`; sums to 1.
+        window: The searched stretch of the video.
+        probability: For each pair of bins, first and last, in the order of `np.triu_indices`; sums to 1.
     """
 
     window: Span
     probability: Numbers
 
     def best(self, mode: Mode = "balanced", k: int = 1, shortest_seconds: float = 2.0) -> list[GroundedSpan]:
-        """The spans with the highest expected score, best first, none overlapping another.
+        """Return the spans with the highest expected score, best first, without overlaps.
 
-        That is decoding by minimum Bayes risk (Kumar and Byrne 2004, section 2) over spans.
+        This is minimum Bayes risk decoding (Kumar and Byrne 2004, section 2) over spans.
 
         Args:
             mode: `balanced` maximises the expected intersection over union, `precise` the expected share of
                 the span that lies inside the true one (NExT-GQA's IoP), which favours short spans.
             k: At most this many.
-            shortest_seconds: No span is shorter, unless the window is.
+            shortest_seconds: Minimum length of a span, unless the window is shorter.
         """
         first, last, iou, share = _pairs()
         expected = (iou if mode == "balanced" else share) @ self.probability
@@ -104,7 +104,7 @@ class SpanPosterior:
         return found
 
     def inside(self) -> Numbers:
-        """How likely each of the window's equal bins lies in the span, shape `(bins,)`."""
+        """Return the probability that each of the window's equal bins is inside the span, shape `(bins,)`."""
         first, last, _, _ = _pairs()
         at = np.arange(_BINS)
         return np.asarray(((first <= at[:, None]) & (at[:, None] <= last)) @ self.probability)
@@ -113,23 +113,23 @@ class SpanPosterior:
 def span_posterior(
     window: Span, channels: Sequence[Channel], asked: GroundingQuery | None = None, anchors: Sequence[Channel] = ()
 ) -> SpanPosterior:
-    """How likely each span of a window is the one that rows and question point at.
+    """Return the probability of each span of a window, given similarities and a time expression.
 
-    The prior is scale-free: a length is the less likely the longer, as 1 / length (Jeffreys 1961, section
-    3.1), and every place is alike. Each channel is standardised over the window, so that rows alike to
-    everything say nothing; their mean is the evidence of a second. A question's place weighs a span's middle by a
-    normal distribution; its relation, by the probability that the anchor lies before the span's start, or
+    The prior is scale-free: the probability of a length is proportional to 1 / length (Jeffreys 1961, section
+    3.1), and positions are uniform. Each channel is standardised over the window, so a constant similarity adds no
+    evidence; the mean of the channels is the evidence of a second. A place weights the middle of a span by a
+    normal distribution. A relation weights a span by the probability that the anchor lies before its start, or
     after its end.
 
     Args:
-        window: The whole video, a few minutes at most; a longer one is searched coarsely. What an `asked.place`
-            means is taken of this window.
-        channels: Rows with their similarity to `asked.text`. What lies outside the window is left out.
-        asked: What the question says of time; None: nothing.
-        anchors: Rows with their similarity to `asked.anchor`; without any the relation is not used.
+        window: The whole video, a few minutes at most; a longer window has coarser bins. `asked.place` refers to
+            this window.
+        channels: Rows with their similarity to `asked.text`. Rows outside the window are ignored.
+        asked: The query's time constraints; may be missing.
+        anchors: Rows with their similarity to `asked.anchor`; without them the relation is ignored.
 
     Raises:
-        ValueError: A channel has not one finite score a row.
+        ValueError: A channel does not have one finite score for each row.
     """
     first, last, _, _ = _pairs()
     length = last + 1 - first
@@ -151,10 +151,9 @@ def span_posterior(
 
 
 def word_match(text: str, rows: Sequence[str]) -> Numbers:
-    """How much of a text's words each row holds, shape `(len(rows),)`; a word counts by how rare it is among the rows.
+    """Return the summed inverse document frequency of a text's words in each row, shape `(len(rows),)`.
 
-    Inverse document frequency (Spärck Jones 1972) with one video as the collection: what all of its captions
-    say tells no second from another.
+    The rows are the collection (Spärck Jones 1972): a word in every row does not distinguish one second from another.
     """
     held = [{stem(word) for word in tokens(row)} for row in rows]
     found = np.zeros(len(rows))
@@ -167,7 +166,7 @@ def word_match(text: str, rows: Sequence[str]) -> Numbers:
 
 @lru_cache(maxsize=1)
 def _pairs() -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Numbers, Numbers]:
-    """First and last bin of every span; each span's IoU with each, and the share of it that lies in each."""
+    """Return first and last bin of every span, the IoU of all pairs, and the share of each span inside each other span."""
     first, last = np.triu_indices(_BINS)
     shared = np.minimum(last[:, None], last) - np.maximum(first[:, None], first) + 1.0
     shared = np.maximum(shared, 0)
@@ -176,16 +175,16 @@ def _pairs() -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Numbers, Numbe
 
 
 def _together(window: Span, channels: Sequence[Channel]) -> Numbers:
-    """The channels' mean in each bin, in standard deviations over the window."""
+    """Return the mean of the channels in each bin, in standard deviations over the window."""
     return _standardised(np.mean([_binned(window, channel) for channel in channels], axis=0))
 
 
 def _binned(window: Span, channel: Channel) -> Numbers:
-    """A channel in each bin, standardised; where several rows are, the best counts, where none is, the mean."""
+    """Return a channel in each bin, standardised: the best of several rows; the mean where there is no row."""
     scores = np.asarray(channel.scores, np.float64)
     if scores.shape != (len(channel.spans),) or not np.isfinite(scores).all():
         raise ValueError(
-            f"a channel of {len(channel.spans)} rows needs as many finite scores, got shape {scores.shape}"
+            f"a channel of {len(channel.spans)} rows needs the same number of finite scores, got shape {scores.shape}"
         )
     best = np.full(_BINS * _POINTS, -np.inf)
     at = window.start + (np.arange(len(best)) + 0.5) * window.duration / len(best)
@@ -204,5 +203,5 @@ def _standardised(values: Numbers) -> Numbers:
 
 
 def _summed(values: Numbers) -> Numbers:
-    """Sums of the values up to each bin, from 0."""
+    """Return cumulative sums, starting with 0."""
     return np.concatenate([[0.0], np.cumsum(values)])

@@ -1,10 +1,9 @@
 """Where things are in a picture: predicates over boxes, and the frames in which two boxes lie so to each other.
 
-A picture is flat: left, right, above and below are those of the viewer, told by the boxes' centres within a cone of
+Left, right, above and below are those of the viewer, decided by the boxes' centres within a cone of
 45° (Peuquet and Ci-Xiang 1987, "An algorithm to determine the directional relationship between arbitrarily-shaped
-polygons in the plane"), and only where the boxes lie apart on that axis. Edges are shares of the picture's width and
-height, so the cone is one of the picture as it is stretched to a square. What these cannot tell (facing, depth) is
-not guessed, but for `behind`.
+polygons in the plane"), and only if the boxes are separate on that axis. Edges are shares of the picture's width and
+height, so the cone refers to the picture scaled to a square. Facing and depth are not estimated, except by `behind`.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,29 +18,29 @@ __all__ = [
     "Size",
     "To",
     "foremost",
+    "is_on_side",
     "is_side",
     "is_to",
     "moment",
     "most_at_once",
     "pairs",
     "relates",
-    "stands",
 ]
 
 To = Literal["left", "right", "above", "below", "beside", "behind"]
 Side = Literal["left", "right", "above", "below", "centre"]
 Size = Literal["biggest", "smallest"]
 
-# Two boxes lie apart on an axis if they share no more than this much of the shorter extent.
+# Two boxes are separate on an axis if they share at most this part of the shorter extent.
 _SHARED = 0.5
-# "On the left" is well left of the middle: nothing that spans it.
+# "On the left" needs this distance from the middle.
 _OFF_MIDDLE = 0.05
 # The centre is the middle third of both axes.
 _CENTRE = (1 / 3, 2 / 3)
-# Side by side: nearer than the mean of both widths, and on one height by half of the lower one.
+# Side by side: the gap is at most the mean width, and the boxes share half of the smaller height.
 _NEAR_WIDTHS = 1.0
 _LEVEL = 0.5
-# What stands behind is partly hidden: of the smaller box, so much lies in the other.
+# An object behind another is partly hidden: minimum share of the smaller box that the other covers.
 _HIDDEN = 0.1
 
 
@@ -54,32 +53,32 @@ class Pair(NamedTuple):
 
 
 def is_to(relation: str) -> TypeGuard[To]:
-    """Whether it is a relation of one thing to another."""
+    """Whether the word is a relation between two objects."""
     return relation in get_args(To)
 
 
 def is_side(relation: str) -> TypeGuard[Side]:
-    """Whether it is a side of the picture."""
+    """Whether the word is a side of the picture."""
     return relation in get_args(Side)
 
 
 def relates(relation: To, one: Box, other: Box) -> bool:
-    """Whether a box lies so to another.
+    """Whether two boxes have a relation.
 
-    `left` is the mirror of `right`, `above` of `below`; `beside` holds both ways or not at all. `behind` is only a
-    guess, for boxes have no depth: on the same ground what stands farther off meets it higher up in the picture, so
-    the box must end higher, and overlap the other by a tenth of the smaller of both.
+    `left` mirrors `right`, `above` mirrors `below`; `beside` is symmetric. `behind` is an estimate, because boxes have
+    no depth: on the same ground a more distant object ends higher in the picture, so the box must end higher and
+    overlap the other by a tenth of the smaller box.
 
     Args:
-        relation: How.
-        one: What lies.
-        other: To what.
+        relation: The relation.
+        one: The box described.
+        other: The reference box.
     """
     return _TO[relation](one, other)
 
 
-def stands(side: Side, box: Box) -> bool:
-    """Whether a box stands on a side of the picture: its centre and most of it off the middle, or in the middle third."""
+def is_on_side(side: Side, box: Box) -> bool:
+    """Whether the centre of a box is on a side of the picture, off the middle, or in the middle third."""
     across, down = _centre(box)
     if side == "centre":
         return all(_CENTRE[0] <= place <= _CENTRE[1] for place in (across, down))
@@ -88,27 +87,27 @@ def stands(side: Side, box: Box) -> bool:
 
 
 def foremost(size: Size, boxes: Sequence[Box]) -> int:
-    """The number of the biggest or smallest box by area: exactly one, the first of those that are alike.
+    """Return the index of the biggest or smallest box by area; the first of equal ones.
 
     Raises:
-        ValueError: There is none.
+        ValueError: There are no boxes.
     """
     if not boxes:
-        raise ValueError("no boxes: at least 1 is wanted")
+        raise ValueError("no boxes: give at least 1")
     areas = [_area(box) for box in boxes]
     return areas.index(max(areas) if size == "biggest" else min(areas))
 
 
 def pairs(ones: Sequence[Evidence], others: Sequence[Evidence], relation: To) -> list[Pair]:
-    """All pairs of boxes of one frame that lie so to each other, by video and time.
+    """Return all pairs of boxes of one frame that have a relation, by video and time.
 
-    A box is of one frame (`frame_seconds`), also where its thing was followed further (`index.indexing.tracks`): where that
-    was by the time of another frame, nobody stored. So the pair is at the second of the frame, too.
+    A box belongs to one frame (`frame_seconds`), even if its object was tracked further (`index.indexing.tracks`): its
+    position in other frames is not stored. So the pair is also located at that frame.
 
     Args:
-        ones: What lies so.
-        others: To what.
-        relation: How.
+        ones: The boxes described.
+        others: The reference boxes.
+        relation: The relation.
     """
     by_frame: dict[tuple[str, float | None], list[Evidence]] = {}
     for other in others:
@@ -124,18 +123,18 @@ def pairs(ones: Sequence[Evidence], others: Sequence[Evidence], relation: To) ->
 
 
 def moment(boxes: Sequence[Evidence]) -> Span:
-    """The second of the frame in which boxes were seen, as far as they are all there."""
+    """Return the second of the frame in which boxes were seen, within all their spans."""
     start = max(boxes[0].frame_seconds or 0.0, *(one.start for one in boxes))
     end = min(one.end for one in boxes)
     return Span(start=start, end=min(end, start + 1.0))
 
 
 def most_at_once(boxes: Sequence[Evidence]) -> list[Evidence]:
-    """The largest number of things of one video that are in the picture together; the earliest of such, from the left.
+    """Return the largest set of objects of one video that are visible at once; the earliest such set, from the left.
 
-    Two boxes of one still never become one observation (`index.indexing.tracks`), so no fewer overlap at a second than were
-    seen in the still that was shown then; there may be more, for a thing is followed over a still in which the
-    detector misses it.
+    Two boxes of one segment never become one observation (`index.indexing.tracks`), so the overlap is never smaller than
+    the number of boxes in a frame. It may be larger, because a track continues over a segment in which the
+    detector misses the object.
     """
     best: list[Evidence] = []
     for video_id in dict.fromkeys(one.video_id for one in boxes):
@@ -187,7 +186,7 @@ _TO: dict[To, Callable[[Box, Box], bool]] = {
 
 
 def _towards(one: Box, other: Box) -> tuple[float, float]:
-    """From the centre of a box to that of another: to the right, and down."""
+    """Return the offset between the centres of two boxes: right and down."""
     (left, top), (right, bottom) = _centre(one), _centre(other)
     return right - left, bottom - top
 

@@ -1,6 +1,7 @@
-"""The encoders of queries, loaded when first wanted; what cannot be searched by meaning is told once, with the way out."""
+"""The encoders of queries, loaded at first use; each reason why vectors are not searched is logged once."""
 
 import logging
+import threading
 from collections.abc import Set
 
 from ...tools.embedding.images import image_encoder
@@ -15,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class QueryEncoders:
-    """The encoders of a library's queries. Not for several threads at once."""
+    """The encoders of a library's queries."""
 
     def __init__(
         self, settings: Settings, texts: TextEncoder | None = None, images: ImageEncoder | None = None
@@ -30,45 +31,48 @@ class QueryEncoders:
         self._settings = settings
         self._texts = texts
         self._images = images
+        self._lock = threading.RLock()
         self._text_embedding_ids: Set[str] = frozenset()
         self._image_embedding_ids: Set[str] = frozenset()
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     def serve(self, text_embedding_ids: Set[str], image_embedding_ids: Set[str]) -> None:
-        """Know the spaces in which the library's texts and pictures lie; the empty name stands for none."""
+        """Set the embedding models of the library's texts and pictures; the empty name means not embedded."""
         self._text_embedding_ids, self._image_embedding_ids = text_embedding_ids - {""}, image_embedding_ids - {""}
 
     def texts(self) -> TextEncoder | None:
-        """The encoder of queries for texts; None, told once, where it cannot be had."""
-        if self._texts is None and self._text_embedding_ids and "texts" not in self._told:
-            try:
-                self._texts = SentenceEncoder(self._settings)
-            except (WeightsError, MissingExtraError) as error:
-                self._tell("texts", f"texts are searched by their words only: {error}")
-        if self._texts is not None:
-            self._tell_others(self._text_embedding_ids - {self._texts.embedding_id}, "text_model")
-        return self._texts
+        """Return the encoder of queries for texts; None, with one warning, if it cannot be loaded."""
+        with self._lock:
+            if self._texts is None and self._text_embedding_ids and "texts" not in self._reported:
+                try:
+                    self._texts = SentenceEncoder(self._settings)
+                except (WeightsError, MissingExtraError) as error:
+                    self._report("texts", f"texts are searched by their words only: {error}")
+            if self._texts is not None:
+                self._report_others(self._text_embedding_ids - {self._texts.embedding_id}, "text_model")
+            return self._texts
 
     def images(self) -> ImageEncoder | None:
-        """The encoder of queries for pictures; None, told once, where it cannot be had."""
-        if self._images is None and self._image_embedding_ids and "images" not in self._told:
-            try:
-                self._images = image_encoder(self._settings, self.texts())
-            except (WeightsError, MissingExtraError) as error:
-                self._tell("images", f"pictures are searched by their labels only: {error}")
-        if self._images is not None:
-            self._tell_others(self._image_embedding_ids - {self._images.embedding_id}, "image_model")
-        return self._images
+        """Return the encoder of queries for pictures; None, with one warning, if it cannot be loaded."""
+        with self._lock:
+            if self._images is None and self._image_embedding_ids and "images" not in self._reported:
+                try:
+                    self._images = image_encoder(self._settings, self.texts())
+                except (WeightsError, MissingExtraError) as error:
+                    self._report("images", f"pictures are searched by their labels only: {error}")
+            if self._images is not None:
+                self._report_others(self._image_embedding_ids - {self._images.embedding_id}, "image_model")
+            return self._images
 
-    def _tell_others(self, embedding_ids: Set[str], setting: str) -> None:
+    def _report_others(self, embedding_ids: Set[str], setting: str) -> None:
         for embedding_id in sorted(embedding_ids):
-            self._tell(
+            self._report(
                 embedding_id,
                 f"some videos were embedded with another model ({embedding_id}) and are searched by their words only: "
                 f"set {setting} as it was, or index the videos again",
             )
 
-    def _tell(self, key: str, message: str) -> None:
-        if key not in self._told:
-            self._told.add(key)
+    def _report(self, key: str, message: str) -> None:
+        if key not in self._reported:
+            self._reported.add(key)
             logger.warning(message)

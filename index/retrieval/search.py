@@ -1,18 +1,14 @@
-"""Hybrid search: words (BM25) and meaning (vectors), ranked apart in each modality and fused by rank.
+"""Search one library: the retrieval path of `search`, `find`, `ask` and the evaluation.
 
-Fusion is reciprocal rank fusion (Cormack, Clarke and Büttcher 2009, section 2): scores of different
-models are never compared, only ranks.
+Each modality is ranked by words and meaning over neighbourhoods of rows (`ranking`); the scores of modalities that share
+an encoder are on one scale. `find` returns rows, `passages` returns rows with their neighbours and features.
 """
 
-import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from ...tools.embedding.protocol import ImageEncoder, TextEncoder, Vectors
 from ...tools.errors import QueryError
@@ -21,86 +17,63 @@ from ...tools.records import Modality, Span, clean_text
 from ...tools.settings import Settings
 from ..records import Evidence, VideoRecord
 from ..storage.local import LocalStorage
-from .lexical import CatalogError, Filter, Row
+from .catalog import Filter, Row
+from .passages import Passage, PassageFeatures
+from .publishing import PublishProgress
 from .query_encoders import QueryEncoders
-from .search_index import Derived
-from .vectors import VectorIndex
+from .ranking import Encoded, RankedRow, rank_rows
+from .snapshots import Snapshot, Snapshots
+from .tokenizer import match_expression, query_terms
 
-__all__ = ["RRF_K", "Search", "reciprocal_rank_fusion"]
+__all__ = ["Search"]
 
-RRF_K = 60  # the paper's constant
-# Each ranking is read this deep, or four times as deep as results are wanted; deeper where they repeat each other.
+# Candidates of a modality from words, and as many from vectors; more if they repeat each other.
 _DEPTH = 50
-# A folder's time is a clock tick of the system: what changed just now may have changed again.
-_SETTLED_NS = 100_000_000
-
-_T = TypeVar("_T")
-
-
-def reciprocal_rank_fusion(rankings: Sequence[Sequence[int]], k: int = RRF_K) -> dict[int, float]:
-    """Fused score of each id: the sum over rankings of `1 / (k + rank)`, ranks from 1.
-
-    Args:
-        rankings: Ids, best first, each at most once in a ranking.
-        k: How little the first ranks stand out.
-    """
-    fused: dict[int, float] = {}
-    for ranking in rankings:
-        for rank, item in enumerate(ranking, start=1):
-            fused[item] = fused.get(item, 0.0) + 1.0 / (k + rank)
-    return fused
-
-
-@dataclass
-class _Hit:
-    row: int
-    fused: float
-    similarity: float
+_GROWTH = 4
+# Most results of `similar`.
+_MAX_SIMILAR = 2048
 
 
 class Search:
-    """Searches one library as it is now, also where another process changes it. Threads take turns."""
+    """Searches one library as last published. Threads take turns; a forked process opens its own files."""
 
     def __init__(
         self,
-        store: LocalStorage,
+        storage: LocalStorage,
         settings: Settings,
         texts: TextEncoder | None = None,
         images: ImageEncoder | None = None,
+        progress: PublishProgress | None = None,
     ) -> None:
-        """Open what is derived; encoders load at the first search.
+        """Open nothing yet; encoders load at the first search.
 
         Args:
-            store: The library.
+            storage: The library.
             settings: Which encoders embed queries.
             texts: A text encoder that is loaded already.
             images: A picture encoder that is loaded already.
-
-        Raises:
-            LibraryError: A video's folder is damaged.
+            progress: Called while a missing search index is built.
         """
-        self._lock = threading.RLock()
-        self._store = store
-        self._derived = Derived(store)
-        self._records: dict[str, VideoRecord] = {}
-        self._read_at = -1
+        self._storage = storage
+        self._snapshots = Snapshots(storage, progress)
         self._encoders = QueryEncoders(settings, texts, images)
-
-    @property
-    def records(self) -> dict[str, VideoRecord]:
-        """The committed videos by their id.
-
-        Raises:
-            LibraryError: A video's folder is damaged.
-        """
-        with self._lock:
-            self._refresh()
-            return self._records
+        self._encoders_for = ""
 
     def close(self) -> None:
-        """Close the catalogue; the search cannot be used after that."""
-        with self._lock:
-            self._derived.catalog.close()
+        """Close the files; a later call opens them again."""
+        self._snapshots.close()
+
+    @property
+    def records(self) -> Mapping[str, VideoRecord]:
+        """The published videos by their id."""
+        with self._snapshots.reading() as snapshot:
+            return snapshot.records
+
+    @property
+    def snapshot_id(self) -> str:
+        """The published state that a search would see now; it changes with each increment."""
+        with self._snapshots.reading() as snapshot:
+            return snapshot.snapshot_id
 
     def find(
         self,
@@ -110,118 +83,149 @@ class Search:
         video_ids: Sequence[str] | None = None,
         between: Span | None = None,
     ) -> list[Evidence]:
-        """The evidence that fits a human query best, best first.
+        """Return the evidence that fits a human query best, best first.
 
         Args:
             query: Words as a person writes them: punctuation, quotes and codes are text, not syntax.
-            k: At most this many.
+            k: Number of results, at least 1.
             modalities: Only these; None: all.
             video_ids: Only these videos; None: all.
             between: Only what overlaps this span of its video.
 
         Raises:
             QueryError: The query is empty, or a filter is not valid.
-            LibraryError: A video's folder is damaged.
+            LibraryError: The search index cannot be read.
         """
-        query = clean_text(query)
-        if not query:
-            raise QueryError("the query is empty: say what to look for, in words")
-        if k < 1:
-            raise QueryError(f"k={k}: at least 1 result must be asked for")
-        within = tuple(video_ids) if video_ids is not None else None
-        filters = [Filter(modality, within, between) for modality in find_modalities(modalities or modality_names())]
-        return self._reading(lambda: self._find(query, k, filters))
+        with self._snapshots.reading() as snapshot:
+            found = self._ranked(snapshot, query, k, modalities, video_ids, between, spread=False)
+            return [self._evidence(snapshot, row, ranked) for row, ranked in found]
+
+    def passages(
+        self,
+        query: str,
+        k: int = 10,
+        modalities: Sequence[Modality] | None = None,
+        video_ids: Sequence[str] | None = None,
+        between: Span | None = None,
+    ) -> list[Passage]:
+        """Return the passages that fit a query best, best first, with the features that a reader scores.
+
+        A passage is a row and its neighbours (up to three on each side, of the same modality and video). No two share a
+        row. All of it is read from one snapshot. `between` limits the best row; its neighbours may lie outside.
+
+        Args:
+            query: A question, or words as a person writes them.
+            k: Number of passages, at least 1.
+            modalities: Only these; None: all.
+            video_ids: Only these videos; None: all.
+            between: Only passages whose best row overlaps this span of its video.
+
+        Returns:
+            Passages with `features`: BM25 and cosine of the best row and of the whole passage, ranks within the
+            modality, the share of the query's terms that occur (by inverse document frequency), the terms that occur
+            and those that do not, and the margin to the next passage. Example: `passages("Who won?")[0].features`.
+
+        Raises:
+            QueryError: The query is empty, or a filter is not valid.
+            LibraryError: The search index cannot be read.
+        """
+        with self._snapshots.reading() as snapshot:
+            found = self._ranked(snapshot, query, k, modalities, video_ids, between, spread=True)
+            rows = snapshot.catalog.fetch({near for _, ranked in found for near in ranked.neighbours})
+            terms = [term.text for term in query_terms(clean_text(query))]
+            return [
+                self._passage(snapshot, row, ranked, rows, terms, _margin(found, place))
+                for place, (row, ranked) in enumerate(found)
+            ]
 
     def evidence(self, evidence_id: str) -> Evidence | None:
-        """The stored evidence with an id; None if there is none."""
-
-        def read() -> Evidence | None:
-            row = self._derived.catalog.by_evidence_id(evidence_id)
-            return self._as_evidence(row) if row and row.video_id in self._records else None
-
-        return self._reading(read)
+        """Return the stored evidence with an id; None if there is none."""
+        with self._snapshots.reading() as snapshot:
+            row = snapshot.catalog.by_evidence_id(evidence_id)
+            return self._evidence(snapshot, row) if row else None
 
     def of_video(self, video_id: str, modality: Modality | None = None) -> list[Evidence]:
-        """All evidence of a video, or of one kind, by modality and time.
+        """Return all evidence of a video, or of one modality, by modality and time.
 
         Raises:
             QueryError: The library holds no such video.
         """
-
-        def read() -> list[Evidence]:
-            self._check_known([video_id])
-            rows = self._derived.catalog.of_video(video_id)
-            return [self._as_evidence(row) for row in rows if modality in (None, row.modality)]
-
-        return self._reading(read)
+        with self._snapshots.reading() as snapshot:
+            _check_known(snapshot, [video_id])
+            return [self._evidence(snapshot, row) for row in snapshot.catalog.of_video(video_id, modality)]
 
     def file_of(self, video_id: str) -> Path:
-        """Where a video's file lies now."""
-        return self._store.file_of(self.records[video_id])
+        """Return the current path of a video's file."""
+        return self._storage.file_of(self.records[video_id])
 
     def embedded(self, video_id: str, modality: Modality) -> tuple[list[Evidence], Vectors]:
-        """All evidence of one kind in a video, in order, with its vectors, shape `(n, dimensions)`.
+        """Return all evidence of one modality of a video, in order, with its vectors, shape `(n, dimensions)`.
 
-        A row of zeros was not embedded; no columns: none of them was.
+        Rows and vectors are of one snapshot. A row of zeros was not embedded; without columns none was.
 
         Raises:
             QueryError: The library holds no such video.
-            LibraryError: The video's folder is damaged.
         """
-
-        def read() -> tuple[list[Evidence], Vectors]:
-            self._check_known([video_id])
-            perceived = self._store.table(self._records[video_id])
-            first = self._derived.catalog.first_row(video_id)
-            rows = [row for row in self._derived.catalog.of_video(video_id) if row.modality == modality]
-            is_frame = modality == "frame"
-            same = [number for number, o in enumerate(perceived.observations) if (o.modality == "frame") == is_frame]
-            place = {number: row for row, number in enumerate(same)}
-            vectors = perceived.image_vectors if is_frame else perceived.text_vectors
-            found = [self._as_evidence(row) for row in rows]
-            if not vectors.size:
+        with self._snapshots.reading() as snapshot:
+            _check_known(snapshot, [video_id])
+            record = snapshot.records[video_id]
+            rows = snapshot.catalog.of_video(video_id, modality)
+            found = [self._evidence(snapshot, row) for row in rows]
+            embedding_id = record.image_embedding_id if modality == "frame" else record.text_embedding_id
+            index = snapshot.vectors_of(modality, embedding_id) if embedding_id else None
+            if index is None:
                 return found, np.zeros((len(found), 0), np.float32)
-            return found, vectors[[place[row.row - first] for row in rows]].astype(np.float32)
-
-        return self._reading(read)
+            ids, vectors = index.vectors_of(np.array([row.row for row in rows], np.int64))
+            if not len(ids):
+                return found, np.zeros((len(found), 0), np.float32)
+            own = dict(zip(ids.tolist(), vectors, strict=True))
+            zero = np.zeros(index.dimensions, np.float32)
+            return found, np.stack([own.get(row.row, zero) for row in rows])
 
     def nearby(self, evidence: Evidence, seconds: float) -> list[Evidence]:
-        """Evidence of the same kind in the same video that overlaps the evidence's span or lies so near; not itself."""
+        """Return evidence of the same modality and video that overlaps the span or is at most this far away; not itself."""
         around = Span(start=max(0.0, evidence.start - seconds), end=evidence.end + seconds)
-
-        def read() -> list[Evidence]:
-            catalog = self._derived.catalog
-            among = catalog.rows_where(Filter(evidence.modality, (evidence.video_id,), around)).tolist()
-            return [one for one in self._in_order(among) if one.evidence_id != evidence.evidence_id]
-
-        return self._reading(read)
+        with self._snapshots.reading() as snapshot:
+            rows = snapshot.catalog.rows_where(Filter(evidence.modality, (evidence.video_id,), around))
+            return [self._evidence(snapshot, row) for row in rows if row.evidence_id != evidence.evidence_id]
 
     def compare(self, query: str, modality: Modality, video_id: str, between: Span) -> list[Evidence]:
-        """All evidence of one kind in a stretch of a video, in order, with its cosine to a query; 0 where it has none.
+        """Return all evidence of one modality in a stretch of a video, in order, with its cosine to a query.
+
+        The cosine is 0 where there is no vector.
 
         Raises:
             QueryError: The library holds no such video.
         """
         where = Filter(modality, (video_id,), between)
-
-        def read() -> list[Evidence]:
-            self._check_known([video_id])
-            catalog = self._derived.catalog
-            among = catalog.rows_where(where)
-            asked = self._asked(clean_text(query), where)
-            cosines = _cosines(asked[0], asked[1], len(among), among) if asked else {}
-            rows = catalog.fetch(among.tolist())
-            ordered = sorted(rows.values(), key=lambda row: (row.start, row.row))
-            return [self._as_evidence(row, similarity=cosines.get(row.row, 0.0)) for row in ordered]
-
-        return self._reading(read)
+        with self._snapshots.reading() as snapshot:
+            _check_known(snapshot, [video_id])
+            rows = sorted(snapshot.catalog.rows_where(where), key=lambda row: (row.start, row.row))
+            encoded = self._encoded(snapshot, clean_text(query), modality)
+            cosines = _cosines(encoded, [row.row for row in rows]) if encoded else {}
+            return [self._evidence(snapshot, row, similarity=cosines.get(row.row, 0.0)) for row in rows]
 
     def texts(
-        self, modality: Modality, video_ids: Sequence[str] | None = None, between: Span | None = None
+        self,
+        modality: Modality,
+        video_ids: Sequence[str] | None = None,
+        between: Span | None = None,
+        words: str | None = None,
     ) -> list[str]:
-        """The different texts of one kind of evidence, sorted."""
-        where = Filter(modality, None if video_ids is None else tuple(video_ids), between)
-        return self._reading(lambda: self._derived.catalog.texts(where))
+        """Return the different texts of one modality, sorted.
+
+        Args:
+            modality: Which.
+            video_ids: Only these videos; None: all.
+            between: Only what overlaps this span of its video.
+            words: Only texts that contain one of these words, or another form of it; None: all texts. Ask for words
+                wherever the library may be large.
+        """
+        expression = None if words is None else match_expression(words)
+        if expression == "":
+            return []
+        with self._snapshots.reading() as snapshot:
+            return snapshot.catalog.texts(_filter(modality, video_ids, between), expression)
 
     def with_texts(
         self,
@@ -230,176 +234,202 @@ class Search:
         video_ids: Sequence[str] | None = None,
         between: Span | None = None,
     ) -> list[Evidence]:
-        """All evidence of one kind whose text is one of these, by video and time."""
-        where = Filter(modality, None if video_ids is None else tuple(video_ids), between)
+        """Return all evidence of one modality with exactly one of some texts, by video and time."""
+        with self._snapshots.reading() as snapshot:
+            rows = snapshot.catalog.with_texts(texts, _filter(modality, video_ids, between))
+            return [self._evidence(snapshot, row) for row in rows]
 
-        def read() -> list[Evidence]:
-            among = self._derived.catalog.with_texts(texts, where)
-            return self._in_order(among.tolist())
-
-        return self._reading(read)
-
-    def alike(
+    def similar(
         self, query: str, modality: Modality, video_ids: Sequence[str] | None = None, between: Span | None = None
     ) -> list[Evidence]:
-        """All evidence of one kind that a query is alike to, by video and time, each with its cosine."""
-        where = Filter(modality, None if video_ids is None else tuple(video_ids), between)
+        """Return the evidence of one modality that is similar to a query, by video and time, with its cosine.
 
-        def read() -> list[Evidence]:
-            asked = self._asked(clean_text(query), where)
-            if asked is None:
+        At most 2,048, the most similar ones.
+        """
+        where = _filter(modality, video_ids, between)
+        with self._snapshots.reading() as snapshot:
+            encoded = self._encoded(snapshot, clean_text(query), modality)
+            if encoded is None:
                 return []
-            index, vector, floor = asked
-            among = self._derived.catalog.rows_where(where)
-            cosines = _cosines(index, vector, len(among), among)
-            return self._in_order([row for row, cosine in cosines.items() if cosine >= floor], cosines)
-
-        return self._reading(read)
+            ranges = None if where.is_open else snapshot.catalog.ranges(where)
+            rows, cosines = encoded.index.search(encoded.vector, _MAX_SIMILAR, ranges)
+            near = {row: cos for row, cos in zip(rows.tolist(), cosines.tolist(), strict=True) if cos >= encoded.floor}
+            fetched = snapshot.catalog.fetch(near)
+            ordered = [fetched[row] for row in snapshot.catalog.in_order(near)]
+            kept = [row for row in ordered if between is None or row.end > between.start]
+            return [self._evidence(snapshot, row, similarity=near[row.row]) for row in kept]
 
     def shows(self, query: str, evidence: Evidence) -> bool:
         """Whether the picture of an evidence of this query shows what the query describes."""
-        with self._lock:
-            encoder = self._encoders.images()
-            return encoder is not None and encoder.shows(query, evidence.text, evidence.similarity)
+        encoder = self._encoders.images()
+        return encoder is not None and encoder.shows(query, evidence.text, evidence.similarity)
 
     def embed(self, texts: Sequence[str]) -> Vectors | None:
-        """Texts in the text encoder's space; None where there is no encoder."""
-        with self._lock:
-            encoder = self._encoders.texts()
-            return encoder.encode(texts) if encoder else None
+        """Embed texts with the text encoder; None if there is no encoder."""
+        encoder = self._encoders.texts()
+        return encoder.encode(texts) if encoder else None
 
-    def _in_order(self, among: Sequence[int], cosines: Mapping[int, float] | None = None) -> list[Evidence]:
-        """Rows as evidence, by video and time, of videos that are still there."""
-        catalog, known = self._derived.catalog, cosines or {}
-        rows = catalog.fetch(among)
-        return [
-            self._as_evidence(rows[row], similarity=known.get(row, 0.0))
-            for row in catalog.in_order(among)
-            if rows[row].video_id in self._records
-        ]
-
-    def _reading(self, read: Callable[[], _T]) -> _T:
-        """Read from the library as it is now; once more where the catalogue turns out to be damaged."""
-        with self._lock:
-            self._refresh()
-            try:
-                return read()
-            except CatalogError as error:
-                self._derived.make_again(error)
-                self._read_at = -1
-                self._refresh()
-                return read()
-
-    def _refresh(self) -> None:
-        try:
-            changed = self._store.videos_folder.stat().st_mtime_ns
-        except FileNotFoundError:
-            changed = 0
-        if changed == self._read_at:
-            return
-        has_settled = time.time_ns() - changed > _SETTLED_NS
-        self._records = self._derived.refresh()
-        self._read_at = changed if has_settled else -1
-        records = self._records.values()
-        self._encoders.serve(
-            {record.text_embedding_id for record in records}, {record.image_embedding_id for record in records}
-        )
-
-    def _check_known(self, video_ids: Sequence[str]) -> None:
-        missing = set(video_ids) - set(self._records)
-        if missing:
-            raise QueryError(f"no video {', '.join(sorted(missing))} in this library")
-
-    def _find(self, query: str, k: int, filters: Sequence[Filter]) -> list[Evidence]:
-        self._check_known(filters[0].video_ids or ())
+    def _ranked(
+        self,
+        snapshot: Snapshot,
+        query: str,
+        k: int,
+        modalities: Sequence[Modality] | None,
+        video_ids: Sequence[str] | None,
+        between: Span | None,
+        *,
+        spread: bool,
+    ) -> list[tuple[Row, RankedRow]]:
+        """The best `k` rows of all modalities; `spread`: none within the neighbourhood of a better one."""
+        query = _checked(query, k)
+        _check_known(snapshot, video_ids or ())
+        filters = [_filter(one, video_ids, between) for one in find_modalities(modalities or modality_names())]
+        terms = query_terms(query)
+        encoded = {where.modality: self._encoded(snapshot, query, where.modality) for where in filters}
         depth = max(_DEPTH, 4 * k)
         while True:
-            hits: list[_Hit] = []
+            ranked: list[RankedRow] = []
             is_all = True
             for where in filters:
-                ranked, is_all_of_it = self._in_modality(query, where, depth)
-                hits += ranked
+                some, is_all_of_it = rank_rows(snapshot.catalog, where, terms, encoded[where.modality], depth)
+                ranked += some
                 is_all = is_all and is_all_of_it
-            hits.sort(key=lambda hit: (-hit.fused, -hit.similarity))
-            found = self._evidence(hits, k)
-            if len(found) == k or is_all:
-                return found
-            depth *= 4
+            ranked.sort(key=lambda one: (-one.score, -one.cosine))
+            chosen = _chosen(snapshot, ranked, k, between, spread=spread)
+            if len(chosen) == k or is_all:
+                return chosen
+            depth *= _GROWTH
 
-    def _in_modality(self, query: str, where: Filter, depth: int) -> tuple[list[_Hit], bool]:
-        """Rows of one modality, fused; and whether these are all that the rankings hold."""
-        catalog = self._derived.catalog
-        by_words = [row for row, _ in catalog.match(query, where, depth)]
-        asked = self._asked(query, where)
-        if asked is None:
-            hits = [_Hit(row, fused, 0.0) for row, fused in reciprocal_rank_fusion([by_words]).items()]
-            return hits, len(by_words) < depth
-        index, vector, floor = asked
-        among = None if where.is_open else catalog.rows_where(where)
-        cosines = _cosines(index, vector, depth, among)
-        # Ties are told apart by what the rows hold, so that a catalogue made again ranks as before.
-        by_meaning = sorted(
-            catalog.in_order(row for row, cosine in cosines.items() if cosine >= floor), key=lambda row: -cosines[row]
-        )
-        fused = reciprocal_rank_fusion([by_words, by_meaning])
-        unknown = np.asarray([row for row in by_words if row not in cosines], np.int64)
-        cosines |= _cosines(index, vector, len(unknown), unknown)
-        hits = [_Hit(row, score, cosines.get(row, 0.0)) for row, score in fused.items()]
-        return hits, max(len(by_words), len(by_meaning)) < depth
-
-    def _asked(self, query: str, where: Filter) -> tuple[VectorIndex, Vectors, float] | None:
-        """Where a modality's vectors are, the query in their space, and the cosine from which they are alike."""
-        assert where.modality is not None
-        if where.modality == "frame":
+    def _encoded(self, snapshot: Snapshot, query: str, modality: Modality) -> Encoded | None:
+        """A query in the vector space of a modality; None: it is searched by words only."""
+        self._serve(snapshot)
+        if modality == "frame":
             images = self._encoders.images()
-            index = self._derived.vectors("frame", images.embedding_id) if images else None
-            return (index, images.encode_queries([query])[0], images.floor) if images and index is not None else None
+            index = snapshot.vectors_of("frame", images.embedding_id) if images else None
+            return Encoded(index, images.encode_queries([query])[0], images.floor) if images and index else None
         texts = self._encoders.texts()
-        index = self._derived.vectors(where.modality, texts.embedding_id) if texts else None
-        return (index, texts.encode([query])[0], texts.floor) if texts and index is not None else None
+        index = snapshot.vectors_of(modality, texts.embedding_id) if texts else None
+        return Encoded(index, self._embedded_query(texts, query), texts.floor) if texts and index else None
 
-    def _evidence(self, hits: Sequence[_Hit], k: int) -> list[Evidence]:
-        """The best `k` as evidence; the same words or label seen again in the same moment count once."""
-        most = 2 / (RRF_K + 1)  # first by words and by meaning
-        found: list[Evidence] = []
-        seen: dict[tuple[str, Modality, str], list[Row]] = {}
-        for first in range(0, len(hits), 4 * k):
-            part = hits[first : first + 4 * k]
-            rows = self._derived.catalog.fetch(hit.row for hit in part)
-            for hit in part:
-                row = rows.get(hit.row)
-                if row is None or row.video_id not in self._records:
-                    continue  # another process took it out at this moment
-                same = seen.setdefault((row.video_id, row.modality, row.text.casefold()), [])
-                if any(row.start < other.end and row.end > other.start for other in same):
-                    continue
-                same.append(row)
-                found.append(self._as_evidence(row, min(1.0, hit.fused / most), hit.similarity))
-                if len(found) == k:
-                    return found
-        return found
+    def _embedded_query(self, encoder: TextEncoder, query: str) -> Vectors:
+        key = (encoder.embedding_id, query)
+        if self._last_query[0] != key:
+            self._last_query = (key, encoder.encode([query])[0])
+        return self._last_query[1]
 
-    def _as_evidence(self, row: Row, score: float = 0.0, similarity: float = 0.0) -> Evidence:
-        record = self._records[row.video_id]
+    _last_query: tuple[tuple[str, str], Vectors] = (("", ""), np.zeros(0, np.float32))
+
+    def _serve(self, snapshot: Snapshot) -> None:
+        if snapshot.snapshot_id != self._encoders_for:
+            self._encoders_for = snapshot.snapshot_id
+            self._encoders.serve(*snapshot.embedding_ids())
+
+    def _evidence(
+        self, snapshot: Snapshot, row: Row, ranked: RankedRow | None = None, similarity: float = 0.0
+    ) -> Evidence:
+        record = snapshot.records[row.video_id]
         shown_at = (row.start + row.end) / 2 if row.frame_seconds is None else row.frame_seconds
         return Evidence(
             evidence_id=row.evidence_id,
             video_id=row.video_id,
-            video=str(self._store.file_of(record)),
+            video=str(self._storage.file_of(record)),
             start=row.start,
             end=row.end,
             modality=row.modality,
             text=row.text,
-            score=score,
-            similarity=similarity,
+            score=ranked.score if ranked else 0.0,
+            similarity=ranked.cosine if ranked else similarity,
+            matched=ranked.matched if ranked else (),
             source=row.source,
             box=row.box,
             words=row.words,
             frame_seconds=row.frame_seconds,
-            keyframe=self._store.keyframe_reference(record, shown_at),
+            keyframe=self._storage.keyframe_reference(record, shown_at),
         )
 
+    def _passage(
+        self,
+        snapshot: Snapshot,
+        row: Row,
+        ranked: RankedRow,
+        rows: Mapping[int, Row],
+        terms: Sequence[str],
+        margin: float,
+    ) -> Passage:
+        best = self._evidence(snapshot, row, ranked)
+        around = [best if near == row.row else self._evidence(snapshot, rows[near]) for near in ranked.neighbours]
+        features = PassageFeatures(
+            modality=row.modality,
+            bm25=ranked.bm25,
+            passage_bm25=ranked.passage_bm25,
+            cosine=ranked.cosine,
+            passage_cosine=ranked.passage_cosine,
+            coverage=ranked.coverage,
+            passage_coverage=ranked.passage_coverage,
+            matched=ranked.matched,
+            passage_matched=ranked.passage_matched,
+            missing=tuple(term for term in terms if term not in ranked.passage_matched),
+            lexical_rank=ranked.lexical_rank,
+            dense_rank=ranked.dense_rank,
+            score=ranked.score,
+            margin=margin,
+        )
+        return Passage(rows=tuple(around), best=best, features=features)
 
-def _cosines(index: VectorIndex, vector: Vectors, depth: int, among: npt.NDArray[np.int64] | None) -> dict[int, float]:
-    rows, cosines = index.search(vector, depth, among)
-    return dict(zip(rows.tolist(), cosines.tolist(), strict=True))
+
+def _checked(query: str, k: int) -> str:
+    query = clean_text(query)
+    if not query:
+        raise QueryError("the query is empty: say what to look for, in words")
+    if k < 1:
+        raise QueryError(f"k={k}: at least 1 result must be asked for")
+    return query
+
+
+def _check_known(snapshot: Snapshot, video_ids: Sequence[str]) -> None:
+    missing = [video_id for video_id in video_ids if video_id not in snapshot.records]
+    if missing:
+        raise QueryError(f"no video {', '.join(sorted(missing))} in this library")
+
+
+def _filter(modality: Modality, video_ids: Sequence[str] | None, between: Span | None) -> Filter:
+    return Filter(modality, None if video_ids is None else tuple(video_ids), between)
+
+
+def _chosen(
+    snapshot: Snapshot, ranked: Sequence[RankedRow], k: int, between: Span | None, *, spread: bool
+) -> list[tuple[Row, RankedRow]]:
+    """The best `k`; the same words or label again in the same moment count once."""
+    found: list[tuple[Row, RankedRow]] = []
+    seen: dict[tuple[str, Modality, str], list[Row]] = {}
+    taken: set[int] = set()
+    for first in range(0, len(ranked), 4 * k):
+        part = ranked[first : first + 4 * k]
+        rows = snapshot.catalog.fetch(one.row for one in part)
+        for one in part:
+            row = rows[one.row]
+            if between is not None and not (row.start < between.end and row.end > between.start):
+                continue
+            same = seen.setdefault((row.video_id, row.modality, row.text.casefold()), [])
+            if any(row.start < other.end and row.end > other.start for other in same):
+                continue
+            if spread and taken.intersection(one.neighbours):
+                continue
+            same.append(row)
+            taken.update(one.neighbours)
+            found.append((row, one))
+            if len(found) == k:
+                return found
+    return found
+
+
+def _cosines(encoded: Encoded, rows: Sequence[int]) -> dict[int, float]:
+    ids, vectors = encoded.index.vectors_of(np.array(rows, np.int64))
+    return dict(zip(ids.tolist(), (vectors @ encoded.vector).tolist(), strict=True))
+
+
+def _margin(found: Sequence[tuple[Row, RankedRow]], place: int) -> float:
+    row, ranked = found[place]
+    after = (other.score for near, other in found[place + 1 :] if near.modality == row.modality)
+    following = next(after, math.nan)
+    return 0.0 if math.isnan(following) else ranked.score - following

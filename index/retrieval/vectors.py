@@ -1,13 +1,13 @@
-"""Nearest vectors by inner product, over segments that are written once: a video more never rebuilds all.
+"""Nearest vectors by inner product, over segments that are written once: adding a video does not rewrite the index.
 
-What is added becomes a small segment; four of like size become one (a log-structured merge, O'Neil et al. 1996), so
-a row is written a few times while the index grows a thousandfold. What is removed is masked until a quarter of its
-segment is.
+Added rows become a small segment; four segments of similar size are merged (log-structured merge, O'Neil et al. 1996), up
+to a size that bounds memory. Removed rows are masked until they are a quarter of their segment.
 
-Up to 131,072 rows each is looked at. Beyond, rows lie in lists around centres learnt from them, and a search
-looks into the nearest lists (IVF, Jégou et al. 2011, section IV): measured in `tests/benchmarks/bench_scale.py`.
-Centres are learnt again, and all rows put into new lists, when there are four times as many.
-A search among given ids looks at each of them; one without a filter does so, too, on a GPU (`faiss-gpu`).
+Up to 131,072 rows each row is compared. Beyond, rows lie in cells around centroids, and a search reads the nearest
+cells (IVF, Jégou et al. 2011, section IV): see `tests/benchmarks/bench_scale.py`. Centroids are trained again, and all
+rows assigned again, when there are four times as many rows. `save` writes added rows only; `maintain` merges and trains.
+A search within few rows compares each of them; within many, FAISS gets them as a bitmap. On a GPU (`faiss-gpu`) a
+search without a filter compares all rows.
 """
 
 import json
@@ -24,87 +24,92 @@ import numpy.typing as npt
 
 from ...tools.embedding.protocol import Vectors
 from .vector_segments import (
+    Cells,
     Halves,
     Ids,
-    Lists,
     VectorSegment,
     as_halves,
+    flat_quantizer,
     load_faiss,
-    nearest_centres,
+    nearest_centroids,
     one_thread,
     trained,
 )
 
 __all__ = ["VectorIndex", "faiss_state"]
 
-_MOST_LOOKED_AT = 131_072
-_GROWTH = 4  # times the rows from which the centres were learnt
-_SMALLEST_LISTED = 4_096
-_ALIKE = 4  # segments of like size that are merged
-_MOST_GONE = 0.25
-_LISTS_BY_ROOT = 2.0  # lists over the root of the number of rows
-_ROWS_A_CENTRE = 40  # that k-means sees
+_MAX_COMPARED = 131_072
+_GROWTH = 4  # of the number of rows since the centroids were trained
+_SMALLEST_WITH_CELLS = 4_096
+_MERGED = 4  # segments of similar size
+_MERGED_BYTES = 1 << 30  # of vectors in one segment: what merging needs in memory
+_MAX_REMOVED = 0.25
+_CELLS_BY_ROOT = 2.0  # number of cells over the square root of the number of rows
+_ROWS_FOR_CENTROID = 40  # that k-means sees
 _SEED = 0
-# Lists a search looks into: recall@10 and time over this number are in the benchmark's results.
+# Cells that a search reads: recall@10 and time over this number are in the benchmark's results.
 _PROBES = 256
+_MAX_PROBE_FACTOR = 8  # for a filter that lets little through
 _SCANNED_PER_RESULT = 100
-_ROWS_AT_ONCE = 1 << 15
-_MOST_FRESH = 1 << 16
-_MOST_ON_GPU = 2048  # results that FAISS gives on a GPU
+_EXACT_WITHIN = 1 << 16
+_CHUNK = 1 << 15
+_MAX_PENDING = 1 << 16
+_MAX_ON_GPU = 2048  # results that FAISS returns on a GPU
 
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """A segment, and the positions of those of its rows that were removed, in order."""
+    """A segment, and the positions of its removed rows, in order."""
 
     segment: VectorSegment
-    gone: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
+    removed: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __len__(self) -> int:
-        return len(self.segment) - len(self.gone)
+        return len(self.segment) - len(self.removed)
 
     @cached_property
-    def others(self) -> Any:
-        """What has a search leave out the removed rows."""
-        return self.segment.all_but(self.gone)
+    def selector(self) -> Any:
+        """A FAISS selector without the removed rows."""
+        return self.segment.all_but(self.removed)
 
     def kept(self) -> Ids:
-        """Positions of the other rows."""
-        return np.delete(np.arange(len(self.segment)), self.gone)
+        """Positions of the rows that are not removed."""
+        return np.delete(np.arange(len(self.segment)), self.removed)
 
 
 class VectorIndex:
-    """Unit vectors of one space under integer ids, kept as float16. Not for several threads at once."""
+    """Unit vectors of one embedding model under integer ids, kept as float16. Not for several threads at once."""
 
-    def __init__(self, dimensions: int, prefix: Path | None = None) -> None:
-        """Begin an empty index.
+    def __init__(self, dimensions: int, prefix: Path) -> None:
+        """Make an empty index.
 
         Args:
             dimensions: Length of a vector.
-            prefix: How its files' paths begin; None keeps it in memory.
+            prefix: Start of the paths of its files.
         """
         self.dimensions = dimensions
         self.prefix = prefix
         self._parts: list[_Part] = []
-        self._fresh: list[tuple[Ids, Halves]] = []
-        self._centres: VectorSegment | None = None
+        self._pending: list[tuple[Ids, Halves]] = []
+        self._centroids: VectorSegment | None = None
         self._trained_on = 0
         self._on_gpu: tuple[Any, Ids] | None = None
+        self._quantizers: dict[int, Any] = {}
 
     @classmethod
-    def load(cls, prefix: Path, saved: str, before: "VectorIndex | None" = None) -> "VectorIndex":
+    def load(cls, prefix: Path, saved: str, previous: "VectorIndex | None" = None) -> "VectorIndex":
         """Open what `save` wrote.
 
         Args:
             prefix: As it was then.
-            saved: What `save` returned.
-            before: The index as it was opened before: the files that stayed are not opened again.
+            saved: The result of `save`.
+            previous: The index as opened before: files that did not change are not opened again.
 
         Raises:
             LibraryError: A file is missing, or damaged.
         """
         noted = json.loads(saved)
-        opened = {segment.path: segment for segment in before.segments} if before else {}
+        opened = {segment.path: segment for segment in previous.segments} if previous else {}
 
         def segment(name: str) -> VectorSegment:
             path = prefix.with_name(name)
@@ -112,109 +117,177 @@ class VectorIndex:
 
         made = cls(noted["dimensions"], prefix)
         made._trained_on = noted["trained_on"]
-        made._centres = segment(noted["centres"]) if noted["centres"] else None
+        made._centroids = segment(noted["centroids"]) if noted["centroids"] else None
+        if previous and previous._centroids is made._centroids:
+            made._quantizers = previous._quantizers
         for name, runs in noted["segments"]:
-            gone = [np.arange(first, last) for first, last in runs]
-            made._parts.append(_Part(segment(name), np.concatenate([*gone, np.zeros(0, np.int64)])))
+            removed = [np.arange(first, last) for first, last in runs]
+            made._parts.append(_Part(segment(name), np.concatenate([*removed, np.zeros(0, np.int64)])))
         return made
 
     def save(self) -> str:
-        """Write what is not in a file yet; returns, as JSON, which files it is. Old files are left where they are.
+        """Write added rows; returns the names of all files as JSON. Old files stay.
 
         Raises:
             OSError: The disk does not take it.
         """
-        self._settle()
+        self._write_pending()
         noted = {
             "dimensions": self.dimensions,
             "trained_on": self._trained_on,
-            "centres": _name(self._centres) if self._centres else "",
-            "segments": [[_name(part.segment), _runs(part.gone)] for part in self._parts],
+            "centroids": self._centroids.path.name if self._centroids else "",
+            "segments": [[part.segment.path.name, _runs(part.removed)] for part in self._parts],
         }
         return json.dumps(noted)
+
+    def maintain(self) -> bool:
+        """Merge or train once, if it is due; returns whether something changed and `save` should follow.
+
+        Merging holds one segment in memory (at most 1 GiB of vectors), training a sample and one segment.
+
+        Raises:
+            OSError: The disk does not take it.
+        """
+        self._write_pending()
+        rows = len(self)
+        if rows > _MAX_COMPARED and rows >= _GROWTH * self._trained_on:
+            self._train(rows)
+            self._parts = [self._merged(some, keeps_cells=False) for some in self._batches()]
+            return True
+        if due := self._due():
+            others = [part for part in self._parts if part not in due]
+            self._parts = [*others, self._merged(due, keeps_cells=True)]
+            return True
+        return False
 
     @staticmethod
     def files(saved: str) -> set[str]:
         """Names of the files that `save` noted."""
         noted = json.loads(saved)
-        return {name for name, _ in noted["segments"]} | ({noted["centres"]} - {""})
+        return {name for name, _ in noted["segments"]} | ({noted["centroids"]} - {""})
 
     @property
     def segments(self) -> list[VectorSegment]:
-        """All that it is made of: the rows' segments, and that of the centres."""
-        return [part.segment for part in self._parts] + ([self._centres] if self._centres else [])
+        """All files: the rows' segments, and that of the centroids."""
+        return [part.segment for part in self._parts] + ([self._centroids] if self._centroids else [])
 
     def __len__(self) -> int:
-        return sum(map(len, self._parts)) + sum(len(ids) for ids, _ in self._fresh)
+        return sum(map(len, self._parts)) + sum(len(ids) for ids, _ in self._pending)
 
     def add(self, vectors: npt.NDArray[np.floating], ids: Ids) -> None:
-        """Add vectors, shape `(n, dimensions)`, under ids that are not in use."""
+        """Add vectors, shape `(n, dimensions)`, under new ids."""
         self._check(vectors)
         if ids.shape != (len(vectors),):
             raise ValueError(f"{len(vectors)} ids expected, got an array of shape {ids.shape}")
         if not len(ids):
             return
         self._on_gpu = None
-        self._fresh.append((np.array(ids, np.int64), as_halves(vectors)))
-        if sum(len(ids) for ids, _ in self._fresh) >= _MOST_FRESH:
-            self._keep_fresh()
+        self._pending.append((np.array(ids, np.int64), as_halves(vectors)))
+        if sum(len(ids) for ids, _ in self._pending) >= _MAX_PENDING:
+            self._write_pending()
 
-    def remove(self, ids: Ids) -> None:
-        """Take out ids; those that are not there are passed over."""
+    def remove(self, ranges: Ids) -> None:
+        """Remove all ids in ranges, first and last, shape `(n, 2)`; unknown ids are ignored."""
         self._on_gpu = None
-        fresh = [(some, vectors, ~np.isin(some, ids)) for some, vectors in self._fresh]
-        self._fresh = [(some[stays], vectors[stays]) for some, vectors, stays in fresh if stays.any()]
-        parts = [_Part(p.segment, np.union1d(p.gone, p.segment.positions(np.unique(ids)))) for p in self._parts]
+        pending = [(ids, vectors, ~_is_in(ids, ranges)) for ids, vectors in self._pending]
+        self._pending = [(ids[stays], vectors[stays]) for ids, vectors, stays in pending if stays.any()]
+        parts = [_Part(p.segment, np.union1d(p.removed, p.segment.positions_between(ranges))) for p in self._parts]
         self._parts = [part for part in parts if len(part)]
 
-    def search(self, query: Vectors, k: int, among: Ids | None = None) -> tuple[Ids, Vectors]:
-        """The `k` nearest, best first; fewer if there are no more.
+    def search(self, query: Vectors, k: int, ranges: Ids | None = None) -> tuple[Ids, Vectors]:
+        """Return the `k` nearest, best first; fewer if there are no more.
 
         Args:
             query: One unit vector, shape `(dimensions,)`.
-            k: How many.
-            among: Only these ids, each of which is looked at; None: all.
+            k: Number of results.
+            ranges: Only ids in these ranges, first and last, sorted, without overlaps, shape `(n, 2)`; None: all.
 
         Returns:
             Ids, and inner products (cosines, -1 to 1).
         """
         self._check(query[None])
-        self._settle()
-        k = min(k, len(self) if among is None else len(among))
+        within = len(self) if ranges is None else int((ranges[:, 1] - ranges[:, 0] + 1).sum())
+        k = min(k, len(self), within)
         if k < 1:
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
         row = np.ascontiguousarray(query[None], np.float32)
         with one_thread():
-            if among is not None:
-                found = self._among(row, k, np.unique(among))
-            elif k <= _MOST_ON_GPU and _gpu_count():
-                found = self._by_gpu(row, k)
+            found = self._in_pending(row, ranges)
+            if ranges is not None and within <= _EXACT_WITHIN:
+                found += self._compared(row, k, ranges)
+            elif ranges is None and k <= _MAX_ON_GPU and _gpu_count():
+                found += self._by_gpu(row, k)
             else:
-                found = self._by_lists(row, k)
+                found += self._by_cells(row, k, ranges)
         return _best(found, k)
 
-    def _by_lists(self, query: Vectors, k: int) -> list[tuple[Ids, Vectors]]:
-        whole, near = np.zeros((1, 1), np.int64), np.zeros((1, 0), np.int64)
-        if self._centres:
-            count = len(self._centres)
-            probes = max(_PROBES, -(-count * _SCANNED_PER_RESULT * k // len(self)))
-            near = self._centres.search(query, min(count, probes), whole)[0][None]
-        return [
-            part.segment.search(query, k, whole if part.segment.list_count == 1 else near, part.others)
-            for part in self._parts
-        ]
+    def vectors_of(self, ids: Ids) -> tuple[Ids, Vectors]:
+        """Return the ids that have a vector, and their vectors, float32, shape `(n, dimensions)`."""
+        wanted = np.unique(ids)
+        found = [(np.zeros(0, np.int64), np.zeros((0, self.dimensions), np.float32))]
+        for part in self._parts:
+            positions = np.setdiff1d(part.segment.positions(wanted), part.removed, assume_unique=True)
+            found.append((part.segment.ids[positions], part.segment.vectors(positions)))
+        for pending, vectors in self._pending:
+            chosen = np.isin(pending, wanted)
+            found.append((pending[chosen], vectors[chosen].astype(np.float32)))
+        return np.concatenate([some for some, _ in found]), np.concatenate([some for _, some in found])
 
-    def _among(self, query: Vectors, k: int, ids: Ids) -> list[tuple[Ids, Vectors]]:
+    def _by_cells(self, query: Vectors, k: int, ranges: Ids | None) -> list[tuple[Ids, Vectors]]:
+        probes, bits = 1, None
+        share = 1.0
+        if ranges is not None:
+            bits = _bitmap(ranges)
+            share = max(int((ranges[:, 1] - ranges[:, 0] + 1).sum()) / max(len(self), 1), 1 / _MAX_PROBE_FACTOR)
+        if self._centroids:
+            count = len(self._centroids)
+            probes = min(count, int(max(_PROBES, -(-count * _SCANNED_PER_RESULT * k // len(self))) / share))
+        found = []
+        for part in self._parts:
+            selector = part.selector if bits is None else self._selector(part, bits)
+            quantizer = self._quantizer(part.segment.cell_count)
+            found.append(part.segment.search(query, k, probes, quantizer, selector))
+        return found
+
+    def _selector(self, part: _Part, bits: npt.NDArray[np.uint8]) -> Any:
+        faiss = load_faiss()
+        if len(part.removed):
+            bits = bits.copy()
+            gone = part.segment.ids[part.removed]
+            gone = gone[gone < 8 * len(bits)]
+            np.bitwise_and.at(bits, gone >> 3, ~(1 << (gone & 7)).astype(np.uint8))
+        selector = faiss.IDSelectorBitmap(bits)
+        selector.kept_alive = bits
+        return selector
+
+    def _quantizer(self, cell_count: int) -> Any:
+        if cell_count not in self._quantizers:
+            one = np.zeros((1, self.dimensions), np.float32)
+            self._quantizers[cell_count] = flat_quantizer(one if cell_count == 1 else self._centroid_vectors())
+        return self._quantizers[cell_count]
+
+    def _centroid_vectors(self) -> Vectors:
+        assert self._centroids is not None
+        return self._centroids.vectors(np.arange(len(self._centroids)))
+
+    def _compared(self, query: Vectors, k: int, ranges: Ids) -> list[tuple[Ids, Vectors]]:
         found: list[tuple[Ids, Vectors]] = []
         for part in self._parts:
-            positions = np.setdiff1d(part.segment.positions(ids), part.gone, assume_unique=True)
-            for some in _pieces(positions):
+            positions = np.setdiff1d(part.segment.positions_between(ranges), part.removed, assume_unique=True)
+            for some in _chunks(positions):
                 cosines = part.segment.vectors(some) @ query[0]
                 found.append(_best([(part.segment.ids[some], cosines)], k))
         return found
 
+    def _in_pending(self, query: Vectors, ranges: Ids | None) -> list[tuple[Ids, Vectors]]:
+        found = []
+        for ids, vectors in self._pending:
+            chosen = np.ones(len(ids), bool) if ranges is None else _is_in(ids, ranges)
+            found.append((ids[chosen], vectors[chosen].astype(np.float32) @ query[0]))
+        return found
+
     def _by_gpu(self, query: Vectors, k: int) -> list[tuple[Ids, Vectors]]:
-        """All rows lie on the GPU, and each is looked at."""
+        """All rows lie on the GPU, and each is compared."""
         if self._on_gpu is None:
             faiss = load_faiss()
             config = faiss.GpuIndexFlatConfig()
@@ -222,7 +295,7 @@ class VectorIndex:
             flat = faiss.GpuIndexFlatIP(faiss.StandardGpuResources(), self.dimensions, config)
             ids = [np.zeros(0, np.int64)]
             for part in self._parts:
-                for some in _pieces(part.kept()):
+                for some in _chunks(part.kept()):
                     flat.add(part.segment.vectors(some))
                     ids.append(part.segment.ids[some])
             self._on_gpu = flat, np.concatenate(ids)
@@ -230,73 +303,77 @@ class VectorIndex:
         scores, places = flat.search(query, k)
         return [(all_ids[places[0]], scores[0])]
 
-    def _settle(self) -> None:
-        """Have all rows in segments, few of them, and in lists where they are many."""
-        self._keep_fresh()
-        rows = len(self)
-        if rows > _MOST_LOOKED_AT and rows >= _GROWTH * self._trained_on:
-            self._train(rows)
-            self._parts = [self._merged(self._parts, are_listed=False)]
-        while merged := self._to_merge():
-            others = [part for part in self._parts if part not in merged]
-            self._parts = [*others, self._merged(merged, are_listed=True)]
-
-    def _to_merge(self) -> list[_Part]:
-        alike: dict[int, list[_Part]] = {}
+    def _due(self) -> list[_Part]:
+        """Parts to merge: one with many removed rows, or several of similar size."""
+        most = _MERGED_BYTES // (2 * self.dimensions)
+        levels: dict[int, list[_Part]] = {}
         for part in self._parts:
-            if len(part.gone) > _MOST_GONE * len(part.segment):
+            if len(part.removed) > _MAX_REMOVED * len(part.segment):
                 return [part]
-            level = max(0, math.ceil(math.log(len(part) / _SMALLEST_LISTED, _ALIKE)))
-            alike.setdefault(level, []).append(part)
-        return next((parts for parts in alike.values() if len(parts) >= _ALIKE), [])
+            level = max(0, math.ceil(math.log(len(part) / _SMALLEST_WITH_CELLS, _MERGED)))
+            levels.setdefault(level, []).append(part)
+        for parts in levels.values():
+            if len(parts) >= _MERGED and sum(map(len, parts)) <= most:
+                return parts
+        return []
 
-    def _keep_fresh(self) -> None:
-        if self._fresh:
-            count = self._list_count(sum(len(ids) for ids, _ in self._fresh))
-            lists = [self._nearest(vectors.astype(np.float32), count) for _, vectors in self._fresh]
-            self._parts.append(_Part(self._written(np.concatenate(lists), count, self._fresh)))
-            self._fresh = []
+    def _batches(self) -> list[list[_Part]]:
+        """All parts, in groups that fit in one segment each."""
+        most = _MERGED_BYTES // (2 * self.dimensions)
+        batches: list[list[_Part]] = []
+        for part in self._parts:
+            if not batches or sum(map(len, batches[-1])) + len(part) > most:
+                batches.append([])
+            batches[-1].append(part)
+        return batches
 
-    def _merged(self, parts: Sequence[_Part], are_listed: bool) -> _Part:
-        """One segment of what is left of several; `are_listed`: those in lists are so around the centres of now."""
-        count = self._list_count(sum(map(len, parts)))
-        pieces = [(part.segment, some) for part in parts for some in _pieces(part.kept())]
-        lists = [
-            segment.lists(some)
-            if are_listed and segment.list_count == count
+    def _write_pending(self) -> None:
+        if self._pending:
+            count = self._cell_count(sum(len(ids) for ids, _ in self._pending))
+            cells = [self._nearest(vectors.astype(np.float32), count) for _, vectors in self._pending]
+            self._parts.append(_Part(self._written(np.concatenate(cells), count, self._pending)))
+            self._pending = []
+
+    def _merged(self, parts: Sequence[_Part], keeps_cells: bool) -> _Part:
+        """One segment of the kept rows of several; `keeps_cells`: their cells are those of the current centroids."""
+        count = self._cell_count(sum(map(len, parts)))
+        chunks = [(part.segment, some) for part in parts for some in _chunks(part.kept())]
+        cells = [
+            segment.cells(some)
+            if keeps_cells and segment.cell_count == count
             else self._nearest(segment.vectors(some), count)
-            for segment, some in pieces
+            for segment, some in chunks
         ]
-        rows = ((segment.ids[some], segment.codes(some)) for segment, some in pieces)
-        return _Part(self._written(np.concatenate(lists), count, rows))
+        rows = ((segment.ids[some], segment.codes(some)) for segment, some in chunks)
+        return _Part(self._written(np.concatenate(cells), count, rows))
 
-    def _written(self, lists: Lists, count: int, rows: Iterable[tuple[Ids, Halves]]) -> VectorSegment:
-        path = self.prefix and self.prefix.with_name(f"{self.prefix.name}-{uuid.uuid4().hex[:12]}.faiss")
-        return VectorSegment.written(path, self.dimensions, lists, count, rows)
+    def _written(self, cells: Cells, count: int, rows: Iterable[tuple[Ids, Halves]]) -> VectorSegment:
+        path = self.prefix.with_name(f"{self.prefix.name}-{uuid.uuid4().hex[:12]}.faiss")
+        return VectorSegment.written(path, self.dimensions, cells, count, rows)
 
     def _train(self, rows: int) -> None:
-        """Learn centres from a sample of all rows."""
-        count = math.ceil(_LISTS_BY_ROOT * math.sqrt(rows))
+        """Train centroids on a sample of all rows."""
+        count = math.ceil(_CELLS_BY_ROOT * math.sqrt(rows))
         random = np.random.default_rng(_SEED)
-        share = min(1.0, count * _ROWS_A_CENTRE / rows)
+        share = min(1.0, count * _ROWS_FOR_CENTROID / rows)
         sample = []
         for part in self._parts:
             kept = part.kept()
             chosen = np.sort(random.choice(kept, math.ceil(share * len(kept)), replace=False))
             sample.append(part.segment.vectors(chosen))
-        centres = as_halves(trained(np.concatenate(sample), count))
-        whole, numbers = np.zeros(count, np.int32), np.arange(count)
-        self._centres = self._written(whole, 1, [(numbers, centres)])
+        centroids = as_halves(trained(np.concatenate(sample), count))
+        self._centroids = self._written(np.zeros(count, np.int32), 1, [(np.arange(count), centroids)])
         self._trained_on = rows
+        self._quantizers = {}
 
-    def _list_count(self, rows: int) -> int:
-        """Of a segment with so many rows."""
-        return len(self._centres) if self._centres and rows >= _SMALLEST_LISTED else 1
+    def _cell_count(self, rows: int) -> int:
+        """Of a segment with this number of rows."""
+        return len(self._centroids) if self._centroids and rows >= _SMALLEST_WITH_CELLS else 1
 
-    def _nearest(self, vectors: Vectors, count: int) -> Lists:
-        if self._centres is None or count == 1:
+    def _nearest(self, vectors: Vectors, count: int) -> Cells:
+        if self._centroids is None or count == 1:
             return np.zeros(len(vectors), np.int32)
-        return nearest_centres(self._centres.vectors(np.arange(count)), vectors)
+        return nearest_centroids(self._centroid_vectors(), vectors)
 
     def _check(self, vectors: npt.NDArray[np.floating]) -> None:
         if vectors.ndim != 2 or vectors.shape[1] != self.dimensions:
@@ -304,10 +381,10 @@ class VectorIndex:
 
 
 def faiss_state() -> str:
-    """What FAISS is installed, for `doctor`.
+    """Return the installed FAISS version, for `doctor`.
 
     Raises:
-        MissingExtraError: None is.
+        MissingExtraError: FAISS is not installed.
     """
     faiss = load_faiss()
     if not hasattr(faiss, "StandardGpuResources"):
@@ -322,26 +399,37 @@ def _gpu_count() -> int:
 
 
 def _best(found: Sequence[tuple[Ids, Vectors]], k: int) -> tuple[Ids, Vectors]:
-    """The `k` best of several results, best first."""
+    """Return the `k` best of several results, best first."""
     ids = np.concatenate([np.zeros(0, np.int64), *(some for some, _ in found)])
     scores = np.concatenate([np.zeros(0, np.float32), *(some for _, some in found)])
     order = np.argsort(-scores, kind="stable")[:k]
     return ids[order], scores[order]
 
 
-def _pieces(positions: Ids) -> Iterator[Ids]:
-    """A few at a time, for they become float32."""
-    return (positions[first : first + _ROWS_AT_ONCE] for first in range(0, len(positions), _ROWS_AT_ONCE))
+def _chunks(positions: Ids) -> Iterator[Ids]:
+    """Some at a time, because they become float32."""
+    return (positions[first : first + _CHUNK] for first in range(0, len(positions), _CHUNK))
+
+
+def _is_in(ids: Ids, ranges: Ids) -> npt.NDArray[np.bool_]:
+    if not len(ranges):
+        return np.zeros(len(ids), bool)
+    ordered = ranges[np.argsort(ranges[:, 0])]
+    place = np.searchsorted(ordered[:, 0], ids, side="right") - 1
+    return np.asarray((place >= 0) & (ids <= ordered[np.maximum(place, 0), 1]))
+
+
+def _bitmap(ranges: Ids) -> npt.NDArray[np.uint8]:
+    """One bit for each id up to the last one in the ranges."""
+    edges = np.zeros(int(ranges[:, 1].max()) + 2, np.int8)
+    np.add.at(edges, ranges[:, 0], 1)
+    np.add.at(edges, ranges[:, 1] + 1, -1)
+    return np.packbits(np.cumsum(edges, dtype=np.int8).astype(bool), bitorder="little")
 
 
 def _runs(positions: Ids) -> list[tuple[int, int]]:
-    """Positions in order as ranges: 3, 4, 5, 9 are (3, 6), (9, 10)."""
+    """Return sorted positions as ranges: 3, 4, 5, 9 are (3, 6), (9, 10)."""
     ends = np.flatnonzero(np.diff(positions) != 1)
     firsts = positions[np.concatenate([[0], ends + 1])] if len(positions) else positions
     lasts = positions[np.concatenate([ends, [-1]])] + 1 if len(positions) else positions
     return list(zip(firsts.tolist(), lasts.tolist(), strict=True))
-
-
-def _name(segment: VectorSegment) -> str:
-    assert segment.path is not None
-    return segment.path.name

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from report import real_data
 from transcripts import football
 
-from playhead.index.retrieval.vector_segments import nearest_centres, trained
+from playhead.index.retrieval.vector_segments import nearest_centroids, trained
 from playhead.tools.embedding.conse import LABELS_MIXED, ConseEncoder
 from playhead.tools.embedding.protocol import Vectors, unit
 from playhead.tools.embedding.texts import SentenceEncoder
@@ -113,7 +113,7 @@ class Lifelike:
         lines = [line.text for match in matches for line in match]
         rows = np.concatenate([self._embedded(captions), self._embedded(lines)])
         means = trained(rows, _CLUSTERS)
-        clusters = nearest_centres(means, rows)
+        clusters = nearest_centroids(means, rows)
         count = np.maximum(1, np.bincount(clusters, minlength=_CLUSTERS))[:, None]
         means = np.zeros_like(means)
         np.add.at(means, clusters, rows)

@@ -175,16 +175,16 @@ def test_says_what_is_wrong() -> None:
     with pytest.raises(QueryError, match=r"relevance_weight=1\.5: 0 .* to 1 .* is allowed"):
         choose_frames(frames, 1, relevance_weight=1.5)
     span = Span(start=0, end=1)
-    with pytest.raises(ValueError, match=r"relevance is 0 to 1, got 1\.2"):
+    with pytest.raises(ValueError, match=r"relevance of a candidate must be 0 to 1, got 1\.2"):
         Candidate(0, 1.2, span)
-    with pytest.raises(ValueError, match="relevance is 0 to 1, got nan"):
+    with pytest.raises(ValueError, match="must be 0 to 1, got nan"):
         Candidate(0, math.nan, span)
-    with pytest.raises(ValueError, match="time is at least 0 seconds, got -1"):
+    with pytest.raises(ValueError, match="must be at least 0 seconds, got -1"):
         Candidate(-1, 0.5, span)
-    with pytest.raises(ValueError, match=r"vector has length 1, got 2\.000"):
+    with pytest.raises(ValueError, match=r"must have length 1, got 2\.000"):
         Candidate(0, 0.5, span, np.array([2.0, 0.0]))
     embedding_ids = [Candidate(i, 0.5, span, np.eye(i + 2)[0]) for i in range(2)]
-    with pytest.raises(QueryError, match=r"vectors of one space.*\[\(2,\), \(3,\)\]"):
+    with pytest.raises(QueryError, match=r"equal lengths.*\[\(2,\), \(3,\)\]"):
         choose_frames(embedding_ids, 1)
 
 
@@ -192,7 +192,7 @@ def test_stretched() -> None:
     assert stretched([0.2, 0.25, 0.3]) == pytest.approx([0, 0.5, 1])
     assert stretched([0.3, 0.3]) == [0, 0]
     assert stretched([]) == []
-    with pytest.raises(ValueError, match="not finite"):
+    with pytest.raises(ValueError, match="finite numbers"):
         stretched([0.1, math.inf])
 
 
@@ -297,7 +297,7 @@ def test_a_budget_below_the_floor_is_an_error() -> None:
         assign_sizes([Picture(1.0, 1920, 1080)] * 3, 191, patches)
     with pytest.raises(QueryError, match="floor=900 and ceiling=768"):
         assign_sizes([], 10, patches, floor=900)
-    with pytest.raises(ValueError, match="at least 1×1 pixels, got 0×5"):
+    with pytest.raises(ValueError, match="must have at least 1×1 pixels, got 0×5"):
         Picture(1.0, 0, 5)
 
 

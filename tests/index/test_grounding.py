@@ -146,7 +146,7 @@ def test_the_expected_scores_are_those_of_spans() -> None:
 
 @pytest.mark.parametrize("scores", [[0.1], [0.1, math.nan], [[0.1, 0.2]], [0.1, math.inf]])
 def test_a_broken_channel_is_told(scores: Sequence) -> None:
-    with pytest.raises(ValueError, match="a channel of 2 rows needs as many finite scores"):
+    with pytest.raises(ValueError, match="a channel of 2 rows needs the same number of finite scores"):
         span_posterior(MINUTE, [Channel(seconds()[:2], scores)])
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from playhead.index.localization.spatial import foremost, most_at_once, pairs, relates, stands
+from playhead.index.localization.spatial import foremost, is_on_side, most_at_once, pairs, relates
 from playhead.index.records import Evidence
 from playhead.tools.records import Box
 
@@ -83,7 +83,7 @@ def test_how_a_box_lies_to_another(one, other, true):
 def test_what_two_share_may_be_half_of_the_narrower():
     bus = box(0.2, 0.2, 0.9, 0.9)
     assert relates("left", box(0.1, 0.4, 0.3, 0.9), bus)
-    assert not relates("left", box(0.14, 0.4, 0.3, 0.9), bus)  # it stands before it
+    assert not relates("left", box(0.14, 0.4, 0.3, 0.9), bus)  # it is in front of it
 
 
 def test_beside_is_near_and_on_one_height():
@@ -130,15 +130,15 @@ def test_only_how_two_lie_to_each_other_matters(one, other, across, down):
     ],
 )
 def test_on_which_side_of_the_picture_a_box_stands(place, true):
-    assert {side for side in ("left", "right", "above", "below", "centre") if stands(side, place)} == true
+    assert {side for side in ("left", "right", "above", "below", "centre") if is_on_side(side, place)} == true
 
 
 @given(boxes())
 def test_nothing_stands_on_two_sides_that_face_each_other(one):
-    assert not (stands("left", one) and stands("right", one))
-    assert stands("left", one) == stands("right", mirrored(one))
-    assert stands("above", one) == stands("below", upside_down(one))
-    assert stands("centre", one) == stands("centre", mirrored(one))
+    assert not (is_on_side("left", one) and is_on_side("right", one))
+    assert is_on_side("left", one) == is_on_side("right", mirrored(one))
+    assert is_on_side("above", one) == is_on_side("below", upside_down(one))
+    assert is_on_side("centre", one) == is_on_side("centre", mirrored(one))
 
 
 @given(st.lists(boxes(), min_size=1, max_size=5))

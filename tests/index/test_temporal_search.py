@@ -101,7 +101,7 @@ def test_beliefs_are_those_of_all_histories(bins: list[tuple[float, bool, float]
     [
         ([], [], [], "at least one"),
         ([(0, 1), (1, 2)], [0], [0.5, 1.5], "2 bins, 1 scenes"),
-        ([(0, 2), (1, 3)], [0, 0], [0.5, 1.5], "do not overlap"),
+        ([(0, 2), (1, 3)], [0, 0], [0.5, 1.5], "must not overlap"),
         ([(0, 2)], [0], [2.0], "second 2.0"),
     ],
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ....index.records import StageReport, VideoRecord
+from ....index.retrieval.publishing import publish
 from ....index.storage.local import LocalStorage
 from ....index.storage.table import ObservationTable, write
 from ....tools.embedding.protocol import Vectors
@@ -25,7 +26,7 @@ def text_video_id(name: str) -> str:
 def text_library(
     folder: Path,
     texts: Mapping[str, Iterable[Line]],
-    vectors: Mapping[str, Vectors],
+    vectors: Mapping[str, Vectors] | None,
     embedding_id: str,
     modality: Modality = "speech",
 ) -> LocalStorage:
@@ -34,7 +35,7 @@ def text_library(
     Args:
         folder: Where it is made.
         texts: Lines by the transcript's name; at least one each.
-        vectors: Unit vectors of the lines, by the transcript's name.
+        vectors: Unit vectors of the lines, by the transcript's name; None: the lines are not embedded.
         embedding_id: Their vector space.
         modality: What the lines are: `speech`, `caption`.
     """
@@ -57,10 +58,12 @@ def text_library(
             stages=tuple(
                 StageReport(modality=one, state="done" if one == modality else "skipped") for one in modality_names()
             ),
-            text_embedding_id=embedding_id,
+            text_embedding_id=embedding_id if vectors is not None else "",
             indexed_at="2000-01-01T00:00:00+00:00",
         )
         with store.staged(record.video_id) as staged:
-            write(staged, ObservationTable(observations, vectors[name].astype(np.float16)))
+            own = () if vectors is None else (vectors[name].astype(np.float16),)
+            write(staged, ObservationTable(observations, *own))
             store.commit(staged, record)
+    publish(store)
     return store
