@@ -2,8 +2,8 @@
 
 TutorialVQA, its test questions over the transcripts that are here (45 of the set's videos): a result is a
 sentence, and hits if it lies in the span of sentences that answers the question. All videos are searched, or
-only the question's own. Words are the catalogue's BM25, meaning is MiniLM through FAISS without a floor, fused
-is `Search.find`. The random row is the chance of sentences drawn at random.
+only the question's own. "Words" is `Search.find` in a library without vectors, "search" with MiniLM's; then the best
+rows of `Search.passages`, of which no two are neighbours. The random row is the chance of sentences drawn at random.
 
 The published row stands for scale only: BM25 over the whole set, another number of videos and other questions.
 """
@@ -17,9 +17,8 @@ import numpy as np
 from report import Figures, percent
 from transcripts import Question, build, tutorial_questions, tutorials, video_id
 
-from playhead.index.retrieval.lexical import Filter
+from playhead.index.records import Evidence
 from playhead.index.retrieval.search import Search
-from playhead.index.retrieval.search_index import Derived
 from playhead.tools.embedding.texts import SentenceEncoder
 from playhead.tools.settings import Settings
 
@@ -38,7 +37,8 @@ def measure() -> Figures:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         store = build(Path(folder) / "library", videos, vectors, encoder.embedding_id)
-        methods = _methods(Derived(store), encoder, Search(store, Settings(), encoder))
+        bare = build(Path(folder) / "words", videos, None, "")
+        methods = _methods(Search(store, Settings(), encoder), Search(bare, Settings(), encoder))
         for scope in ("all videos", "its own video"):
             for method, ranked in methods.items():
                 hits = []
@@ -55,27 +55,23 @@ def measure() -> Figures:
     return {"TutorialVQA": [size], "Sentences that answer": rows}
 
 
-def _methods(derived: Derived, encoder: SentenceEncoder, search: Search) -> dict[str, _Ranked]:
+def _methods(search: Search, by_words: Search) -> dict[str, _Ranked]:
     depth = max(_DEPTHS)
-    index = derived.vectors("speech", encoder.embedding_id)
-    assert index is not None
-
-    def places(rows: Sequence[int]) -> list[_Place]:
-        found = derived.catalog.fetch(rows)
-        return [(found[row].video_id, round(found[row].start)) for row in rows]
 
     def words(question: Question, within: tuple[str, ...] | None) -> list[_Place]:
-        return places([row for row, _ in derived.catalog.match(question.text, Filter("speech", within), depth)])
+        return [_place(one) for one in by_words.find(question.text, depth, video_ids=within)]
 
-    def meaning(question: Question, within: tuple[str, ...] | None) -> list[_Place]:
-        among = derived.catalog.rows_where(Filter("speech", within)) if within else None
-        rows, _ = index.search(encoder.encode([question.text])[0], depth, among)
-        return places(rows.tolist())
+    def rows(question: Question, within: tuple[str, ...] | None) -> list[_Place]:
+        return [_place(one) for one in search.find(question.text, depth, video_ids=within)]
 
-    def fused(question: Question, within: tuple[str, ...] | None) -> list[_Place]:
-        return [(found.video_id, round(found.start)) for found in search.find(question.text, depth, video_ids=within)]
+    def passages(question: Question, within: tuple[str, ...] | None) -> list[_Place]:
+        return [_place(one.best) for one in search.passages(question.text, depth, video_ids=within)]
 
-    return {"words": words, "meaning": meaning, "fused": fused}
+    return {"words": words, "search": rows, "best rows of passages": passages}
+
+
+def _place(found: Evidence) -> _Place:
+    return found.video_id, round(found.start)
 
 
 def _first_hit(ranking: Sequence[_Place], question: Question) -> float:

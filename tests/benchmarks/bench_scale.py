@@ -95,6 +95,9 @@ def measure() -> Figures:
                     building += _add(index, kind, hour, truth)
                     hour += 1
                 began = time.perf_counter()
+                index.save()
+                while index.maintain():
+                    index.save()
                 saved = index.save()
                 building += time.perf_counter() - began
                 searched = _in_another_process(Path(folder) / kind.name, saved, kind.queries)
@@ -114,7 +117,7 @@ def measure() -> Figures:
                 for number in _PROBES:
                     searched = _in_another_process(Path(folder) / kind.name, saved, kind.queries, number)
                     probes.append(
-                        {"rows": kind.name, "hours": sizes[-1], "lists_looked_into": number, **_told(searched, truth)}
+                        {"rows": kind.name, "hours": sizes[-1], "cells_read": number, **_told(searched, truth)}
                     )
             more.append({"rows": kind.name, "hours": sizes[-1], **_more(index, kind, hour, building)})
             print(more[-1], flush=True)

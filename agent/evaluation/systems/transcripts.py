@@ -1,7 +1,7 @@
 """Transcripts and captions as a library: text that others wrote, filed through the index's own seam, without videos."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from ....tools.extractors.registry import modality_names
 from ....tools.records import Modality, Observation, Span, VideoInfo
 from ..records import Line
 
-__all__ = ["text_library", "text_video_id"]
+__all__ = ["text_library", "text_record", "text_video_id"]
 
 
 def text_video_id(name: str) -> str:
@@ -48,22 +48,32 @@ def text_library(
             )
             for line in lines
         ]
-        end = max(observation.span.end for observation in observations)
-        record = VideoRecord(
-            video_id=text_video_id(name),
-            commit=text_video_id(name),
-            paths=(name,),
-            info=VideoInfo(path=Path(name), format="transcript", duration=end, video=None, audio=None),
-            duration=end,
-            stages=tuple(
-                StageReport(modality=one, state="done" if one == modality else "skipped") for one in modality_names()
-            ),
-            text_embedding_id=embedding_id if vectors is not None else "",
-            indexed_at="2000-01-01T00:00:00+00:00",
-        )
+        record = text_record(name, observations, embedding_id if vectors is not None else "")
         with store.staged(record.video_id) as staged:
             own = () if vectors is None else (vectors[name].astype(np.float16),)
             write(staged, ObservationTable(observations, *own))
             store.commit(staged, record)
     publish(store)
     return store
+
+
+def text_record(name: str, observations: Sequence[Observation], embedding_id: str) -> VideoRecord:
+    """Return the record of observations that have no video.
+
+    Args:
+        name: Of the transcript: it gives the video id.
+        observations: At least one.
+        embedding_id: Of their vectors; empty: they are not embedded.
+    """
+    end = max(observation.span.end for observation in observations)
+    found = {observation.modality for observation in observations}
+    return VideoRecord(
+        video_id=text_video_id(name),
+        commit=text_video_id(name),
+        paths=(name,),
+        info=VideoInfo(path=Path(name), format="transcript", duration=end, video=None, sound=None),
+        duration=end,
+        stages=tuple(StageReport(modality=one, state="done" if one in found else "skipped") for one in modality_names()),
+        text_embedding_id=embedding_id,
+        indexed_at="2000-01-01T00:00:00+00:00",
+    )

@@ -1,0 +1,175 @@
+"""Search in a library that grows: opening, queries, the first query after a commit, and adding one hour.
+
+An hour is a video of 3,600 spoken rows: real lines of football commentary (SoccerNet-Echoes), each with a third of its
+words replaced by words of other lines, and the vector of the real line with noise (cosine 0.9). The library grows to
+some sizes; at each, a new process opens it and asks 100 real questions (TutorialVQA; half of them with two words of the
+commentary added) through `Search.find`, with the real encoder of queries, ten results. Common words are in most of them.
+Then eight hours are committed and published one after the other; an open search asks before and after each.
+
+Times are by the clock, on a machine that may do other work. Memory is that of the searching process: its own, and pages
+of mapped files. The exponent is the slope of time over size, both as logarithms.
+
+`PLAYHEAD_BENCH_HOURS=10,30` in the environment chooses other sizes.
+"""
+
+import math
+import multiprocessing
+import os
+import random
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from report import Figures
+from transcripts import football, tutorial_questions
+
+from playhead.agent.evaluation.systems.transcripts import text_record
+from playhead.index.retrieval.publishing import Publisher
+from playhead.index.retrieval.search import Search
+from playhead.index.storage.local import LocalStorage
+from playhead.index.storage.table import ObservationTable, write
+from playhead.tools.embedding.protocol import unit
+from playhead.tools.embedding.texts import SentenceEncoder
+from playhead.tools.records import Observation, Span
+from playhead.tools.settings import Settings
+
+_ROWS = 3600
+_LINES = 4000
+_QUERIES = 100
+_MORE = 8
+_SIZES = "10,30,100"
+
+
+class _Hours:
+    """Draws hours."""
+
+    def __init__(self) -> None:
+        lines = [line.text for match in football().values() for line in match if len(line.text.split()) >= 5]
+        self.lines = random.Random(0).sample(lines, _LINES)
+        self.encoder = SentenceEncoder(Settings(offline=True))
+        self.vectors = self.encoder.encode(self.lines)
+        self.words = [word for line in self.lines for word in line.split()]
+
+    def commit(self, storage: LocalStorage, number: int) -> str:
+        """Commit one hour; returns its video id."""
+        chooser, noise = random.Random(number), np.random.default_rng(number)
+        numbers = [chooser.randrange(_LINES) for _ in range(_ROWS)]
+        texts = [self._varied(self.lines[n], chooser) for n in numbers]
+        spread = noise.normal(size=(_ROWS, self.vectors.shape[1])) * 0.48 / math.sqrt(self.vectors.shape[1])
+        rows = [
+            Observation(modality="speech", span=Span(start=n, end=n + 1), text=text, score=1, source="given@1")
+            for n, text in enumerate(texts)
+        ]
+        record = text_record(f"hour {number}", rows, self.encoder.embedding_id)
+        with storage.staged(record.video_id) as staged:
+            write(staged, ObservationTable(rows, unit(self.vectors[numbers] + spread).astype(np.float16)))
+            storage.commit(staged, record)
+        return record.video_id
+
+    def _varied(self, line: str, chooser: random.Random) -> str:
+        words = line.split()
+        for place in chooser.sample(range(len(words)), len(words) // 3):
+            words[place] = chooser.choice(self.words)
+        return " ".join(words)
+
+
+def measure() -> Figures:
+    hours = _Hours()
+    chooser = random.Random(1)
+    asked = chooser.sample([question.text for question in tutorial_questions(["test"])], _QUERIES)
+    asked = [f"{q} {' '.join(chooser.sample(hours.words, 2))}" if n % 2 else q for n, q in enumerate(asked)]
+    growth: list[dict] = []
+    with tempfile.TemporaryDirectory() as folder:
+        storage = LocalStorage(Path(folder) / "library")
+        storage.create()
+        publisher, number, building = Publisher(storage), 0, 0.0
+        for size in map(int, os.environ.get("PLAYHEAD_BENCH_HOURS", _SIZES).split(",")):
+            began = time.perf_counter()
+            while number < size:
+                publisher.publish({hours.commit(storage, number)}, maintain=number % 10 == 9)
+                number += 1
+            building += time.perf_counter() - began
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                searched = pool.apply(_search, (storage.folder, asked))
+            growth.append({"hours": size, "rows": size * _ROWS, **searched, **_sizes(storage), "building_s": round(building)})
+            print(growth[-1], flush=True)
+        more = _more(storage, hours, number, asked)
+        print(more, flush=True)
+    return {"Growth": growth, "Exponent": [_exponents(growth)], "One more hour": [more]}
+
+
+def _search(folder: Path, asked: Sequence[str]) -> dict[str, float]:
+    settings = Settings(offline=True)
+    encoder = SentenceEncoder(settings)
+    encoder.encode(["loaded before it is timed"])
+    before = _memory("RssAnon")
+    began = time.perf_counter()
+    search = Search(LocalStorage(folder), settings, encoder)
+    assert len(search.records)
+    opened = time.perf_counter() - began
+    began = time.perf_counter()
+    search.find("corner kick")
+    first = time.perf_counter() - began
+    times, busy = [], []
+    for query in asked:
+        began, used = time.perf_counter(), time.process_time()
+        assert search.find(query, 10)
+        times.append(1000 * (time.perf_counter() - began))
+        busy.append(1000 * (time.process_time() - used))
+    return {
+        "open_ms": round(1000 * opened, 1),
+        "first_query_ms": round(1000 * first, 1),
+        "p50_ms": round(float(np.percentile(times, 50)), 1),
+        "p95_ms": round(float(np.percentile(times, 95)), 1),
+        "cpu_p50_ms": round(float(np.percentile(busy, 50)), 1),
+        "cpu_p95_ms": round(float(np.percentile(busy, 95)), 1),
+        "own_mb": round(_memory("RssAnon") - before),
+        "mapped_mb": round(_memory("RssFile")),
+    }
+
+
+def _more(storage: LocalStorage, hours: _Hours, number: int, asked: Sequence[str]) -> dict[str, float]:
+    search, publisher = Search(storage, Settings(offline=True), hours.encoder), Publisher(storage)
+    search.find(asked[0])
+    publishing, usual, after = [], [], []
+    for turn in range(_MORE):
+        began = time.perf_counter()
+        search.find(asked[turn])
+        usual.append(time.perf_counter() - began)
+        video_id = hours.commit(storage, number + turn)
+        began = time.perf_counter()
+        publisher.publish({video_id})
+        publishing.append(time.perf_counter() - began)
+        began = time.perf_counter()
+        assert video_id in search.records
+        search.find(asked[turn])
+        after.append(time.perf_counter() - began)
+    search.close()
+    return {
+        "publish_p50_s": round(float(np.median(publishing)), 2),
+        "publish_most_s": round(max(publishing), 2),
+        "query_p50_ms": round(1000 * float(np.median(usual)), 1),
+        "first_query_after_commit_p50_ms": round(1000 * float(np.median(after)), 1),
+    }
+
+
+def _exponents(growth: Sequence[dict]) -> dict[str, float]:
+    sizes = np.log([row["hours"] for row in growth])
+    names = ("open_ms", "cpu_p50_ms", "cpu_p95_ms", "index_mb")
+    return {name: round(float(np.polyfit(sizes, np.log([row[name] for row in growth]), 1)[0]), 2) for name in names}
+
+
+def _sizes(storage: LocalStorage) -> dict[str, float]:
+    files = [path for path in storage.derived_folder.iterdir() if path.is_file()]
+    return {"index_mb": round(sum(path.stat().st_size for path in files) / 1e6)}
+
+
+def _memory(name: str) -> float:
+    """A figure of this process in MB, from `/proc`."""
+    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith(name):
+            return int(line.split()[1]) / 1000
+    return 0.0
+
