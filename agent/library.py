@@ -171,21 +171,24 @@ class Library:
             if self._store.videos_folder.is_dir():
                 publish(self._store)
 
-    def optimize(self, *, progress: PublishProgress | None = None) -> int:
+    def optimize(self, *, vectors_at: str | None = None, progress: PublishProgress | None = None) -> int:
         """Bring the search index in line with the committed videos, and merge its files; returns the number of changes.
 
         Indexing does this by itself. It is needed for a library that was copied without its search index, or after an
         indexing process was killed. A stopped run continues with the next call.
 
         Args:
+            vectors_at: Folder or URL (`s3://bucket/vectors`) of a LanceDB database that holds the vectors from now on,
+                for libraries that outgrow the disk; `here`: the library's folder, by FAISS; None: as before.
             progress: Called with the number of published videos, and of all videos to publish.
 
         Raises:
             LibraryError: There is no library, or its search index cannot be written.
+            MissingExtraError: LanceDB is not installed.
         """
         if not self._store.videos_folder.is_dir():
             raise LibraryError(f"no video is indexed in {self.folder}: run `playhead index FOLDER` first")
-        return publish(self._store, progress=progress)
+        return Publisher(self._store, vectors_at=vectors_at).publish(progress=progress, maintain=True)
 
     def search(
         self,

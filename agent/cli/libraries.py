@@ -201,7 +201,20 @@ def pull(
 
 
 @with_settings(examples=("playhead optimize talks", "playhead optimize --library archive"))
-def optimize(place: Place = ".", library: LibraryFolder = None, *, chosen: Chosen) -> None:
+def optimize(
+    place: Place = ".",
+    library: LibraryFolder = None,
+    vectors_at: Annotated[
+        str | None,
+        typer.Option(
+            "--vectors",
+            metavar="URL",
+            help="Keep vectors in a LanceDB database there, such as s3://bucket/vectors; here.",
+        ),
+    ] = None,
+    *,
+    chosen: Chosen,
+) -> None:
     """Build the search index, or bring it up to date, and merge its files.
 
     Indexing does this by itself. It is needed for a library that was copied without its search index.
@@ -210,5 +223,5 @@ def optimize(place: Place = ".", library: LibraryFolder = None, *, chosen: Chose
 
     opened, _ = opened_at(place, library, chosen)
     with counted("publishing videos", chosen.quiet) as progress:
-        count = opened.optimize(progress=progress)
+        count = opened.optimize(vectors_at=vectors_at, progress=progress)
     print(f"{count} change{'' if count == 1 else 's'} published" if count else "the search index is up to date")

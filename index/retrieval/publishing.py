@@ -28,7 +28,7 @@ from ..storage.local import LocalStorage
 from ..storage.table import ObservationTable
 from ..storage.versions import DamagedError
 from .catalog import Catalog, CatalogError
-from .vectors import VectorIndex
+from .vector_stores import AnyIndex, new_index, open_index
 
 __all__ = ["CATALOG", "PublishProgress", "Publisher", "index_key", "publish"]
 
@@ -66,11 +66,19 @@ def publish(storage: LocalStorage, folder: Path | None = None, progress: Publish
 class Publisher:
     """Publishes the commits of one library."""
 
-    def __init__(self, storage: LocalStorage, folder: Path | None = None) -> None:
-        """Name the folder of the search index; None: the library's own."""
+    def __init__(self, storage: LocalStorage, folder: Path | None = None, vectors_at: str | None = None) -> None:
+        """Name the library.
+
+        Args:
+            storage: The library.
+            folder: Of the search index; None: the library's own.
+            vectors_at: Folder or URL of a LanceDB database for the vectors; `here`: the library's own folder, by
+                FAISS; None: as before. A change builds the search index again.
+        """
         self._storage = storage
         self._folder = folder or storage.derived_folder
-        self._vectors: dict[str, VectorIndex] = {}
+        self._vectors_at = vectors_at
+        self._vectors: dict[str, AnyIndex] = {}
         self._snapshot = ""
 
     def publish(
@@ -129,6 +137,7 @@ class Publisher:
         self._vectors, self._snapshot = {}, ""
 
     def _follow(self, catalog: Catalog, only: Collection[str] | None, progress: PublishProgress | None) -> int:
+        self._move_vectors(catalog)
         self._load(catalog)
         changed, removed = self._changes(catalog, only)
         total = len(changed) + len(removed)
@@ -145,6 +154,16 @@ class Publisher:
         if total:
             self._sweep()
         return total
+
+    def _move_vectors(self, catalog: Catalog) -> None:
+        wanted = {None: catalog.noted("vectors_at"), "here": ""}.get(self._vectors_at, self._vectors_at)
+        if wanted != catalog.noted("vectors_at"):
+            with catalog.changing():
+                for video_id in catalog.video_ids():
+                    catalog.drop(video_id)
+                catalog.note("vectors_at", wanted or "")
+                self._vectors = {}
+                self._save(catalog, is_complete=False)
 
     def _changes(self, catalog: Catalog, only: Collection[str] | None) -> tuple[list[VideoRecord], list[str]]:
         """The records to publish, and the ids to remove; both are used up by `_increment`."""
@@ -188,7 +207,7 @@ class Publisher:
                 self._drop(catalog, record.video_id)
                 continue
             self._drop(catalog, record.video_id)
-            self._add(record, table, catalog.add(record, table, change))
+            self._add(catalog, record, table, catalog.add(record, table, change))
             rows += len(table.observations)
         return done
 
@@ -197,7 +216,7 @@ class Publisher:
             for index in self._vectors.values():
                 index.remove(np.array(runs, np.int64))
 
-    def _add(self, record: VideoRecord, table: ObservationTable, rows: npt.NDArray[np.int64]) -> None:
+    def _add(self, catalog: Catalog, record: VideoRecord, table: ObservationTable, rows: npt.NDArray[np.int64]) -> None:
         frames = np.asarray([o.modality == "frame" for o in table.observations])
         for embedding_id, vectors, is_frame in (
             (record.text_embedding_id, table.text_vectors, False),
@@ -212,7 +231,10 @@ class Publisher:
                 if not chosen.any():
                     continue
                 key = index_key(modality, embedding_id)
-                index = self._vectors.setdefault(key, VectorIndex(vectors.shape[1], self._folder / key))
+                if key not in self._vectors:
+                    address = catalog.noted("vectors_at")
+                    self._vectors[key] = new_index(vectors.shape[1], self._folder / key, address)
+                index = self._vectors[key]
                 index.add(vectors[chosen], rows[numbers[chosen]])
 
     def _check_lengths(self, record: VideoRecord, table: ObservationTable) -> None:
@@ -233,7 +255,7 @@ class Publisher:
             return
         try:
             self._vectors = {
-                key: VectorIndex.load(self._folder / key, saved, self._vectors.get(key))
+                key: open_index(self._folder / key, saved, self._vectors.get(key), for_writing=True)
                 for key, saved in json.loads(catalog.noted("vectors") or "{}").items()
             }
             self._snapshot = snapshot
@@ -253,7 +275,7 @@ class Publisher:
 
     def _sweep(self) -> None:
         """Delete vector files of earlier snapshots. A reader that has one open keeps it."""
-        named = {name for index in self._vectors.values() for name in VectorIndex.files(index.save())}
+        named = {name for index in self._vectors.values() for name in index.files(index.save())}
         for path in self._folder.glob("*.faiss*"):
             if path.name not in named:
                 path.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ from ...tools.extractors.registry import spec_of
 from .catalog import Catalog, Filter
 from .lexical import WeightedTerm, bm25, candidates, counts_in, highest_bm25, weighted_terms
 from .tokenizer import QueryTerm, TextTerms
-from .vectors import VectorIndex
+from .vector_stores import AnyIndex
 
 __all__ = ["WIDTHS", "Encoded", "RankedRow", "rank_rows", "reach"]
 
@@ -38,7 +38,7 @@ class Encoded:
         floor: Cosine from which a row is a candidate.
     """
 
-    index: VectorIndex
+    index: AnyIndex
     vector: Vectors
     floor: float
 

@@ -24,7 +24,7 @@ from ..records import VideoRecord
 from ..storage.local import LocalStorage
 from .catalog import Catalog, CatalogError
 from .publishing import CATALOG, PublishProgress, index_key, publish
-from .vectors import VectorIndex
+from .vector_stores import AnyIndex, open_index
 
 __all__ = ["Records", "Snapshot", "Snapshots"]
 
@@ -80,9 +80,9 @@ class Snapshot:
     snapshot_id: str
     catalog: Catalog
     records: Records
-    vectors: Mapping[str, VectorIndex]
+    vectors: Mapping[str, AnyIndex]
 
-    def vectors_of(self, modality: Modality, embedding_id: str) -> VectorIndex | None:
+    def vectors_of(self, modality: Modality, embedding_id: str) -> AnyIndex | None:
         """The vectors of a modality and an embedding model; None: there are none."""
         return self.vectors.get(index_key(modality, embedding_id))
 
@@ -150,7 +150,7 @@ class Snapshots:
         self._file: tuple[int, int] | None = None
         self._snapshot_id, self._change = "", -1
         self._records = Records()
-        self._vectors: dict[str, VectorIndex] = {}
+        self._vectors: dict[str, AnyIndex] = {}
         self._current = None
 
     @contextmanager
@@ -242,7 +242,7 @@ class Snapshots:
         if snapshot_id == self._snapshot_id:
             return
         vectors = {
-            key: VectorIndex.load(self._folder / key, saved, self._vectors.get(key))
+            key: open_index(self._folder / key, saved, self._vectors.get(key))
             for key, saved in json.loads(catalog.noted("vectors") or "{}").items()
         }
         changed = catalog.records_since(self._change)

@@ -93,7 +93,9 @@ def measure() -> Figures:
             building += time.perf_counter() - began
             with multiprocessing.get_context("spawn").Pool(1) as pool:
                 searched = pool.apply(_search, (storage.folder, asked))
-            growth.append({"hours": size, "rows": size * _ROWS, **searched, **_sizes(storage), "building_s": round(building)})
+            growth.append(
+                {"hours": size, "rows": size * _ROWS, **searched, **_sizes(storage), "building_s": round(building)}
+            )
             print(growth[-1], flush=True)
         more = _more(storage, hours, number, asked)
         print(more, flush=True)
@@ -172,4 +174,3 @@ def _memory(name: str) -> float:
         if line.startswith(name):
             return int(line.split()[1]) / 1000
     return 0.0
-
