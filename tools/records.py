@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 __all__ = [
+    "DOUBTFUL",
     "AudioStream",
     "Box",
     "Frame",
@@ -157,12 +158,22 @@ class Box(Record):
         return max(0.0, self.right - self.left) * max(0.0, self.bottom - self.top)
 
 
+# Words that Whisper gives less are wrong about as often as right.
+DOUBTFUL = 0.5
+
+
 class Word(Record):
     """One spoken word with its time."""
 
     text: Text = Field(description="The word as transcribed, with its punctuation.")
     start: Seconds = Field(description="Where it begins, in seconds.")
     end: Seconds = Field(description="Where it ends, in seconds.")
+    probability: float | None = Field(default=None, ge=0, le=1, description="How sure the model is of the word.")
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether a quote should mark the word as unsure."""
+        return self.probability is not None and self.probability < DOUBTFUL
 
 
 class Observation(Record):

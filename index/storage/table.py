@@ -83,7 +83,16 @@ def write(folder: Path, table: ObservationTable) -> None:
         ),
         "words": pa.array(
             [[w.model_dump() for w in o.words] for o in observations],
-            pa.list_(pa.struct([("text", pa.string()), ("start", pa.float64()), ("end", pa.float64())])),
+            pa.list_(
+                pa.struct(
+                    [
+                        ("text", pa.string()),
+                        ("start", pa.float64()),
+                        ("end", pa.float64()),
+                        ("probability", pa.float32()),
+                    ]
+                )
+            ),
         ),
         "frame_seconds": pa.array([o.frame_seconds for o in observations], pa.float64()),
     }

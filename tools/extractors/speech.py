@@ -1,23 +1,25 @@
 """Speech of a video as observations with word times: transcribed by faster-whisper.
 
-The whole track is transcribed in windows that are cut only where nobody speaks, so that memory
-does not grow with length. Word times are trimmed to where voice activity is: Whisper lets a word
-swallow the pause before it.
+The track is transcribed in windows that are cut only where nobody speaks, so that memory does not grow with length. Each
+voiced stretch is transcribed in its own language, at an even level. What Whisper invents is dropped. Word times are trimmed
+to where somebody speaks: Whisper lets a word swallow the pause before it.
 """
 
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
 from ..device import resolve_device
 from ..errors import MissingExtraError, SettingsError, WeightsError
-from ..media.audio import RATE, AudioBlock, Samples, audio_blocks
+from ..media.audio import MIXING, RATE, AudioBlock, Samples, audio_blocks
 from ..records import Observation, Span, VideoInfo, Word
 from ..settings import Settings
 from ..weights import find
+from .invented import INVENTED, Segment, is_invented, without_loops
+from .voice import VOICE, LanguageRun, even_levels, language_runs, stretches_of, voiced_spans
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
@@ -36,15 +38,30 @@ LONGEST_HESITATION = 5.0
 # A cut between windows lies in a pause of this length at least, if there is one.
 SHORTEST_PAUSE = 0.3
 
+# What is transcribed around a run of one language.
+MARGIN_SECONDS = 0.25
+
 # All that a transcript depends on besides the model: the way it is made, by number, and the constants.
-SPEECH_PARAMETERS = (1, WINDOW_SECONDS, LONGEST_SENTENCE, LONGEST_PAUSE, LONGEST_HESITATION, SHORTEST_PAUSE)
+SPEECH_PARAMETERS: tuple[float, ...] = (
+    2,
+    WINDOW_SECONDS,
+    LONGEST_SENTENCE,
+    LONGEST_PAUSE,
+    LONGEST_HESITATION,
+    SHORTEST_PAUSE,
+)
+SPEECH_PARAMETERS += (MARGIN_SECONDS, *MIXING, *VOICE, *INVENTED)
+
+_MOST_FEATURES = 3000  # 30 s, as much as the encoder takes
+
+_log = logging.getLogger(__name__)
 
 _SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")
 _ABBREVIATION = re.compile(r"(?:[A-HJ-Z]|Dr|Mr|Mrs|Ms|Prof|St|vs)\.")
 
 
 class TranscribedWord(NamedTuple):
-    """A word as Whisper wrote it (with its leading space), in seconds on the clock of the video's pictures."""
+    """A word as Whisper wrote it (with its leading space), in seconds of the file's timeline."""
 
     start: float
     end: float
@@ -56,7 +73,7 @@ class Window(NamedTuple):
     """A stretch of sound.
 
     Attributes:
-        start: Its first second, on the clock of the video's pictures.
+        start: Its first second on the file's timeline.
         samples: Mono, at `tools.media.audio.RATE`, full scale ±1; float32, shape `(n,)`.
     """
 
@@ -65,16 +82,16 @@ class Window(NamedTuple):
 
 
 class Transcriber(Protocol):
-    """Hears words in a stretch of sound."""
+    """Transcribes stretches of sound."""
 
     source: str
 
-    def process_window(self, window: Window, tell: Callable[[float], None]) -> list[TranscribedWord]:
-        """The words, in order: the same for the same window, whatever was heard before.
+    def process_window(self, window: Window, progress: Callable[[float], None]) -> list[TranscribedWord]:
+        """Return the words in order: the same for the same window, whatever was transcribed before.
 
         Args:
-            window: What to listen to.
-            tell: Told up to which second it listened, now and then; what it raises ends the work.
+            window: The sound.
+            progress: Called at intervals with the second that is reached; an error that it raises ends the work.
         """
 
 
@@ -100,7 +117,7 @@ class Speech:
         self._model: WhisperModel | None = None
 
     def transcribe(self, info: VideoInfo) -> Iterator[Observation]:
-        """Sentences in order, each with its words' times on the clock of the video's pictures.
+        """Sentences in order, each with its words' times on the file's timeline.
 
         Args:
             info: From `tools.media.frames.probe`; a file without sound yields nothing.
@@ -109,37 +126,83 @@ class Speech:
             WeightsError: The model cannot be loaded.
             SettingsError: The model does not know the language.
         """
-        words = (word for window in windows_of(info) for word in self.process_window(window, lambda _: None))
+        words = (word for window in windows_of(info) for word in self.process_window(window, _ignore))
         return sentences_of(words, self.source)
 
-    def process_window(self, window: Window, tell: Callable[[float], None]) -> list[TranscribedWord]:
-        """As `Transcriber.hear`.
+    def process_window(self, window: Window, progress: Callable[[float], None]) -> list[TranscribedWord]:
+        """As `Transcriber.process_window`.
 
         Raises:
             WeightsError: The model cannot be loaded.
             SettingsError: The model does not know the language.
         """
-        voiced = voiced_spans(window.samples)
+        samples = even_levels(window.samples)
+        voiced = voiced_spans(samples)
         if not voiced:
             return []
+        length = len(samples) / RATE
+        words: list[TranscribedWord] = []
+        for run in self._runs(samples, voiced):
+            start = max(0.0, run.start - MARGIN_SECONDS)
+            end = min(length, run.end + MARGIN_SECONDS)
+            for word in self._words(samples[round(start * RATE) : round(end * RATE)], run.language, start, voiced):
+                start_second, end_second = float(window.start + word.start), float(window.start + word.end)
+                words.append(word._replace(start=start_second, end=end_second))
+                progress(end_second)
+            progress(window.start + run.end)
+        return [words[row] for row in without_loops([word.text for word in words])]
+
+    def _runs(self, samples: Samples, voiced: Sequence[tuple[float, float]]) -> list[LanguageRun]:
+        """The runs of one language; with a language set, or a model that knows one, the whole window."""
+        model = self._loaded()
+        length = len(samples) / RATE
+        if self._language is not None or not model.model.is_multilingual:
+            return [LanguageRun(0.0, length, self._language or "en")]
+
+        def detect(start: float, end: float) -> dict[str, float]:
+            features = model.feature_extractor(samples[round(start * RATE) : round(end * RATE)])[:, :_MOST_FEATURES]
+            found = model.model.detect_language(model.encode(features))[0]
+            return {token[2:-2]: float(probability) for token, probability in found}
+
+        runs = language_runs(stretches_of(voiced), length, detect)
+        if len({run.language for run in runs}) == 1:
+            return [LanguageRun(0.0, length, runs[0].language)]
+        return runs
+
+    def _words(
+        self, samples: Samples, language: str, offset: float, voiced: Sequence[tuple[float, float]]
+    ) -> Iterator[TranscribedWord]:
+        """The words of a run, in seconds of the window, without what Whisper invents."""
         import ctranslate2
 
         ctranslate2.set_random_seed(0)  # the fallback temperatures sample: same sound, same words
         segments, _ = self._loaded().transcribe(
-            window.samples,
-            language=self._language,
+            samples,
+            language=language,
             word_timestamps=True,
             vad_filter=True,
             vad_parameters={"min_silence_duration_ms": 500},
             condition_on_previous_text=False,
         )
-        heard = []
         for segment in segments:
-            for word in segment.words or ():
-                start, end = (window.start + second for second in _trimmed(word.start, word.end, voiced))
-                heard.append(TranscribedWord(float(start), float(end), word.word, float(word.probability)))
-            tell(window.start + segment.end)
-        return heard
+            spoken = [word for word in segment.words or () if word.word.strip()]
+            if not spoken:
+                continue
+            spans = [_trimmed(offset + word.start, offset + word.end, voiced) for word in spoken]
+            first, last = min(start for start, _ in spans), max(end for _, end in spans)
+            measured = Segment(
+                first,
+                last,
+                [word.word for word in spoken],
+                segment.no_speech_prob,
+                segment.avg_logprob,
+                segment.compression_ratio,
+            )
+            if is_invented(measured, voiced):
+                _log.debug("dropped as invented: %s", measured)
+                continue
+            for word, (start, end) in zip(spoken, spans, strict=True):
+                yield TranscribedWord(start, end, word.word, float(word.probability))
 
     def _loaded(self) -> "WhisperModel":
         if self._model is None:
@@ -164,6 +227,10 @@ class Speech:
                 )
             self._model = model
         return self._model
+
+
+def _ignore(_: float) -> None:
+    """Progress that nobody shows."""
 
 
 def windows_of(info: VideoInfo) -> Iterator[Window]:
@@ -193,16 +260,13 @@ def sentences_of(words: Iterable[TranscribedWord], source: str) -> Iterator[Obse
                 text=text,
                 score=float(np.clip(np.mean([word.probability for word in sentence]), 0, 1)),
                 source=source,
-                words=tuple(Word(text=word.text, start=word.start, end=word.end) for word in sentence),
+                words=tuple(
+                    Word(
+                        text=word.text, start=word.start, end=word.end, probability=min(1.0, max(0.0, word.probability))
+                    )
+                    for word in sentence
+                ),
             )
-
-
-def voiced_spans(samples: Samples) -> list[tuple[float, float]]:
-    """Where somebody speaks, in seconds, by the Silero voice detector that faster-whisper carries."""
-    from faster_whisper.vad import get_speech_timestamps
-
-    found: list[dict[str, Any]] = get_speech_timestamps(samples, min_silence_duration_ms=100, speech_pad_ms=30)
-    return [(chunk["start"] / RATE, chunk["end"] / RATE) for chunk in found]
 
 
 def _runs(blocks: Iterable[AudioBlock]) -> Iterator[tuple[float, Iterator[Samples]]]:

@@ -1,0 +1,102 @@
+"""Drops what Whisper invents: sentences over noise, music and silence, and loops that repeat.
+
+The limits are measured on generated noise, music and silence and on real speech: `tests/benchmarks/bench_invented.py`.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+__all__ = ["INVENTED", "Segment", "is_invented", "without_loops"]
+
+# Whisper's own sign of silence, and how sure it is of its words.
+_NO_SPEECH = 0.6
+_UNSURE = -1.0
+# Surer than this that nobody speaks, only words that are sure count.
+_HARDLY_SPEECH = 0.9
+_FAIRLY_SURE = -0.5
+# No words are as unsure as this in speech.
+_GUESSED = -1.5
+# Text that repeats itself compresses to less than this part.
+_MOST_COMPRESSION = 2.4
+# At least this share of a segment is voiced.
+_LEAST_VOICED = 0.25
+# Nobody says more words a second.
+_MOST_WORDS_A_SECOND = 8.0
+# The same words at most this often in a row, and this near to each other.
+_MOST_REPEATS = 3
+_LONGEST_LOOP = 8
+
+INVENTED: tuple[float, ...] = (
+    1,
+    _NO_SPEECH,
+    _UNSURE,
+    _HARDLY_SPEECH,
+    _FAIRLY_SURE,
+    _GUESSED,
+    _MOST_COMPRESSION,
+    _LEAST_VOICED,
+)
+INVENTED += (_MOST_WORDS_A_SECOND, _MOST_REPEATS, _LONGEST_LOOP)
+
+
+class Segment(NamedTuple):
+    """What Whisper says of a segment.
+
+    Attributes:
+        start: First second.
+        end: First second after it.
+        words: Its words.
+        no_speech: Probability that nobody speaks.
+        log_probability: Mean log-probability of its tokens.
+        compression: How many times its text is shorter when compressed.
+    """
+
+    start: float
+    end: float
+    words: Sequence[str]
+    no_speech: float
+    log_probability: float
+    compression: float
+
+
+def is_invented(segment: Segment, voiced: Iterable[tuple[float, float]]) -> bool:
+    """Whether nobody said a segment.
+
+    Args:
+        segment: The segment.
+        voiced: Where somebody speaks, in seconds of the same clock.
+    """
+    length = max(1e-3, segment.end - segment.start)
+    share = sum(max(0.0, min(segment.end, end) - max(segment.start, start)) for start, end in voiced) / length
+    sure = segment.log_probability
+    return (
+        share < _LEAST_VOICED
+        or (segment.no_speech > _NO_SPEECH and sure < _UNSURE)
+        or (segment.no_speech > _HARDLY_SPEECH and sure < _FAIRLY_SURE)
+        or sure < _GUESSED
+        or segment.compression > _MOST_COMPRESSION
+        or len(segment.words) / length > _MOST_WORDS_A_SECOND
+        or not re.search(r"\w", "".join(segment.words))
+    )
+
+
+def without_loops(words: Sequence[str]) -> list[int]:
+    """Rows of the words that are kept: a phrase that is repeated more than three times in a row is kept once."""
+    plain = [re.sub(r"\W", "", word).casefold() for word in words]
+    kept: list[int] = []
+    row = 0
+    while row < len(words):
+        for length in range(1, min(_LONGEST_LOOP, (len(words) - row) // 2) + 1):
+            phrase = plain[row : row + length]
+            times = 1
+            while plain[row + times * length : row + (times + 1) * length] == phrase:
+                times += 1
+            if times > _MOST_REPEATS and any(phrase):
+                kept += range(row, row + length)
+                row += times * length
+                break
+        else:
+            kept.append(row)
+            row += 1
+    return kept

@@ -1,0 +1,143 @@
+"""Where somebody speaks, at an even level, and in which language each stretch is.
+
+Voice activity is found by Silero's detector, which faster-whisper carries. The language of a stretch is detected by the
+Whisper model's own detector from the stretch alone: once for a file, it would make English of a French answer.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..media.audio import RATE, Samples
+
+__all__ = ["VOICE", "LanguageRun", "even_levels", "language_runs", "stretches_of", "voiced_spans"]
+
+# Speech is brought to this level, from at most so far below: a second voice 30 dB quieter is heard, and one at -60 dBFS.
+_TARGET_DB = -23.0
+_MOST_GAIN_DB = 45.0
+# The level at a moment is that of the loudest half second in two seconds on each side; the gain changes gradually.
+_FRAME_SECONDS = 0.25
+_NEAR_SECONDS = 1.0
+# What is this far below full scale is dither, not sound.
+_SILENT_DB = -85.0
+
+# A stretch ends at a pause of this length, and is as long as this at most: somebody else may answer.
+_PAUSE_SECONDS = 0.3
+_MOST_STRETCH_SECONDS = 7.0
+# A language is detected from at least this much of sound around the stretch.
+_LEAST_DETECTED_SECONDS = 1.5
+# To change the language costs so much log-probability: a change for a single short word is unlikely.
+_SWITCH_COST = 2.5
+_LEAST_PROBABILITY = 1e-4
+
+# All that the stretches and their languages depend on.
+VOICE: tuple[float, ...] = (
+    1,
+    _TARGET_DB,
+    _MOST_GAIN_DB,
+    _FRAME_SECONDS,
+    _NEAR_SECONDS,
+    _SILENT_DB,
+    _PAUSE_SECONDS,
+    _MOST_STRETCH_SECONDS,
+)
+VOICE += (_LEAST_DETECTED_SECONDS, _SWITCH_COST)
+
+Spans = list[tuple[float, float]]
+
+
+class LanguageRun(NamedTuple):
+    """A time in which one language is spoken, in seconds of the window; `language` is ISO 639-1."""
+
+    start: float
+    end: float
+    language: str
+
+
+def even_levels(samples: Samples) -> Samples:
+    """The same sound with quiet parts raised to the level of speech; loud parts are not changed."""
+    length = round(_FRAME_SECONDS * RATE)
+    count = -(-len(samples) // length)
+    if count == 0:
+        return samples
+    padded = np.pad(samples, (0, count * length - len(samples))).reshape(count, length)
+    levels = 10 * np.log10(np.maximum(np.square(padded, dtype=np.float64).mean(axis=1), 1e-12))
+    near = round(_NEAR_SECONDS / _FRAME_SECONDS)
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(levels, near, mode="edge"), 2 * near + 1).max(axis=1)
+    gains = np.clip(_TARGET_DB - around, 0, _MOST_GAIN_DB)
+    gains[around < _SILENT_DB] = 0
+    if not gains.any():
+        return samples
+    centres = (np.arange(count) + 0.5) * length
+    curve: npt.NDArray[np.float64] = np.interp(np.arange(len(samples)), centres, gains)
+    return np.clip(samples * np.power(10, curve / 20), -1, 1).astype(np.float32)
+
+
+def voiced_spans(samples: Samples) -> Spans:
+    """Where somebody speaks, in seconds."""
+    from faster_whisper.vad import get_speech_timestamps
+
+    found: list[dict[str, Any]] = get_speech_timestamps(samples, min_silence_duration_ms=100, speech_pad_ms=30)
+    return [(chunk["start"] / RATE, chunk["end"] / RATE) for chunk in found]
+
+
+def stretches_of(voiced: Sequence[tuple[float, float]]) -> Spans:
+    """Voiced spans joined over short pauses to stretches in which one person says one thing."""
+    stretches: Spans = []
+    for start, end in voiced:
+        if stretches and start - stretches[-1][1] < _PAUSE_SECONDS and end - stretches[-1][0] <= _MOST_STRETCH_SECONDS:
+            stretches[-1] = (stretches[-1][0], end)
+        else:
+            stretches.append((start, end))
+    return stretches
+
+
+def language_runs(
+    stretches: Sequence[tuple[float, float]], length: float, detect: Callable[[float, float], Mapping[str, float]]
+) -> list[LanguageRun]:
+    """The languages of a window: the likeliest sequence, and runs of stretches with the same one.
+
+    Args:
+        stretches: From `stretches_of`, in order.
+        length: Of the window, in seconds.
+        detect: Probabilities of languages for the sound between two seconds.
+    """
+    if not stretches:
+        return []
+    found = []
+    for start, end in stretches:
+        missing = max(0.0, _LEAST_DETECTED_SECONDS - (end - start)) / 2
+        found.append(detect(max(0.0, start - missing), min(length, end + missing)))
+    weights = [min(1.0, (end - start) / _LEAST_DETECTED_SECONDS) for start, end in stretches]
+    chosen = _likeliest(found, weights)
+    runs: list[LanguageRun] = []
+    for (start, end), language in zip(stretches, chosen, strict=True):
+        if runs and runs[-1].language == language:
+            runs[-1] = runs[-1]._replace(end=end)
+        else:
+            runs.append(LanguageRun(start, end, language))
+    return runs
+
+
+def _likeliest(found: Sequence[Mapping[str, float]], weights: Sequence[float]) -> list[str]:
+    """The Viterbi path over the languages that are the likeliest of some stretch."""
+    languages = sorted({max(probabilities, key=lambda one: probabilities[one]) for probabilities in found})
+    scores = dict.fromkeys(languages, 0.0)
+    paths: list[dict[str, str]] = []
+    for probabilities, weight in zip(found, weights, strict=True):
+        before = max(languages, key=lambda one: scores[one])
+        came = {one: one if scores[one] >= scores[before] - _SWITCH_COST else before for one in languages}
+        scores = {
+            one: max(scores[one], scores[before] - _SWITCH_COST)
+            + weight * math.log(max(_LEAST_PROBABILITY, probabilities.get(one, 0.0)))
+            for one in languages
+        }
+        paths.append(came)
+    last = max(languages, key=lambda one: scores[one])
+    chosen = [last]
+    for came in reversed(paths[1:]):
+        chosen.append(came[chosen[-1]])
+    return chosen[::-1]
