@@ -57,6 +57,7 @@ def write_media(
     sound_codec: str = "aac",
     sound_start: float = 0.0,
     cover: bool = False,
+    first: int = 0,
 ) -> Path:
     """Write a file whose frame number `n` is shown from second `times[n]` of the container's clock on.
 
@@ -69,6 +70,7 @@ def write_media(
         sound_codec: Of the sound.
         sound_start: The container's second of the first sample.
         cover: Attach a cover picture, as music files have.
+        first: The number of the first frame.
     """
     with av.open(str(path), "w", options={"avoid_negative_ts": "disabled"}) as out:
         pictures = track = front = None
@@ -84,7 +86,7 @@ def write_media(
             front.width, front.height, front.pix_fmt = WIDTH, HEIGHT, "rgb24"
             front.disposition = av.stream.Disposition.attached_pic
             out.mux(front.encode(av.VideoFrame.from_ndarray(numbered(1), format="rgb24")))
-        for number, second in enumerate(times):
+        for number, second in enumerate(times, first):
             frame = av.VideoFrame.from_ndarray(numbered(number), format="rgb24")
             frame.time_base, frame.pts = _TICK, round(second / _TICK)
             out.mux(pictures.encode(frame))

@@ -228,6 +228,9 @@ class Joint(Record):
     seconds: float = Field(description="Where it is on the timeline, in seconds.")
     shift: float = Field(description="Seconds to add to the container's timestamps from here on.")
     positions: dict[int, int] = Field(description="For each stream that it concerns, the byte where it begins.")
+    before: dict[int, int] = Field(
+        default_factory=dict, description="For each stream, how many packets at that byte are of the time before."
+    )
 
 
 class Timeline(Record):

@@ -79,6 +79,10 @@ class Settings(BaseSettings):
         "pyav", description="What decodes pictures. `nvdec`: PyAV on an NVIDIA GPU; single frames on the CPU."
     )
     sample_seconds: float = Field(2.0, ge=0.1, le=60, description="While the picture moves, one frame each so often.")
+    stream: int | None = Field(None, ge=0, description="Index of the video stream to index. Unset: FFmpeg's best one.")
+    audio_stream: int | None = Field(
+        None, ge=0, description="Index of the audio stream to transcribe. Unset: by language, then the default flag."
+    )
     language: str | None = Field(None, description="Spoken language as ISO 639-1, e.g. `en`. Unset: detected.")
     speech_model: str | None = Field(None, description="`whisper-base`, `whisper-tiny.en`, a hub name, or a path.")
     sidecars: bool = Field(True, description="Use subtitles beside a video, or inside it, instead of transcribing it.")

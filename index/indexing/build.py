@@ -159,7 +159,8 @@ class _Library:
             self._first[video_id] = file
             detail = "moved or copied" if is_elsewhere else ""
             return Outcome(file, "unchanged", detail, self._note_path(video_id, stored))
-        info = probe(file)
+        settings = self._extractors.settings
+        info = probe(file, settings.stream, language=settings.language, audio=settings.audio_stream)
         if not record and not stages_to_run(info, self._extractors, None, self._force):
             raise SettingsError(f"{file}: no stage can run on it; `playhead doctor` lists what is missing")
         self._first[video_id], self._waiting[video_id] = file, []

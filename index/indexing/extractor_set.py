@@ -90,7 +90,7 @@ class Extractors:
             depends += [[getattr(settings, field) for field in spec.depends_on], spec.method()]
             depends += [getattr(extractor, name, "") for name in ("fingerprint", "embedding_id")]
         if spec.reads in ("frames", "scenes"):
-            depends += [settings.sample_seconds, settings.decoder, GATE]
+            depends += [settings.sample_seconds, settings.decoder, settings.stream, GATE]
         if spec.reads == "scenes":
             depends += [SCENES]
         if spec.merge != "none":

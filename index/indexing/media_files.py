@@ -14,11 +14,16 @@ MEDIA_SUFFIXES = frozenset(
     ".ts .vob .webm .wmv .aac .ac3 .aif .aiff .flac .m4a .mka .mp2 .mp3 .oga .ogg .opus .wav .wma".split()
 )
 
+# Lists of other files: the files that they name are indexed, the lists are not.
+_PLAYLIST_SUFFIXES = frozenset(".m3u .m3u8 .mpd .pls .xspf .asx .ffconcat .cue".split())
+
 _log = logging.getLogger(__name__)
 
 
 def media_files(path: Path) -> Iterator[Path]:
-    """A file as given; of a folder, all video and sound files below it, sorted, hidden ones left out.
+    """A file as given; of a folder, all video and audio files below it, sorted, without hidden ones.
+
+    Linked folders are followed, each real folder once. Playlists are named in a warning.
 
     Raises:
         MediaError: There is no such file or folder, or the folder cannot be read.
@@ -31,17 +36,36 @@ def media_files(path: Path) -> Iterator[Path]:
         return
     if not os.access(path, os.R_OK | os.X_OK):
         raise MediaError(f"folder {path} may not be read: give yourself permission (chmod u+rx)")
-    for folder, folders, names in os.walk(path, onerror=_tell):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    seen = {os.path.realpath(path)}
+    for folder, folders, names in os.walk(path, onerror=_warn, followlinks=True):
+        folders[:] = [name for name in sorted(folders) if _is_new_folder(Path(folder) / name, seen)]
         for name in sorted(names):
             file = Path(folder) / name
-            if name.startswith(".") or file.suffix.lower() not in MEDIA_SUFFIXES:
+            if name.startswith("."):
                 continue
-            if file.suffix.lower() != ".ts" or _is_transport_stream(file):
+            if file.suffix.lower() in _PLAYLIST_SUFFIXES:
+                _log.warning("%s is a playlist: not read; the files that it names are indexed where they are", file)
+            elif file.suffix.lower() not in MEDIA_SUFFIXES:
+                continue
+            elif not file.exists():
+                _log.warning("%s is a link to a file that does not exist: left out", file)
+            elif file.suffix.lower() != ".ts" or _is_transport_stream(file):
                 yield file
 
 
-def _tell(error: OSError) -> None:
+def _is_new_folder(folder: Path, seen: set[str]) -> bool:
+    """Whether a folder is to be read: not hidden, and not read before by another name."""
+    if folder.name.startswith("."):
+        return False
+    real = os.path.realpath(folder)
+    if real in seen:
+        _log.warning("folder %s is a link to %s, which is read already: left out", folder, real)
+        return False
+    seen.add(real)
+    return True
+
+
+def _warn(error: OSError) -> None:
     _log.warning("folder %s is left out (%s)", error.filename, error.strerror)
 
 

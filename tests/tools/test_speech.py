@@ -64,7 +64,7 @@ def test_each_word_lies_in_its_phrase(kennedy):
 
 
 @whisper
-def test_words_follow_the_clock_of_the_pictures(tiny, real_data, tmp_path, kennedy):
+def test_words_follow_the_timeline(tiny, real_data, tmp_path, kennedy):
     """The track begins two seconds after the pictures."""
     silent, video = write_media(tmp_path / "silent.mp4", [n / 5 for n in range(70)]), tmp_path / "late.mkv"
     ffmpeg("-i", silent, "-itsoffset", "2", "-i", real_data("speech/jfk.flac"), "-c:v", "copy", "-c:a", "flac", video)
@@ -72,7 +72,8 @@ def test_words_follow_the_clock_of_the_pictures(tiny, real_data, tmp_path, kenne
     (sentence,) = tiny.transcribe(probe(video))
     assert bare(sentence.text) == bare(kennedy[0].text)
     shifts = [late.start - word.start for late, word in zip(sentence.words, kennedy[0].words, strict=True)]
-    assert shifts == pytest.approx([2.0] * len(shifts), abs=0.25)
+    assert np.median(shifts) == pytest.approx(2.0, abs=0.05)
+    assert shifts == pytest.approx([2.0] * len(shifts), abs=0.5)  # Whisper's word times differ a little
 
 
 @whisper

@@ -41,6 +41,9 @@ SHORTEST_PAUSE = 0.3
 # What is transcribed around a run of one language.
 MARGIN_SECONDS = 0.25
 
+# More tries of a stretch that is not understood cost minutes and add inventions.
+_TEMPERATURES = [0.0, 0.4, 0.8]
+
 # All that a transcript depends on besides the model: the way it is made, by number, and the constants.
 SPEECH_PARAMETERS: tuple[float, ...] = (
     2,
@@ -50,7 +53,7 @@ SPEECH_PARAMETERS: tuple[float, ...] = (
     LONGEST_HESITATION,
     SHORTEST_PAUSE,
 )
-SPEECH_PARAMETERS += (MARGIN_SECONDS, *MIXING, *VOICE, *INVENTED)
+SPEECH_PARAMETERS += (MARGIN_SECONDS, *_TEMPERATURES, *MIXING, *VOICE, *INVENTED)
 
 _MOST_FEATURES = 3000  # 30 s, as much as the encoder takes
 
@@ -183,6 +186,7 @@ class Speech:
             vad_filter=True,
             vad_parameters={"min_silence_duration_ms": 500},
             condition_on_previous_text=False,
+            temperature=_TEMPERATURES,
         )
         for segment in segments:
             spoken = [word for word in segment.words or () if word.word.strip()]

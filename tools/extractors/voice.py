@@ -18,9 +18,9 @@ __all__ = ["VOICE", "LanguageRun", "even_levels", "language_runs", "stretches_of
 # Speech is brought to this level, from at most so far below: a second voice 30 dB quieter is heard, and one at -60 dBFS.
 _TARGET_DB = -23.0
 _MOST_GAIN_DB = 45.0
-# The level at a moment is that of the loudest half second in two seconds on each side; the gain changes gradually.
-_FRAME_SECONDS = 0.25
-_NEAR_SECONDS = 1.0
+# The level at a moment is that of the loudest frame in this time on each side; the gain changes gradually.
+_FRAME_SECONDS = 0.1
+_NEAR_SECONDS = 0.4
 # What is this far below full scale is dither, not sound.
 _SILENT_DB = -85.0
 
@@ -30,7 +30,7 @@ _MOST_STRETCH_SECONDS = 7.0
 # A language is detected from at least this much of sound around the stretch.
 _LEAST_DETECTED_SECONDS = 1.5
 # To change the language costs so much log-probability: a change for a single short word is unlikely.
-_SWITCH_COST = 2.5
+_SWITCH_COST = 1.2
 _LEAST_PROBABILITY = 1e-4
 
 # All that the stretches and their languages depend on.

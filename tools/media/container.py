@@ -334,18 +334,23 @@ def _opened_on_gpu(path: Path, opening: dict[str, Any]) -> "InputContainer":
 
 def _mover(timeline: Timeline) -> "Callable[[av.Packet], None]":
     """What moves a packet's timestamps to the timeline."""
-    positions: dict[int, list[int]] = {}
+    # For each stream where a shift begins: (byte, packets at that byte that are before it).
+    places: dict[int, list[tuple[int, int]]] = {}
     shifts: dict[int, list[float]] = {}
     for joint in timeline.joints:
         for stream, position in joint.positions.items():
-            positions.setdefault(stream, []).append(position)
+            places.setdefault(stream, []).append((position, joint.before.get(stream, 0)))
             shifts.setdefault(stream, []).append(joint.shift)
+    last: dict[int, tuple[int, int]] = {}  # the byte of a stream's last packet, and its number at that byte
 
     def move(packet: "av.Packet") -> None:
         if packet.time_base is None:
             return
-        row = bisect.bisect_right(positions.get(packet.stream_index, ()), packet.pos or 0)
-        shift = shifts[packet.stream_index][row - 1] if row else -timeline.zero
+        stream, position = packet.stream_index, packet.pos or 0
+        before, number = last.get(stream, (-1, 0))
+        last[stream] = position, number + 1 if position == before else 0
+        row = bisect.bisect_right(places.get(stream, ()), last[stream])
+        shift = shifts[stream][row - 1] if row else -timeline.zero
         ticks = round(shift / packet.time_base)
         if ticks and packet.pts is not None:
             packet.pts += ticks

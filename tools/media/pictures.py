@@ -30,10 +30,11 @@ _TO_709 = np.array([[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.
 
 # Transparent letters are shown on white, as browsers do; letters that are nearly white themselves are shown on black.
 _BRIGHT = 200
-_BRIGHT_SHARE = 0.9
+_BRIGHT_SHARE = 0.8
 
 # Two fields of different moments differ row by row: the fourth difference of five rows is large (levels of 256).
 _COMB_LEVELS = 24.0
+_COMB_ROWS = 8  # of nine
 
 # Each thread has its own scaler: making one for each frame takes ten times as long as scaling the frame.
 _own = threading.local()
@@ -81,8 +82,8 @@ def thumbnail_of(frame: "av.VideoFrame") -> Pixels:
     """The frame's brightness at `THUMBNAIL_SIZE`, shape `(36, 64)`, not turned: for comparison only."""
     width, height = THUMBNAIL_SIZE
     if _has_alpha(frame):
-        rgb = _opaque(_scaled(frame, width, height, "rgba", "AREA"))
-        return np.asarray((rgb @ _LUMA).round(), np.uint8)
+        rgb = _opaque(_scaled(frame, 4 * width, 4 * height, "rgba", "AREA"))  # small enough letters have no full colour
+        return np.asarray((rgb @ _LUMA).reshape(height, 4, width, 4).mean(axis=(1, 3)).round(), np.uint8)
     return _scaled(frame, width, height, "gray", "AREA")
 
 
@@ -167,7 +168,7 @@ def _without_combs(pixels: Pixels) -> Pixels:
     combed[2:-2] = fourth > _COMB_LEVELS
     # A thin line of a letter looks like a comb, too, but not over eight rows.
     count = np.cumsum(np.pad(combed, ((5, 4), (0, 0))).astype(np.int16), axis=0)
-    combed &= count[9 - 1 : 9 - 1 + len(rows)] - count[: len(rows)] >= 6
+    combed &= count[9 - 1 : 9 - 1 + len(rows)] - count[: len(rows)] >= _COMB_ROWS
     combed[0::2] = False
     above, below = pixels, np.concatenate([pixels[1:], pixels[-1:]])
     mixed = ((np.concatenate([pixels[:1], above[:-1]]).astype(np.uint16) + below) // 2).astype(np.uint8)

@@ -168,7 +168,7 @@ def _unused(container: "InputContainer", video: VideoStream | None, sound: Audio
         if stream.type == "video" and stream.disposition & av.stream.Disposition.attached_pic:
             yield f"{name} is a cover picture{tags}: not used"
         elif stream.type == "video":
-            yield f"{name} is a second video stream{tags}: not used; set stream={stream.index}, or stream=all, to index it"
+            yield f"{name} is a second video stream{tags}: not used; set stream={stream.index} to index it instead"
         elif stream.type == "audio" and codec == "unknown codec":
             yield f"{name} is audio whose codec FFmpeg does not know{tags}: not used"
         elif stream.type == "audio":

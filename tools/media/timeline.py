@@ -126,6 +126,7 @@ class _Stretch:
     start: float
     end: float
     positions: dict[int, int] = field(default_factory=dict)
+    before: dict[int, int] = field(default_factory=dict)
     is_local: bool = False  # one stream's clock jumps, the others' do not
 
     def holds(self, second: float) -> bool:
@@ -141,6 +142,7 @@ class _Progress:
     keys: int  # keyframes in this stretch
     end: float
     position: int
+    count: int  # packets at this position
 
 
 class _Measuring:
@@ -184,7 +186,11 @@ class _Measuring:
         stretch.end = max(stretch.end, end)
         self._ends[place] = max(end, self._ends.get(place, end))
         reached = end if is_new or known is None else max(end, known.end)
-        self._progress[stream] = _Progress(now, latest, keys, reached, max(position, known.position if known else 0))
+        count = 1 + (known.count if known is not None and known.position == position else 0)
+        if is_new and now and count > 1:
+            stretch.before[stream] = count - 1
+        farthest = max(position, known.position if known else 0)
+        self._progress[stream] = _Progress(now, latest, keys, reached, farthest, count)
 
     def _stretch_of(self, stream: int, known: _Progress | None, shown: float, is_key: bool, position: int) -> int:
         """The stretch that a packet belongs to; a new one where the clock jumps."""
@@ -254,7 +260,12 @@ class _Measuring:
                 if shifts_here is not None:
                     shifts.update(dict.fromkeys(stretch.positions, shifts_here))
                     joints.append(
-                        Joint(seconds=max(0.0, start + shifts_here), shift=shifts_here, positions=stretch.positions)
+                        Joint(
+                            seconds=max(0.0, start + shifts_here),
+                            shift=shifts_here,
+                            positions=stretch.positions,
+                            before=stretch.before,
+                        )
                     )
             for stream in inside:
                 end = self._ends[number, stream] + shifts.get(stream, -zero)
