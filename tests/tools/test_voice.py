@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from playhead.tools.extractors.invented import Segment, is_invented, without_loops
-from playhead.tools.extractors.voice import even_levels, language_runs, stretches_of, voiced_spans
+from playhead.tools.extractors.voice import even_levels, language_runs, raised_voices, stretches_of, voiced_spans
 from playhead.tools.media.audio import RATE, _Mixer
 
 
@@ -24,6 +24,13 @@ def test_a_quiet_part_is_raised_and_a_loud_one_is_kept():
     even = even_levels(sound)
     assert level(even[: 2 * RATE]) == pytest.approx(-15, abs=0.1)
     assert level(even[4 * RATE : 6 * RATE]) == pytest.approx(-23, abs=1)
+
+
+def test_a_quiet_voice_is_raised_and_the_noise_beside_it_is_not():
+    sound = np.concatenate([tone(2, -60), tone(2, -45), tone(2, -60)])
+    raised = raised_voices(sound, [(2.0, 2.9), (3.2, 4.0)])
+    assert level(raised[:RATE]) == pytest.approx(-60, abs=0.1)
+    assert level(raised[2 * RATE : 4 * RATE]) == pytest.approx(-23, abs=0.5)
 
 
 def test_silence_stays_silent():
@@ -109,21 +116,22 @@ def test_runs_cover_all_stretches_in_order(found):
     assert sum(round((end - start + 1) / 4) for start, end, _ in made) == len(found)
 
 
-SAID = Segment(0.0, 4.0, "and so my fellow Americans".split(), 0.05, -0.25, 1.1)
+SAID = Segment([(float(n), n + 0.8) for n in range(5)], "and so my fellow Americans".split(), 0.05, -0.25, 1.1)
 
 
 @pytest.mark.parametrize(
     ("change", "voiced", "expected"),
     [
-        ({}, [(0, 4)], False),
-        ({"no_speech": 0.8}, [(0, 4)], False),
-        ({"no_speech": 0.8, "log_probability": -1.2}, [(0, 4)], True),
-        ({"compression": 3.1}, [(0, 4)], True),
-        ({"log_probability": -2.0}, [(0, 4)], True),
+        ({}, [(0, 5)], False),
+        ({"no_speech": 0.8}, [(0, 5)], False),
+        ({"no_speech": 0.8, "log_probability": -1.2}, [(0, 5)], True),
+        ({"compression": 3.1, "log_probability": -0.7}, [(0, 5)], True),
+        ({"compression": 3.1}, [(0, 5)], False),
+        ({"log_probability": -2.0}, [(0, 5)], True),
         ({}, [], True),
         ({}, [(0, 0.5)], True),
-        ({"end": 0.4}, [(0, 4)], True),
-        ({"words": ["…", "!"]}, [(0, 4)], True),
+        ({"spans": [(0.05 * n, 0.05 * n + 0.05) for n in range(5)]}, [(0, 5)], True),
+        ({"words": ["…", "!"]}, [(0, 5)], True),
     ],
 )
 def test_what_nobody_said(change, voiced, expected):

@@ -4,7 +4,7 @@ The limits are measured on generated noise, music and silence and on real speech
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 __all__ = ["INVENTED", "Segment", "is_invented", "without_loops"]
@@ -17,15 +17,15 @@ _HARDLY_SPEECH = 0.9
 _FAIRLY_SURE = -0.5
 # No words are as unsure as this in speech.
 _GUESSED = -1.5
-# Text that repeats itself compresses to less than this part.
+# Text that repeats itself is compressed more than this many times; what is said twice is, too, and is sure.
 _MOST_COMPRESSION = 2.4
-# At least this share of a segment is voiced.
+# At least this share of the words is voiced.
 _LEAST_VOICED = 0.25
 # Nobody says more words a second.
 _MOST_WORDS_A_SECOND = 8.0
 # The same words at most this often in a row, and this near to each other.
 _MOST_REPEATS = 3
-_LONGEST_LOOP = 8
+_LONGEST_LOOP = 30
 
 INVENTED: tuple[float, ...] = (
     1,
@@ -44,38 +44,37 @@ class Segment(NamedTuple):
     """What Whisper says of a segment.
 
     Attributes:
-        start: First second.
-        end: First second after it.
-        words: Its words.
+        spans: Start and end of each word, in seconds.
+        words: The words.
         no_speech: Probability that nobody speaks.
         log_probability: Mean log-probability of its tokens.
         compression: How many times its text is shorter when compressed.
     """
 
-    start: float
-    end: float
+    spans: Sequence[tuple[float, float]]
     words: Sequence[str]
     no_speech: float
     log_probability: float
     compression: float
 
 
-def is_invented(segment: Segment, voiced: Iterable[tuple[float, float]]) -> bool:
+def is_invented(segment: Segment, voiced: Sequence[tuple[float, float]]) -> bool:
     """Whether nobody said a segment.
 
     Args:
         segment: The segment.
         voiced: Where somebody speaks, in seconds of the same clock.
     """
-    length = max(1e-3, segment.end - segment.start)
-    share = sum(max(0.0, min(segment.end, end) - max(segment.start, start)) for start, end in voiced) / length
+    length = max(1e-3, sum(end - start for start, end in segment.spans))
+    shared = (min(end, b) - max(start, a) for a, b in voiced for start, end in segment.spans)
+    share = sum(max(0.0, seconds) for seconds in shared) / length
     sure = segment.log_probability
     return (
         share < _LEAST_VOICED
         or (segment.no_speech > _NO_SPEECH and sure < _UNSURE)
         or (segment.no_speech > _HARDLY_SPEECH and sure < _FAIRLY_SURE)
         or sure < _GUESSED
-        or segment.compression > _MOST_COMPRESSION
+        or (segment.compression > _MOST_COMPRESSION and sure < _FAIRLY_SURE)
         or len(segment.words) / length > _MOST_WORDS_A_SECOND
         or not re.search(r"\w", "".join(segment.words))
     )

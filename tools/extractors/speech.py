@@ -8,6 +8,7 @@ to where somebody speaks: Whisper lets a word swallow the pause before it.
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -19,7 +20,16 @@ from ..records import Observation, Span, VideoInfo, Word
 from ..settings import Settings
 from ..weights import find
 from .invented import INVENTED, Segment, is_invented, without_loops
-from .voice import VOICE, LanguageRun, even_levels, language_runs, stretches_of, voiced_spans
+from .voice import (
+    VOICE,
+    LanguageRun,
+    even_levels,
+    language_runs,
+    level_changes,
+    raised_voices,
+    stretches_of,
+    voiced_spans,
+)
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
@@ -139,13 +149,13 @@ class Speech:
             WeightsError: The model cannot be loaded.
             SettingsError: The model does not know the language.
         """
-        samples = even_levels(window.samples)
-        voiced = voiced_spans(samples)
+        voiced = voiced_spans(even_levels(window.samples))
         if not voiced:
             return []
+        samples = raised_voices(window.samples, voiced)
         length = len(samples) / RATE
         words: list[TranscribedWord] = []
-        for run in self._runs(samples, voiced):
+        for run in _cut_at(self._runs(samples, voiced), level_changes(window.samples, voiced)):
             start = max(0.0, run.start - MARGIN_SECONDS)
             end = min(length, run.end + MARGIN_SECONDS)
             for word in self._words(samples[round(start * RATE) : round(end * RATE)], run.language, start, voiced):
@@ -193,10 +203,8 @@ class Speech:
             if not spoken:
                 continue
             spans = [_trimmed(offset + word.start, offset + word.end, voiced) for word in spoken]
-            first, last = min(start for start, _ in spans), max(end for _, end in spans)
             measured = Segment(
-                first,
-                last,
+                spans,
                 [word.word for word in spoken],
                 segment.no_speech_prob,
                 segment.avg_logprob,
@@ -231,6 +239,13 @@ class Speech:
                 )
             self._model = model
         return self._model
+
+
+def _cut_at(runs: Sequence[LanguageRun], cuts: Sequence[float]) -> Iterator[LanguageRun]:
+    """Runs cut where another voice follows: Whisper skips a quiet sentence after a loud one that is like it."""
+    for run in runs:
+        edges = [run.start, *(cut for cut in cuts if run.start < cut < run.end), run.end]
+        yield from (run._replace(start=start, end=end) for start, end in pairwise(edges))
 
 
 def _ignore(_: float) -> None:

@@ -6,6 +6,7 @@ Whisper model's own detector from the stretch alone: once for a file, it would m
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,14 +14,27 @@ import numpy.typing as npt
 
 from ..media.audio import RATE, Samples
 
-__all__ = ["VOICE", "LanguageRun", "even_levels", "language_runs", "stretches_of", "voiced_spans"]
+__all__ = [
+    "VOICE",
+    "LanguageRun",
+    "even_levels",
+    "language_runs",
+    "level_changes",
+    "raised_voices",
+    "stretches_of",
+    "voiced_spans",
+]
 
 # Speech is brought to this level, from at most so far below: a second voice 30 dB quieter is heard, and one at -60 dBFS.
 _TARGET_DB = -23.0
 _MOST_GAIN_DB = 45.0
 # The level at a moment is that of the loudest frame in this time on each side; the gain changes gradually.
 _FRAME_SECONDS = 0.1
-_NEAR_SECONDS = 0.4
+_NEAR_SECONDS = 0.6
+# Voices with a shorter pause between them are raised by the same gain, so that the noise in the pause is not.
+_SAME_GAIN_SECONDS = 1.0
+_SAME_VOICE_DB = 15.0
+_FADE_SECONDS = 0.05
 # What is this far below full scale is dither, not sound.
 _SILENT_DB = -85.0
 
@@ -44,7 +58,7 @@ VOICE: tuple[float, ...] = (
     _PAUSE_SECONDS,
     _MOST_STRETCH_SECONDS,
 )
-VOICE += (_LEAST_DETECTED_SECONDS, _SWITCH_COST)
+VOICE += (_SAME_GAIN_SECONDS, _SAME_VOICE_DB, _FADE_SECONDS, _LEAST_DETECTED_SECONDS, _SWITCH_COST)
 
 Spans = list[tuple[float, float]]
 
@@ -58,7 +72,7 @@ class LanguageRun(NamedTuple):
 
 
 def even_levels(samples: Samples) -> Samples:
-    """The same sound with quiet parts raised to the level of speech; loud parts are not changed."""
+    """The same sound with quiet parts, noise included, raised to the level of speech: to find voices in it."""
     length = round(_FRAME_SECONDS * RATE)
     count = -(-len(samples) // length)
     if count == 0:
@@ -74,6 +88,45 @@ def even_levels(samples: Samples) -> Samples:
     centres = (np.arange(count) + 0.5) * length
     curve: npt.NDArray[np.float64] = np.interp(np.arange(len(samples)), centres, gains)
     return np.clip(samples * np.power(10, curve / 20), -1, 1).astype(np.float32)
+
+
+def raised_voices(samples: Samples, voiced: Sequence[tuple[float, float]]) -> Samples:
+    """The same sound with quiet voices raised to the level of speech, each by one gain; what is between them is not changed.
+
+    Args:
+        samples: The sound.
+        voiced: Where somebody speaks, from `voiced_spans` of the sound at even levels.
+    """
+    gains = np.zeros(len(samples), np.float32)
+    fade = round(_FADE_SECONDS * RATE)
+    for start, end, gain in _voices(samples, voiced):
+        gains[max(0, round(start * RATE) - fade) : round(end * RATE) + fade] = gain
+    if not gains.any():
+        return samples
+    return np.clip(samples * np.power(10, gains / 20), -1, 1).astype(np.float32)
+
+
+def level_changes(samples: Samples, voiced: Sequence[tuple[float, float]]) -> list[float]:
+    """Seconds in pauses where another, much louder or quieter voice follows."""
+    voices = _voices(samples, voiced)
+    return [
+        (before[1] + after[0]) / 2 for before, after in pairwise(voices) if abs(before[2] - after[2]) > _SAME_VOICE_DB
+    ]
+
+
+def _voices(samples: Samples, voiced: Sequence[tuple[float, float]]) -> list[tuple[float, float, float]]:
+    """Voiced spans of like level with short pauses between them: start, end, and the gain in dB."""
+    voices: list[tuple[float, float, float]] = []
+    for start, end in voiced:
+        part = samples[round(start * RATE) : round(end * RATE)]
+        power = float(np.square(part, dtype=np.float64).mean()) if len(part) else 0.0
+        gain = min(_MOST_GAIN_DB, max(0.0, _TARGET_DB - 10 * np.log10(max(1e-12, power))))
+        if voices and start - voices[-1][1] < _SAME_GAIN_SECONDS and abs(gain - voices[-1][2]) <= _SAME_VOICE_DB:
+            before = voices[-1]
+            voices[-1] = (before[0], end, min(gain, before[2]))
+        else:
+            voices.append((start, end, gain))
+    return voices
 
 
 def voiced_spans(samples: Samples) -> Spans:
@@ -111,7 +164,11 @@ def language_runs(
     for start, end in stretches:
         missing = max(0.0, _LEAST_DETECTED_SECONDS - (end - start)) / 2
         found.append(detect(max(0.0, start - missing), min(length, end + missing)))
-    weights = [min(1.0, (end - start) / _LEAST_DETECTED_SECONDS) for start, end in stretches]
+    # A short stretch, and one of which the detector is unsure, counts less than its neighbours.
+    weights = [
+        min(1.0, (end - start) / _LEAST_DETECTED_SECONDS) * max(probabilities.values())
+        for (start, end), probabilities in zip(stretches, found, strict=True)
+    ]
     chosen = _likeliest(found, weights)
     runs: list[LanguageRun] = []
     for (start, end), language in zip(stretches, chosen, strict=True):
