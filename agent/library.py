@@ -30,6 +30,7 @@ from ..tools.records import Box, Modality, Span, clean_text
 from ..tools.settings import Settings
 from .answering.summary import Chapter, contents
 from .async_iteration import in_background
+from .display import answer_page as _  # noqa: F401 (it registers `Answer.to_html`)
 from .display import notebook
 from .exporting.bundles import MomentBundle, bundle
 from .exporting.contexts import context_text
@@ -76,7 +77,7 @@ class Library:
             SettingsError: A setting in the environment or the settings file is not valid.
         """
         self.settings = settings or Settings()
-        notebook.register()
+        notebook.register(Library)
         self._opened_by = os.getpid()
         self._storage = LocalStorage(library_folder(Path(folder)))
 

@@ -1,7 +1,7 @@
 """The records of the agent: a plan, citations, claims, the answer."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Protocol, Self
 
 from pydantic import Field
 
@@ -29,6 +29,7 @@ __all__ = [
     "Turn",
     "Usage",
     "Verdict",
+    "register_html",
 ]
 
 # What does the work of indexing: this process, or a Ray cluster.
@@ -226,6 +227,20 @@ class TraceStep(Record):
     seconds: float = Field(ge=0, description="Time that it took.")
 
 
+class HtmlWriter(Protocol):
+    """Writes an answer as HTML. `agent.display` has it: records know nothing of displays."""
+
+    def __call__(self, answer: "Answer", *, embed: bool, folder: Path | None) -> str: ...
+
+
+_html_writers: list[HtmlWriter] = []
+
+
+def register_html(writer: HtmlWriter) -> None:
+    """Set what `Answer.to_html` calls."""
+    _html_writers.append(writer)
+
+
 class Answer(Record):
     """An answer with what it rests on. `print` shows it with its spans; a notebook renders it."""
 
@@ -241,6 +256,18 @@ class Answer(Record):
     trace: tuple[TraceStep, ...] = Field(description="How it was found.")
     settings_fingerprint: str = Field(description="Hash of the settings it was made with.")
     thread_id: str = Field(description="The conversation that it belongs to.")
+
+    def to_html(self, *, embed: bool = False, folder: Path | None = None) -> str:
+        """Return the answer as one HTML document that needs no network.
+
+        Args:
+            embed: Put short clips of the cited moments into it; else it plays the original files.
+            folder: Where it will be stored, so that it finds the files. None: beside the first cited video.
+
+        Raises:
+            MediaError: Clips are wanted and a video cannot be read.
+        """
+        return _html_writers[-1](self, embed=embed, folder=folder)
 
     def __repr__(self) -> str:
         return f"Answer({self.status!r}, {self.text!r}, confidence={self.confidence})"

@@ -40,6 +40,10 @@ def ask(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the thread's question that was interrupted.")
     ] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write the answer as one HTML file, too.")
+    ] = None,
+    embed: Annotated[bool, typer.Option("--embed", help="Put short clips into the HTML file.")] = False,
     as_json: AsJson = False,
     as_events: Annotated[
         bool, typer.Option("--events", help="Print each step as one line of JSON; the answer is last.")
@@ -71,6 +75,8 @@ def ask(
                 print(json.dumps(event.model_dump(mode="json"), ensure_ascii=False), flush=True)
     if chosen.verbose:
         print_trace(view.answer)
+    if html:
+        html.write_text(view.answer.to_html(embed=embed, folder=html.parent), encoding="utf-8")
     if as_json:
         print_json(view.answer.model_dump(mode="json"))
     elif not as_events:

@@ -141,7 +141,8 @@ def _add_data(app: FastAPI, service: LibraryService) -> None:
 
     @app.get("/api/thumbnails/{video_id}")
     def thumbnail(video_id: str) -> Response:
-        return _picture(service.thumbnail(video_id))
+        data = service.thumbnail(video_id)
+        return _picture(data) if data else FileResponse(_PAGE / "icon.svg", media_type="image/svg+xml")
 
     @app.post("/api/index")
     def start_indexing() -> dict[str, Any]:

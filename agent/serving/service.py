@@ -1,13 +1,15 @@
 """What every served interface shares: a library's videos, search, answers, pictures and indexing, as plain data."""
 
+import io
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...index.records import Evidence, VideoRecord
-from ...tools.errors import LibraryError, QueryError
+from ...tools.errors import LibraryError, MediaError, QueryError
 from ...tools.extractors.registry import modalities, participle
+from ...tools.media.frames import frames_at
 from ...tools.records import Span, clean_text
 from ..exporting.subtitles import title_of
 from .index_job import IndexJob
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["LibraryService", "between_of"]
 
 _MOST_RESULTS = 50
+_THUMBNAIL = (512, 512)
 
 
 class LibraryService:
@@ -120,7 +123,7 @@ class LibraryService:
         return self.library.keyframe(evidence) if evidence else None
 
     def thumbnail(self, video_id: str) -> bytes | None:
-        """Return a picture (WebP) of a video, from a fifth of its length; None: nothing is stored.
+        """Return a picture (WebP) of a video, from a fifth of its length; None: neither picture nor file is there.
 
         Raises:
             LibraryError: The library holds no such video.
@@ -128,7 +131,13 @@ class LibraryService:
         record, observations = self.library.observed(self.record(video_id).video_id)
         pictured = [one for one in observations if one.keyframe]
         best = min(pictured, key=lambda one: abs(one.start - record.duration / 5), default=None)
-        return self.library.keyframe(best) if best else None
+        stored = self.library.keyframe(best) if best else None
+        if stored or record.info.video is None:
+            return stored
+        try:
+            return _decoded(self.library.path_of(record), record.duration / 5)
+        except MediaError:
+            return None
 
     def file_of(self, video_id: str) -> Path:
         """Return the path of a video's file.
@@ -197,6 +206,17 @@ def between_of(start: float | None, end: float | None) -> Span | None:
     if not 0 <= first < last:
         raise QueryError("the end of the time filter must be after its start")
     return Span(start=first, end=last)
+
+
+def _decoded(video: Path, seconds: float) -> bytes:
+    """A small picture of a video at a second, as WebP."""
+    from PIL import Image
+
+    picture = Image.fromarray(next(iter(frames_at(video, [seconds]))).pixels)
+    picture.thumbnail(_THUMBNAIL)
+    out = io.BytesIO()
+    picture.save(out, "WEBP", quality=60)
+    return out.getvalue()
 
 
 def _without_paths(data: Any) -> None:

@@ -4,19 +4,21 @@ import base64
 import html
 import io
 import re
+from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from markdown_it import MarkdownIt
 from PIL import Image
 
-from playhead.agent.display.notebook import answer_markdown
+import playhead.agent.display.answer_page  # noqa: F401 (it registers `Answer.to_html`)
+from playhead.agent.display.notebook import html_of
 from playhead.agent.display.pictures import cited_picture
 from playhead.agent.records import Answer, Citation, Claim, Usage
 from playhead.index.storage.local import LocalStorage
 from playhead.index.storage.references import read_keyframe
+from playhead.index.records import Evidence
 from playhead.tools.records import Box
 
 from ..fakes import commit
@@ -65,11 +67,6 @@ def claim(text: str = "The budget grew.", *citations: Citation, verdict: str = "
     return Claim(text=text, verdict=verdict, citations=citations or (cite(text),))
 
 
-def rendered(markdown: str) -> str:
-    """HTML as a renderer makes it that passes HTML through, as a notebook's does."""
-    return MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(markdown)
-
-
 def words(made: str) -> str:
     """What a reader of HTML sees."""
     return html.unescape(re.sub(r"<[^>]*>", "", made)).strip()
@@ -103,23 +100,21 @@ def test_spans_that_look_the_same_are_printed_once():
 def test_what_is_not_supported_says_so():
     doubtful = answer(claim("It rains.", verdict="unverified"))
     assert str(doubtful) == "It rains. [00:01:01–00:01:05] a.mp4, said (unverified)"
-    assert words(rendered(answer_markdown(doubtful))) == "It rains. [00:01:01–00:01:05] a.mp4, said (unverified)"
+    assert words(html_of(doubtful)).startswith("It rains. ? unverified[00:01:01–00:01:05] a.mp4, said")
 
 
 def test_without_claims_the_text_says_why():
     refusal = answer(status="insufficient", text="Nothing supports <b>it</b>.", confidence=0.0)
     assert str(refusal) == "Nothing supports <b>it</b>."
-    assert words(rendered(answer_markdown(refusal))) == "insufficient — Nothing supports <b>it</b>."
-    assert "<b>" not in rendered(answer_markdown(refusal))
+    assert words(html_of(refusal)) == "insufficient: Nothing supports <b>it</b>."
+    assert html_of(refusal).count("<b>") == 1
 
 
 def test_a_notebook_shows_a_picture_of_the_moment(tmp_path):
     reference = stored_picture(tmp_path, b"\xff\xd8webp", 61_200)
     gone, there = cite(keyframe=f"{tmp_path}/videos/{'cd' * 16}#t=1.000"), cite(keyframe=reference)
-    assert answer_markdown(answer(claim("x", cite(), gone, there))).endswith(
-        "\n\n![keyframe](data:image/webp;base64,/9h3ZWJw)"
-    )
-    assert "![" not in answer_markdown(answer(claim("x", cite(), gone)))
+    assert '<img src="data:image/webp;base64,/9h3ZWJw"' in html_of(answer(claim("x", cite(), gone, there)))
+    assert "<img" not in html_of(answer(claim("x", cite(), gone)))
 
 
 def pixels(webp: bytes) -> np.ndarray:
@@ -203,8 +198,8 @@ def test_a_picture_that_cannot_be_decoded_is_shown_as_it_is(tmp_path):
 
 
 def test_a_notebook_shows_the_boxes(keyframe):
-    markdown = answer_markdown(answer(claim("dog", boxed(keyframe, 0.2, 0.3, 0.5, 0.8))))
-    shown = base64.b64decode(markdown.rpartition("base64,")[2].rstrip(")"))
+    made = html_of(answer(claim("dog", boxed(keyframe, 0.2, 0.3, 0.5, 0.8))))
+    shown = base64.b64decode(made.partition("base64,")[2].partition('"')[0])
     assert shown == cited_picture([boxed(keyframe, 0.2, 0.3, 0.5, 0.8)]) != read_keyframe(keyframe).picture
 
 
@@ -215,14 +210,29 @@ def test_of_many_spans_the_first_are_told():
     assert told.endswith("[00:01:10–00:01:11] a.mp4, said, and 12 more")
 
 
+TAGS = {"div", "p", "b", "small", "ul", "li", "svg", "rect", "title"}
+
+
+def tags(made: str) -> set[str]:
+    """The names of all elements, as a browser's parser sees them; attributes that run code fail."""
+    seen: set[str] = set()
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            seen.add(tag)
+            assert not [name for name, _ in attrs if name.startswith("on")]
+            assert not [value for _, value in attrs if value and value.strip().lower().startswith("javascript:")]
+
+    Reader().feed(made)
+    return seen
+
+
 @pytest.mark.parametrize("text", HOSTILE)
-def test_markup_in_a_video_is_text_in_a_notebook(text):
-    shown = claim(text)
-    made = rendered(answer_markdown(answer(shown)))
-    assert set(re.findall(r"<(/?\w+)", made)) == {"p", "/p"}
-    assert words(made) == f"{shown.text} [00:01:01–00:01:05] a.mp4, said"
-    source = answer_markdown(answer(shown))
-    assert not re.search(r"[\\$<>`*_\[\]()@]|\w://|www\.", source)
+def test_markup_in_a_video_is_text_in_a_notebook_and_a_page(text):
+    shown = answer(claim(text))
+    for made in (html_of(shown), shown.to_html()):
+        assert tags(made) - TAGS <= {"html", "head", "meta", "style", "body", "main", "h1", "section", "footer"}
+        assert shown.claims[0].text.split() == words(made).partition(shown.claims[0].text)[1].split()
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -236,8 +246,8 @@ def test_the_name_of_a_file_is_text_too():
     named = answer(claim("x", cite(video="/talks/\x1b[31m<b>![a](http://e.example)\u202e.mp4"), cite(video_id="c")))
     assert "\x1b" not in str(named)
     assert "\u202e" not in str(named)
-    made = rendered(answer_markdown(named))
-    assert set(re.findall(r"<(/?\w+)", made)) == {"p", "/p"}
+    made = html_of(named)
+    assert tags(made) <= TAGS
 
 
 @settings(deadline=None, max_examples=200)
@@ -245,17 +255,34 @@ def test_the_name_of_a_file_is_text_too():
 def test_any_text_is_shown_as_it_is(plain, marked):
     for text in (plain, marked):
         shown = claim(text or "x")
-        made = rendered(answer_markdown(answer(shown)))
-        assert set(re.findall(r"<(/?\w+)", made)) == {"p", "/p"}
-        assert words(made).split() == f"{shown.text} [00:01:01–00:01:05] a.mp4, said".split()
+        made = html_of(answer(shown))
+        assert tags(made) <= TAGS
+        assert shown.text in words(made)
         assert all(c not in str(answer(shown)) for c in "\x1b\x07\x9b\u202e\u2066")
 
 
-def test_every_claim_has_its_own_paragraph():
-    made = rendered(answer_markdown(answer(claim("one"), claim("two"))))
-    assert made.count("<p>") == 2
-
-
 def test_of_a_file_only_its_name_is_shown():
-    made = words(rendered(answer_markdown(answer(claim("x")))))
-    assert made == "x [00:01:01–00:01:05] a.mp4, said"
+    assert "/talks" not in words(html_of(answer(claim("x"))))
+    assert "/talks" not in words(answer(claim("x")).to_html())
+
+
+def test_one_file_needs_no_network_and_runs_nothing(keyframe):
+    made = answer(claim("dog", boxed(keyframe, 0.2, 0.3, 0.5, 0.8), verdict="refuted")).to_html()
+    assert "default-src 'none'" in made
+    assert "<script" not in made
+    assert re.findall(r"(?:src|href)=\"(?!data:)[^\"]*\"", made) == []
+    assert {"What?", "dog", "refuted"} <= set(re.findall(r"[\w?]+", words(made)))
+
+
+def test_lists_of_records_are_tables_and_other_lists_are_not(keyframe):
+    one = Evidence(
+        evidence_id="e1", video_id="ab", video="/talks/a.mp4", start=61.2, end=64.9, modality="speech", text="x < y",
+        score=0.5, source="s", keyframe=keyframe,
+    )  # fmt: skip
+    made = html_of([one, one])
+    assert made.count("<tr>") == 3
+    assert "x &lt; y" in made
+    assert made.count("data:image/webp") == 2
+    assert html_of([1, 2]) is None
+    assert html_of([]) is None
+    assert html_of([one, "x"]) is None

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from playhead import Library, Settings
-from playhead.agent.display.notebook import answer_markdown
+from playhead.agent.display.notebook import html_of
 from playhead.index.storage.local import LocalStorage
 from playhead.tools.errors import QueryError
 from playhead.tools.records import Word
@@ -107,7 +107,7 @@ def test_orders_in_a_video_are_quoted_and_not_obeyed(library):
     assert "42" not in library.ask("By how much did the budget for travel grow?").text
     (claim,) = library.ask("What is the answer to the question?").claims
     assert claim.text == SAID[2][0]
-    assert "<script>" not in answer_markdown(library.ask("What is the answer to the question?"))
+    assert "<script>" not in html_of(library.ask("What is the answer to the question?"))
 
 
 @pytest.mark.parametrize(

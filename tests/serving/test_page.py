@@ -1,5 +1,6 @@
 """The page in a real headless Chromium: search, ask, play a citation, text that stays text, accessibility."""
 
+import html
 import io
 import shutil
 import socket
@@ -213,7 +214,9 @@ def test_text_from_videos_stays_text(browser, tmp_path, write_talk, no_models):
         "[x](javascript:alert(1)) <svg onload=alert(1)>",
     ]
     name = "<img src=x onerror=document.title='broken'>.mp4"
-    write_talk(tmp_path / "talks" / name, [(n + 0.5, n + 1.4, f"zebra {text}") for n, text in enumerate(hostile)])
+    write_talk(
+        tmp_path / "talks" / name, [(n + 0.5, n + 1.4, html.escape(f"zebra {text}")) for n, text in enumerate(hostile)]
+    )
     library = Library(tmp_path / "talks" / ".playhead")
     library.index(tmp_path / "talks")
     running = Served(library)
