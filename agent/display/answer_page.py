@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...tools.errors import MediaError
 from ...tools.media.clips import ClipStyle, write_clip
-from ...tools.media.container import probe
+from ...tools.media.streams import probe
 from ...tools.records import Span, clean_text, clock
 from ..records import Answer, Claim, register_html
 from .markup import citations_by_video, claim_rows, escaped, media_url, player, timeline

@@ -133,7 +133,7 @@ def _info(info: VideoInfo) -> str:
     pictures = f"{info.video.width}×{info.video.height} {info.video.codec}" if info.video else "none"
     rows = [
         ("file", info.path.name), ("length", clock(info.duration)), ("container", info.format), ("pictures", pictures),
-        ("sound", info.sound.codec if info.sound else "none"),
+        ("sound", info.audio.codec if info.audio else "none"),
     ]  # fmt: skip
     return table(("", ""), [[escaped(name), escaped(value)] for name, value in rows])
 

@@ -13,6 +13,8 @@ from ...tools.records import Record, Span, clean_text
 __all__ = ["Cut", "edit_list"]
 
 _DEFAULT_RATE = 25.0
+# Frames a second that SMPTE time codes know (ST 12-1).
+_EDL_RATES = (24000 / 1001, 24.0, 25.0, 30000 / 1001, 30.0, 50.0, 60000 / 1001, 60.0)
 
 
 class Cut(Record):
@@ -48,7 +50,7 @@ def edit_list(name: str, cuts: Sequence[Cut], style: Literal["otio", "edl"]) -> 
     for cut in cuts:
         rate = rates.setdefault(cut.video, _frame_rate(cut.video))
         first_rate = first_rate or rate
-        rate = first_rate if style == "edl" else rate  # an EDL has one frame rate
+        rate = _edl_rate(first_rate) if style == "edl" else rate  # an EDL has one rate, that of a time code
         clip = otio.schema.Clip(
             name=clean_text(cut.name),
             media_reference=otio.schema.ExternalReference(
@@ -89,5 +91,4 @@ def _frame_rate(video: Path) -> float:
 
 
 def _edl_rate(rate: float) -> float:
-    """The nearest rate that SMPTE time codes know."""
-    return min((23.976, 24.0, 25.0, 29.97, 30.0, 50.0, 59.94, 60.0), key=lambda known: abs(known - rate))
+    return min(_EDL_RATES, key=lambda known: abs(known - rate))
