@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup demo test test-all check docs bench lock
+.PHONY: pictures setup demo test test-all check docs bench lock
 
 setup: $(STAMP)
 
@@ -44,3 +44,7 @@ bench: $(STAMP)
 # Renew the lock file from pyproject.toml.
 lock: $(STAMP)
 	$(BIN)/uv pip compile pyproject.toml --extra all --extra dev --python-version 3.11 --no-header --no-annotate --upgrade --output-file .ci/requirements.lock
+
+# The pictures of the README and the guides, from the demo's sample; needs Chromium.
+pictures: $(STAMP)
+	$(BIN)/python examples/make_pictures.py docs/pictures

@@ -117,7 +117,7 @@ def own_extractor(texts: list[str]) -> None:
     entry, _, indexed, found, source = texts
     assert "playhead.extractors" in entry
     assert "coloured" in indexed
-    assert "dark blue" in found
+    assert "white" in found
     assert "coloured" in found
     assert source.startswith("def dominant(")
 

@@ -13,7 +13,20 @@ import typer
 from ...tools.errors import PlayheadError, QueryError
 from ...tools.records import Record, clean_text
 from .options import MODELS, Chosen, with_settings
-from .places import AsJson, Between, LibraryFolder, Place, Within, filtered, opened_at, placed, print_json, seconds_of
+from .places import (
+    AsJson,
+    Between,
+    Index,
+    LibraryFolder,
+    Place,
+    Within,
+    filtered,
+    index_first,
+    opened_at,
+    placed,
+    print_json,
+    seconds_of,
+)
 
 if TYPE_CHECKING:
     from ..library import Library
@@ -44,6 +57,7 @@ def ask(
         Path | None, typer.Option("--html", metavar="FILE", help="Write the answer as one HTML file, too.")
     ] = None,
     embed: Annotated[bool, typer.Option("--embed", help="Put short clips into the HTML file.")] = False,
+    index: Index = False,
     as_json: AsJson = False,
     as_events: Annotated[
         bool, typer.Option("--events", help="Print each step as one line of JSON; the answer is last.")
@@ -60,6 +74,8 @@ def ask(
         raise QueryError("--resume continues the question of a thread: give --thread NAME, and no other question")
     if not resume:
         where, question = placed(place, question, "QUESTION")
+    if index:
+        index_first(where, library, chosen)
     if as_json and as_events:
         raise QueryError("--json and --events cannot be used together: choose one")
     stretch = seconds_of(between)
@@ -138,6 +154,7 @@ def search(
     within: Within = None,
     between: Between = None,
     k: Annotated[int, typer.Option("-k", metavar="NUMBER", min=1, help="At most this many results.")] = 10,
+    index: Index = False,
     as_json: AsJson = False,
     *,
     chosen: Chosen,
@@ -147,6 +164,8 @@ def search(
     from ..display.terminal import waiting
 
     where, text = placed(place, query, "QUERY")
+    if index:
+        index_first(where, library, chosen)
     with waiting("searching", chosen.quiet):
         opened, filters = filtered(where, library, within, between, chosen)
         found = opened.search(text, k, **filters)
@@ -168,6 +187,7 @@ def find(
         bool,
         typer.Option("--look", help="Examine up to max_frames frames with the detector and picture encoder."),
     ] = False,
+    index: Index = False,
     as_json: AsJson = False,
     *,
     chosen: Chosen,
@@ -177,6 +197,8 @@ def find(
     from ..display.terminal import waiting
 
     where, text = placed(place, query, "QUERY")
+    if index:
+        index_first(where, library, chosen)
     with waiting("searching", chosen.quiet):
         opened, filters = filtered(where, library, within, between, chosen)
         found = opened.find(text, k, mode="precise" if precise else "balanced", look=look, **filters)

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 __all__ = [
     "AsJson",
     "Between",
+    "Index",
     "LibraryFolder",
     "LibraryPlace",
     "Place",
     "Within",
     "filtered",
     "folder_for",
+    "index_first",
     "is_url",
     "modalities_of",
     "open_library",
@@ -70,6 +72,7 @@ Within = Annotated[
         help="Only what was said, written, shown, detected, described …: or speech, text, frame, object, caption.",
     ),
 ]
+Index = Annotated[bool, typer.Option("--index", help="First index what is not indexed yet.")]
 Between = Annotated[
     str | None, typer.Option("--between", metavar="START-END", help="Only this stretch, e.g. 10:00-20:00 or 90-120.5.")
 ]
@@ -106,6 +109,17 @@ def opened_for_page(place: str, library: Path | None, chosen: Chosen) -> "Librar
     if library is None and path.is_dir() and found_library(path) is None:
         return open_library(path / LIBRARY, chosen)
     return opened_at(place, library, chosen)[0]
+
+
+def index_first(place: Path, library: Path | None, chosen: Chosen) -> None:
+    """Index what is new at PLACE, with progress on stderr."""
+    from ..display.indexing import IndexingView
+
+    if not place.exists():
+        raise LibraryError(f"there is no file or folder {place}: --index needs one")
+    opened = open_library(library or (found_library(place) or folder_for([place])), chosen)
+    with IndexingView(quiet=chosen.quiet, verbose=False, to_stdout=False) as view:
+        opened.index(place, progress=view.progress, done=view.done)
 
 
 def placed(place: str, text: str | None, name: str) -> tuple[Path, str]:

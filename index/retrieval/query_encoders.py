@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Set
+from contextlib import suppress
 
 from ...tools.embedding.images import image_encoder
 from ...tools.embedding.protocol import ImageEncoder, TextEncoder
@@ -57,12 +58,18 @@ class QueryEncoders:
         with self._lock:
             if self._images is None and self._image_embedding_ids and "images" not in self._reported:
                 try:
-                    self._images = image_encoder(self._settings, self.texts())
+                    self._images = image_encoder(self._settings, self.texts() or self._text_encoder_for_pictures())
                 except (WeightsError, MissingExtraError) as error:
                     self._report("images", f"pictures are searched by their labels only: {error}")
             if self._images is not None:
                 self._report_others(self._image_embedding_ids - {self._images.embedding_id}, "image_model")
             return self._images
+
+    def _text_encoder_for_pictures(self) -> TextEncoder | None:
+        """Return a text encoder where only pictures are embedded: ConSE needs one, SigLIP and CLIP do not."""
+        with suppress(WeightsError, MissingExtraError):
+            return None if self._text_embedding_ids else SentenceEncoder(self._settings)
+        return None
 
     def _report_others(self, embedding_ids: Set[str], setting: str) -> None:
         for embedding_id in sorted(embedding_ids):

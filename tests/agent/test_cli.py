@@ -30,9 +30,9 @@ SAID = {
 }
 COMMANDS = (
     *("index", "ask", "search", "find", "chat", "ui", "list", "show", "chapters", "moment", "clip", "sheet", "export"),
-    *("notes", "open", "context", "remove", "pull", "doctor", "serve", "eval"),
+    *("notes", "open", "context", "remove", "pull", "doctor", "serve", "mcp", "eval"),
 )
-WITHOUT_JSON = ("serve", "chat", "ui", "clip", "sheet", "notes", "open", "context")
+WITHOUT_JSON = ("serve", "mcp", "chat", "ui", "clip", "sheet", "notes", "open", "context")
 PLAYHEAD = [sys.executable, "-c", "from playhead.agent.cli.main import main; main()"]
 
 pytestmark = pytest.mark.usefixtures("no_models")
@@ -403,7 +403,7 @@ def test_quiet_leaves_results_and_failures(talks, playhead):
     (talks / "text.mp4").write_text("hello")
     done = playhead("index", "talks", "-q")
     assert (done.code, done.out) == (1, "")
-    assert done.complaint.startswith("✗ talks/text.mp4 is not a readable video or sound file")
+    assert done.complaint.startswith("✗ talks/text.mp4 is not a readable video or audio file")
     assert playhead("-q", "ask", "talks", "What is said about the red car?").out.startswith("The red car")
 
 
@@ -778,3 +778,96 @@ def test_a_url_is_no_folder(playhead, tmp_path, monkeypatch):
         assert done.code == 1
         assert "is not a folder: `playhead pull URL` copies a library from a URL" in done.complaint
     assert list(tmp_path.iterdir()) == []
+
+
+# What a newcomer types.
+
+
+def test_a_place_may_be_left_out_or_come_second(indexed, playhead, monkeypatch):
+    question = "What is said about the red car?"
+    said = "The red car stops at the bridge. [00:00:00–00:00:02] traffic.mp4, said\n"
+    assert playhead("ask", question, "talks") == Done(0, said, "")
+    monkeypatch.chdir(indexed)
+    assert playhead("ask", question) == Done(0, said, "")
+    assert playhead("list").out.count(".mp4") == 2
+
+
+def test_a_mistyped_place_is_named_with_the_nearest(indexed, playhead):
+    assert playhead("ask", "talk", "why?").complaint == "playhead: there is no file or folder talk: did you mean talks?"
+    assert playhead("ask", "nowhere.mp4").complaint == (
+        "playhead: there is no file or folder nowhere.mp4, and no question after it"
+    )
+    assert playhead("list", "s3://bucket/talks").complaint == (
+        "playhead: s3://bucket/talks is a URL: copy its library with `playhead pull s3://bucket/talks` first"
+    )
+
+
+def test_a_bare_file_name_is_found_in_the_folder_below(indexed, playhead):
+    assert "red car" in playhead("ask", "traffic.mp4", "What is said about the car?").out
+    assert playhead("search", "budget.mp4", "car", "--json").data == []
+
+
+def test_a_folder_below_an_indexed_one_is_that_part_of_it(indexed, playhead, write_talk):
+    write_talk(indexed / "late" / "tram.mp4", [(1, 2, "A green tram passes.")])
+    assert playhead("index", "talks").code == 0
+    assert len(playhead("list", "talks/late", "--json").data) == 1
+
+
+def test_what_is_not_indexed_is_indexed_on_request(talks, playhead):
+    assert playhead("search", "talks", "red car").code == 1
+    done = playhead("search", "talks", "red car", "--index", "--json")
+    assert [one["text"] for one in done.data] == ["The red car stops at the bridge."]
+
+
+def test_modalities_have_the_names_that_people_use(indexed, playhead):
+    assert len(playhead("search", "talks", "red car", "--in", "said", "--json").data) == 1
+    assert playhead("search", "talks", "red car", "--in", "written", "--json").data == []
+
+
+def test_models_have_a_help_of_their_own(playhead):
+    assert "--speech-model" not in playhead("index", "--help").out
+    done = playhead("index", "--help-models")
+    assert (done.code, "--speech-model" in done.out, "--force" in done.out) == (0, True, False)
+
+
+def test_each_help_fits_a_screen(playhead, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    for command in COMMANDS[:-1]:
+        assert len(playhead(command, "--help").out.splitlines()) <= 40, command
+
+
+def test_a_chat_keeps_its_thread(indexed, playhead, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("What is said about the red car?\nAnd when does she say that?\n\n"))
+    done = playhead("chat", "talks", "--thread", "monday")
+    assert done.out.count("The red car stops at the bridge. [00:00:00–00:00:02] traffic.mp4, said") == 2
+    assert "continue with: playhead chat talks --thread monday" in done.err
+
+
+def test_clips_exports_and_notes_are_written(indexed, playhead, tmp_path):
+    done = playhead("clip", "talks", "traffic.mp4@1-2", "-o", "out.mp4")
+    assert done == Done(0, "out.mp4: 00:00:01.0–00:00:02.0 of traffic.mp4, 10 frames\n", "")
+    assert playhead("clip", "talks", "What is said about the red car?", "-o", "car.mp4").out.startswith(
+        "car.mp4: 00:00:00.5"
+    )
+    done = playhead("export", "talks", "--srt", "--chapters", "-o", "made")
+    assert done.code == 0
+    names = {path.name for path in (tmp_path / "made").iterdir()}
+    assert names == {f"{video}{ending}" for video in ("budget", "traffic") for ending in (".srt", ".chapters.vtt")}
+    assert playhead("export", "talks", "--srt").complaint.endswith("name a folder for them with -o DIR")
+    assert playhead("notes", "talks/traffic.mp4").out == "traffic-notes/notes.md\n"
+    assert "Nobody is hurt" in (tmp_path / "traffic-notes" / "notes.md").read_text()
+    assert playhead("sheet", "talks/traffic.mp4", "-n", "4", "-o", "sheet.png").code == 0
+    assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
+    bundle = playhead("moment", "talks/traffic.mp4@0-2", "--json", "-o", "frames", "--frames", "2").data
+    assert [one["text"] for one in bundle["said"]] == ["The red car stops at the bridge."]
+    assert len(list((tmp_path / "frames").iterdir())) == 2
+    assert "red car" in playhead("context", "talks", "What is said about the red car?", "--max-tokens", "300").out
+
+
+def test_an_answer_is_written_as_one_html_file(indexed, playhead, tmp_path):
+    question = "What is said about the red car?"
+    assert playhead("ask", "talks", question, "--html", "a.html").code == 0
+    made = (tmp_path / "a.html").read_text()
+    assert 'src="talks/traffic.mp4#t=0.50,2.00"' in made
+    assert playhead("ask", "talks", question, "--html", "b.html", "--embed").code == 0
+    assert "data:video/mp4;base64," in (tmp_path / "b.html").read_text()

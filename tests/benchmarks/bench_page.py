@@ -1,0 +1,121 @@
+"""The page in a headless Chromium over the demo's sample: time to the first result, start of the player, its second.
+
+`search_ms`: from the last key to the first result on screen, five words, after one word to warm up. `player_ms`: from the
+click on a citation to the first picture of its moment. `second_error`: how far `currentTime` is from the cited start.
+`clip_errors`: frames of ten exact clips that are missing or too many, against the decoded source.
+"""
+
+import runpy
+import shutil
+import socket
+import statistics
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from report import Skipped
+
+WORDS = ("certificate", "battery", "budget", "teachers", "deadline")
+QUESTIONS = (
+    "What does the speaker say about the budget for travel?",
+    "What does the slide say about the certificate?",
+    "When is a cat shown?",
+)
+CHROMIUM = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-sync".split()
+TYPE = """word => new Promise(done => {
+  const [query, results] = ["query", "results"].map(id => document.getElementById(id));
+  const start = performance.now();
+  new MutationObserver((_, seen) => { seen.disconnect(); requestAnimationFrame(() => done(performance.now() - start)); })
+    .observe(results, { childList: true });
+  query.value = word; query.dispatchEvent(new Event("input"));
+})"""
+CLICK = """index => new Promise(done => {
+  const player = document.getElementById("player");
+  player.play = () => Promise.resolve();
+  const start = performance.now();
+  const wanted = () => player.readyState >= 2 && !player.seeking;
+  document.querySelectorAll(".claim .hit")[index].click();
+  const check = () => wanted() ? done([performance.now() - start, player.currentTime]) : setTimeout(check, 5);
+  setTimeout(check, 20);
+})"""
+
+
+def measure() -> dict[str, Any]:
+    """The figures."""
+    import uvicorn
+    from playwright.sync_api import sync_playwright
+
+    from playhead import Library, Settings
+    from playhead.agent.serving.access import Access
+    from playhead.agent.serving.app import create_app
+
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        raise Skipped("Chromium is not installed")
+    with tempfile.TemporaryDirectory() as place:
+        talks = Path(place) / "talks"
+        script = Path(__file__).resolve().parents[2] / "examples" / "make_sample.py"
+        runpy.run_path(str(script))["make_sample"](talks)
+        library = Library(talks / ".playhead", Settings(objects_model="off", offline=True))
+        library.index(talks)
+        listening = socket.socket()
+        listening.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(create_app(library, Access(token="bench")), log_level="error"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        with sync_playwright() as play:
+            browser = play.chromium.launch(executable_path=chromium, args=CHROMIUM)
+            page = browser.new_page()
+            page.goto(f"http://127.0.0.1:{listening.getsockname()[1]}/?token=bench")
+            page.wait_for_selector("body[data-ready]")
+            figures = searched(page) | played(page)
+            browser.close()
+        server.should_exit = True
+        thread.join(10)
+        return figures | {"clip_errors": cut(talks / "talk.mp4", Path(place))}
+
+
+def searched(page: Any) -> dict[str, float]:
+    """Milliseconds to the first result."""
+    page.evaluate(TYPE, "warm")
+    time.sleep(1)
+    taken = [page.evaluate(TYPE, word) for word in WORDS]
+    return {"search_ms": round(statistics.median(taken), 1), "search_ms_worst": round(max(taken), 1)}
+
+
+def played(page: Any) -> dict[str, float]:
+    """Milliseconds to the first picture of each citation, and the error of its second."""
+    taken, errors = [], []
+    for question in QUESTIONS:
+        page.fill("#query", question)
+        page.press("#query", "Enter")
+        page.wait_for_selector(".claim .hit")
+        time.sleep(1)
+        for index in range(page.locator(".claim .hit").count()):
+            start = float(page.locator(".claim .hit").nth(index).get_attribute("data-moment").rpartition("@")[2])
+            milliseconds, second = page.evaluate(CLICK, index)
+            taken.append(milliseconds)
+            errors.append(abs(second - start))
+    return {
+        "citations": len(taken),
+        "player_ms": round(statistics.median(taken), 1),
+        "player_ms_worst": round(max(taken), 1),
+        "second_error": round(max(errors), 4),
+    }
+
+
+def cut(video: Path, folder: Path) -> int:
+    """Frames that ten clips have too many or too few."""
+    from playhead.tools.media.clips import ClipStyle, frames_between, write_clip
+    from playhead.tools.records import Span
+
+    wrong = 0
+    for number in range(10):
+        span = Span(start=7.3 * number + 0.013, end=7.3 * number + 1.51)
+        wanted = sum(1 for _ in frames_between(video, span))
+        made = write_clip(video, span, folder / "clip.mp4", ClipStyle(max_height=180, speed="fast"))
+        kept = sum(1 for _ in frames_between(folder / "clip.mp4", Span(start=0, end=99)))
+        wrong += abs(made.frames - wanted) + abs(kept - wanted)
+    return wrong
