@@ -30,8 +30,8 @@ from ..tools.records import Box, Modality, Span, clean_text
 from ..tools.settings import Settings
 from .answering.summary import Chapter, contents
 from .async_iteration import in_background
-from .display import answer_page as _  # noqa: F401 (it registers `Answer.to_html`)
 from .display import notebook
+from .display.answer_page import answer_page
 from .exporting.bundles import MomentBundle, bundle
 from .exporting.contexts import context_text
 from .exporting.formats import ExportFormat, exported, format_of
@@ -45,7 +45,7 @@ from .index_runs import collect, ignore_progress, index_videos, remove_video
 from .looking.detector import Eyes
 from .looking.moments import Moment, find_moments, look_for_moments
 from .places import library_folder
-from .records import Answer, Citation, EngineName, Turn
+from .records import Answer, Citation, EngineName, Turn, register_html
 from .video_names import one_video, video_ids
 
 __all__ = ["Library"]
@@ -78,6 +78,7 @@ class Library:
         """
         self.settings = settings or Settings()
         notebook.register(Library)
+        register_html(answer_page)
         self._opened_by = os.getpid()
         self._storage = LocalStorage(library_folder(Path(folder)))
 

@@ -238,7 +238,7 @@ _html_writers: list[HtmlWriter] = []
 
 def register_html(writer: HtmlWriter) -> None:
     """Set what `Answer.to_html` calls."""
-    _html_writers.append(writer)
+    _html_writers[:] = [writer]
 
 
 class Answer(Record):

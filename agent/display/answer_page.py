@@ -8,10 +8,10 @@ from ...tools.errors import MediaError
 from ...tools.media.clips import ClipStyle, write_clip
 from ...tools.media.streams import probe
 from ...tools.records import Span, clean_text, clock
-from ..records import Answer, Claim, register_html
+from ..records import Answer, Claim
 from .markup import citations_by_video, claim_rows, escaped, media_url, player, timeline
 
-__all__ = ["answer_page"]
+__all__ = ["answer_page", "timelines"]
 
 # Embedded clips are small enough for a mail: at most this many, this long and this high.
 _MOST_CLIPS, _CLIP_SECONDS, _CLIP_HEIGHT = 8, 30.0, 360
@@ -48,14 +48,13 @@ def answer_page(answer: Answer, *, embed: bool = False, folder: Path | None = No
         parts.append(f"<section>{claim_rows(claim, players)}</section>")
     if not answer.claims:
         parts.append(f"<section><p>{escaped(answer.text)}</p></section>")
-    lines = [_line(Path(video), [one.span for one in citations]) for video, citations in cited.items()]
     usage = f"{answer.usage.seconds:.1f} s, {answer.usage.rounds} rounds, confidence {answer.confidence:.2f}"
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         f"<title>{escaped(answer.question)}</title><style>{_STYLE}</style></head><body><main>"
-        f"<h1>{escaped(answer.question)}</h1>{''.join(lines)}{''.join(parts)}</main>"
+        f"<h1>{escaped(answer.question)}</h1>{timelines(answer)}{''.join(parts)}</main>"
         f"<footer><small>{escaped(answer.status)} · {usage} · made by Playhead</small></footer></body></html>\n"
     )
 
@@ -80,6 +79,12 @@ def _clip(video: Path, span: Span) -> str:
     return f"data:video/mp4;base64,{base64.b64encode(out.getvalue()).decode('ascii')}"
 
 
+def timelines(answer: Answer) -> str:
+    """Return a timeline for each cited video, with the cited spans marked."""
+    cited = citations_by_video(answer)
+    return "".join(_line(Path(video), [one.span for one in citations]) for video, citations in cited.items())
+
+
 def _line(video: Path, spans: list[Span]) -> str:
     try:
         duration = probe(video).duration
@@ -87,6 +92,3 @@ def _line(video: Path, spans: list[Span]) -> str:
         duration = max(span.end for span in spans)
     name = clean_text(video.name)
     return f"<p><small>{escaped(name)} · {clock(duration)[:-2]}</small></p>{timeline(duration, spans, f'cited moments of {name}')}"
-
-
-register_html(answer_page)

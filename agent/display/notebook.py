@@ -11,8 +11,8 @@ from ...tools.records import VideoInfo, clock
 from ..answering.summary import Chapter
 from ..looking.moments import Moment
 from ..records import Answer, Citation
+from .answer_page import timelines
 from .markup import (
-    citations_by_video,
     claim_rows,
     escaped,
     evidence_cells,
@@ -20,8 +20,8 @@ from .markup import (
     picture,
     player,
     table,
-    timeline,
 )
+from .pictures import stored_picture
 
 if TYPE_CHECKING:
     from ..library import Library
@@ -80,12 +80,7 @@ def _answer(answer: Answer) -> str:
         first = claim.citations[0] if claim.citations else None
         source = _source(first.video, here) if first else None
         parts.append(claim_rows(claim, [player(source, first.span)] if first else []))
-    lines = []
-    for video, citations in citations_by_video(answer).items():
-        spans = [one.span for one in citations]
-        name = escaped(Path(video).name)
-        lines.append(f"<small>{name}</small>{timeline(max(s.end for s in spans) * 1.05, spans, name)}")
-    return "".join(parts + lines)
+    return "".join(parts) + timelines(answer)
 
 
 def _evidence(found: Sequence[Evidence]) -> str:
@@ -149,8 +144,7 @@ def _source(video: str, here: Path) -> str | None:
 
 
 def _bytes(shown: Evidence | Citation | Chapter) -> bytes | None:
-    path = Path(shown.keyframe) if shown.keyframe else None
-    return path.read_bytes() if path and path.is_file() else None
+    return stored_picture(shown.keyframe) if shown.keyframe else None
 
 
 _LISTS: dict[type, Callable[[Any], str]] = {

@@ -10,7 +10,7 @@ from ...tools.extractors.registry import spec_of
 from ...tools.records import Box, clean_text
 from ..records import Citation
 
-__all__ = ["cited_picture"]
+__all__ = ["cited_picture", "stored_picture"]
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def cited_picture(citations: Sequence[Citation]) -> bytes | None:
     for one in citations:
         if not one.keyframe:
             continue
-        if one.keyframe not in boxes and (picture := _stored_picture(one.keyframe)):
+        if one.keyframe not in boxes and (picture := stored_picture(one.keyframe)):
             boxes[one.keyframe], pictures[one.keyframe] = [], picture
         if one.keyframe in boxes and one.box and _shows_frame(one.keyframe, one.frame_seconds):
             # A line of text is readable in the picture: no label covers it.
@@ -49,7 +49,7 @@ def cited_picture(citations: Sequence[Citation]) -> bytes | None:
         return pictures[keyframe]
 
 
-def _stored_picture(reference: str) -> bytes | None:
+def stored_picture(reference: str) -> bytes | None:
     """The bytes of a keyframe; None if it is not stored any more or damaged."""
     try:
         keyframe = read_keyframe(reference)

@@ -12,16 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-import playhead.agent.display.answer_page  # noqa: F401 (it registers `Answer.to_html`)
+from playhead.agent.display.answer_page import answer_page
 from playhead.agent.display.notebook import html_of
 from playhead.agent.display.pictures import cited_picture
-from playhead.agent.records import Answer, Citation, Claim, Usage
+from playhead.agent.records import Answer, Citation, Claim, Usage, register_html
+from playhead.index.records import Evidence
 from playhead.index.storage.local import LocalStorage
 from playhead.index.storage.references import read_keyframe
-from playhead.index.records import Evidence
 from playhead.tools.records import Box
 
 from ..fakes import commit
+
+register_html(answer_page)  # as each `Library` does
 
 HOSTILE = [
     "<script>alert(1)</script>",
