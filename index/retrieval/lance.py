@@ -106,9 +106,8 @@ class LanceIndex:
         self._write_pending()
         if self._rows > _MAX_COMPARED and self._rows >= _GROWTH * self._trained_on:
             cells = math.ceil(_CELLS_BY_ROOT * math.sqrt(self._rows))
-            self._table.create_index(
-                metric="dot", num_partitions=cells, vector_column_name=_VECTOR, index_type="IVF_FLAT", replace=True
-            )
+            config = _index_types().IvfFlat(distance_type="dot", num_partitions=cells)
+            self._table.create_index(_VECTOR, config=config, replace=True)
             self._trained_on = self._rows
             return True
         if self._added >= _FRAGMENTS:
@@ -188,6 +187,13 @@ def _columns(table: Any, dimensions: int) -> tuple[Ids, Vectors]:
     table = table.combine_chunks()
     vectors = np.asarray(table.column(_VECTOR).combine_chunks().flatten()).reshape(-1, dimensions)
     return np.asarray(table.column(_ID), np.int64), vectors.astype(np.float32)
+
+
+def _index_types() -> Any:
+    """LanceDB's index types."""
+    from lancedb import index
+
+    return index
 
 
 def _load_lancedb() -> Any:

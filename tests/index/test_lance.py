@@ -42,14 +42,16 @@ def address(request, tmp_path):
         return str(tmp_path / "vectors"), None
     moto = pytest.importorskip("moto.server")
     boto3 = pytest.importorskip("boto3")
-    server = moto.ThreadedMotoServer(port=0)
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     request.addfinalizer(server.stop)  # noqa: PT021 (the other parameter has no server)
     host, port = server.get_host_and_port()
     keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
-    boto3.client("s3", endpoint_url=f"http://{host}:{port}", region_name="us-east-1", **keys).create_bucket(Bucket="b")
+    boto3.client("s3", endpoint_url=f"http://{host}:{port}", region_name="us-east-1", **keys).create_bucket(
+        Bucket="library"
+    )
     options = keys | {"aws_endpoint": f"http://{host}:{port}", "allow_http": "true", "aws_region": "us-east-1"}
-    return "s3://b/vectors", options
+    return "s3://library/vectors", options
 
 
 def test_it_is_brute_force_and_keeps_its_versions(address, monkeypatch):
