@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from ..index.indexing.build import IndexProgress
+from ..index.indexing.change_detection import FrameDecision
 from ..index.indexing.extractor_set import Extractors
+from ..index.indexing.frame_pipeline import frame_decisions
 from ..index.indexing.jobs import Outcome
 from ..index.indexing.repair import repair
 from ..index.records import Evidence, VideoRecord
@@ -26,6 +28,7 @@ from ..tools.extractors.registry import find_modalities
 from ..tools.llm.backends import is_set, video_llm
 from ..tools.llm.protocol import VideoLLM
 from ..tools.media.clips import Clip, ClipStyle, copy_clip, write_clip, write_gif
+from ..tools.media.streams import probe
 from ..tools.records import Box, Modality, Span, clean_text
 from ..tools.settings import Settings
 from .answering.summary import Chapter, contents
@@ -418,6 +421,19 @@ class Library:
         """
         record = self.video(video)
         return record, self._opened().of_video(record.video_id)
+
+    def changes(self, video: Path | str) -> list[FrameDecision]:
+        """Return what change detection decides about each frame of a video that it compares, and why; decodes the video.
+
+        Args:
+            video: A path, file name or id.
+
+        Raises:
+            LibraryError: The library holds no such video, or several; or it is damaged.
+            MediaError: The video's file cannot be read.
+        """
+        record = self.video(video)
+        return frame_decisions(probe(self.path_of(record)), self.settings)
 
     def chapters(self, video: Path | str) -> list[Chapter]:
         """Return a video's table of contents: its chapters in order, each with its heading, quotes and scenes.

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import Field
 
-from ...index.localization.chapters import Strand, scene_tree
+from ...index.localization.chapters import EmbeddedSeries, scene_tree
+from ...index.localization.slides import TextLine, slides_of
 from ...index.records import Evidence
 from ...index.retrieval.search import Search
 from ...tools.embedding.protocol import Vectors
@@ -142,17 +143,20 @@ def _sections(video_id: str, whole: Span, search: Search) -> list[Section]:
         rows, vectors = search.embedded(video_id, modality)
         inside = [number for number, row in enumerate(rows) if row.span.overlap(whole) > 0]
         kinds[modality] = [rows[number] for number in inside], vectors[inside]
-    strands = {
-        modality: Strand([row.span for row in rows], vectors)
+    series = {
+        modality: EmbeddedSeries([row.span for row in rows], vectors)
         for modality, (rows, vectors) in kinds.items()
         if len(rows) and vectors.size
     }
-    pictures = next((strands[modality] for modality in _PICTURED if modality in strands), None)
+    pictures = next((series[modality] for modality in _PICTURED if modality in series), None)
     edges = [row.start for rows, _ in kinds.values() for row in rows if whole.start < row.start < whole.end]
+    boxed = [row for row in kinds["text"][0] if row.box is not None]
+    slides = slides_of([TextLine(row.span, row.text, row.box) for row in boxed if row.box is not None])
     sections = []
-    for chapter in scene_tree(whole, list(strands.values()), edges, pictures):
+    for chapter in scene_tree(whole, list(series.values()), edges, pictures, [slide.span for slide in slides]):
         telling = tuple(_telling(chapter.span, [kinds[modality] for modality in _SENTENCES])[:MOST_ROWS])
-        heading = _heading(chapter.span, kinds["text"][0])
+        titles = [boxed[slide.title] for slide in slides if slide.span.overlap(chapter.span) > slide.span.duration / 2]
+        heading = titles[0] if titles else _heading(chapter.span, boxed)
         sections.append(
             Section(video_id=video_id, span=chapter.span, heading=heading, rows=telling, scenes=chapter.scenes)
         )
@@ -177,7 +181,7 @@ def _telling(span: Span, kinds: Sequence[tuple[list[Evidence], Vectors]]) -> lis
 
 
 def _heading(span: Span, rows: Sequence[Evidence]) -> Evidence | None:
-    """The first line in the largest letters, or nearly so, among those that begin in a chapter."""
+    """Return the first line in the largest letters, or nearly so, among those that begin in a chapter."""
     large = [
         row
         for row in rows

@@ -98,15 +98,26 @@ def show(
         Path, typer.Argument(metavar="VIDEO", readable=False, help="An indexed video: its path, file name or id.")
     ],
     library: LibraryFolder = None,
+    changes: Annotated[
+        bool,
+        typer.Option("--changes", help="Show why each compared frame started a segment, or not; decodes the video."),
+    ] = False,
     as_json: AsJson = False,
     *,
     chosen: Chosen,
 ) -> None:
     """Show everything extracted from a video, second by second."""
     from ..display.data import video_data
-    from ..display.tables import print_video
+    from ..display.tables import print_changes, print_video
 
     opened, _ = opened_at(video, library, chosen)
+    if changes:
+        decisions = opened.changes(video)
+        if as_json:
+            print_json([decision.model_dump(mode="json") for decision in decisions])
+        else:
+            print_changes(decisions)
+        return
     record, evidence = opened.observed(video)
     if as_json:
         observations = [one.model_dump(mode="json", exclude={"score", "similarity"}) for one in evidence]

@@ -12,6 +12,7 @@ from ...tools.records import Span, clean_text, clock
 from .terminal import linked, names_of, print_drawing, shown_path, table, timeline, when
 
 if TYPE_CHECKING:
+    from ...index.indexing.change_detection import FrameDecision
     from ...index.records import Evidence, VideoRecord
     from ..answering.summary import Chapter
     from ..doctor import Check
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "print_answer",
     "print_bundle",
+    "print_changes",
     "print_chapters",
     "print_checks",
     "print_evidence",
@@ -117,6 +119,22 @@ def print_video(library: "Library", record: "VideoRecord", evidence: "Sequence[E
         if one.text:
             rows.add_row(linked(when(one.start, one.end), path, one.start), participle(one.modality), Text(one.text))
     print_drawing(rows)
+
+
+def print_changes(decisions: "Sequence[FrameDecision]") -> None:
+    """Print a line for each frame that change detection compared: its changes, their thresholds, and the decision.
+
+    `text` is the largest change of a block of 4×4 pixels against the segment's frame, and its threshold; `picture` the
+    largest change of a block of 20×20 pixels; both in levels of 256.
+    """
+    rows = table(5)
+    rows.add_row("seconds", "text", "picture", "", "why")
+    for one in decisions:
+        text = f"{one.levels:.0f}/{one.threshold:.0f}"
+        kept = "kept" if one.kept else "dropped"
+        rows.add_row(f"{one.seconds:.3f}", text, str(one.picture_levels), kept, Text(one.reason))
+    print_drawing(rows)
+    print(f"{len(decisions)} frames compared, {sum(one.kept for one in decisions)} kept")
 
 
 def print_chapters(

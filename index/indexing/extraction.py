@@ -28,9 +28,9 @@ from ..storage.keyframes import copy_keyframes
 from ..storage.table import ObservationTable
 from .extractor_set import Extractors
 from .frame_pipeline import run_frame_pipeline
+from .merging import merged
 from .stages import Observed, Stage
 from .text_vectors import PreviousResult, Progress, embed_texts
-from .tracks import MERGES
 
 __all__ = ["Extraction", "PreviousResult", "Progress", "extract", "stages_to_run"]
 
@@ -233,7 +233,7 @@ def _outcome(
     if report.state == "failed":
         hint = "; the results of an earlier run are kept" if kept else ""
         return report.model_copy(update={"detail": report.detail + hint}), kept
-    return report, MERGES[spec_of(modality).merge](stage.observations)
+    return report, merged(stage, info, extractors.settings)
 
 
 def _duration(

@@ -16,7 +16,7 @@ from ...tools.records import Modality
 from ...tools.settings import Settings
 from .captioning import SCENES
 from .change_detection import GATE
-from .tracks import MERGING
+from .merging import MERGE_PARAMETERS
 
 __all__ = ["Extractors"]
 
@@ -94,7 +94,7 @@ class Extractors:
         if spec.reads == "scenes":
             depends += [SCENES]
         if spec.merge != "none":
-            depends += [spec.merge, MERGING]
+            depends += [spec.merge, MERGE_PARAMETERS]
         return hashlib.blake2b(json.dumps(depends).encode(), digest_size=6).hexdigest()
 
 

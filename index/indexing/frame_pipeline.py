@@ -1,7 +1,8 @@
 """One pass over a video's frames: decoding and change detection in a background thread, models in the caller's."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,19 +13,22 @@ from ...tools.extractors.registry import spec_of
 from ...tools.media.frames import scan
 from ...tools.media.scanned import held_to_end
 from ...tools.media.skim import skim
-from ...tools.records import Modality, Segment, VideoInfo
+from ...tools.records import Modality, Segment, Span, VideoInfo
+from ...tools.settings import Settings
 from ..storage.atomic_files import writing
 from ..storage.journal import CAPTIONS, Journal
 from ..storage.keyframes import write_keyframe
 from .captioning import CaptionPipeline
-from .change_detection import RecentSegments, segments
+from .change_detection import FrameDecision, RecentSegments, segments
 from .extractor_set import Extractors
 from .stages import Observed, Reappearance, Stage
 from .text_vectors import Progress
 
-__all__ = ["run_frame_pipeline"]
+__all__ = ["frame_decisions", "run_frame_pipeline"]
 
 _PREFETCHED = 8  # segments that may wait for the models
+# Text that is shown for less time is not read, if text was read within the other: a line that is being typed.
+_BRIEF_SECONDS, _UNREAD_SECONDS = 0.5, 1.0
 
 
 def run_frame_pipeline(
@@ -58,7 +62,7 @@ def run_frame_pipeline(
     pipeline = _FramePipeline(needing, extractors, folder, force)
     progress("reading frames", 0.0, info.duration)
     try:
-        with closing(prefetch(_segments(info, extractors), _PREFETCHED)) as chosen:
+        with closing(prefetch(_segments(info, extractors.settings), _PREFETCHED)) as chosen:
             for segment in chosen:
                 pipeline.add(segment)
                 progress("reading frames", segment.span.end, info.duration)
@@ -69,27 +73,56 @@ def run_frame_pipeline(
         return None
 
 
-def _segments(info: VideoInfo, extractors: Extractors) -> Iterator[Segment]:
+def frame_decisions(info: VideoInfo, settings: Settings) -> list[FrameDecision]:
+    """Return what change detection decides about each frame that it compares; decodes the video.
+
+    Args:
+        info: The file; without pictures there are no decisions.
+        settings: Of indexing: `sample_seconds` and `decoder`.
+
+    Raises:
+        MediaError: The pictures cannot be read.
+    """
+    decisions: list[FrameDecision] = []
+    if info.video is not None:
+        for _ in _segments(info, settings, decisions.append):
+            pass
+    return decisions
+
+
+def _segments(
+    info: VideoInfo, settings: Settings, report: Callable[[FrameDecision], None] | None = None
+) -> Iterator[Segment]:
     assert info.video is not None
-    seconds, index = extractors.settings.sample_seconds, info.video.index
-    decoder = extractors.settings.decoder
+    seconds, index, decoder = settings.sample_seconds, info.video.index, settings.decoder
     if decoder == "decord":
         frames = scan(info.path, index, decoder)
     else:
         frames = skim(info.path, index, seconds, on_gpu=decoder == "nvdec")
-    return held_to_end(segments(frames, seconds, info.video.end or info.duration), info)
+    return held_to_end(segments(frames, seconds, info.video.end or info.duration, report), info)
 
 
 class _FramePipeline:
-    """Passes segments to the stages in batches; a picture that reappears is passed once."""
+    """Passes segments to the stages in batches.
+
+    Extractors of text get all segments, except brief ones. The others get each different picture once: a changed character
+    makes no other picture.
+    """
 
     def __init__(self, stages: Mapping[Modality, Stage], extractors: Extractors, folder: Path, force: bool) -> None:
         self._stages, self._extractors, self._folder = stages, extractors, folder
         self._recent = RecentSegments()
         self._reappearances: list[Reappearance] = []
-        self._batch: list[Segment] = []
+        self._pictures: list[Segment] = []
+        self._texts: list[Segment] = []
+        self._pending: Segment | None = None  # to be read; brief segments after it make it longer
+        self._skipped: Segment | None = None  # the last of these
+        self._read_until = 0.0
+        self._shown_texts: set[str] = set()
         self._captions: CaptionPipeline | None = None
-        self._readers = [modality for modality in stages if spec_of(modality).reads == "frames"]
+        frames = [modality for modality in stages if spec_of(modality).reads == "frames"]
+        self._text_readers = [modality for modality in frames if spec_of(modality).reads_text]
+        self._picture_readers = [modality for modality in frames if not spec_of(modality).reads_text]
         for modality in stages:
             if spec_of(modality).reads == "scenes":
                 known, at_once = Journal(folder / CAPTIONS), extractors.settings.caption_requests
@@ -99,34 +132,81 @@ class _FramePipeline:
         self._end: float | None = None
 
     def add(self, segment: Segment) -> None:
-        with writing(self._folder):
-            write_keyframe(self._folder, segment.frame)
+        """Pass the next segment on."""
         self._end = segment.span.end
         seconds = self._recent.same_as(segment)
         if seconds is None:
-            self._batch.append(segment)
+            self._write_keyframe(segment)
+            self._pictures.append(segment)
         else:
             self._reappearances.append(Reappearance(seconds, segment.span, segment.frame.seconds))
-        if len(self._batch) == self._extractors.at_once:
-            self._process()
+        if self._pending is None or seconds is None or not self._is_brief(segment):
+            self._read_pending()
+            self._pending, self._skipped = segment, None
+            self._read_until = segment.span.end
+        else:  # what is read before it is taken to last
+            self._skipped = segment
+            self._pending = replace(self._pending, span=Span(start=self._pending.span.start, end=segment.span.end))
+        if len(self._pictures) == self._extractors.at_once:
+            self._process_pictures()
         if self._captions:
             self._captions.add(segment)
 
     def finish(self) -> float | None:
-        """Process the last batch; return the end of the last segment in seconds."""
-        if self._batch:
-            self._process()
+        """Process the last batches; return the end of the last segment in seconds."""
+        if self._pictures:
+            self._process_pictures()
+        if self._pending and self._skipped:  # the last one is read, however brief
+            until = Span(start=self._pending.span.start, end=self._skipped.span.start)
+            self._pending = replace(self._pending, span=until)
+        self._read_pending()
+        self._pending = self._skipped
+        self._read_pending()
+        if self._texts:
+            self._process_texts()
         if self._captions:
             self._captions.finish()
-        for modality in self._readers:
+        for modality in self._picture_readers:
             self._stages[modality].repeat(self._reappearances)
         return self._end
 
-    def _process(self) -> None:
-        batch, self._batch = self._batch, []
+    def _is_brief(self, segment: Segment) -> bool:
+        return segment.span.duration < _BRIEF_SECONDS and segment.span.end - self._read_until < _UNREAD_SECONDS
+
+    def _read_pending(self) -> None:
+        if self._pending is None:
+            return
+        if self._pending.moves:
+            for modality in self._text_readers:
+                self._stages[modality].moving.append(self._pending.span)
+        self._texts.append(self._pending)
+        self._pending = None
+        if len(self._texts) == self._extractors.at_once:
+            self._process_texts()
+
+    def _process_pictures(self) -> None:
+        batch, self._pictures = self._pictures, []
+        self._run(self._picture_readers, batch)
+
+    def _process_texts(self) -> None:
+        batch, self._texts = self._texts, []
+        known = {modality: len(self._stages[modality].observations) for modality in self._text_readers}
+        self._run(self._text_readers, batch)
+        found = [seen for modality, first in known.items() for seen in self._stages[modality].observations[first:]]
+        for segment in batch:
+            texts = {seen.text for seen in found if seen.frame_seconds == segment.frame.seconds}
+            if texts - self._shown_texts:
+                self._write_keyframe(segment)
+            self._shown_texts = texts
+
+    def _run(self, modalities: Sequence[Modality], batch: Sequence[Segment]) -> None:
         key = " ".join(f"{segment.span.start!r}-{segment.span.end!r}@{segment.frame.seconds!r}" for segment in batch)
-        for modality in self._readers:
+        for modality in modalities:
             self._stages[modality].run(partial(_observed, modality, self._extractors.by_modality[modality], batch), key)
+
+    def _write_keyframe(self, segment: Segment) -> None:
+        with writing(self._folder):
+            write_keyframe(self._folder, segment.frame)
 
 
 def _observed(modality: Modality, extractor: FrameExtractor, batch: Sequence[Segment]) -> Observed:

@@ -26,13 +26,20 @@ class Reappearance(NamedTuple):
     frame_seconds: float
 
 
+# Segments follow each other without a gap, up to rounding.
+_GAPLESS_SECONDS = 0.001
+
 Halves = npt.NDArray[np.float16]
 Observed = tuple[list[Observation], Vectors | None]
 
 
 @dataclass
 class Stage:
-    """One stage; each step's result is written to its journal."""
+    """One stage; each step's result is written to its journal.
+
+    Attributes:
+        moving: For stages that read text: the segments whose picture moves.
+    """
 
     modality: Modality
     source: str
@@ -42,6 +49,7 @@ class Stage:
     vectors: list[Halves] = field(default_factory=list)
     failure: str = ""
     seconds: float = 0.0
+    moving: list[Span] = field(default_factory=list)
 
     def run(self, observe: Callable[[], Observed], key: str = "") -> None:
         """Run one step, or read its result from the journal; do nothing after a failure.
@@ -86,22 +94,29 @@ class Stage:
         self.observations, self.vectors = [], []
 
     def repeat(self, reappearances: Sequence[Reappearance]) -> None:
-        """Copy the observations of a frame to the segments in which the same picture reappears."""
+        """Extend the observations of a frame over the segments in which the same picture reappears.
+
+        Where it reappears without a gap the span becomes longer; after a gap the observations are copied.
+        """
         if self.failure or not reappearances:
             return
         rows_of: dict[float | None, list[int]] = {}
         for row, seen in enumerate(self.observations):
             rows_of.setdefault(seen.frame_seconds, []).append(row)
-        copied = [(row, again) for again in reappearances for row in rows_of.get(again.first_seconds, ())]
-        self.observations += [
-            self.observations[row].model_copy(update={"span": again.span, "frame_seconds": again.frame_seconds})
-            for row, again in copied
-        ]
+        shown_again: dict[float, list[Reappearance]] = {}
+        for again in reappearances:
+            shown_again.setdefault(again.first_seconds, []).append(again)
+        repeated: list[tuple[int, Observation]] = []
+        for first_seconds, places in shown_again.items():
+            for row in rows_of.get(first_seconds, ()):
+                self.observations[row], copies = _spread(self.observations[row], places)
+                repeated += [(row, copy) for copy in copies]
+        self.observations += [copy for _, copy in repeated]
         order = sorted(range(len(self.observations)), key=lambda row: self.observations[row].span.start)
         self.observations = [self.observations[row] for row in order]
         if self.vectors:
             vectors = np.concatenate(self.vectors)
-            self.vectors = [np.concatenate([vectors, vectors[[row for row, _ in copied]]])[order]]
+            self.vectors = [np.concatenate([vectors, vectors[[row for row, _ in repeated]]])[order]]
 
     def report(self) -> StageReport:
         """Return the stage's report."""
@@ -117,6 +132,19 @@ class Stage:
             fingerprint=self.fingerprint,
             seconds=round(self.seconds, 3),
         )
+
+
+def _spread(seen: Observation, places: Sequence[Reappearance]) -> tuple[Observation, list[Observation]]:
+    """Return an observation over the places that continue it, and copies of it at the others."""
+    spread = [seen]
+    for place in sorted(places, key=lambda place: place.span.start):
+        last = spread[-1]
+        if 0 <= place.span.start - last.span.end <= _GAPLESS_SECONDS:
+            longer = Span(start=last.span.start, end=place.span.end)
+            spread[-1] = last.model_copy(update={"span": longer})
+        else:
+            spread.append(seen.model_copy(update={"span": place.span, "frame_seconds": place.frame_seconds}))
+    return spread[0], spread[1:]
 
 
 def _entry(seen: Sequence[Observation], vectors: Halves | None, seconds: float) -> dict[str, Any]:

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from ...tools.extractors.base import Merge
 from ...tools.records import Box, Observation, Span
 
-__all__ = ["MERGES", "MERGING", "merge_detections", "track_objects"]
+__all__ = ["MERGING", "merge_detections", "merge_same_text", "track_objects"]
 
 # A line found again within this gap is the same observation: models miss a line in single frames.
 _GAP_SECONDS = 0.5
@@ -20,18 +19,19 @@ _TRACK_GROWTH = 2.0
 MERGING = (_GAP_SECONDS, _SAME_PLACE_IOU, _TRACK_GAP_SECONDS, _TRACK_SIZES, _TRACK_GROWTH)
 
 
-def merge_detections(observations: Sequence[Observation]) -> list[Observation]:
+def merge_detections(observations: Sequence[Observation], gap_seconds: float = _GAP_SECONDS) -> list[Observation]:
     """Merge the same text at the same place in successive segments into one observation.
 
     Args:
         observations: Segment by segment, in order.
+        gap_seconds: Longest time in which it may be missing.
     """
 
     def fit(before: Box, after: Box) -> float | None:
         iou = before.iou(after)
         return iou if iou >= _SAME_PLACE_IOU else None
 
-    return _linked(observations, _GAP_SECONDS, fit)
+    return _linked(observations, gap_seconds, fit)
 
 
 def track_objects(observations: Sequence[Observation]) -> list[Observation]:
@@ -46,7 +46,7 @@ def track_objects(observations: Sequence[Observation]) -> list[Observation]:
     return _linked(observations, _TRACK_GAP_SECONDS, _nearness)
 
 
-def repeated(observations: Sequence[Observation]) -> list[Observation]:
+def merge_same_text(observations: Sequence[Observation]) -> list[Observation]:
     """Merge the same text in successive segments, wherever it is, into one observation.
 
     Args:
@@ -62,15 +62,6 @@ def repeated(observations: Sequence[Observation]) -> list[Observation]:
             last[seen.text.casefold()] = len(merged)
             merged.append(seen)
     return sorted(merged, key=lambda o: (o.span.start, o.span.end))
-
-
-# How a modality's specification names the way its observations are merged.
-MERGES: dict[Merge, Callable[[Sequence[Observation]], list[Observation]]] = {
-    "none": list,
-    "same place": merge_detections,
-    "track": track_objects,
-    "same text": repeated,
-}
 
 
 def _nearness(before: Box, after: Box) -> float | None:

@@ -13,7 +13,7 @@ from playhead.index.localization.chapters import (
     SHORTEST_SCENE_SECONDS,
     SHORTEST_SECONDS,
     Chapter,
-    Strand,
+    EmbeddedSeries,
     chapters,
     scene_tree,
 )
@@ -23,13 +23,13 @@ from playhead.tools.records import Span
 WHOLE = Span(start=0, end=600)
 
 
-def talk(subjects: list[int], seconds: float = 5.0, seed: int = 0, noise: float = 0.3) -> Strand:
+def talk(subjects: list[int], seconds: float = 5.0, seed: int = 0, noise: float = 0.3) -> EmbeddedSeries:
     """Sentences of equal length; each is about a numbered subject, put in its own words."""
     rng = np.random.default_rng(seed)
     directions = np.eye(64)
     vectors = np.stack([directions[subject] + noise * rng.normal(size=64) / 8 for subject in subjects])
     spans = [Span(start=n * seconds, end=(n + 1) * seconds) for n in range(len(subjects))]
-    return Strand(spans, unit(vectors))
+    return EmbeddedSeries(spans, unit(vectors))
 
 
 def starts(spans: list[Span]) -> list[float]:
@@ -37,32 +37,32 @@ def starts(spans: list[Span]) -> list[float]:
 
 
 def test_a_border_lies_where_the_subject_changes():
-    strand = talk([0] * 40 + [1] * 50 + [2] * 30)
-    found = chapters(WHOLE, [strand], [span.start for span in strand.spans])
+    one = talk([0] * 40 + [1] * 50 + [2] * 30)
+    found = chapters(WHOLE, [one], [span.start for span in one.spans])
     assert starts(found) == [0, 200, 450]
     assert found[-1].end == 600
 
 
 def test_a_word_on_something_else_is_no_chapter():
-    strand = talk([0] * 60 + [1] + [0] * 59)
-    assert chapters(WHOLE, [strand], [span.start for span in strand.spans]) == [WHOLE]
+    one = talk([0] * 60 + [1] + [0] * 59)
+    assert chapters(WHOLE, [one], [span.start for span in one.spans]) == [WHOLE]
 
 
-def test_two_strands_agree_on_a_border():
+def test_two_series_agree_on_a_border():
     said, shown = talk([0] * 60 + [1] * 60, noise=3.0), talk([0] * 60 + [1] * 60, seed=1, noise=3.0)
     found = chapters(WHOLE, [said, shown], [span.start for span in said.spans])
     assert any(abs(start - 300) <= 20 for start in starts(found))
 
 
 def test_a_border_is_moved_to_what_was_perceived():
-    strand = talk([0] * 60 + [1] * 60)
-    assert starts(chapters(WHOLE, [strand], [303.25])) == [0, 303.25]
-    assert starts(chapters(WHOLE, [strand], [400.0]))[1] == pytest.approx(300, abs=2)
+    one = talk([0] * 60 + [1] * 60)
+    assert starts(chapters(WHOLE, [one], [303.25])) == [0, 303.25]
+    assert starts(chapters(WHOLE, [one], [400.0]))[1] == pytest.approx(300, abs=2)
 
 
-@pytest.mark.parametrize("strands", [[], [talk([0])]])
-def test_nothing_to_compare_is_one_chapter(strands):
-    assert chapters(WHOLE, strands) == [WHOLE]
+@pytest.mark.parametrize("series", [[], [talk([0])]])
+def test_nothing_to_compare_is_one_chapter(series):
+    assert chapters(WHOLE, series) == [WHOLE]
 
 
 def test_a_short_video_is_one_chapter():
@@ -70,9 +70,9 @@ def test_a_short_video_is_one_chapter():
 
 
 def test_a_vector_is_wanted_for_each_row():
-    strand = Strand([Span(start=0, end=1), Span(start=1, end=2)], np.zeros((3, 4), np.float32))
+    one = EmbeddedSeries([Span(start=0, end=1), Span(start=1, end=2)], np.zeros((3, 4), np.float32))
     with pytest.raises(ValueError, match=r"2 vectors expected, got an array of shape \(3, 4\)"):
-        chapters(WHOLE, [strand])
+        chapters(WHOLE, [one])
 
 
 @settings(deadline=None, max_examples=60)
@@ -83,27 +83,29 @@ def test_a_vector_is_wanted_for_each_row():
     st.integers(0, 3),
 )
 def test_chapters_cover_the_stretch_in_order(subjects, seconds, edges, seed):
-    strand = talk(subjects, seconds, seed)
+    one = talk(subjects, seconds, seed)
     whole = Span(start=0, end=len(subjects) * seconds)
-    found = chapters(whole, [strand], edges)
+    found = chapters(whole, [one], edges)
     assert (found[0].start, found[-1].end) == (whole.start, whole.end)
     assert all(before.end == after.start for before, after in pairwise(found))
     assert len(found) <= MOST_CHAPTERS
     assert len(found) == 1 or min(span.duration for span in found) >= SHORTEST_SECONDS - 1e-6
 
 
-def shown(pictures: list[tuple[int, float]], noise: float = 0.0, seed: int = 0) -> Strand:
+def shown(pictures: list[tuple[int, float]], noise: float = 0.0, seed: int = 0) -> EmbeddedSeries:
     """Segments one after the other: what each shows (a numbered thing), and for how long."""
     ends = list(accumulate(seconds for _, seconds in pictures))
     spans = [Span(start=end - seconds, end=end) for end, (_, seconds) in zip(ends, pictures, strict=True)]
     rng = np.random.default_rng(seed)
-    return Strand(spans, unit(np.stack([np.eye(64)[what] + noise * rng.normal(size=64) / 8 for what, _ in pictures])))
+    return EmbeddedSeries(
+        spans, unit(np.stack([np.eye(64)[what] + noise * rng.normal(size=64) / 8 for what, _ in pictures]))
+    )
 
 
-def scene_starts(strand: Strand) -> list[float]:
+def scene_starts(one: EmbeddedSeries) -> list[float]:
     """Where the scenes begin, of a stretch in which only pictures are known, and which is too short for chapters."""
-    whole = Span(start=0, end=strand.spans[-1].end)
-    (chapter,) = scene_tree(whole, [], (), strand)
+    whole = Span(start=0, end=one.spans[-1].end)
+    (chapter,) = scene_tree(whole, [], (), one)
     assert chapter.span == whole
     return starts(list(chapter.scenes))
 
@@ -126,11 +128,11 @@ def test_a_scene_begins_where_the_picture_turns_to_something_else(pictures, expe
 
 def test_how_unalike_is_told_by_what_the_video_shows():
     """An encoder that finds all pictures alike (cosine 0.8 of strangers) gives the same scenes."""
-    strand = shown([(0, 8.0), (1, 9.0), (1, 7.0), (2, 10.0)], noise=0.1)
+    one = shown([(0, 8.0), (1, 9.0), (1, 7.0), (2, 10.0)], noise=0.1)
     common = np.eye(64)[63] * 2
-    near = Strand(strand.spans, unit(strand.vectors + common))
+    near = EmbeddedSeries(one.spans, unit(one.vectors + common))
     assert float(near.vectors[0] @ near.vectors[1]) == pytest.approx(0.8, abs=0.02)
-    assert scene_starts(strand) == scene_starts(near) == [0, 8, 24]
+    assert scene_starts(one) == scene_starts(near) == [0, 8, 24]
 
 
 def test_noise_is_no_turn():
@@ -138,16 +140,16 @@ def test_noise_is_no_turn():
 
 
 def test_what_was_not_embedded_is_passed_over():
-    strand = shown([(0, 9.0), (1, 2.0), (0, 9.0)])
-    strand.vectors[1] = 0
-    assert scene_starts(strand) == [0]
-    strand.vectors[:] = 0
-    assert scene_starts(strand) == [0]
+    one = shown([(0, 9.0), (1, 2.0), (0, 9.0)])
+    one.vectors[1] = 0
+    assert scene_starts(one) == [0]
+    one.vectors[:] = 0
+    assert scene_starts(one) == [0]
 
 
 def test_a_vector_is_wanted_for_each_picture():
     with pytest.raises(ValueError, match=r"1 vectors expected, got an array of shape \(2, 4\)"):
-        scene_tree(WHOLE, [], (), Strand([WHOLE], np.zeros((2, 4), np.float32)))
+        scene_tree(WHOLE, [], (), EmbeddedSeries([WHOLE], np.zeros((2, 4), np.float32)))
 
 
 def test_a_border_of_chapters_near_a_turn_of_the_picture_is_that_turn():
@@ -165,9 +167,9 @@ def test_a_border_of_chapters_near_a_turn_of_the_picture_is_that_turn():
 
 
 def test_without_pictures_each_chapter_is_one_scene():
-    strand = talk([0] * 40 + [1] * 50 + [2] * 30)
-    found = scene_tree(WHOLE, [strand], starts(strand.spans))
-    assert [chapter.span for chapter in found] == chapters(WHOLE, [strand], starts(strand.spans))
+    one = talk([0] * 40 + [1] * 50 + [2] * 30)
+    found = scene_tree(WHOLE, [one], starts(one.spans))
+    assert [chapter.span for chapter in found] == chapters(WHOLE, [one], starts(one.spans))
     assert all(chapter.scenes == (chapter.span,) for chapter in found)
 
 
@@ -180,20 +182,20 @@ def test_without_pictures_each_chapter_is_one_scene():
     st.integers(0, 3),
 )
 def test_scenes_cover_their_chapter_and_begin_where_a_picture_does(pictures, subjects, noise, start, seed):
-    strand = shown(pictures, noise, seed)
-    strands = [strand, talk(subjects, 6.0, seed)] if subjects else [strand]
-    edges = [span.start for one in strands for span in one.spans]
-    whole = Span(start=start, end=max(strand.spans[-1].end, start + 1))
-    found = scene_tree(whole, strands, edges, strand)
+    one = shown(pictures, noise, seed)
+    series = [one, talk(subjects, 6.0, seed)] if subjects else [one]
+    edges = [span.start for one in series for span in one.spans]
+    whole = Span(start=start, end=max(one.spans[-1].end, start + 1))
+    found = scene_tree(whole, series, edges, one)
     assert [chapter.span.start for chapter in found] == [start, *(chapter.span.end for chapter in found[:-1])]
     assert found[-1].span.end == whole.end
-    begins = {span.start for span in strand.spans}
+    begins = {span.start for span in one.spans}
     for chapter in found:
         assert (chapter.scenes[0].start, chapter.scenes[-1].end) == (chapter.span.start, chapter.span.end)
         assert all(before.end == after.start for before, after in pairwise(chapter.scenes))
         assert {scene.start for scene in chapter.scenes[1:]} <= begins
         assert len(chapter.scenes) == 1 or min(s.duration for s in chapter.scenes) >= SHORTEST_SCENE_SECONDS - 1e-6
-    assert scene_tree(whole, strands, edges, strand) == found
+    assert scene_tree(whole, series, edges, one) == found
 
 
 def test_the_scenes_of_the_sample_are_its_slides_and_photographs(talk_library: Library, truth):

@@ -1,4 +1,4 @@
-"""What is seen in still after still is one observation: lines that stay, things that move."""
+"""Detections of successive segments become one observation: lines that stay, things that move."""
 
 from playhead.index.indexing.tracks import merge_detections, track_objects
 from playhead.tools.records import Box, Span
@@ -20,7 +20,7 @@ def test_what_stays_is_one_observation():
 
 
 def test_two_of_a_kind_stay_two():
-    """Two people side by side in two stills, in any order: two tracks."""
+    """Two people side by side in two segments, in any order: two tracks."""
     left = Box(left=0, top=0, right=0.3, bottom=1)
     right = Box(left=0.7, top=0, right=1, bottom=1)
     kept = merge_detections(
@@ -39,7 +39,7 @@ def test_without_a_place_nothing_is_joined():
     assert merge_detections([]) == []
 
 
-def test_many_stills_are_joined_in_time():
+def test_many_segments_are_joined_in_time():
     kept = merge_detections([seen(f"line {n % 10}", n // 10, n // 10 + 1) for n in range(20_000)])
     assert [o.span for o in kept] == [Span(start=0, end=2000)] * 10
 

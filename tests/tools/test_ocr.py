@@ -138,8 +138,44 @@ def test_rapidocr_reads_a_line_that_stays_once(rapid: TextReader, monkeypatch: p
     assert [plain(line.text) for line in found] == [plain(text) for lines in shown for text in lines]
     assert read == ["Quarterlyresults", "12:49:08", "12:49:09", "Revenue"]
     assert [line.frame_seconds for line in found] == [1.5, 1.5, 5.5, 5.5, 9.5, 9.5, 9.5, 13.5, 13.5]
-    rapid.observe(segments[:1])
-    assert read[4:] == ["Quarterlyresults", "12:49:08"]  # nothing is remembered from call to call
+    assert [plain(line.text) for line in rapid.observe(segments[:1])] == ["Quarterlyresults", "12:49:08"]
+    assert read[4:] == []  # a frame that was read before, by its pixels
+
+
+@pytest.mark.parametrize(("size", "points"), [((1280, 720), 14), ((1280, 720), 24), ((1920, 1080), 36)])
+def test_rapidocr_reads_a_changed_digit_again(rapid: TextReader, size: tuple[int, int], points: int) -> None:
+    """Nothing else on the page changes; the reader is not told that something did."""
+    shown = ["The budget is 310 EUR", "The budget is 810 EUR", "The budget is 310 EUR", "The budget is 318 EUR"]
+    segments = [
+        segment(
+            page(size, [("Annual plan", 80, 60), (text, 80, 300), ("approved by the board", 80, 500)], points)[0], n
+        )
+        for n, text in enumerate(shown)
+    ]
+    found = [plain(line.text) for line in rapid.observe(segments)]
+    assert found == [plain(text) for line in shown for text in ("Annual plan", line, "approved by the board")]
+
+
+def test_rapidocr_reads_only_the_region_that_changed(rapid: TextReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line is typed into a full page: the detector gets a strip, and finds the whole line."""
+    sizes: list[int] = []
+    real = RapidOcrReader._found
+    monkeypatch.setattr(RapidOcrReader, "_found", lambda s, e, bgr: (sizes.append(bgr.shape[0]), real(s, e, bgr))[1])
+    lines = [(text, 60, 40 + 60 * row) for row, text in enumerate(SMALL + SMALL)]
+    typed = [("result = total", 60, 280), ("result = total / count", 60, 280)]
+    before, after = ([*lines[:4], line, *lines[5:]] for line in typed)
+    rapid.observe([segment(page((1280, 720), before, 18)[0])])
+    sizes.clear()
+    found = rapid.observe([segment(page((1280, 720), after, 18)[0], 4.0)])
+    assert [plain(line.text) for line in found] == [plain(text) for text, *_ in after]
+    assert sizes == [pytest.approx(80, abs=40)]
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_rapidocr_reads_text_that_lies_on_its_side_or_upside_down(rapid: TextReader, turns: int) -> None:
+    pixels, _ = page((1280, 720), [("Warehouse gate 2741", 300, 320)], 56)
+    (line,) = rapid.observe([segment(np.ascontiguousarray(np.rot90(pixels, turns)))])
+    assert plain(line.text) == "Warehousegate2741"
 
 
 @pytest.mark.parametrize("points", [16, 40])

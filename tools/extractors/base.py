@@ -26,9 +26,9 @@ __all__ = [
 # What an extractor reads. `frames`: one frame of each segment, in batches. `scenes`: up to four frames of about 20 s
 # together. `sound`: the whole track, in windows of about two minutes.
 Reads = Literal["frames", "scenes", "sound"]
-# How its observations become longer ones. `same place`: the same text in the same box. `track`: the same label near
+# How its observations become longer ones. `lines`: lines of text, whose readings may differ. `same place`: the same text in the same box. `track`: the same label near
 # its last box. `same text`: the same text in the next segment, wherever it is.
-Merge = Literal["none", "same place", "track", "same text"]
+Merge = Literal["none", "lines", "same place", "track", "same text"]
 # Which words of a question ask for it: "what does she say", "what is written", "what is shown", "what is heard".
 AskedAs = Literal["said", "written", "shown", "heard"]
 
@@ -105,6 +105,8 @@ class ModalitySpec:
         has_boxes: Whether its observations have a place in the picture.
         cited_as: Whether its text is quoted, or its frame is shown: a label that a classifier guessed is no quote.
         text_is_visible: Whether its text can be read in the picture already: then it is not drawn beside its box.
+        reads_text: For `frames`: whether one changed character matters. Then the extractor gets every segment; else one
+            frame of each different picture.
         subtitles: Whether subtitles can take the place of its extractor.
         optional: Whether it is usual that it is missing: then an answer does not report that.
     """
@@ -127,6 +129,7 @@ class ModalitySpec:
     has_boxes: bool = False
     cited_as: Literal["text", "picture"] = "text"
     text_is_visible: bool = False
+    reads_text: bool = False
     subtitles: bool = False
     optional: bool = False
 

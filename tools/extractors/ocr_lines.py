@@ -1,24 +1,64 @@
-"""Lines of text as a reader finds them in a picture: in reading order, and those that stay from picture to picture."""
+"""Lines of text as a reader finds them in a picture: in reading order, and those that a later picture still shows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from ..media.comparison import changed_map, detail_of_pixels
 from ..records import Box, Frame, Observation, Pixels, Segment, clean_text
 
-__all__ = ["SAME_LINE", "Line", "Quad", "ReadPicture", "observations_of"]
+__all__ = ["SAME_LINE", "Line", "Quad", "ReadPicture", "Rectangle", "changed_regions", "observations_of"]
 
 Quad = npt.NDArray[np.float32]  # four corners (x, y) in pixels, shape (4, 2)
 
-# A line that was read is not read again while no 4x4 pixels of its box change by more levels on average, of 256:
-# compression reaches 10, the digits of a clock 60 and more.
-_SAME_LEVELS = 16
-# The finder places a line that stays within this share of the frame's height.
+# The detector finds an unchanged line again within this share of the frame's height.
 _SAME_PLACE = 0.01
-SAME_LINE = (_SAME_LEVELS, _SAME_PLACE)
+# Changed pixels this near to each other, in shares of the frame's height, are one region: more across than down, as
+# the words of a line lie.
+_ACROSS, _DOWN = 0.04, 0.01
+# A region is read with this margin, in shares of the frame's height: the detector needs some paper around a line.
+_MARGIN = 0.02
+# Where more regions, or a larger share of the frame, changed, the whole frame is read: it costs no more.
+_MOST_REGIONS, _MOST_SHARE = 12, 0.5
+SAME_LINE = (_SAME_PLACE, _ACROSS, _DOWN, _MARGIN, _MOST_REGIONS, _MOST_SHARE)
+
+
+class Rectangle(NamedTuple):
+    """An upright rectangle in pixels; `right` and `bottom` lie outside of it."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def area(self) -> int:
+        """Pixels inside."""
+        return (self.right - self.left) * (self.bottom - self.top)
+
+    def touches(self, other: "Rectangle") -> bool:
+        """Whether both share a pixel."""
+        return (
+            self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
+        )
+
+    def union(self, other: "Rectangle") -> "Rectangle":
+        """Return the smallest rectangle around both."""
+        return Rectangle(
+            min(self.left, other.left),
+            min(self.top, other.top),
+            max(self.right, other.right),
+            max(self.bottom, other.bottom),
+        )
+
+    def grown(self, by: int, width: int, height: int) -> "Rectangle":
+        """Return it with a margin, cut to a frame."""
+        return Rectangle(
+            max(0, self.left - by), max(0, self.top - by), min(width, self.right + by), min(height, self.bottom + by)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,38 +74,88 @@ class Line:
 
     @classmethod
     def around(cls, quad: Any, text: str, score: float) -> Self:
-        """From four corners `(x, y)`: the upright rectangle around them."""
+        """Make a line from four corners `(x, y)`: its box is the upright rectangle around them."""
         corners = np.asarray(quad, dtype=float)
         return cls(clean_text(text), float(score), *corners.min(axis=0), *corners.max(axis=0))
 
     @property
     def middle(self) -> float:
+        """Height of its middle in pixels."""
         return (self.top + self.bottom) / 2
+
+    @property
+    def rectangle(self) -> Rectangle:
+        """Its box in whole pixels."""
+        return Rectangle(int(self.left), int(self.top), int(np.ceil(self.right)), int(np.ceil(self.bottom)))
 
     def is_beside(self, other: "Line") -> bool:
         """Whether the middle of each lies at a height that the other covers."""
         return other.top <= self.middle <= other.bottom and self.top <= other.middle <= self.bottom
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ReadPicture:
-    """A picture (BGR), and the lines that were read in it."""
+    """A picture's detail (`tools.media.comparison`), its size in pixels, and the lines that were read in it."""
 
-    bgr: Pixels
+    detail: Pixels
+    size: tuple[int, int]
     lines: "list[tuple[Quad, Line]]"
 
-    def line_at(self, quad: Quad, bgr: Pixels) -> "Line | None":
-        """The line at a place that looks the same in another picture; its own place stays."""
-        if bgr.shape != self.bgr.shape:
-            return None
+    @classmethod
+    def empty(cls, pixels: Pixels) -> Self:
+        """A picture (RGB) in which nothing was read yet."""
+        return cls(detail_of_pixels(pixels), (pixels.shape[1], pixels.shape[0]), [])
+
+    def changed(self, other: "ReadPicture") -> Pixels:
+        """Return where another picture of the same size differs, at the resolution of the details."""
+        return changed_map(self.detail, other.detail)
+
+    def line_at(self, quad: Quad, changed: Pixels) -> "Line | None":
+        """Return the line at a place, if nothing changed there."""
         for known, line in self.lines:
-            if np.abs(known - quad).max() <= _SAME_PLACE * bgr.shape[0] and _is_same(self.bgr, bgr, quad):
-                return line
+            if np.abs(known - quad).max() <= _SAME_PLACE * self.size[1]:
+                return None if self.is_touched(Line.around(quad, "", 0).rectangle, changed) else line
         return None
+
+    def is_touched(self, place: Rectangle, changed: Pixels) -> bool:
+        """Whether something changed in a rectangle of the frame."""
+        down, across = changed.shape[0] / self.size[1], changed.shape[1] / self.size[0]
+        rows = slice(int(place.top * down), int(np.ceil(place.bottom * down)))
+        columns = slice(int(place.left * across), int(np.ceil(place.right * across)))
+        return bool(changed[rows, columns].any())
+
+
+def changed_regions(before: ReadPicture, changed: Pixels) -> "list[Rectangle] | None":
+    """Return the rectangles of a frame that must be read again, each around whole lines; None: the whole frame.
+
+    Args:
+        before: What was read in the frame that it is compared with.
+        changed: Where the frame differs, from `ReadPicture.changed`.
+    """
+    import cv2
+
+    width, height = before.size
+    across, down = width / changed.shape[1], height / changed.shape[0]
+    brush = np.ones((1 + int(_DOWN * changed.shape[0]), 1 + int(_ACROSS * changed.shape[0])), np.uint8)
+    count, _, boxes, _ = cv2.connectedComponentsWithStats(cv2.dilate(changed, brush))
+    if count - 1 > 4 * _MOST_REGIONS:
+        return None
+    margin = max(8, int(_MARGIN * height))
+    regions = [
+        Rectangle(
+            int(left * across), int(top * down), int((left + wide) * across) + 1, int((top + tall) * down) + 1
+        ).grown(margin, width, height)
+        for left, top, wide, tall in boxes[1:, :4]
+    ]
+    lines = [line.rectangle.grown(margin // 2, width, height) for _, line in before.lines]
+    regions = _joined(_around_lines(_joined(regions), lines))
+    if len(regions) > _MOST_REGIONS or sum(region.area for region in regions) > _MOST_SHARE * width * height:
+        return None
+    return regions
 
 
 def observations_of(segment: Segment, lines: Iterable[Line], source: str) -> list[Observation]:
-    """Lines with a letter or a digit, in reading order."""
+    """Return an observation for each line with a letter or a digit, in reading order."""
     rows: list[list[Line]] = []
     for line in sorted(lines, key=lambda line: line.middle):
         if rows and line.is_beside(rows[-1][0]):
@@ -88,17 +178,30 @@ def observations_of(segment: Segment, lines: Iterable[Line], source: str) -> lis
     ]
 
 
+def _around_lines(regions: Sequence[Rectangle], lines: Sequence[Rectangle]) -> list[Rectangle]:
+    """Grow regions around each line that they touch: half a line cannot be read."""
+    grown = []
+    for region in regions:
+        whole = region
+        for line in lines:
+            if region.touches(line):
+                whole = whole.union(line)
+        grown.append(whole)
+    return grown
+
+
+def _joined(rectangles: Sequence[Rectangle]) -> list[Rectangle]:
+    """Join rectangles that touch each other, until none do."""
+    joined: list[Rectangle] = []
+    for rectangle in rectangles:
+        whole = rectangle
+        while touching := [other for other in joined if other.touches(whole)]:
+            for other in touching:
+                joined.remove(other)
+                whole = whole.union(other)
+        joined.append(whole)
+    return joined
+
+
 def _box(line: Line, frame: Frame) -> Box:
     return Box.from_pixels((line.left, line.top, line.right, line.bottom), *frame.size)
-
-
-def _is_same(a: Pixels, b: Pixels, quad: Quad) -> bool:
-    """Whether two pictures show the same in the upright rectangle around four corners."""
-    left, top = np.maximum(quad.min(axis=0), 0).astype(int)
-    right, bottom = np.ceil(quad.max(axis=0)).astype(int)
-    change = a[top:bottom, left:right].astype(np.int16) - b[top:bottom, left:right]
-    rows, columns = (length // 4 * 4 for length in change.shape[:2])
-    if not rows or not columns:
-        return False
-    means = change[:rows, :columns].reshape(rows // 4, 4, columns // 4, 4, 3).mean(axis=(1, 3, 4))
-    return bool(np.abs(means).max() <= _SAME_LEVELS)

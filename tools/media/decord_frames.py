@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from ..errors import MediaError, MissingExtraError
 from ..records import Frame
+from .comparison import detail_of_pixels
 from .container import packet_times
-from .pictures import THUMBNAIL_SIZE
 from .scanned import TOLERANCE_SECONDS, ScannedFrame
 from .streams import probe
 from .timeline import timeline_of
@@ -39,10 +39,7 @@ def scan(path: Path, stream: int | None) -> Iterator[ScannedFrame]:
 
 
 def _scanned(frame: Frame) -> ScannedFrame:
-    from PIL import Image
-
-    small = Image.fromarray(frame.pixels).convert("L").resize(THUMBNAIL_SIZE, Image.Resampling.BOX)
-    return ScannedFrame(frame.seconds, np.asarray(small), lambda: frame)
+    return ScannedFrame(frame.seconds, detail_of_pixels(frame.pixels), lambda: frame)
 
 
 class _Film:

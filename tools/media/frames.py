@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Literal
 from ..errors import MediaError, QueryError
 from ..records import Frame, Pixels
 from . import decord_frames
+from .comparison import detail_of
 from .container import decode, open_media, video_stream_of
-from .pictures import pixel_aspect, pixels_of, thumbnail_of
+from .pictures import pixel_aspect, pixels_of, upright
 from .scanned import TOLERANCE_SECONDS, Gap, ScannedFrame
 from .streams import probe
 from .timeline import timeline_of
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     import av
     from av.container import InputContainer
 
-__all__ = ["Decoder", "frames_at", "probe", "scan", "scanned"]
+__all__ = ["Decoder", "frames_at", "frames_between", "probe", "scan", "scanned"]
 
 Decoder = Literal["pyav", "decord", "nvdec"]
 
@@ -66,8 +67,24 @@ def frames_at(
             yield cursor.frame_at(second)
 
 
+def frames_between(path: Path | str, start: float, end: float, stream: int | None = None) -> Iterator[ScannedFrame]:
+    """Yield the frame on screen at one second and all that follow up to another, with upright details.
+
+    Args:
+        path: The video file.
+        start: Second of the first frame.
+        end: Second of the last frame.
+        stream: Index of the video stream in its container; None for FFmpeg's best one.
+
+    Raises:
+        MediaError: The file holds no readable pictures.
+    """
+    with contextlib.closing(_Cursor(Path(path), stream)) as cursor:
+        yield from cursor.frames_between(start, end)
+
+
 def scan(path: Path | str, stream: int | None = None, decoder: Decoder = "pyav") -> Iterator[ScannedFrame]:
-    """Yield every frame of a video in presentation order, each with a thumbnail.
+    """Yield every frame of a video in presentation order, each with its detail.
 
     Args:
         path: The video file.
@@ -87,13 +104,13 @@ def scan(path: Path | str, stream: int | None = None, decoder: Decoder = "pyav")
         film = video_stream_of(container, path, stream)
         aspect = pixel_aspect(film)
         for frame in decode(container, film, timeline):
-            yield scanned(frame, thumbnail_of(frame), aspect)
+            yield scanned(frame, detail_of(frame), aspect)
 
 
-def scanned(frame: "av.VideoFrame", thumbnail: Pixels, aspect: float, gap: Gap = "seen") -> ScannedFrame:
+def scanned(frame: "av.VideoFrame", detail: Pixels, aspect: float, gap: Gap = "seen") -> ScannedFrame:
     """A decoded frame, whose time is on the timeline, as a `ScannedFrame`; `aspect` is from `pictures.pixel_aspect`."""
     seconds = max(0.0, frame.time)
-    return ScannedFrame(seconds, thumbnail, lambda: Frame(seconds, pixels_of(frame, aspect)), gap)
+    return ScannedFrame(seconds, detail, lambda: Frame(seconds, pixels_of(frame, aspect)), gap)
 
 
 def _checked(second: float) -> float:
@@ -121,6 +138,16 @@ class _Cursor:
         while self._next is not None and self._seconds(self._next) <= second + TOLERANCE_SECONDS:
             self._show(self._next)
         return Frame(self._seconds(self._shown), pixels_of(self._shown, pixel_aspect(self._stream)))
+
+    def frames_between(self, start: float, end: float) -> Iterator[ScannedFrame]:
+        """Yield the frames from one second to another."""
+        self.frame_at(start)
+        aspect = pixel_aspect(self._stream)
+        while self._seconds(self._shown) <= end:
+            yield scanned(self._shown, upright(detail_of(self._shown), self._shown), aspect)
+            if self._next is None:
+                return
+            self._show(self._next)
 
     def _seconds(self, frame: "av.VideoFrame") -> float:
         return max(0.0, frame.time)

@@ -12,9 +12,7 @@ from ..records import Pixels
 if TYPE_CHECKING:
     import av
 
-__all__ = ["THUMBNAIL_SIZE", "pixel_aspect", "pixels_of", "rotation_of", "shown_size", "thumbnail_of"]
-
-THUMBNAIL_SIZE = (64, 36)
+__all__ = ["brightness_of", "pixel_aspect", "pixels_of", "rotation_of", "shown_size", "upright"]
 
 # More is a false header; MPEG-4 names 1 for "unknown".
 _MOST_ASPECT = 8.0
@@ -56,7 +54,7 @@ def pixels_of(frame: "av.VideoFrame", aspect: float = 1.0) -> Pixels:
         pixels = _scaled_pixels(_without_combs(_scaled(frame, frame.width, frame.height, "rgb24")), width, height)
     else:
         pixels = _scaled(frame, width, height, "rgb24")
-    return np.ascontiguousarray(_turned(pixels, frame))
+    return np.ascontiguousarray(upright(pixels, frame))
 
 
 def shown_size(frame: "av.VideoFrame", aspect: float) -> tuple[int, int]:
@@ -78,13 +76,12 @@ def pixel_aspect(stream: "av.VideoStream") -> float:
     return float(ratio)
 
 
-def thumbnail_of(frame: "av.VideoFrame") -> Pixels:
-    """The frame's brightness at `THUMBNAIL_SIZE`, shape `(36, 64)`, not turned: for comparison only."""
-    width, height = THUMBNAIL_SIZE
+def brightness_of(frame: "av.VideoFrame") -> Pixels:
+    """The frame's brightness, `uint8`, shape `(height, width)`, not turned: for comparison only."""
     if _has_alpha(frame):
-        rgb = _opaque(_scaled(frame, 4 * width, 4 * height, "rgba", "AREA"))  # small enough letters have no full colour
-        return np.asarray((rgb @ _LUMA).reshape(height, 4, width, 4).mean(axis=(1, 3)).round(), np.uint8)
-    return _scaled(frame, width, height, "gray", "AREA")
+        rgb = _opaque(_scaled(frame, frame.width, frame.height, "rgba"))
+        return np.asarray((rgb @ _LUMA).round(), np.uint8)
+    return _scaled(frame, frame.width, frame.height, "gray")
 
 
 def _scaled(
@@ -128,7 +125,8 @@ def _orientation(frame: "av.VideoFrame") -> tuple[bool, bool, bool]:
     return False, False, False
 
 
-def _turned(pixels: Pixels, frame: "av.VideoFrame") -> Pixels:
+def upright(pixels: Pixels, frame: "av.VideoFrame") -> Pixels:
+    """Pixels of a frame, or its brightness, turned and mirrored as its header asks."""
     is_transposed, mirrored, upside_down = _orientation(frame)
     if is_transposed:
         pixels = pixels.swapaxes(0, 1)

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 from ..records import Frame, Pixels, Segment, Span, VideoInfo
+from .comparison import thumbnail_of
 
 __all__ = ["TOLERANCE_SECONDS", "Gap", "ScannedFrame", "held_to_end"]
 
-# What lies before a frame. `seen`: nothing, or frames that show the same; `moving`: one shot that moves all the time; `unseen`: anything.
+# What lies before a frame. `seen`: nothing, or frames that show the same; `moving`: one shot that moves all the time;
+# `unseen`: anything.
 Gap = Literal["seen", "moving", "unseen"]
 
 # A second that was rounded to milliseconds means the frame that begins there.
@@ -17,21 +20,26 @@ TOLERANCE_SECONDS = 0.001
 _DAMAGED_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ScannedFrame:
     """One frame of a scan; its full pixels are made only when asked for.
 
     Attributes:
         seconds: Its presentation time, in seconds of the file's timeline.
-        thumbnail: Brightness, `uint8`, shape `(36, 64)`: to compare frames with.
+        detail: Brightness at half resolution, `uint8`, from `tools.media.comparison.detail_of`.
         load: Makes the `Frame`.
         gap: What lies between the frame before it and this one.
     """
 
     seconds: float
-    thumbnail: Pixels
+    detail: Pixels
     load: Callable[[], Frame]
     gap: Gap = "seen"
+
+    @cached_property
+    def thumbnail(self) -> Pixels:
+        """Brightness, `uint8`, shape `(36, 64)`."""
+        return thumbnail_of(self.detail)
 
 
 def held_to_end(segments: Iterable[Segment], info: VideoInfo) -> Iterator[Segment]:

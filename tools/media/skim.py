@@ -28,26 +28,25 @@ import numpy as np
 from ..background import in_order
 from ..device import cores
 from ..records import Pixels
+from .comparison import COMPARISON, detail_of, largest_change, thumbnail_of
 from .container import decode_packets, decoders_of, open_media, packets_of, video_stream_of
 from .frames import scan, scanned
 from .gop import GOP_PARAMETERS, Gop, GopDecodingError, gops_of
-from .pictures import pixel_aspect, thumbnail_of
+from .pictures import pixel_aspect
 from .scanned import Gap, ScannedFrame
 from .timeline import timeline_of
 
 if TYPE_CHECKING:
     import av
 
-__all__ = ["NOISE_LEVELS", "SKIM_PARAMETERS", "skim"]
+__all__ = ["NOISE_LEVELS", "SKIM_PARAMETERS", "differ", "skim"]
 
 # Compression changes a cell of a thumbnail by this many levels of 256 at most (H.264, crf 20–35).
 NOISE_LEVELS = 3
-# One sample stands for this much more than was asked for, rather than two for half as much.
-STRETCH = 1.25
-# What is left of a group after its last sample is looked into, too, up to its middle, if it is so much of a sample.
-_LONG_REST = 0.75
-# While the picture moves, this many frames are given for each sample that was asked for, to choose among.
-LOOKS = 4
+# Text that is shown as long is found over moving pictures, too: no longer GOP is left out.
+SHOWN_SECONDS = 0.8
+# While the picture moves, this many frames are passed on for each sample: two of each text that is shown 0.8 s.
+LOOKS = 5
 # More would only hold more frames: these decode faster than anything looks at them.
 _MOST_DECODERS = 4
 # What waits of each group's decoded frames.
@@ -55,7 +54,7 @@ _WAITING_BYTES = 12_000_000
 _MOST_WAITING = 64
 
 # All that the choice of frames depends on: the way it is done, by number, and the constants.
-SKIM_PARAMETERS = (3, *GOP_PARAMETERS, NOISE_LEVELS, STRETCH, _LONG_REST, LOOKS)
+SKIM_PARAMETERS = (4, *COMPARISON, *GOP_PARAMETERS, NOISE_LEVELS, SHOWN_SECONDS, LOOKS)
 
 
 def skim(
@@ -90,15 +89,23 @@ def skim(
             frame_bytes = film.codec_context.width * film.codec_context.height * 3 // 2
             room = min(_MOST_WAITING, 1 + _WAITING_BYTES // max(1, frame_bytes))
             with closing(in_order(producers, tasks, room)) as chosen:
-                for frame, thumbnail, gap in chosen:
+                for frame, detail, gap in chosen:
                     if frame.time > reached:
                         reached = max(0.0, frame.time)
-                        yield scanned(frame, thumbnail, aspect, gap)
+                        yield scanned(frame, detail, aspect, gap)
         if reached >= 0:
             return
     except GopDecodingError:
         pass
     yield from (frame for frame in scan(path, stream, "nvdec" if on_gpu else "pyav") if frame.seconds > reached)
+
+
+def differ(before: Pixels, after: Pixels) -> bool:
+    """Whether two details show different pictures: in a character of text, or in brightness over a wider area."""
+    if largest_change(before, after).is_visible:
+        return True
+    first, second = (thumbnail_of(detail).astype(np.int16) for detail in (before, after))
+    return bool(np.abs(first - second).max() > NOISE_LEVELS)
 
 
 @dataclass(frozen=True)
@@ -132,7 +139,7 @@ def _tasks(groups: Iterable[Gop], sample_seconds: float) -> Iterator[_Task]:
         if stands:
             yield _Task(group, gap, False, _changes(group), leads)
             gap = "seen"
-        elif (borders := _borders(group, stood)) or is_due or not is_regular:
+        elif (borders := _borders(group, stood)) or is_due or not is_regular or group.seconds >= SHOWN_SECONDS:
             yield _Task(group, gap, True, borders)
             sampled = group.start
             gap = "seen" if group.precedes_static else "unseen"
@@ -153,7 +160,7 @@ def _borders(group: Gop, stood: bool) -> "list[av.Packet]":
 
 
 class _Keyframes:
-    """Keyframes decoded by themselves, with thumbnails; `room` of them are remembered, for all decoders' threads."""
+    """Keyframes decoded by themselves, with their details; `room` of them are remembered, for all decoders' threads."""
 
     def __init__(self, room: int) -> None:
         self._room = room
@@ -161,7 +168,7 @@ class _Keyframes:
         self._known: dict[int, Future[tuple[av.VideoFrame, Pixels]]] = {}
 
     def of(self, decoder: "av.VideoCodecContext", key: "av.Packet") -> "tuple[av.VideoFrame, Pixels]":
-        """The frame of a keyframe's packet."""
+        """Return the frame of a keyframe's packet, and its detail."""
         with self._lock:
             is_new = key.pts not in self._known
             known = self._known.setdefault(key.pts, Future())
@@ -171,7 +178,7 @@ class _Keyframes:
             try:
                 if (frame := next(decode_packets(decoder, [key]), None)) is None or frame.pts != key.pts:
                     raise GopDecodingError
-                known.set_result((frame, thumbnail_of(frame)))
+                known.set_result((frame, detail_of(frame)))
             except Exception as error:  # noqa: BLE001 (raised in each thread that asks for it)
                 known.set_exception(error)
         return known.result()
@@ -184,8 +191,7 @@ class _Keyframes:
             return False
         if len(group.packets) == 1:
             return True
-        first, second = (self.of(decoder, key)[1].astype(int) for key in keys)
-        return bool(np.abs(first - second).max() <= NOISE_LEVELS)
+        return not differ(*(self.of(decoder, key)[1] for key in keys))
 
 
 class _Decoder:
@@ -201,7 +207,7 @@ class _Decoder:
         self._context, self._keys, self._sample_seconds = context, keys, sample_seconds
 
     def frames(self, task: _Task) -> "Iterator[tuple[av.VideoFrame, Pixels, Gap]]":
-        """The frames that are given of a group, each with its thumbnail and what lies before it."""
+        """The frames that are given of a group, each with its detail and the gap before it."""
         group = task.group
         gap: Gap | None = task.gap
         if group.is_static and not task.leads:
@@ -211,16 +217,16 @@ class _Decoder:
             if self._changes_unseen(group):
                 task = replace(task, changes=group.packets)
         for frame, within in self._moving(task) if task.moves else self._standing(task):
-            yield frame, thumbnail_of(frame), gap or within
+            yield frame, detail_of(frame), gap or within
             gap = None
 
     def _changes_unseen(self, group: Gop) -> bool:
         """Whether something changes in a group though its packets do not tell, as a slide that is dimmed."""
         first = None
         for frame in _own(self._context, group.packets, group, lambda _: False):
-            now = thumbnail_of(frame).astype(int)
+            now = detail_of(frame)
             first = now if first is None else first
-            if np.abs(first - now).max() > NOISE_LEVELS:
+            if differ(first, now):
                 return True
         return False
 
@@ -248,12 +254,7 @@ class _Decoder:
         """
         group, is_near = task.group, task.group.near(task.changes)
         a_second = 1 / float(group.key.time_base)
-        until = self._sample_seconds * max(0, math.ceil(group.seconds / self._sample_seconds - STRETCH))
-        if (rest := group.seconds - until) > self._sample_seconds * _LONG_REST:
-            until += rest / 2
-        last = group.key.pts + until * a_second + group.reordered if until else group.key.pts
-        wanted = max(row for row, packet in enumerate(group.packets) if packet.pts <= last or is_near(packet.pts))
-        packets = group.shown if group.precedes_static else group.packets[: wanted + 1]
+        packets = group.shown if group.precedes_static else group.packets
         looked, was_near = -1, False
         for frame in _own(self._context, packets, group, is_near):
             now_near = is_near(frame.pts)

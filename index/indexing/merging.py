@@ -1,0 +1,44 @@
+"""How the observations of successive segments are merged, as modalities name it in their specifications."""
+
+from collections.abc import Callable, Sequence
+
+from ...tools.extractors.base import Merge
+from ...tools.extractors.registry import spec_of
+from ...tools.media.frames import frames_between
+from ...tools.records import Observation, VideoInfo
+from ...tools.settings import Settings
+from .stages import Stage
+from .text_edges import TEXT_EDGES, refine_edges
+from .text_lines import LINES, merge_lines
+from .tracks import MERGING, merge_detections, merge_same_text, track_objects
+
+__all__ = ["MERGES", "MERGE_PARAMETERS", "merged"]
+
+MERGES: dict[Merge, Callable[[Sequence[Observation]], list[Observation]]] = {
+    "none": list,
+    "lines": merge_lines,
+    "same place": merge_detections,
+    "track": track_objects,
+    "same text": merge_same_text,
+}
+
+# Everything that merged observations depend on.
+MERGE_PARAMETERS = (*MERGING, *LINES, *TEXT_EDGES)
+
+
+def merged(stage: Stage, info: VideoInfo, settings: Settings) -> list[Observation]:
+    """Return the merged observations of a stage; text over moving pictures gets its true edges.
+
+    Raises:
+        MediaError: The frames around such an edge cannot be read.
+    """
+    found = MERGES[spec_of(stage.modality).merge](stage.observations)
+    if not stage.moving or info.video is None:
+        return found
+    index = info.video.index
+    return refine_edges(
+        found,
+        stage.moving,
+        settings.sample_seconds,
+        lambda start, end: frames_between(info.path, start, end, index),
+    )

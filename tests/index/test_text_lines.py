@@ -1,0 +1,111 @@
+"""Readings of text become lines: one observation for as long as a line is shown."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from playhead.index.indexing.text_lines import are_variants, merge_lines
+from playhead.tools.records import Box
+
+from ..fakes import observation
+
+ROW = Box(left=0.1, top=0.5, right=0.6, bottom=0.54)
+
+
+def read(text, start, end, box=ROW, score=0.95):
+    return observation(text, start, end, modality="text", box=box, score=score, frame_seconds=start)
+
+
+def lines(*readings):
+    return [(line.text, line.span.start, line.span.end) for line in merge_lines(readings)]
+
+
+def test_a_line_that_is_typed_is_one_observation():
+    typed = ["pri", "print(", "print(total", "print(total)"]
+    readings = [read(text, 10 + 0.5 * n, 10.5 + 0.5 * n) for n, text in enumerate(typed[:-1])]
+    assert lines(*readings, read("print(total)", 11.5, 60)) == [("print(total)", 10, 60)]
+
+
+def test_a_line_that_another_text_replaces_is_two():
+    """A digit, a letter, a word: also where each stands for less time than a sample of a moving picture."""
+    for before, after in [
+        ("The budget is 310 EUR", "The budget is 810 EUR"),
+        ("the cat sat on the mat today", "the bat sat on the mat today"),
+        ("I have four apples", "I have five apples"),
+        ("Chapter 1", "Chapter 12"),
+    ]:
+        hold = 3.1 if before == "Chapter 1" else 1.2
+        assert lines(read(before, 0, hold), read(after, hold, 2 * hold)) == [(before, 0, hold), (after, hold, 2 * hold)]
+
+
+def test_a_moment_s_misreading_is_the_line():
+    readings = [read("runApp(const MyApp());", 0, 10), read("runAppl(const MyApp());", 10, 10.8)]
+    readings.append(read("runApp(const MyApp());", 10.8, 30))
+    assert lines(*readings) == [("runApp(const MyApp());", 0, 30)]
+
+
+def test_a_line_that_is_covered_for_a_moment_goes_on():
+    assert lines(read("Stateless Widget", 0, 10), read("Stateless Widget", 12, 20)) == [("Stateless Widget", 0, 20)]
+    assert lines(read("No", 5.4, 6.6), read("No", 8, 9)) == [("No", 5.4, 6.6), ("No", 8, 9)]
+    assert len(lines(read("Stateless Widget", 0, 10), read("Stateless Widget", 15, 20))) == 2
+
+
+def test_texts_in_turn_stay_apart():
+    """Two slides shown in turn, a second each."""
+    readings = [read(("Blink 51", "Wink 62")[n % 2], n, n + 1) for n in range(6)]
+    assert lines(*readings) == [(one.text, one.span.start, one.span.end) for one in readings]
+
+
+def test_lines_at_other_places_stay_apart():
+    below = Box(left=0.1, top=0.6, right=0.6, bottom=0.64)
+    assert len(lines(read("total", 0, 5), read("total", 5, 10, below))) == 2
+    assert len(lines(read("tot", 4, 5), read("total", 5, 10, below))) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "score", "seconds", "is_kept"),
+    [
+        ("了", 0.64, 30, False),
+        ("4", 0.99, 30, True),
+        ("laxp", 0.72, 0.5, False),
+        ("laxp", 0.72, 8, True),
+        ("tolt", 0.55, 8, False),
+    ],
+)
+def test_noise_is_dropped(text, score, seconds, is_kept):
+    assert bool(lines(read(text, 0, seconds, score=score))) is is_kept
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "same"),
+    [
+        ("Quarterly results", "Quaterly results", True),
+        ("Stateless Widget", "Statelesswidget", True),
+        ("Room 310", "Room 810", False),
+        ("Room 310", "Room 31O", False),
+        ("I have four apples", "I have five apples", False),
+        ("Plan A", "Plan B", False),
+    ],
+)
+def test_variants(a, b, same):
+    assert are_variants(a, b) is are_variants(b, a) is same
+
+
+texts = st.sampled_from(["alpha", "alph", "alpha beta", "gamma 1", "gamma 2", "x"])
+readings = st.lists(st.tuples(texts, st.floats(0.1, 5), st.floats(0.6, 1)), min_size=1, max_size=20)
+
+
+@settings(deadline=None, max_examples=100)
+@given(readings)
+def test_lines_cover_only_what_was_read_and_short_gaps(film):
+    """Each line's text was read inside its span; spans begin and end where readings do; equal inputs give equal lines."""
+    made, at = [], 0.0
+    for text, seconds, score in film:
+        made.append(read(text, at, at + seconds, score=score))
+        at += seconds
+    merged = merge_lines(made)
+    assert merged == merge_lines(made)
+    for line in merged:
+        assert line.span.start in {one.span.start for one in made}
+        assert line.span.end in {one.span.end for one in made}
+        assert any(one.text == line.text and line.span.overlap(one.span) > 0 for one in made)
