@@ -28,14 +28,27 @@ CHANGED_LEVELS = 10
 # exceeds 20 levels for seconds.
 CUT_LEVELS = 20
 CUT_RATIO = 3
-# A picture that reappears is recognised among this many: the slide after the speaker.
+# A picture that reappears is recognised among this many: the slide after the speaker. Less than this share of its
+# thumbnail changed: a line of text, a pointer, no object larger than 120×120 pixels of 720p.
 REMEMBERED = 8
+_OTHER_SHARE = 0.015
 # Frames that are compared for text that appears over a moving picture are this far apart: the picture has moved.
 _LOOK_SECONDS = 0.2
 _MEMORY = 0.7  # of the running mean of changes: about three frames
 
 # Everything that the choice of segments depends on.
-GATE = (2, *SKIM_PARAMETERS, *COMPARISON, CHANGED_LEVELS, CUT_LEVELS, CUT_RATIO, REMEMBERED, _LOOK_SECONDS, _MEMORY)
+GATE = (
+    2,
+    *SKIM_PARAMETERS,
+    *COMPARISON,
+    CHANGED_LEVELS,
+    CUT_LEVELS,
+    CUT_RATIO,
+    REMEMBERED,
+    _OTHER_SHARE,
+    _LOOK_SECONDS,
+    _MEMORY,
+)
 
 
 class FrameDecision(Record):
@@ -187,7 +200,8 @@ class RecentSegments:
         """Return the seconds of an earlier segment's frame that shows the same picture up to text; None if it is new."""
         thumbnail = thumbnail_of(detail_of_pixels(segment.frame.pixels))
         for number, (known, seconds) in enumerate(self._known):
-            if _largest(thumbnail, known) <= CHANGED_LEVELS:
+            changed = np.abs(thumbnail.astype(np.int16) - known) > CHANGED_LEVELS
+            if changed.mean() < _OTHER_SHARE:
                 del self._known[number]
                 self._known.append((known, seconds))
                 return seconds
