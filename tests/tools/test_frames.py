@@ -181,7 +181,8 @@ def test_thumbnails_are_the_brightness_of_the_frame(even):
         for frame in list(scan(even, decoder=decoder))[::20]:
             grey = frame.load().pixels.mean(axis=2)
             assert frame.thumbnail.shape == (36, 64)
-            assert frame.thumbnail.mean() == pytest.approx(grey.mean(), abs=8)
+            # PyAV's is as coded: black is 16, white 235.
+            assert frame.thumbnail.mean() == pytest.approx(grey.mean(), abs=17)
             assert frame.thumbnail[2, 2] == pytest.approx(grey[3, 3], abs=24)
 
 
