@@ -32,7 +32,8 @@ def merged(stage: Stage, info: VideoInfo, settings: Settings) -> list[Observatio
     Raises:
         MediaError: The frames around such an edge cannot be read.
     """
-    found = MERGES[spec_of(stage.modality).merge](stage.observations)
+    merge = spec_of(stage.modality).merge
+    found = merge_lines(stage.observations, stage.moving) if merge == "lines" else MERGES[merge](stage.observations)
     if not stage.moving or info.video is None:
         return found
     index = info.video.index

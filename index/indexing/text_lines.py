@@ -27,8 +27,15 @@ _VARIANT_SHARE = 0.15
 _FEW_LETTERS, _SURE_SCORE, _MOMENT_SECONDS = 2, 0.8, 1.0
 _LEAST_SCORE = 0.6
 
+# Lines of a moving picture move by this share of it between two samples at most, and are missed in one now and then.
+# What is read in one sample only, RapidOCR gave 0.9 and more if it was a line that a person can read.
+_MOVED, _MISSED_SECONDS, _SURE_ONCE = 0.15, 2.5, 0.9
+
 # Everything that merged lines depend on.
 LINES = (
+    _MOVED,
+    _MISSED_SECONDS,
+    _SURE_ONCE,
     _GAP_SECONDS,
     _PART_SECONDS,
     _VARIANT_SECONDS,
@@ -43,13 +50,17 @@ LINES = (
 )
 
 
-def merge_lines(observations: Sequence[Observation]) -> list[Observation]:
+def merge_lines(observations: Sequence[Observation], moving: Sequence[Span] = ()) -> list[Observation]:
     """Return one observation for each line of text, in order of time.
 
     Args:
         observations: Readings, segment by segment, in order.
+        moving: Segments whose picture moves: their lines move, too, and are read differently from sample to sample.
     """
-    lines = merge_detections(observations, _GAP_SECONDS)
+    in_motion = {(span.start, span.end) for span in moving}
+    samples = [one for one in observations if (one.span.start, one.span.end) in in_motion]
+    others = [one for one in observations if (one.span.start, one.span.end) not in in_motion]
+    lines = _followed(samples) + merge_detections(others, _GAP_SECONDS)
     lines = _absorbed(lines)
     lines = _bridged(lines)
     return sorted((line for line in lines if not _is_noise(line)), key=lambda line: (line.span.start, line.span.end))
@@ -72,6 +83,27 @@ def are_variants(a: str, b: str) -> bool:
     if any(kind == "replace" and size > 1 for (kind, *_), size in zip(changes, sizes, strict=True)):
         return False
     return sum(sizes) <= _VARIANT_SHARE * max(len(first), len(second))
+
+
+def _followed(samples: Sequence[Observation]) -> list[Observation]:
+    """Merge the readings of each line that moves; drop what was read once and unsurely."""
+    chains: list[
+        tuple[Observation, Observation, int]
+    ] = []  # the best reading over the span, the last one, their number
+    open_chains: list[int] = []
+    for sample in samples:
+        open_chains = [n for n in open_chains if sample.span.start - chains[n][1].span.end <= _MISSED_SECONDS]
+        for number in reversed(open_chains):
+            best, last, count = chains[number]
+            is_later = last.span.start < sample.span.start
+            if is_later and _is_near(last.box, sample.box) and are_variants(last.text, sample.text):
+                surer, other = (sample, best) if sample.score > best.score else (best, sample)
+                chains[number] = _over(surer, other), sample, count + 1
+                break
+        else:
+            open_chains.append(len(chains))
+            chains.append((sample, sample, 1))
+    return [best for best, _, count in chains if count > 1 or best.score >= _SURE_ONCE]
 
 
 def _absorbed(lines: Sequence[Observation]) -> list[Observation]:
@@ -156,6 +188,15 @@ def _is_part(text: str, whole: str) -> bool:
     """Whether a text is what a line starts or ends with: it is being typed, or the rest is covered."""
     part, line = _letters(text), _letters(whole)
     return len(part) < len(line) and (line.startswith(part) or line.endswith(part))
+
+
+def _is_near(a: Box | None, b: Box | None) -> bool:
+    """Whether a line may have moved from one place to the other between two samples."""
+    if a is None or b is None:
+        return False
+    across = abs(a.left + a.right - b.left - b.right) / 2
+    down = abs(a.top + a.bottom - b.top - b.bottom) / 2
+    return max(across, down) <= _MOVED
 
 
 def _on_one_row(a: Box | None, b: Box | None) -> bool:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playhead.index.indexing.text_lines import are_variants, merge_lines
-from playhead.tools.records import Box
+from playhead.tools.records import Box, Span
 
 from ..fakes import observation
 
@@ -89,6 +89,27 @@ def test_noise_is_dropped(text, score, seconds, is_kept):
 )
 def test_variants(a, b, same):
     assert are_variants(a, b) is are_variants(b, a) is same
+
+
+def test_lines_of_a_board_that_is_filmed_by_hand_are_followed():
+    """The camera trembles; the reader errs, differently each time; textures are read once, unsurely."""
+    spoken = ["Conservation of energy", "Conservaton of energy", "Conservation of enerqy", "Conservation of energy"]
+    moving, readings = [], []
+    for n, text in enumerate(spoken * 3):
+        span = Span(start=2 * n, end=2 * n + 2)
+        moving.append(span)
+        box = Box(left=0.2 + 0.03 * (n % 3), top=0.3 + 0.04 * (n % 2), right=0.7, bottom=0.4 + 0.04 * (n % 2))
+        readings.append(read(text, span.start, span.end, box, score=0.97 if text == spoken[0] else 0.85))
+        readings.append(read(f"i{n}x", span.start, span.end, Box(left=0.7, top=0.8, right=0.8, bottom=0.9), score=0.7))
+    merged = merge_lines(readings, moving)
+    assert [(line.text, line.span.start, line.span.end) for line in merged] == [("Conservation of energy", 0, 24)]
+
+
+def test_captions_of_moving_pictures_stay_apart():
+    moving = [Span(start=0, end=2), Span(start=2, end=4), Span(start=4, end=6)]
+    texts = ["I have four apples", "I have five apples", "310 EUR"]
+    readings = [read(text, span.start, span.end) for text, span in zip(texts, moving, strict=True)]
+    assert [line.text for line in merge_lines(readings, moving)] == texts
 
 
 texts = st.sampled_from(["alpha", "alph", "alpha beta", "gamma 1", "gamma 2", "x"])

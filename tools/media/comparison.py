@@ -114,8 +114,13 @@ def largest_change(before: Pixels, after: Pixels) -> Change:
 
     if before.shape != after.shape:
         return Change(255.0, float(MOST_LEVELS))
-    if cv2.minMaxLoc(cv2.absdiff(before, after))[1] <= LEAST_LEVELS:
+    _, mask = cv2.threshold(cv2.absdiff(before, after), LEAST_LEVELS, 255, cv2.THRESH_BINARY)
+    left, top, width, height = cv2.boundingRect(mask)
+    if not width:
         return Change(0.0, float(LEAST_LEVELS))
+    rows = slice(max(0, top - 2 * _AROUND), top + height + 2 * _AROUND)
+    columns = slice(max(0, left - 2 * _AROUND), left + width + 2 * _AROUND)
+    before, after = before[rows, columns], after[rows, columns]
     differences = _block_differences(before, after)
     change = Change(0.0, float(LEAST_LEVELS))
     for _ in range(_PLACES):
