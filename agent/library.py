@@ -31,6 +31,7 @@ from ..tools.media.clips import Clip, ClipStyle, copy_clip, write_clip, write_gi
 from ..tools.media.streams import probe
 from ..tools.records import Box, Modality, Span, clean_text
 from ..tools.settings import Settings
+from .answering.ranking import found_evidence
 from .answering.summary import Chapter, contents
 from .async_iteration import in_background
 from .display import notebook
@@ -206,6 +207,9 @@ class Library:
     ) -> list[Evidence]:
         """Return the evidence that fits a query best, best first.
 
+        Each carries its `relevance`, a calibrated probability, and the words of the query that it `matched`. What only
+        resembles the query, where something else answers it, is left out.
+
         Args:
             query: Plain words.
             k: At most this many results.
@@ -218,7 +222,7 @@ class Library:
             LibraryError: The library is empty or damaged.
         """
         kinds = None if modalities is None else find_modalities(modalities)
-        return self._opened().find(query, k, kinds, self._video_ids(videos), _span(between))
+        return found_evidence(query, self._opened(), k, kinds, self._video_ids(videos), _span(between))
 
     def as_retriever(
         self, framework: Literal["langchain", "llama_index", "haystack"] = "langchain", k: int = 10, **filters: Any

@@ -15,6 +15,7 @@ __all__ = [
     "Basis",
     "Citation",
     "Claim",
+    "Correction",
     "EngineName",
     "Kind",
     "Part",
@@ -38,7 +39,8 @@ EngineName = Literal["local", "ray"]
 # An answer names this many spans of a claim; a count may cite hundreds.
 _MOST_SPANS = 8
 
-Verdict = Literal["supported", "refuted", "unverified"]
+# `verbatim`: the claim quotes what it cites, and nobody checked whether that answers the question.
+Verdict = Literal["supported", "verbatim", "refuted", "unverified"]
 Status = Literal["answered", "insufficient", "truncated"]
 # A needle is one moment; `count` how often or how many; `order` which came first; `whole` a summary.
 Kind = Literal["needle", "count", "order", "compare", "whole"]
@@ -54,6 +56,13 @@ class Term(Record):
     text: str = Field(description="A word, or the words of a quoted phrase or code, in lower case.")
     exact: bool = Field(description="A name, number, code or quote: nothing alike stands for it.")
     required: bool = Field(default=True, description="No evidence answers without it.")
+
+
+class Correction(Record):
+    """A word of the question that was read as another one."""
+
+    written: str = Field(description="As the question has it.")
+    read: str = Field(description="The word of the library, or the English word, that was meant.")
 
 
 class SubQuery(Record):
@@ -249,8 +258,15 @@ class Answer(Record):
         description="`insufficient`: nothing in the videos supports an answer; `truncated`: a budget ended the search."
     )
     text: Text = Field(description="The answer in words.")
-    confidence: float = Field(ge=0, le=1, description="Agreement of the evidence; 0 without an answer.")
+    confidence: float = Field(
+        ge=0, le=1, description="Probability that the first claim answers the question; 0 without an answer."
+    )
     claims: tuple[Claim, ...] = Field(description="The answer's statements, each with its citations.")
+    closest: tuple[Evidence, ...] = Field(
+        default=(),
+        description="If `insufficient`: up to three passages nearest to the question, best first, with their relevance.",
+    )
+    corrections: tuple[Correction, ...] = Field(default=(), description="Words of the question that were corrected.")
     option: int | None = Field(default=None, ge=0, description="Which of the question's options it is, from 0.")
     usage: Usage = Field(description="What it cost.")
     trace: tuple[TraceStep, ...] = Field(description="How it was found.")
@@ -273,10 +289,15 @@ class Answer(Record):
         return f"Answer({self.status!r}, {self.text!r}, confidence={self.confidence})"
 
     def __str__(self) -> str:
-        """Plain text: each claim with its cited places, and its verdict where that is not `supported`."""
-        return "\n".join(map(_claim_text, self.claims)) if self.claims else self.text
+        """Plain text: each claim with its cited places, and its verdict if it is `refuted` or `unverified`."""
+        if not self.claims:
+            nearest = [
+                f"{one.text or 'a picture'} {one.span} {participle(one.modality)}, {one.name}" for one in self.closest
+            ]
+            return "\n".join([self.text, *(["Not certain, but nearest:", *nearest] if nearest else [])])
+        return "\n".join(map(_claim_text, self.claims))
 
 
 def _claim_text(claim: Claim) -> str:
-    mark = "" if claim.verdict == "supported" else f" ({claim.verdict})"
+    mark = "" if claim.verdict in ("supported", "verbatim") else f" ({claim.verdict})"
     return f"{claim.text} {claim.places}{mark}"

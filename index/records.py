@@ -81,7 +81,10 @@ class Evidence(Record):
     similarity: float = Field(
         default=0.0, ge=-1.01, le=1.01, description="Cosine of query and evidence; 0 if not embedded."
     )
-    matched: tuple[str, ...] = Field(default=(), description="Words of the query that the text contains.")
+    relevance: float | None = Field(
+        default=None, ge=0, le=1, description="Calibrated probability that it answers the query; None: not scored."
+    )
+    matched: tuple[str, ...] = Field(default=(), description="Words of the query that it holds literally.")
     source: str = Field(description="Extractor as `name@version`.")
     box: Box | None = Field(default=None, description="Where in the frame.")
     words: tuple[Word, ...] = Field(default=(), description="Word times, for speech.")

@@ -62,7 +62,7 @@ def test_an_answer_holds_its_claims_and_each_claim_what_it_rests_on(library, tal
     assert (answer.status, answer.question) == ("answered", "What happens to the red car?")
     assert 0 < answer.confidence <= 1
     (claim,) = answer.claims
-    assert (claim.text, claim.verdict) == ("The red car stops at the bridge.", "supported")
+    assert (claim.text, claim.verdict) == ("The red car stops at the bridge.", "verbatim")
     (citation,) = claim.citations
     assert citation.span == Span(start=0.5, end=2.0)
     assert (citation.video, citation.modality) == (str(talks / "traffic.mp4"), "speech")

@@ -119,6 +119,9 @@ class Settings(BaseSettings):
     answerer: Literal["extractive", "video-llm"] | None = Field(
         None, description="Who answers: quotes of the evidence, or the video LLM. Unset: the video LLM if one is set."
     )
+    answer_threshold: float | None = Field(
+        None, ge=0, le=1, description="Probability from which on a quote is an answer. Unset: as measured (0.41)."
+    )
     max_rounds: int = Field(3, ge=1, le=20, description="Rounds of search for one question, with a video LLM.")
     max_frames: int = Field(32, ge=1, le=512, description="Frames that the video LLM is shown for one question.")
     frame_tokens: int = Field(8000, ge=2048, description="Tokens for these frames together, at 32×32 pixels a token.")

@@ -1,4 +1,4 @@
-"""Finds the event that a question tells time by, and with it the stretch of each video in which the answer lies."""
+"""Finds the event that a question refers to, and with it the stretch of each video in which the answer lies."""
 
 from ...index.retrieval.search import Search
 from ...tools.extractors.registry import asked_as, modality_names
@@ -6,6 +6,7 @@ from ...tools.records import Span
 from ..question.scopes import scopes_of
 from ..records import Anchor, Plan, Scope, Term
 from .occurrences import Occurrence, occurrences
+from .reader import Reader
 
 __all__ = ["located"]
 
@@ -14,21 +15,22 @@ NEXT_SECONDS = 60.0
 _ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth".split()
 
 
-def located(plan: Plan, search: Search) -> Plan | None:
-    """The plan with the stretches of videos that its anchor leaves; None: the event is nowhere to be found.
+def located(plan: Plan, search: Search, reader: Reader) -> Plan | None:
+    """Limit a plan to the stretches that its anchor leaves; None if the event is not found.
 
-    An event that is named with a number ("the second goal") is looked for by that name first. Only where nothing is
-    called so, and the event is seen or its place is told, occurrences are counted: the second time that somebody
+    An event that is named with a number ("the second goal") is searched by that name first. Only where nothing is
+    called so, and the event is seen or its modality is given, occurrences are counted: the second time that somebody
     speaks of a goal is not the second goal.
 
     Args:
         plan: With an anchor.
         search: The library.
+        reader: Scores what is not named as asked.
     """
     anchor = plan.anchor
     if anchor is None:
         return plan
-    events = _events(anchor, plan, search)
+    events = _events(anchor, plan, search, reader)
     if not events:
         return None
     limits = {scope.video_id: scope.span for scope in scopes_of(plan, search) or ()}
@@ -43,18 +45,18 @@ def located(plan: Plan, search: Search) -> Plan | None:
     return plan.model_copy(update={"scopes": tuple(scopes), "is_moment": not plan.terms})
 
 
-def _events(anchor: Anchor, plan: Plan, search: Search) -> list[Occurrence]:
+def _events(anchor: Anchor, plan: Plan, search: Search, reader: Reader) -> list[Occurrence]:
     """The occurrences that are meant: while it happens all of them, else one a video."""
     wanted = plan.model_copy(update={"modalities": anchor.event.modalities, "anchor": None})
     if anchor.ordinal is None:
-        found = occurrences(anchor.event, wanted, search)
+        found = occurrences(anchor.event, wanted, search, reader)
         return found if anchor.relation == "during" else _best_a_video(found)
     if anchor.ordinal > 0:
         named = Term(text=_ORDINALS[anchor.ordinal - 1], exact=True)
         called = anchor.event.model_copy(update={"terms": (named, *anchor.event.terms)})
-        if found := occurrences(called, wanted, search):
+        if found := occurrences(called, wanted, search, reader):
             return _best_a_video(found)
-    found = occurrences(anchor.event, wanted, search)
+    found = occurrences(anchor.event, wanted, search, reader)
     if anchor.event.modalities == modality_names():
         found = [one for one in found if any(e.modality in asked_as("shown") for e in one.evidence)]
     place = anchor.ordinal - 1 if anchor.ordinal > 0 else anchor.ordinal

@@ -1,4 +1,4 @@
-"""The node that checks: every citation must resolve in the library, and its words must be stored there."""
+"""Checks citations: each must resolve in the library, and its words must be stored there."""
 
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -17,9 +17,9 @@ _TOLERANCE = 1e-6
 def check_claims(claims: Sequence[Claim], resolve: Callable[[str], Evidence | None]) -> list[Claim]:
     """The claims with their verdicts; citations that do not resolve are taken out.
 
-    `supported`: the claim is quoted, word for word, from what it cites (quotes may be joined by " · "); or code made
-    it, and makes it again of what it cites. `refuted`: none of its citations resolves, or, for what code made, one of
-    them does not or they say otherwise. `unverified`: the rest.
+    `verbatim`: the claim quotes, word for word, what it cites (quotes may be joined by " · "). `supported`: code
+    computed the claim, and computes it again from what it cites. `refuted`: none of its citations resolves, or, for a
+    computed claim, one of them does not or they say otherwise. `unverified`: the rest.
 
     Args:
         claims: What an answerer wrote.
@@ -40,7 +40,7 @@ def _checked(claim: Claim, resolve: Callable[[str], Evidence | None]) -> Claim:
     is_quoted = bool(tokens(claim.text)) and all(
         any(_stands_in(part, citation.quote) for citation in citations) for part in claim.text.split(" · ")
     )
-    verdict: Verdict = "supported" if is_quoted else "unverified"
+    verdict: Verdict = "verbatim" if is_quoted else "unverified"
     return claim.model_copy(update={"verdict": verdict, "citations": citations})
 
 

@@ -1,11 +1,11 @@
-"""The node that searches: evidence for a plan."""
+"""Retrieval for a plan: which videos, and which evidence in them."""
 
 from ...index.records import Evidence
 from ...index.retrieval.search import Search
 from ...tools.records import Span
 from ..question.scopes import find_in, scopes_of
 from ..records import Anchor, Plan, Scope
-from .support import mentions
+from .matching import mentions
 
 __all__ = ["choose_videos", "retrieve"]
 
@@ -95,6 +95,8 @@ def _far(one: Evidence, span: Span, plan: Plan) -> float | None:
         return one.start if plan.ordinal > 0 else one.end
     if plan.from_end or plan.part == "end":
         return -one.end
+    if plan.between is None and plan.part is None and plan.scopes is None:
+        return one.start - one.end  # whatever is written: what is on screen for long comes first
     is_stretch = plan.part == "start" or (plan.between is not None and plan.between.duration > 1)
     return one.start if is_stretch else one.end - one.start
 

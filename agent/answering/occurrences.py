@@ -1,7 +1,7 @@
-"""Every moment at which something is said, written or shown: all that the index holds, not the best of it.
+"""Occurrences: every moment at which something is said, written or shown.
 
-Retrieval ranks; to count, to put in order or to tell the second from the last, nothing may be left out. So all
-different texts of a stretch are read, which is quick: they are few beside the moments at which they are seen.
+Retrieval ranks; counting, ordering and "the second time" need all moments. So all different texts of a stretch are
+read, which is fast: a text is stored once for each moment, but there are few different texts.
 """
 
 from bisect import bisect_right
@@ -15,16 +15,25 @@ from ...index.records import Evidence
 from ...index.retrieval.search import Search
 from ...tools.extractors.registry import boxed, labels, sentences, spec_of
 from ...tools.records import Modality, Record, Seconds, Span
+from ...tools.words import tokens
 from ..question.scopes import scopes_of
 from ..records import Citation, Plan, Subject
-from .labels import labels_of
+from .matching import held_terms, mentions, same_words, texts_with
 from .quotes import cite_words
-from .support import Support, mentions, supports, texts_with
+from .ranking import ranked
+from .reader import Reader
 
 __all__ = ["Occurrence", "boxes_of", "occurrences"]
 
-# Sentences and lines in which something alike is looked for, of each kind: to embed every word of an hour took 20 s.
-MOST_ALIKE = 50
+# Where nothing is named as asked, the reader scores so many results of retrieval, of each modality.
+MOST_SIMILAR = 50
+# A neighbouring sentence within so many seconds may complete one ("Now to the budget. It grew for travel.").
+CONTEXT_SECONDS = 5.0
+# A detector's label stands for another word only if it is this similar (phone – cell phone 0.90, sofa – couch 0.89,
+# bike – bicycle 0.94) and no other label is nearly so (vehicle – car 0.91, but truck 0.79).
+_SURE, _DOUBTFUL = 0.85, 0.7
+# MiniLM separates synonyms from words of one kind better in this sentence: area under the curve 0.83 against 0.72.
+_ASKED_AS = "a synonym for {}"
 
 # Videos, and a stretch of each; None: all.
 _Stretch = tuple[tuple[str, ...] | None, Span | None]
@@ -39,36 +48,46 @@ class Occurrence(Record):
     evidence: tuple[Evidence, ...] = Field(description="What shows it, the surest first.")
     citation: Citation = Field(description="Of the first evidence; of speech, the words in question.")
     is_literal: bool = Field(
-        description="Whether it is named as asked, or by the only label that means it; not by something that is alike."
+        description="Whether it is named as asked, or by the only label that means it; else the reader scored it."
     )
+
+
+@dataclass(frozen=True)
+class _Hit:
+    """An evidence of the subject, and the neighbours that complete it."""
+
+    evidence: Evidence
+    context: tuple[Evidence, ...] = ()
+    is_literal: bool = True
 
 
 @dataclass(frozen=True)
 class _Item:
     """One evidence of an occurrence; of speech, one mention: the `number`th of its sentence."""
 
-    support: Support
+    hit: _Hit
     citation: Citation
     number: int = 0
 
     @property
     def evidence(self) -> Evidence:
-        return self.support.evidence
+        return self.hit.evidence
 
 
-def occurrences(subject: Subject, plan: Plan, search: Search) -> list[Occurrence]:
+def occurrences(subject: Subject, plan: Plan, search: Search, reader: Reader) -> list[Occurrence]:
     """All occurrences of a subject, by video and time.
 
-    It occurs where evidence holds (`support.supports`) all that it is about, itself or in the same breath. Where
-    nothing is named as asked, what only means the same counts, but of words only in what retrieval ranks highest:
-    such occurrences (`is_literal` is false) need not be all there are. Each mention in speech is an occurrence, also a second
-    one in the same sentence; what is seen is one as long as it is in view, whatever it is seen by; and what is said
-    of a thing while it is seen belongs to that.
+    It occurs where an evidence holds all its terms literally, together with the sentences next to it; names, numbers
+    and codes stand in the evidence itself. Where nothing is named as asked, what the reader scores as an answer counts:
+    such occurrences (`is_literal` is false) need not be all there are. Each mention in speech is an occurrence, also a
+    second one in the same sentence. What is seen is one occurrence as long as it is in view, and what is said of a
+    thing while it is seen belongs to it.
 
     Args:
         subject: What occurs, and where it is perceived.
         plan: In which videos, and when.
         search: The library.
+        reader: Scores what is similar.
 
     Raises:
         LibraryError: A video's folder is damaged.
@@ -76,12 +95,12 @@ def occurrences(subject: Subject, plan: Plan, search: Search) -> list[Occurrence
     if not any(term.required for term in subject.terms):
         return []
     stretches = _stretches(plan, search)
-    held: list[Support] = []
-    for group in (sentences(), labels()):  # words are looked for in words, things in pictures
+    hits: list[_Hit] = []
+    for group in (sentences(), labels()):  # words are searched in words, things in pictures
         among = tuple(modality for modality in group if modality in subject.modalities)
-        named = _held(subject, among, stretches, search)
-        held += named or _held(subject, among, stretches, search, by_meaning=True)
-    items = [item for support in held for item in _items(subject, support) if _lies_in(item.citation, stretches)]
+        named = _named(subject, among, stretches, search)
+        hits += named or _similar(subject, among, stretches, search, reader)
+    items = [item for hit in hits for item in _items(subject, hit) if _lies_in(item.citation, stretches)]
     found = [_occurrence(together) for together in _together(items)]
     return sorted(found, key=lambda one: (one.citation.video, one.video_id, one.start, one.end))
 
@@ -103,11 +122,11 @@ def boxes_of(subject: Subject, plan: Plan, search: Search) -> list[Evidence]:
         return []
     found: dict[str, Evidence] = {}
     if modality == "text" and subject.terms:
-        found = {one.evidence.evidence_id: one.evidence for one in _held(subject, ("text",), stretches, search)}
+        found = {one.evidence.evidence_id: one.evidence for one in _named(subject, ("text",), stretches, search)}
     else:
         for video_ids, span in stretches:
             labels = search.texts(modality, video_ids, span)
-            labels = labels_of(subject, labels, search.embed) if subject.terms else labels
+            labels = _labels(subject, labels, search) if subject.terms else labels
             rows = search.with_texts(labels, modality, video_ids, span) if labels else []
             found |= {one.evidence_id: one for one in rows}
     in_place = [one for one in found.values() if one.box]
@@ -128,40 +147,57 @@ def _lies_in(cited: Citation, stretches: Iterable[_Stretch]) -> bool:
     )
 
 
-def _held(
-    subject: Subject,
-    modalities: tuple[Modality, ...],
-    stretches: Iterable[_Stretch],
-    search: Search,
-    *,
-    by_meaning: bool = False,
-) -> list[Support]:
-    """All evidence that holds for a subject: what is named as asked, or, by meaning, also what is alike."""
-    rows: dict[str, Evidence] = {}
-    labelled: dict[str, Support] = {}
+def _named(
+    subject: Subject, modalities: tuple[Modality, ...], stretches: Iterable[_Stretch], search: Search
+) -> list[_Hit]:
+    """All evidence that names the subject as asked."""
+    hits: dict[str, _Hit] = {}
     for video_ids, span in stretches:
         for modality in modalities:
-            found: list[Evidence] = []
-            words = None if by_meaning or modality not in sentences() else _words_of(subject)
-            texts = [] if by_meaning and modality in sentences() else search.texts(modality, video_ids, span, words)
-            if by_meaning and modality in sentences():
-                found = search.find(subject.query, MOST_ALIKE, (modality,), video_ids, span)
-            elif modality == "object" and not by_meaning:
-                if labels := labels_of(subject, texts, search.embed):
-                    boxes = search.with_texts(labels, modality, video_ids, span)
-                    labelled |= {one.evidence_id: Support(one, literal=subject.terms) for one in boxes}
-            elif texts := texts_with(subject.terms, texts, search.embed if by_meaning else None):
-                found = search.with_texts(texts, modality, video_ids, span)
-            if by_meaning and modality == "frame":
-                found += search.similar(subject.query, modality, video_ids, span)
-            rows |= {one.evidence_id: one for one in found}
+            words = _words_of(subject) if modality in sentences() else None
+            texts = search.texts(modality, video_ids, span, words)
+            if modality in labels() and modality in boxed():
+                named = _labels(subject, texts, search)
+                rows = search.with_texts(named, modality, video_ids, span) if named else []
+                hits |= {one.evidence_id: _Hit(one) for one in rows}
+            elif texts := texts_with(subject.terms, texts):
+                rows = search.with_texts(texts, modality, video_ids, span)
+                hits |= {hit.evidence.evidence_id: hit for one in rows if (hit := _literal_hit(subject, one, search))}
+    return list(hits.values())
+
+
+def _literal_hit(subject: Subject, evidence: Evidence, search: Search) -> _Hit | None:
+    wanted = [term for term in subject.terms if term.required]
+    own = held_terms(wanted, evidence.text)
+    left = [term for term in wanted if term not in own]
+    if not own or any(term.exact for term in left) or len(left) > len(own):
+        return None
+    context: list[Evidence] = []
+    for other in search.nearby(evidence, CONTEXT_SECONDS) if left else ():
+        if held := held_terms(left, other.text):
+            context.append(other)
+            left = [term for term in left if term not in held]
+    return None if left else _Hit(evidence, tuple(context))
+
+
+def _similar(
+    subject: Subject, modalities: tuple[Modality, ...], stretches: Iterable[_Stretch], search: Search, reader: Reader
+) -> list[_Hit]:
+    """What retrieval ranks highest and the reader scores as an answer; pictures, as their encoder says."""
+    if any(term.exact for term in subject.terms):
+        return []
     asked = Plan(question=subject.query, query=subject.query, terms=subject.terms, modalities=modalities)
-    judged: list[Support] = []
-    if rows and by_meaning:
-        judged = supports(asked, list(rows.values()), search.embed, search.nearby, search.shows)
-    elif rows:
-        judged = supports(asked, list(rows.values()), lambda _: None, search.nearby, lambda *_: False)
-    return [*labelled.values(), *(support for support in judged if support.holds)]
+    rows: dict[str, Evidence] = {}
+    for video_ids, span in stretches:
+        for modality in modalities:
+            if modality in labels() and modality not in boxed():
+                shown = search.similar(subject.query, modality, video_ids, span)
+                rows |= {one.evidence_id: one for one in shown if search.shows(subject.query, one)}
+            elif modality in sentences():
+                found = search.find(subject.query, MOST_SIMILAR, (modality,), video_ids, span)
+                scored = ranked(asked, found, search, reader)
+                rows |= {one.evidence.evidence_id: one.evidence for one in scored if one.score >= reader.threshold}
+    return [_Hit(one, is_literal=False) for one in rows.values()]
 
 
 def _words_of(subject: Subject) -> str:
@@ -171,16 +207,30 @@ def _words_of(subject: Subject) -> str:
     return " ".join([*required, *joined])
 
 
-def _items(subject: Subject, support: Support) -> list[_Item]:
+def _labels(subject: Subject, known: Sequence[str], search: Search) -> list[str]:
+    """The detector's labels that name a thing: a "hot dog" is not a "dog", a "cell phone" is a phone."""
+    wanted = [word for term in subject.terms if term.required for word in tokens(term.text)]
+    same = [label for label in known if same_words(wanted, tokens(label))]
+    if same or not known or len(wanted) != 1 or any(term.exact for term in subject.terms):
+        return same
+    vectors = search.embed([_ASKED_AS.format(one) for one in (wanted[0], *known)])
+    if vectors is None:
+        return []
+    ordered = sorted(zip((vectors[1:] @ vectors[0]).tolist(), known, strict=True), reverse=True)
+    is_sure = ordered[0][0] >= _SURE and all(cosine < _DOUBTFUL for cosine, _ in ordered[1:])
+    return [ordered[0][1]] if is_sure else []
+
+
+def _items(subject: Subject, hit: _Hit) -> list[_Item]:
     """An evidence once; a sentence once for each time that it names the subject as asked."""
-    evidence = support.evidence
-    if evidence.modality == "speech" and not support.alike and not support.topic:
+    evidence = hit.evidence
+    if evidence.modality == "speech" and hit.is_literal and not hit.context:
         words = [word.text for word in evidence.words] or evidence.text.split()
         named = [mentions(term, words) for term in subject.terms if term.required]
         cited = [_mention(evidence, words, *place) for place in min(named, key=len)]
         if cited:
-            return [_Item(support, citation, number) for number, citation in enumerate(cited)]
-    return [_Item(support, Citation.of(evidence))]
+            return [_Item(hit, citation, number) for number, citation in enumerate(cited)]
+    return [_Item(hit, Citation.of(evidence))]
 
 
 def _mention(evidence: Evidence, words: Sequence[str], first: int, last: int) -> Citation:
@@ -190,21 +240,21 @@ def _mention(evidence: Evidence, words: Sequence[str], first: int, last: int) ->
 
 def _together(items: Sequence[_Item]) -> list[list[_Item]]:
     """Items that are one occurrence, together."""
-    merge_detections = _Joined(len(items))
+    disjoint = _DisjointSets(len(items))
     by_time = sorted(range(len(items)), key=lambda n: (items[n].evidence.video_id, items[n].citation.start))
     seen = [number for number in by_time if items[number].evidence.modality != "speech"]
     spoken = [number for number in by_time if items[number].evidence.modality == "speech"]
-    _join_seen(items, seen, merge_detections)
-    _join_spoken(items, spoken, merge_detections)
-    _join_said_while_seen(items, spoken, seen, merge_detections)
+    _join_seen(items, seen, disjoint)
+    _join_spoken(items, spoken, disjoint)
+    _join_said_while_seen(items, spoken, seen, disjoint)
     together: dict[int, list[_Item]] = {}
     for number, item in enumerate(items):
-        together.setdefault(merge_detections.root(number), []).append(item)
+        together.setdefault(disjoint.root(number), []).append(item)
     return list(together.values())
 
 
-class _Joined:
-    """Which numbers belong together (Tarjan 1975, disjoint sets)."""
+class _DisjointSets:
+    """Which numbers belong together (Tarjan 1975)."""
 
     def __init__(self, count: int) -> None:
         self._above = list(range(count))
@@ -221,40 +271,40 @@ class _Joined:
         self._above[self.root(other)] = self.root(one)
 
 
-def _join_seen(items: Sequence[_Item], seen: Sequence[int], merge_detections: _Joined) -> None:
+def _join_seen(items: Sequence[_Item], seen: Sequence[int], disjoint: _DisjointSets) -> None:
     """What is seen, as long as it is in view."""
     last, reach = -1, 0.0
     for number in seen:
         one = items[number].evidence
         if last >= 0 and items[last].evidence.video_id == one.video_id and one.start <= reach:
-            merge_detections.join(last, number)
+            disjoint.join(last, number)
         else:
             reach = 0.0
         last, reach = number, max(reach, one.end + spec_of(one.modality).away_seconds)
 
 
-def _join_spoken(items: Sequence[_Item], spoken: Sequence[int], merge_detections: _Joined) -> None:
+def _join_spoken(items: Sequence[_Item], spoken: Sequence[int], disjoint: _DisjointSets) -> None:
     """A sentence and the one beside it that it takes a word from; and one that stands twice at the same time."""
     of_evidence = {items[number].evidence.evidence_id: number for number in spoken}
     latest: dict[tuple[str, str, int], int] = {}
     for number in spoken:
         item = items[number]
-        for other in item.support.context:
+        for other in item.hit.context:
             if other.evidence_id in of_evidence:
-                merge_detections.join(number, of_evidence[other.evidence_id])
+                disjoint.join(number, of_evidence[other.evidence_id])
         same = (item.evidence.video_id, item.evidence.text.casefold(), item.number)
         if same in latest and item.evidence.start < items[latest[same]].evidence.end:
-            merge_detections.join(latest[same], number)
+            disjoint.join(latest[same], number)
         latest[same] = number
 
 
 def _join_said_while_seen(
-    items: Sequence[_Item], spoken: Sequence[int], seen: Sequence[int], merge_detections: _Joined
+    items: Sequence[_Item], spoken: Sequence[int], seen: Sequence[int], disjoint: _DisjointSets
 ) -> None:
     views: dict[str, list[tuple[float, float, int]]] = {}
     for number in seen:
         one, views_of = items[number].evidence, views.setdefault(items[number].evidence.video_id, [])
-        if views_of and merge_detections.root(views_of[-1][2]) == merge_detections.root(number):
+        if views_of and disjoint.root(views_of[-1][2]) == disjoint.root(number):
             start, end, _ = views_of.pop()
             views_of.append((start, max(end, one.end), number))
         else:
@@ -264,14 +314,14 @@ def _join_said_while_seen(
         place = bisect_right(views_of, (cited.end,)) - 1
         while place >= 0 and views_of[place][1] > cited.start:
             if views_of[place][0] < cited.end:
-                merge_detections.join(views_of[place][2], number)
+                disjoint.join(views_of[place][2], number)
             place -= 1
 
 
 def _occurrence(items: Sequence[_Item]) -> Occurrence:
     order = [*sentences(), *labels()]
     best = sorted(
-        items, key=lambda one: (bool(one.support.alike), order.index(one.evidence.modality), one.citation.start)
+        items, key=lambda one: (not one.hit.is_literal, order.index(one.evidence.modality), one.citation.start)
     )
     return Occurrence(
         video_id=best[0].evidence.video_id,
@@ -279,5 +329,5 @@ def _occurrence(items: Sequence[_Item]) -> Occurrence:
         end=max(one.citation.end for one in best),
         evidence=tuple({one.evidence.evidence_id: one.evidence for one in best}.values()),
         citation=best[0].citation,
-        is_literal=not best[0].support.alike,
+        is_literal=best[0].hit.is_literal,
     )

@@ -1,4 +1,4 @@
-"""Which of the listed answers the quoted evidence gives, by its words. Nothing is guessed."""
+"""Multiple choice without a model: which of the given options the quoted evidence holds. Nothing is guessed."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ __all__ = ["chosen_option"]
 
 
 def chosen_option(plan: Plan, claims: Sequence[Claim]) -> int | None:
-    """The only option all of whose telling words stand in the best claim, from 0; None: there is none, or several."""
+    """Return the only option all of whose content words stand in the best claim, from 0; None if none or several do."""
     if not plan.options or not claims:
         return None
     said = tokens(" ".join([claims[0].text, *(citation.quote for citation in claims[0].citations)]))

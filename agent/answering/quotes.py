@@ -1,4 +1,4 @@
-"""The extractive answerer: quotes the evidence that supports an answer. It composes nothing."""
+"""The answer without a model: it quotes the passages that the reader scores highest. It composes nothing."""
 
 from collections.abc import Sequence
 
@@ -6,42 +6,84 @@ from ...index.records import Evidence
 from ...tools.records import clean_text
 from ...tools.words import tokens
 from ..records import Citation, Claim, Plan, Term
-from .support import Support, mentions
+from .candidates import Candidate, adds_to, says_nothing_new
+from .matching import mentions
+from .ranking import Scored
 
-__all__ = ["cite_words", "quote_evidence"]
+__all__ = ["MOST_CLAIMS", "cite_words", "closest", "quote_evidence"]
 
 MOST_CLAIMS = 3
-# A further claim stands beside the best one only if it is nearly as strong.
+# A further claim needs this share of the best one's score.
 NEARLY = 0.8
+MOST_CLOSEST = 3
 
 
-def quote_evidence(plan: Plan, supports: Sequence[Support]) -> list[Claim]:
-    """Claims, best first: each a quote from evidence that holds, with citations; none if nothing holds.
+def quote_evidence(plan: Plan, scored: Sequence[Scored], threshold: float) -> list[Claim]:
+    """Quote the best candidates, each as a claim with its citations.
 
     Args:
-        plan: What was asked.
-        supports: How each evidence covers the question, best evidence first.
+        plan: The question.
+        scored: The candidates, best first.
+        threshold: The score from which on a candidate is an answer.
+
+    Returns:
+        At most three claims; none if no candidate reaches the threshold.
     """
-    holding = sorted((s for s in supports if s.holds), key=lambda s: -_worth(s))
     claims: list[Claim] = []
     cited: list[Evidence] = []
-    for found in holding:
-        if _worth(found) < NEARLY * _worth(holding[0]) or len(claims) == MOST_CLAIMS:
+    for one in scored:
+        if one.score < max(threshold, NEARLY * scored[0].score) or one.score <= 0 or len(claims) == MOST_CLAIMS:
             break
-        evidence = found.evidence
-        if any(_same_moment(evidence, other) for other in cited):
+        if any(_same_moment(one.evidence, other) for other in cited):
             continue
-        cited += [evidence, *found.context]
-        citations = [_cite(evidence, plan), *(_cite(other, plan) for other in found.context)]
+        rows = _quoted(plan, one.candidate)
+        cited += rows
+        citations = [_cite(row, plan) for row in rows]
         text = " · ".join(dict.fromkeys(c.quote for c in citations if c.quote))
         text = text or ("a picture" if plan.is_moment else f"a picture of: {plan.query}")
         claims.append(Claim(text=text, verdict="unverified", citations=tuple(citations)))
     return claims
 
 
-def _worth(found: Support) -> float:
-    """Strength first; then how well it was found."""
-    return found.strength * (0.5 + 0.25 * found.evidence.score + 0.25 * max(0.0, found.evidence.similarity))
+def closest(scored: Sequence[Scored]) -> list[Evidence]:
+    """Return up to three passages nearest to the question, from different moments, best first.
+
+    Candidates without the question's exact terms score 0 and follow in the order of retrieval.
+    """
+    chosen: list[Evidence] = []
+    for one in scored:
+        if not any(_near(one.evidence, other) for other in chosen):
+            chosen.append(one.evidence)
+        if len(chosen) == MOST_CLOSEST:
+            break
+    return chosen
+
+
+def cite_words(evidence: Evidence, first: int, last: int) -> Citation | None:
+    """Cite the spoken words `[first, last)`; None if these have no time within their sentence."""
+    words = evidence.words[first:last]
+    start, end = max(evidence.start, words[0].start), min(evidence.end, words[-1].end)
+    if start >= end:  # a word's time may be empty, or reach out of its sentence
+        return None
+    quote = clean_text(" ".join(word.text for word in words))
+    return Citation.of(evidence).model_copy(update={"start": start, "end": end, "quote": quote})
+
+
+def _quoted(plan: Plan, candidate: Candidate) -> list[Evidence]:
+    """The observation, with those next to it that complete its sentence or hold what else was asked for."""
+    if plan.is_moment:
+        return [candidate.evidence]
+    rows = list(candidate.sentence)
+    if candidate.heading and adds_to(plan, rows, candidate.heading):
+        rows.insert(0, candidate.heading)
+    if candidate.evidence.modality == "text":
+        if says_nothing_new(plan, candidate.evidence):
+            rows += candidate.below[:2]
+        return rows
+    rows += [one for one in candidate.around(1) if one not in rows and adds_to(plan, rows, one)]
+    if says_nothing_new(plan, candidate.evidence):
+        rows += [one for one in candidate.after[:1] if one not in rows]
+    return sorted(rows, key=lambda one: one is not candidate.evidence)
 
 
 def _same_moment(one: Evidence, other: Evidence) -> bool:
@@ -54,6 +96,10 @@ def _same_moment(one: Evidence, other: Evidence) -> bool:
     )
 
 
+def _near(one: Evidence, other: Evidence) -> bool:
+    return one.video_id == other.video_id and one.start < other.end + 5 and one.end > other.start - 5
+
+
 def _cite(evidence: Evidence, plan: Plan) -> Citation:
     """A citation of an evidence; narrowed to the words of a quoted phrase where their times are known."""
     for phrase in plan.phrases:
@@ -61,13 +107,3 @@ def _cite(evidence: Evidence, plan: Plan) -> Citation:
         if places and (cited := cite_words(evidence, *places[0])):
             return cited
     return Citation.of(evidence)
-
-
-def cite_words(evidence: Evidence, first: int, last: int) -> Citation | None:
-    """A citation of the spoken words `[first, last)`; None where these have no time within their sentence."""
-    words = evidence.words[first:last]
-    start, end = max(evidence.start, words[0].start), min(evidence.end, words[-1].end)
-    if start >= end:  # a word's time may be empty, or reach out of its sentence
-        return None
-    quote = clean_text(" ".join(word.text for word in words))
-    return Citation.of(evidence).model_copy(update={"start": start, "end": end, "quote": quote})

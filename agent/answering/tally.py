@@ -1,7 +1,7 @@
-"""Answers that are computed from stored rows, and never by a model: how often, how many, which came first, and where.
+"""Answers that code computes from stored observations: how often, how many, which came first, and where.
 
-Nothing is estimated. Where a number, an order or a place cannot be told for sure, there is no claim, and what was
-found instead is told: an index without something is no proof that it never happened.
+Nothing is estimated. Where a number, an order or a place is not certain, there is no claim, and the trace says what was
+found instead: an index without something does not prove that it never happened.
 """
 
 import re
@@ -19,13 +19,14 @@ from ..records import Citation, Claim, Place, Plan, Relation, Subject
 from .evidence import retrieve
 from .occurrences import Occurrence, boxes_of, occurrences
 from .quotes import MOST_CLAIMS, quote_evidence
+from .ranking import ranked
+from .reader import Reader
 from .statements import at_once_text, order_text, side_text, size_text, times_text, to_text
-from .support import supports
 
 __all__ = ["Tally", "is_tallied", "tally"]
 
-# How much surer a thing that is named as asked is than one that is alike: as in `Support.strength`.
-_LITERAL, _ALIKE = 1.0, 0.8
+# Confidence in a thing that is named as asked, and in one that the reader scored.
+_LITERAL, _SIMILAR = 1.0, 0.8
 # Of many videos, the first ones by path that hold the occurrence asked for.
 _MOST_VIDEOS = 10
 
@@ -63,25 +64,27 @@ def is_tallied(plan: Plan) -> bool:
     )
 
 
-def tally(plan: Plan, search: Search) -> Tally:
+def tally(plan: Plan, search: Search, reader: Reader) -> Tally:
     """Compute the answer of a plan that `is_tallied`.
 
     Args:
         plan: What is counted, put in order, compared or placed, where and when.
         search: The library.
+        reader: Scores what is not named as asked.
 
     Raises:
         LibraryError: A video's folder is damaged.
     """
     if plan.kind == "count":
-        return (_how_often if _TIMES.search(_without_phrases(plan)) else _how_many)(plan, search)
+        is_often = _TIMES.search(_without_phrases(plan))
+        return _how_often(plan, search, reader) if is_often else _how_many(plan, search)
     if plan.kind == "order":
-        return _in_order(plan, search)
+        return _in_order(plan, search, reader)
     if plan.kind == "compare":
-        return _compared(plan, search)
+        return _compared(plan, search, reader)
     if plan.place is not None:
         return _placed(plan, plan.place, search)
-    return _nth(plan, search)
+    return _nth(plan, search, reader)
 
 
 def _without_phrases(plan: Plan) -> str:
@@ -91,14 +94,16 @@ def _without_phrases(plan: Plan) -> str:
     return question
 
 
-def _how_often(plan: Plan, search: Search) -> Tally:
-    """One citation an occurrence. What only means the same is no basis for a number: nobody knows what else would."""
+def _how_often(plan: Plan, search: Search, reader: Reader) -> Tally:
+    """One citation for each occurrence. What is only similar is not counted: how much more of it there is is unknown."""
     (subject, *_) = plan.subjects
-    found = [one for one in occurrences(subject, plan, search) if _has_words(one, plan)]
+    found = [one for one in occurrences(subject, plan, search, reader) if _has_words(one, plan)]
     if not found:
         return _nothing([subject])
     if not all(one.is_literal for one in found):
-        return Tally(told=f"“{subject.query}” is not named as asked; {len(found)} times something alike is not counted")
+        return Tally(
+            told=f"“{subject.query}” is not named as asked; {len(found)} times something similar is not counted"
+        )
     claim = Claim(
         text=times_text(len(found)),
         verdict="unverified",
@@ -131,7 +136,7 @@ def _how_many(plan: Plan, search: Search) -> Tally:
         basis="count",
     )
     in_one_frame = len({one.frame_seconds for one in found}) == 1
-    return Tally(claims=(claim,), told=claim.text, confidence=_LITERAL if in_one_frame else _ALIKE)
+    return Tally(claims=(claim,), told=claim.text, confidence=_LITERAL if in_one_frame else _SIMILAR)
 
 
 def _untold(plan: Plan, subject: Subject) -> list[str]:
@@ -144,11 +149,11 @@ def _untold(plan: Plan, subject: Subject) -> list[str]:
     ]
 
 
-def _nth(plan: Plan, search: Search) -> Tally:
+def _nth(plan: Plan, search: Search, reader: Reader) -> Tally:
     """The occurrence of that number in time, of each video by itself: there is no time that all videos share."""
     assert plan.ordinal is not None
     subject = Subject(query=plan.query, terms=plan.terms, modalities=plan.modalities)
-    found = occurrences(subject, plan, search)
+    found = occurrences(subject, plan, search, reader)
     if not found:
         return _nothing([subject])
     by_video = _by_video(found)
@@ -160,10 +165,10 @@ def _nth(plan: Plan, search: Search) -> Tally:
     return Tally(claims=claims, told=told, confidence=_confidence(chosen))
 
 
-def _in_order(plan: Plan, search: Search) -> Tally:
+def _in_order(plan: Plan, search: Search, reader: Reader) -> Tally:
     """What comes first, by the first occurrence of each in one video; by the last of each where the last is asked for."""
     number = -1 if plan.ordinal == -1 and _LAST.search(_without_phrases(plan)) else 0
-    found = [_by_video(occurrences(subject, plan, search)) for subject in plan.subjects]
+    found = [_by_video(occurrences(subject, plan, search, reader)) for subject in plan.subjects]
     if missing := [subject for subject, ours in zip(plan.subjects, found, strict=True) if not ours]:
         return _nothing(missing)
     claims, chosen = [], []
@@ -187,10 +192,10 @@ def _in_order(plan: Plan, search: Search) -> Tally:
     return Tally(told=f"all are found, but {why}: there is no order")
 
 
-def _compared(plan: Plan, search: Search) -> Tally:
+def _compared(plan: Plan, search: Search, reader: Reader) -> Tally:
     """The best quote for each, if there is one for each."""
     claims: list[Claim] = []
-    strengths: list[float] = []
+    scores: list[float] = []
     missing: list[Subject] = []
     for subject in plan.subjects:
         asked = plan.model_copy(
@@ -203,17 +208,16 @@ def _compared(plan: Plan, search: Search) -> Tally:
                 "more": (),
             }
         )
-        found = supports(asked, retrieve(asked, search), search.embed, search.nearby, search.shows)
-        if quoted := quote_evidence(asked, found)[:1]:
+        scored = ranked(asked, retrieve(asked, search), search, reader)
+        if quoted := quote_evidence(asked, scored, reader.threshold)[:1]:
             claims += quoted
-            best = quoted[0].citations[0].evidence_id
-            strengths += [one.strength for one in found if one.evidence.evidence_id == best]
+            scores.append(scored[0].score)
         else:
             missing.append(subject)
     if missing:
         return _nothing(missing)
     told = f"each of {', '.join(f'“{subject.query}”' for subject in plan.subjects)} is found"
-    return Tally(claims=tuple(dict.fromkeys(claims)), told=told, confidence=min(strengths))
+    return Tally(claims=tuple(dict.fromkeys(claims)), told=told, confidence=round(min(scores), 3))
 
 
 def _placed(plan: Plan, place: Place, search: Search) -> Tally:
@@ -324,4 +328,4 @@ def _by_video(found: Sequence[Occurrence]) -> dict[str, list[Occurrence]]:
 
 
 def _confidence(found: Sequence[Occurrence]) -> float:
-    return 0.0 if not found else min(_LITERAL if one.is_literal else _ALIKE for one in found)
+    return 0.0 if not found else min(_LITERAL if one.is_literal else _SIMILAR for one in found)

@@ -11,13 +11,15 @@ from ..answering.anchors import located
 from ..answering.citation_check import check_claims
 from ..answering.evidence import choose_videos, retrieve
 from ..answering.options import chosen_option
-from ..answering.quotes import quote_evidence
+from ..answering.quotes import closest, quote_evidence
+from ..answering.ranking import Scored, ranked
 from ..answering.summary import outline, quote_sections
-from ..answering.support import Support, supports
 from ..answering.tally import tally
+from ..question.file_names import scoped_by_names
 from ..question.follow_ups import plan_in_thread
 from ..question.refinement import refined
-from ..records import Claim, Plan, SubQuery, Term
+from ..question.spelling import corrected
+from ..records import Plan, SubQuery
 from .state import Context, State, claims_by_key, over_budget, seconds_left, traced, usage_of
 
 __all__ = ["check_node", "judge_node", "outline_node", "plan_node", "quote_node", "retrieve_node", "tally_node"]
@@ -27,14 +29,21 @@ def plan_node(state: State, runtime: Runtime[Context]) -> State:
     """Question → plan: by rules; a video LLM refines it with what may have been said, written and shown."""
     began = time.perf_counter()
     question, turns, llm = state["question"], state["turns"], runtime.context.llm
-    plan = plan_in_thread(question, turns, state["video_ids"], state["between"], state["options"])
+    typed, corrections = corrected(question, runtime.context.search)
+    plan = plan_in_thread(typed, turns, state["video_ids"], state["between"], state["options"])
+    plan = scoped_by_names(plan, runtime.context.search.records)
     usage, note = TokenUsage(), ""
     if llm is not None:
         try:
             plan, usage = refined(llm, plan, turns, seconds_left(runtime.context))
         except ServerError as error:
             usage, note = usage_of(error, runtime.context), "; the video LLM gave no usable plan"
-    return {"plan": plan, "tokens": usage, "trace": traced("plan", _understood(plan, question) + note, began)}
+    return {
+        "plan": plan,
+        "corrections": list(corrections),
+        "tokens": usage,
+        "trace": traced("plan", _understood(plan, question) + note, began),
+    }
 
 
 def retrieve_node(state: State, runtime: Runtime[Context]) -> State:
@@ -72,7 +81,7 @@ def outline_node(state: State, runtime: Runtime[Context]) -> State:
 def tally_node(state: State, runtime: Runtime[Context]) -> State:
     """Plan → claims computed from stored rows: how often, which came first, where in the picture."""
     began = time.perf_counter()
-    counted = tally(state["plan"], runtime.context.search)
+    counted = tally(state["plan"], runtime.context.search, runtime.context.reader)
     evidence = {one.evidence_id: one for one in state["evidence"]}
     cited = [runtime.context.search.evidence(c.evidence_id) for claim in counted.claims for c in claim.citations]
     evidence |= {one.evidence_id: one for one in cited if one is not None}
@@ -88,21 +97,21 @@ def tally_node(state: State, runtime: Runtime[Context]) -> State:
 
 
 def quote_node(state: State, runtime: Runtime[Context]) -> State:
-    """Evidence → claims that quote it; none where no evidence holds."""
+    """Evidence → claims that quote what the reader scores as an answer; else the closest passages."""
     began = time.perf_counter()
-    plan, search = state["plan"], runtime.context.search
-    found = supports(plan, state["evidence"], search.embed, search.nearby, search.shows)
-    claims = quote_evidence(plan, found)
-    missing = [term.text for term in _never_found(plan, found)]
-    told = f"extractive: {sum(one.holds for one in found)} hold, {len(claims)} quoted"
-    if missing:
-        told += f"; nowhere: {', '.join(missing)}"
+    plan, search, reader = state["plan"], runtime.context.search, runtime.context.reader
+    least = runtime.context.threshold
+    scored = ranked(plan, state["evidence"], search, reader)
+    claims = quote_evidence(plan, scored, least)
+    best = scored[0].score if scored else 0.0
+    detail = f"quotes: the best of {len(scored)} passages scores {best:.2f}, {least:.2f} is needed"
     return {
         "claims": claims,
-        "missing": missing,
+        "closest": [] if claims else closest(scored),
+        "missing": _missing(plan, scored),
         "option": chosen_option(plan, claims),
-        "confidence": _agreement(claims, found),
-        "trace": traced("answer", told, began),
+        "confidence": round(best, 3) if claims else 0.0,
+        "trace": traced("answer", f"{detail}; {len(claims)} quoted", began),
     }
 
 
@@ -121,8 +130,7 @@ def judge_node(state: State, runtime: Runtime[Context]) -> State:
     context = runtime.context
     if context.llm is None:
         claims = state["claims"]
-        supported = sum(claim.verdict == "supported" for claim in claims)
-        told = f"{supported} of {len(claims)} claims supported"
+        told = f"{len(claims)} claims stand"
         return {"confidence": state["confidence"] if claims else 0.0, "trace": traced("judge", told, began)}
     judged = list(claims_by_key(state).values())
     supported = sum(claim.verdict == "supported" for claim in judged)
@@ -151,7 +159,7 @@ def _located(plan: Plan, context: Context) -> tuple[Plan, str]:
     if plan.anchor is None or plan.scopes is not None:
         return plan, ""
     event = plan.anchor.event
-    if found := located(plan, context.search):
+    if found := located(plan, context.search, context.reader):
         return found, f"{plan.anchor.relation} “{event.query}” {', '.join(str(s.span) for s in found.scopes or ())}: "
     if context.llm is not None:
         return plan, f"“{event.query}” was not found: "
@@ -178,15 +186,8 @@ def _understood(plan: Plan, question: str) -> str:
     return f"{told}; an answer is about: {named or 'nothing that rules can name'}"
 
 
-def _never_found(plan: Plan, found: list[Support]) -> list[Term]:
-    named = {term for one in found for term in (*one.literal, *one.alike, *one.topic)}
-    return [term for term in plan.terms if term.required and term not in named]
-
-
-def _agreement(claims: list[Claim], found: list[Support]) -> float:
-    """How much of the question the best quote holds itself, and whether words and meaning both found it."""
-    if not claims:
-        return 0.0
-    first = claims[0].citations[0].evidence_id
-    best = next(one for one in found if one.evidence.evidence_id == first)
-    return round(min(1.0, 0.5 * best.strength + 0.5 * best.evidence.score), 3)
+def _missing(plan: Plan, scored: list[Scored]) -> list[str]:
+    """The terms of a question that nothing which was found holds: names, numbers and codes only, if there are some."""
+    held = {word for one in scored for word in one.evidence.matched}
+    missing = [term for term in plan.terms if term.required and term.text not in held]
+    return [term.text for term in missing if term.exact] or [term.text for term in missing]

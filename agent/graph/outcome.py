@@ -15,7 +15,7 @@ __all__ = ["final_answer"]
 def final_answer(
     state: State, records: Sequence[VideoRecord], settings: Settings, thread_id: str, seconds: float
 ) -> Answer:
-    """The answer, with its status: `answered` only where a claim stands.
+    """Build the answer; its status is `answered` only if a claim is left.
 
     Args:
         state: Where the graph ended.
@@ -38,6 +38,8 @@ def final_answer(
         text=text,
         confidence=state["confidence"] if claims else 0.0,
         claims=claims,
+        closest=() if claims else tuple(state["closest"]),
+        corrections=tuple(state["corrections"]),
         option=state["option"] if claims else None,
         usage=Usage(
             seconds=round(seconds, 4),
@@ -61,7 +63,7 @@ def _refusal(plan: Plan, missing: Sequence[str], reason: str, records: Sequence[
         return (
             "The question names nothing that could be looked for: ask about something that is said, written or shown."
         )
-    text = "Nothing in the indexed videos supports an answer."
+    text = "Nothing in the indexed videos answers this for certain."
     if missing:
         text += f" Not found: {', '.join(missing)}."
     elif reason:

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, TypedDict
 
 from ...index.records import Evidence
@@ -13,8 +13,23 @@ from ...tools.llm.protocol import TokenUsage, VideoLLM
 from ...tools.records import Box, Span, Word
 from ...tools.settings import Settings
 from ..answering.model_input import SizedFrame
+from ..answering.reader import Reader, feature_reader
 from ..answering.summary import Section
-from ..records import Anchor, Citation, Claim, Place, Plan, Scope, Subject, SubQuery, Term, TraceStep, Turn, Verdict
+from ..records import (
+    Anchor,
+    Citation,
+    Claim,
+    Correction,
+    Place,
+    Plan,
+    Scope,
+    Subject,
+    SubQuery,
+    Term,
+    TraceStep,
+    Turn,
+    Verdict,
+)
 from .budget import Metered, TokensSpentError
 
 __all__ = [
@@ -38,6 +53,7 @@ STORED_RECORDS = (
     Anchor,
     Citation,
     Claim,
+    Correction,
     Evidence,
     Place,
     Plan,
@@ -93,6 +109,8 @@ class State(TypedDict, total=False):
     option: int | None
     wanted: list[str]
     missing: list[str]
+    closest: list[Evidence]  # where there is no answer
+    corrections: list[Correction]  # words of the question that were corrected
     reason: str  # why nothing could be computed
     confidence: float
     over_budget: str
@@ -125,6 +143,7 @@ class Context:
         search: The library.
         settings: Budgets.
         llm: The video LLM; None: evidence is quoted.
+        reader: Scores how likely evidence answers the question.
         deadline: When the question's time is over, by the system's clock.
     """
 
@@ -132,6 +151,13 @@ class Context:
     settings: Settings
     llm: VideoLLM | None = None
     deadline: float = math.inf
+    reader: Reader = field(default_factory=feature_reader)
+
+    @property
+    def threshold(self) -> float:
+        """The score from which on evidence is an answer: as set, else as the reader was calibrated."""
+        chosen = self.settings.answer_threshold
+        return self.reader.threshold if chosen is None else chosen
 
     @property
     def spent(self) -> float:
@@ -173,6 +199,8 @@ def start_state(
         "option": None,
         "wanted": [],
         "missing": [],
+        "closest": [],
+        "corrections": [],
         "reason": "",
         "confidence": 0.0,
         "over_budget": "",

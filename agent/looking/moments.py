@@ -1,6 +1,6 @@
-"""Moments of videos that a description or question is about: what retrieval finds, grounded to spans.
+"""Moments of videos that a description or question is about: ranked evidence, grounded to spans.
 
-Retrieval says where to look; within a few minutes around, all that was perceived says from when to when.
+Retrieval and the reader say where; all observations in the minutes around say from when to when.
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,11 @@ from ...index.retrieval.search import Search
 from ...tools.extractors.registry import modality_names
 from ...tools.media.frames import Decoder
 from ...tools.records import Modality, Record, Seconds, Span
+from ..answering.ranking import ranked
+from ..answering.reader import Reader, feature_reader
+from ..question.planning import make_plan
 from ..question.terms import places_of
-from ..question.time_expressions import grounding_query
+from ..question.time_expressions import grounding_query, stretch_of
 from .detector import Eyes, watch
 
 __all__ = ["Moment", "find_moments", "look_for_moments"]
@@ -35,8 +38,8 @@ class Moment(Record):
     video: str = Field(description="Absolute path of the video's file.")
     start: Seconds = Field(description="First second.")
     end: Seconds = Field(description="First second after it.")
-    score: float = Field(ge=0, le=1, description="How well the best evidence in it fits the query.")
-    evidence: tuple[Evidence, ...] = Field(description="What was found there, best first.")
+    score: float = Field(ge=0, le=1, description="Probability that the best evidence in it answers the query.")
+    evidence: tuple[Evidence, ...] = Field(description="What was found there, best first, with its relevance.")
     seen: bool = Field(default=False, description="Whether a look at a frame of it showed what is meant.")
     frames: int = Field(default=0, ge=0, description="How many frames of its video were looked at to find it.")
 
@@ -54,8 +57,9 @@ def find_moments(
     video_ids: Sequence[str] | None = None,
     between: Span | None = None,
     mode: Literal["balanced", "precise"] = "balanced",
+    reader: Reader | None = None,
 ) -> list[Moment]:
-    """The moments that fit a query best, best first; none overlaps another.
+    """Find the moments that fit a query best, best first; none overlaps another.
 
     Args:
         query: A description, or a question; what it says of time ("at the end", "after she sat down") counts.
@@ -65,16 +69,22 @@ def find_moments(
         video_ids: Only these videos; None: all.
         between: Only this stretch of each video.
         mode: `balanced` spans cover the moment, `precise` ones lie inside it.
+        reader: Scores the evidence; None: the package's own.
 
     Raises:
         QueryError: The query or a filter is not valid.
     """
+    rest, stretch, from_end = stretch_of(query)
+    if between is None and stretch is not None and not from_end:
+        query, between = rest, stretch
     asked = grounding_query(query)
     # "When does the video show …?" asks for pictures: what is said of it comes only where there are none.
     where = modalities or places_of(query) or None
     found = library.find(asked.text or query, CANDIDATES, where, video_ids, between)
     if not found and where != modalities:
         found = library.find(asked.text or query, CANDIDATES, modalities, video_ids, between)
+    scored = ranked(make_plan(query), found, library, reader or feature_reader())
+    found = [one.evidence for one in scored]
     moments: list[Moment] = []
     for one in found:
         if any(_overlap(one.video_id, one.span, moment) for moment in moments):
@@ -85,7 +95,12 @@ def find_moments(
         there = tuple(e for e in found if e.video_id == one.video_id and e.span.overlap(span) > 0)
         moments.append(
             Moment(
-                video_id=one.video_id, video=one.video, start=span.start, end=span.end, score=one.score, evidence=there
+                video_id=one.video_id,
+                video=one.video,
+                start=span.start,
+                end=span.end,
+                score=one.relevance or 0.0,
+                evidence=there,
             )
         )
         if len(moments) == k:

@@ -99,6 +99,11 @@ _WHOLE = re.compile(
     r"|what (?:happens|happened) (?:in|during|throughout)\b|describe|tell me about)\b",
     re.IGNORECASE,
 )
+# "What does the man on the stage talk about?" asks for all of the talk, whoever gives it.
+_TALKS_ABOUT = re.compile(
+    r"what (?:do|does|did|is|are|was|were) [^,]{1,60}? (?:talk|talking|speak|speaking|lecture|lecturing) about\Z",
+    re.IGNORECASE,
+)
 # What a summary is asked of, and how long.
 _SUMMARISED = re.compile(
     r"\b(?:brief(?:ly)?|short(?:ly)?|quick(?:ly)?|general|whole|entire|full|complete|content(?:s)?|covered|discussed|"
@@ -112,6 +117,8 @@ _SUMMARISED = re.compile(
 
 def _whole(text: str) -> Shape | None:
     """A question about all of it: one that names nothing once the words for a summary and for a video are gone."""
+    if _TALKS_ABOUT.match(text):
+        return Shape("whole", text)
     if not (found := _WHOLE.search(text)):
         return None
     rest = _SUMMARISED.sub(" ", f"{text[: found.start()]} {text[found.end() :]}")

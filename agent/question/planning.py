@@ -4,9 +4,10 @@ import re
 
 from ...tools.extractors.registry import modality_names
 from ...tools.records import Span
+from ...tools.words import tokens
 from ..records import Anchor, Place, Plan, Subject
 from .form import Shape, nth_of, options_of, shape_of
-from .terms import description_of, names_something, phrases_of, places_of, subject_of, terms_of
+from .terms import description_of, names_something, phrases_of, places_of, subject_of, terms_of, without_request
 from .time_expressions import moment_of, part_of, stretch_of
 
 __all__ = ["make_plan"]
@@ -33,7 +34,7 @@ def make_plan(
         between: Only this stretch of each video; what the question says of time is used if None.
         options: The answers to choose from; without any, those that the question lists.
     """
-    asked, listed = options_of(_ENUMERATOR.sub("", question[:MOST_CHARACTERS]))
+    asked, listed = options_of(without_request(_ENUMERATOR.sub("", question[:MOST_CHARACTERS])))
     rest, span, from_end = stretch_of(asked)
     part, shape, ordinal = None, shape_of(rest), None
     stretch = between or span
@@ -47,7 +48,7 @@ def make_plan(
             shape = shape_of(rest) if shape.kind == "count" else Shape("needle", rest)
     is_short = stretch is not None and stretch.duration <= MOST_MOMENT_SECONDS and not names_something(rest)
     is_moment = shape == Shape("needle", rest) and bool(
-        part or ordinal or (span and span.duration == 1) or (is_short and places_of(rest))
+        part or ordinal or (span and span.duration == 1) or (is_short and places_of(rest)) or _names_place_only(rest)
     )
     plan = _plan(question, shape)
     return plan.model_copy(
@@ -62,6 +63,11 @@ def make_plan(
             "options": options or listed,
         }
     )
+
+
+def _names_place_only(rest: str) -> bool:
+    """Whether a question asks for whatever is said, written or shown: "What does the slide say?"."""
+    return bool(places_of(rest)) and bool(tokens(rest)) and not terms_of(rest, places_of(rest))
 
 
 def _plan(question: str, shape: Shape) -> Plan:

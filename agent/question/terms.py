@@ -1,4 +1,4 @@
-"""What the words of a question tell: where to look, what an answer must be about, and how to describe it. By rules."""
+"""The words of a question: which modality it names, what an answer is about, and how to describe it. By rules."""
 
 import re
 from collections.abc import Set
@@ -9,7 +9,6 @@ from ...tools.words import STOP_WORDS, canonical, names, pieces, sounds_like_cod
 from ..records import Subject, Term
 
 __all__ = [
-    "DISTINCT",
     "MOST_TERMS",
     "asks_how_to",
     "description_of",
@@ -17,6 +16,7 @@ __all__ = [
     "places_of",
     "subject_of",
     "terms_of",
+    "without_request",
 ]
 
 # No evidence holds more terms, and each costs time.
@@ -44,7 +44,7 @@ _SAID = re.compile(
     r"|according to|(?<!who is the )(?:speaker|narrator|lecturer|presenter))\b"
 )
 _SHOWN = re.compile(
-    rf"(?<=\W)(?:shows?(?! me\b| us\b)|shown|showing|seen|visible|depict(?:s|ed)|displayed|looks? like"
+    rf"(?<=\W)(?:(?:videos?|clips?|films?|movies?|recordings?|cameras?|{_PICTURES}) shows?|(?:videos?|clips?|films?|{_PICTURES}) show|shown|showing|seen|visible|depict(?:s|ed)|displayed|looks? like"
     rf"|on (?:the )?camera|(?:you|we) (?:can )?see|in the (?:{_PICTURES}|background|foreground)|(?:{_PICTURES}) of)\b"
 )
 # What the asker wants to do is no place to look: "How do I show the rulers?", "What do I do to add a title?".
@@ -68,10 +68,12 @@ _ASKING = frozenset(
     "say says said saying speak speaks spoke spoken speaking talk talks talked talking mention mentions mentioned "
     "tell tells told according hear hears heard discuss discusses discussed explain explains explained speaker narrator "
     "lecturer presenter show shows shown showing see seen visible depicted displayed displays look looks looked like "
-    "appear appears appeared appearing written reads find describe summarise summarize summary overview video videos "
+    "appear appears appeared appearing written reads find describe quote quotes summarise summarize summary overview video videos "
     "clip clips footage recording recordings moment moments someone somebody anyone anybody everyone something "
     "anything happen happens happened happening many much please mean means meant titled stated states let us me".split()
 )
+# Of these, the ones that may be what a question is about, where it names nothing else.
+_CONTENT = frozenset("recording lecturer narrator presenter speaker hear titled overview".split())
 _SURFACES = re.compile(rf"(?:{_PICTURES}|{_WRITINGS}|screens?|words?|texts?|background|foreground)\Z")
 # What says something, and need not name itself: "What does the schedule say about …?"
 _SOURCE = re.compile(
@@ -93,18 +95,34 @@ _LIGHT = frozenset(
     "took topic toward towards type types usage use used uses using utilise utilize various versus via vs want wants "
     "way ways week weeks work works year years".split()
 )
-# Alike to a model, different to a person: nothing alike and no other form stands for them.
-DISTINCT = frozenset(
+# Names, also where they are written in lower case; May, which is a verb too, has a rule of its own.
+_CALENDAR = frozenset(
     "monday tuesday wednesday thursday friday saturday sunday january february march april june july august september "
-    "october november december black white red green blue yellow orange purple brown pink grey gray silver gold "
-    "copper north south east west left right top bottom first second third last before after more less".split()
+    "october november december".split()
 )
+# What a person says to a program before the question itself: "Can you give me the quote about …", "show me where …".
+_REQUEST = re.compile(
+    r"\A(?:(?:please|hey|hi|hello|ok(?:ay)?|so|well)\b,? *"
+    r"|(?:can|could|would|will) (?:you|u|we)(?: please)? (?=(?:give|show|find|tell|get|play|quote|search|look)\b)"
+    r"|(?:do you know|i(?:'d| would)? (?:want|like|need|love) to (?:know|see|hear|find|learn)(?: out)?) *"
+    r"|i(?:'m| am) (?:looking|searching) for *"
+    r"|(?:give|show|find|tell|get|play)(?: (?:me|us))(?! about\b) *(?!\Z)"
+    r"|(?:find|search for|look for|go to|jump to|take me to) *(?!\Z)"
+    r"|(?:the |a |an |any |all |every )?(?:exact )?(?:quotes?|parts?|places?|moments?|bits?|clips?|passages?)"
+    r" (?:about|of|where|when|in which|that|on|with|for) *(?=\S))",
+    re.IGNORECASE,
+)
+# "Which two extensions …?" asks for two things; an answer need not hold the word "two".
+_ASKED_COUNT = re.compile(
+    r"\b(?:which|what|the|these|those|his|her|their|its|our|give|list|name|in)(?: \w+)? "
+    r"(two|three|four|five|six|seven|eight|nine|ten)\b(?! (?:hundred|thousand|million|billion|percent|per|o'clock)\b)",
+    re.IGNORECASE,
+)
+_ORDINALS = frozenset("first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split())
 
 _CHUNK = re.compile(r"\w[\w\-./:@#&+'’]*")
 _COUNTED = re.compile(r"\d+(?:st|nd|rd|th|s)?(?:-[a-z]+)*")  # "2nd", "1990s", "12-year-old" are no codes
 _THE_WORD = re.compile(r"\b(?:words?|phrase|term|expression|sentence|name|text)s?\s+(?=[\"“”«»„'])", re.IGNORECASE)
-# "How long does it last?" asks about no last one.
-_TO_LAST = re.compile(r"\b(?:do|does|did|will|would|can|could|should|must)\b.*\blast\b(?! \w)")
 # A month, not the verb: capital, and beside a day or what goes before a month.
 _MAY = re.compile(
     r"\b(?:\d{1,2}(?:st|nd|rd|th)?(?: of)?|[Ii]n|since|until|by|last|next|this|early|late|of|on|for|during|before|after) May\b"
@@ -116,6 +134,14 @@ _QUOTED = re.compile(r"[\"“”«»„]([^\"“”«»„]{2,200})[\"“”«»
 def asks_how_to(question: str) -> bool:
     """Whether the asker wants to do something: "How do I show the rulers?"."""
     return bool(_DOING.search(question.casefold()))
+
+
+def without_request(question: str) -> str:
+    """The question without words of request in front: "give me the quote about trains" → "trains"."""
+    rest = question
+    while found := _REQUEST.match(rest):
+        rest = rest[found.end() :]
+    return rest if tokens(rest) else question
 
 
 def names_something(text: str) -> bool:
@@ -186,6 +212,7 @@ def terms_of(question: str, places: tuple[Modality, ...], named: Set[str] | None
     rest = _CHUNK.sub(lambda found: " " if _is_code(found[0]) else found[0], rest)
     named = names(rest) if named is None else named
     rest = (_ONCE if asks_how_to(rest) else _INSIDE).sub(" ", rest)
+    counted = {found.casefold() for found in _ASKED_COUNT.findall(rest)}
     sources, has_may = set(_SOURCE.findall(rest.casefold())), bool(_MAY.search(rest))
     for word in tokens(rest):
         is_month = has_may and word == "may"
@@ -194,11 +221,13 @@ def terms_of(question: str, places: tuple[Modality, ...], named: Set[str] | None
             continue
         if not is_name and (word in _ASKING or (places and "speech" not in places and _SURFACES.match(word))):
             continue
-        is_distinct = word in DISTINCT and not (word == "last" and _TO_LAST.search(rest.casefold()))
-        is_exact = is_name or is_distinct or (any(c.isdigit() for c in canonical(word)) and word != "one")
+        is_number = any(c.isdigit() for c in canonical(word)) and word not in _ORDINALS | counted | {"one"}
+        is_exact = is_name or word in _CALENDAR or is_number
         is_light = word in _LIGHT or word in sources
         terms.setdefault(word, Term(text=word, exact=is_exact, required=is_exact or not is_light))
     found = tuple(terms.values())[:MOST_TERMS]
+    if not found and not places:  # "What is he recording?" is about a recording all the same
+        found = tuple(Term(text=word, exact=False) for word in dict.fromkeys(tokens(rest)) if word in _CONTENT)
     if any(term.required for term in found):
         return found
     return tuple(term.model_copy(update={"required": True}) for term in found)

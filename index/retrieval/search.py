@@ -5,6 +5,7 @@ an encoder are on one scale. `find` returns rows, `passages` returns rows with t
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from .publishing import PublishProgress
 from .query_encoders import QueryEncoders
 from .ranking import Encoded, RankedRow, rank_rows
 from .snapshots import Snapshot, Snapshots
-from .tokenizer import match_expression, query_terms
+from .tokenizer import match_expression, query_terms, terms_of
 
 __all__ = ["Search"]
 
@@ -204,6 +205,21 @@ class Search:
             encoded = self._encoded(snapshot, clean_text(query), modality)
             cosines = _cosines(encoded, [row.row for row in rows]) if encoded else {}
             return [self._evidence(snapshot, row, similarity=cosines.get(row.row, 0.0)) for row in rows]
+
+    def counts(self, words: Sequence[str]) -> tuple[int, dict[str, int]]:
+        """Count the observations, and for each word those that contain it in any form: how rare a word is.
+
+        Of a code or phrase, the rarest part is counted.
+        """
+        parts = {word: terms_of(word).split() for word in words}
+        wanted = {part for of_word in parts.values() for part in of_word}
+        rows: Counter[str] = Counter()
+        total = 0
+        with self._snapshots.reading() as snapshot:
+            for modality in modality_names():
+                total += snapshot.catalog.size_of(modality)[0]
+                rows.update(snapshot.catalog.row_counts(modality, wanted))
+        return total, {word: min((rows[part] for part in of_word), default=0) for word, of_word in parts.items()}
 
     def texts(
         self,

@@ -147,7 +147,7 @@ def test_ask_prints_each_claim_with_its_span(indexed, playhead):
     done = playhead("ask", "talks", "What does the speaker say about the budget?")
     assert done == Done(0, "The budget for travel grew by twelve percent. [00:00:01–00:00:03] budget.mp4, said\n", "")
     nothing = playhead("ask", "talks", "What does the speaker say about penguins?")
-    assert nothing == Done(0, "Nothing in the indexed videos supports an answer. Not found: penguins.\n", "")
+    assert nothing == Done(0, "Nothing in the indexed videos answers this for certain. Not found: penguins.\n", "")
 
 
 def test_ask_prints_the_object_of_the_contract(indexed, playhead):
@@ -155,7 +155,7 @@ def test_ask_prints_the_object_of_the_contract(indexed, playhead):
     assert (answer["status"], answer["text"]) == ("answered", "The red car stops at the bridge.")
     assert 0 < answer["confidence"] <= 1
     ((citation,),) = [claim["citations"] for claim in answer["claims"]]
-    assert {"text": "The red car stops at the bridge.", "verdict": "supported"}.items() <= answer["claims"][0].items()
+    assert {"text": "The red car stops at the bridge.", "verdict": "verbatim"}.items() <= answer["claims"][0].items()
     assert set(citation) == set(
         "evidence_id video_id video start end modality quote keyframe box frame_seconds".split()
     )
@@ -739,7 +739,7 @@ def test_a_real_question_in_a_process_of_its_own(talk_library, talk, truth, monk
     (claim,) = done.data["claims"]
     (citation,) = claim["citations"]
     said = next(one for one in truth["said"] if "budget" in one["text"])
-    assert (claim["verdict"], citation["modality"]) == ("supported", "speech")
+    assert (claim["verdict"], citation["modality"]) == ("verbatim", "speech")
     assert citation["start"] == pytest.approx(said["start"], abs=0.5)
     assert citation["end"] == pytest.approx(said["end"], abs=0.5)
     assert read_keyframe(citation["keyframe"]).picture[8:12] == b"WEBP"

@@ -46,7 +46,7 @@ def test_what_is_there_is_answered(library):
     assert (answer.status, answer.text) == ("answered", "The budget for travel grew by twelve percent.")
     ((citation,),) = [claim.citations for claim in answer.claims]
     assert (citation.start, citation.end, citation.modality, citation.video_id) == (1, 4, "speech", "ab" * 16)
-    assert answer.claims[0].verdict == "supported"
+    assert answer.claims[0].verdict == "verbatim"
     assert 0.5 < answer.confidence <= 1
     assert [step.step for step in answer.trace] == ["plan", "retrieve", "answer", "check", "judge"]
     assert "an answer is about: budget, travel, grow" in answer.trace[0].detail
@@ -94,12 +94,12 @@ def test_a_moment_is_read_not_searched(library):
         "Office rent unchanged",
     }
     silent = library.ask("What is said at 0:12?")
-    assert (silent.status, silent.text) == ("insufficient", "Nothing in the indexed videos supports an answer.")
+    assert (silent.status, silent.text) == ("insufficient", "Nothing in the indexed videos answers this for certain.")
 
 
 def test_a_spoken_phrase_is_cited_to_its_words(library):
     (claim,) = library.ask('When does she say "at the bridge"?').claims
-    assert (claim.text, claim.verdict) == ("at the bridge.", "supported")
+    assert (claim.text, claim.verdict) == ("at the bridge.", "verbatim")
     assert (claim.citations[0].start, claim.citations[0].end) == (52, 53.5)
 
 

@@ -64,7 +64,7 @@ def test_a_question_is_told_step_by_step(library):
     assert (plan.question, plan.plan.query) == ("What is said about the red car?", "red car")
     assert (evidence.round, [one.text for one in evidence.evidence]) == (1, [SAID[1][0]])
     assert [(claim.text, claim.verdict) for claim in drafted.claims] == [(SAID[1][0], "unverified")]
-    assert (verdict.claim.text, verdict.claim.verdict) == (SAID[1][0], "supported")
+    assert (verdict.claim.text, verdict.claim.verdict) == (SAID[1][0], "verbatim")
     assert (answered.answer.text, answered.answer.claims) == (SAID[1][0], (verdict.claim,))
     assert [one.kind for one in (plan, evidence, drafted, verdict, answered)] == [
         "plan",

@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 
 from playhead.agent.answering.citation_check import check_claims
-from playhead.agent.answering.tally import Tally, is_tallied, tally
+from playhead.agent.answering.reader import FeatureReader, feature_reader
+from playhead.agent.answering.tally import Tally, is_tallied
+from playhead.agent.answering.tally import tally as tally_by
 from playhead.agent.question.planning import make_plan
 from playhead.agent.question.terms import subject_of
 from playhead.agent.records import Place, Plan, Subject
@@ -39,6 +41,10 @@ def at(left: float, top: float, side: float = 0.2) -> Box:
     return Box(left=left, top=top, right=left + side, bottom=top + side)
 
 
+def tally(asked: Plan, search: Search) -> Tally:
+    return tally_by(asked, search, feature_reader())
+
+
 @pytest.fixture
 def library(tmp_path) -> Callable[..., Search]:
     def made(*videos: list[Observation]) -> Search:
@@ -64,7 +70,9 @@ def claims(search: Search, asked: Plan) -> tuple[Tally, list[str]]:
     """What is tallied, and the texts of the claims; each of which its citations bear out."""
     found = tally(asked, search)
     checked = check_claims(found.claims, search.evidence)
-    assert [(one.verdict, one.citations) for one in checked] == [("supported", one.citations) for one in found.claims]
+    assert [(one.verdict, one.citations) for one in checked] == [
+        ("verbatim" if one.basis == "quote" else "supported", one.citations) for one in found.claims
+    ]
     return found, [one.text for one in checked]
 
 
@@ -115,19 +123,13 @@ def test_a_quoted_word_is_counted_in_no_other_form(library):
     assert claims(search, plan("How often is a goal mentioned?", "goal", kind="count"))[1] == ["3 times"]
 
 
-def test_what_only_means_the_same_is_not_counted(library, monkeypatch):
+def test_what_is_only_similar_is_not_counted(library, monkeypatch):
     search = library([observation("The physician came.", 0, 2)])
-    near = {"doctor": 0.0, "physician": 0.1}
-
-    def embed(texts: list[str]) -> np.ndarray:
-        angles = [near.get(text.split()[-1], 2.0 + number) for number, text in enumerate(texts)]
-        return np.stack([np.cos(angles), np.sin(angles)], axis=1)
-
-    monkeypatch.setattr(search, "embed", embed)
     monkeypatch.setattr(search, "find", lambda *_, **__: search.of_video("ab" * 16))
+    monkeypatch.setattr(FeatureReader, "score", lambda _, __, candidates: [0.9] * len(candidates))
     found, texts = claims(search, plan("How often is a doctor mentioned?", "doctor", kind="count"))
     assert (texts, found.missing) == ([], ())
-    assert found.told == "“doctor” is not named as asked; 1 times something alike is not counted"
+    assert found.told == "“doctor” is not named as asked; 1 times something similar is not counted"
     (claim,) = tally(plan("When is the doctor first mentioned?", "doctor", kind="compare"), search).claims
     assert claim.text == "The physician came."
 

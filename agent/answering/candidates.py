@@ -1,0 +1,276 @@
+"""Candidates: what retrieval found, each with its neighbours and with what the reader compares.
+
+A sentence seldom holds all that a question asks for. A candidate is an observation together with the observations
+around it: the sentences before and after, or the other lines of the same slide.
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from ...index.records import Evidence
+from ...index.retrieval.search import Search
+from ...tools.extractors.registry import boxed, labels, modality_names, sentences
+from ...tools.records import Span
+from ...tools.words import STOP_WORDS, canonical, names, stem, tokens
+from ..question.file_names import names_of
+from ..records import Plan, Term
+from .matching import held_terms
+
+__all__ = ["Candidate", "Features", "adds_to", "candidates_of", "covered", "says_nothing_new", "text_of", "with_names"]
+
+# Neighbours on each side; measured with passages of seven sentences on the tuning half of TutorialVQA.
+REACH = 3
+# Sentences further apart than this do not belong together.
+PAUSE_SECONDS = 15.0
+_ASKS_NUMBER = re.compile(
+    r"\b(?:how (?:many|much|long|old|far|often|big|high|tall|late)|when|what (?:year|date|day|time|number|percentage|price))\b",
+    re.IGNORECASE,
+)
+_ASKS = re.compile(r"\b(?:who|whom|whose|what|which|when|where|why|how)\b", re.IGNORECASE)
+_SENTENCE_END = (".", "?", "!", "…", ":", ";")
+
+
+class Features(NamedTuple):
+    """What is known of a candidate and a question; each number lies between -1 and 1.
+
+    `cosine` and `cover` are of the observation alone; `_1` and `_3` of it with so many neighbours on each side.
+    Cosines of several observations are their mean. Coverage is the share of the question's terms that a text holds
+    literally, each weighted by its rarity in the library.
+    """
+
+    cosine: float
+    cosine_1: float
+    cosine_3: float
+    cover: float
+    cover_1: float
+    cover_3: float
+    answer_type: float  # 1: a number is asked for and there is one that the question does not hold
+    asked_modality: float  # 1: the question names the modality ("said", "shown")
+    is_text: float
+    is_picture: float
+    shows: float
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An observation that may answer a question.
+
+    Attributes:
+        evidence: The observation itself, with its cosine to the query in `similarity`.
+        before: The neighbours before it, nearest first.
+        after: The neighbours after it, nearest first; of a line of text, the other lines of its slide.
+        names: Words of the video's file name, folder and title: facts that hold for all of the video.
+        shows: Whether the image encoder says that the picture shows what is asked for.
+        features: What the reader compares; see `Features`.
+    """
+
+    evidence: Evidence
+    before: tuple[Evidence, ...] = ()
+    after: tuple[Evidence, ...] = ()
+    names: str = ""
+    shows: bool = False
+    features: "Features | None" = None
+
+    def around(self, reach: int) -> tuple[Evidence, ...]:
+        """The observation with its neighbours up to `reach` on each side, in time order."""
+        if self.evidence.modality == "text":
+            return (self.evidence, *self.after) if reach else (self.evidence,)
+        return (*reversed(self.before[:reach]), self.evidence, *self.after[:reach])
+
+    @property
+    def sentence(self) -> tuple[Evidence, ...]:
+        """The observations that make up the sentence it belongs to: a transcript may cut a sentence in two."""
+        if self.evidence.modality != "speech":
+            return (self.evidence,)
+        begins = not self.evidence.text[:1].islower()
+        ends = self.evidence.text.rstrip().endswith(_SENTENCE_END)
+        first = [one for one in self.before[:1] if not begins and not one.text.rstrip().endswith(_SENTENCE_END)]
+        last = [one for one in self.after[:1] if not ends and one.text[:1].islower()]
+        return (*first, self.evidence, *last)
+
+    @property
+    def below(self) -> list[Evidence]:
+        """The lines of the slide below a line of text, from top to bottom."""
+        box = self.evidence.box
+        return [
+            one
+            for one in self.after
+            if box and one.box and one.box.top > box.top and one.box.left < box.right and one.box.right > box.left
+        ]
+
+    @property
+    def heading(self) -> Evidence | None:
+        """The title of the slide that a line of text is on: the topmost line, if it is the tallest."""
+        boxed = [one for one in self.after if one.box]
+        if self.evidence.modality != "text" or self.evidence.box is None or not boxed:
+            return None
+        top = min(boxed, key=lambda one: one.box.top if one.box else 1.0)
+        if top.box is None or top.box.top >= self.evidence.box.top:
+            return None
+        return top if top.box.bottom - top.box.top >= self.evidence.box.bottom - self.evidence.box.top else None
+
+
+def candidates_of(plan: Plan, found: Sequence[Evidence], search: Search) -> list[Candidate]:
+    """Give each evidence its neighbours, with their similarity to the query.
+
+    Args:
+        plan: The question.
+        found: What retrieval found, best first; each evidence once.
+        search: The library.
+    """
+    made: dict[str, Candidate] = {}
+    for group in _groups(found):
+        first, modality = group[0], group[0].modality
+        names = names_of(search.records[first.video_id])
+        if modality not in sentences():
+            for one in group:
+                shows = modality not in boxed() and search.shows(plan.query, one)
+                made[one.evidence_id] = Candidate(one, names=names, shows=shows)
+            continue
+        margin = PAUSE_SECONDS * REACH if modality != "text" else 0.001
+        window = Span(
+            start=max(0.0, min(one.start for one in group) - margin), end=max(one.end for one in group) + margin
+        )
+        rows = search.compare(plan.query, modality, first.video_id, window)
+        place = {row.evidence_id: number for number, row in enumerate(rows)}
+        for one in group:
+            if one.evidence_id not in place:
+                made[one.evidence_id] = Candidate(one, names=names)
+                continue
+            at = place[one.evidence_id]
+            known = one.model_copy(update={"similarity": rows[at].similarity})
+            before, after = _beside_text(known, rows) if modality == "text" else _beside(rows, at)
+            made[one.evidence_id] = Candidate(known, before, after, names)
+    weights = _rarities(plan.terms, search) if plan.terms else {}
+    return [replace(made[one.evidence_id], features=_features(made[one.evidence_id], plan, weights)) for one in found]
+
+
+def with_names(plan: Plan, found: Sequence[Evidence]) -> Plan:
+    """Mark the terms that the library writes as names: who types "london" means London.
+
+    A term is a name if what was said spells it with a capital wherever it occurs, and once inside a sentence.
+    """
+    spoken = [one.text for one in found if one.modality == "speech"]
+    named = {word for text in spoken for word in names(text)}
+    common = {word for text in spoken for word in tokens(" ".join(w for w in text.split() if w[:1].islower()))}
+    terms = tuple(
+        term.model_copy(update={"exact": True, "required": True})
+        if term.text in named and term.text not in common
+        else term
+        for term in plan.terms
+    )
+    return plan.model_copy(update={"terms": terms})
+
+
+def covered(candidate: Candidate, terms: Sequence[Term]) -> list[Term]:
+    """Return the terms that the candidate's own observation holds literally."""
+    return held_terms(terms, text_of(candidate.sentence))
+
+
+def adds_to(plan: Plan, rows: Sequence[Evidence], other: Evidence) -> bool:
+    """Whether a neighbour holds a term of the question, or the number it asks for, that some observations lack.
+
+    Words that it spells with a capital may be names, and names are never borrowed from another sentence.
+    """
+    held = held_terms(plan.terms, text_of(rows))
+    lower = other.text if other.modality == "text" else " ".join(w for w in other.text.split() if w[:1].islower())
+    if any(term.required and not term.exact and term not in held for term in held_terms(plan.terms, lower)):
+        return True
+    return not _gives_number(plan, rows) and _gives_number(plan, [other])
+
+
+def says_nothing_new(plan: Plan, evidence: Evidence) -> bool:
+    """Whether an observation holds no content word that the question does not: "Directed by" to "Who directed it?"."""
+    if not _ASKS.search(plan.question):
+        return False
+    asked = {stem(canonical(word)) for word in tokens(plan.question)}
+    return all(word in STOP_WORDS or stem(canonical(word)) in asked for word in tokens(evidence.text))
+
+
+def text_of(rows: Sequence[Evidence]) -> str:
+    """The texts of some observations as one."""
+    return " ".join(row.text for row in rows)
+
+
+def _features(candidate: Candidate, plan: Plan, weights: Mapping[str, float]) -> Features:
+    rows = [candidate.around(reach) for reach in (0, 1, REACH)]
+    # A line of a slide is short: its cosine is compared alone, and coverage with the slide.
+    cosines = [sum(row.similarity for row in some) / len(some) for some in rows]
+    covers = [_coverage(plan.terms, weights, [*(row.text for row in some), candidate.names]) for some in rows]
+    modality = candidate.evidence.modality
+    return Features(
+        cosine=cosines[0],
+        cosine_1=cosines[1],
+        cosine_3=cosines[2],
+        cover=covers[0],
+        cover_1=covers[1],
+        cover_3=covers[2],
+        answer_type=float(_gives_number(plan, rows[1])),
+        asked_modality=float(plan.modalities != modality_names() and modality in plan.modalities),
+        is_text=float(modality == "text"),
+        is_picture=float(modality in labels()),
+        shows=float(candidate.shows),
+    )
+
+
+def _gives_number(plan: Plan, rows: Sequence[Evidence]) -> bool:
+    """Whether the question asks for a number and some observations hold one that the question does not."""
+    if not _ASKS_NUMBER.search(plan.question):
+        return False
+    known = _numbers(plan.question)
+    return any(_numbers(row.text) - known for row in rows)
+
+
+def _rarities(terms: Sequence[Term], search: Search) -> dict[str, float]:
+    """The weight of each term: its inverse document frequency in the library (Spärck Jones 1972), at least 0.1."""
+    words = list(dict.fromkeys(word for term in terms for word in term.text.split()))
+    total, counts = search.counts(words)
+    weight = {word: max(0.1, math.log((total + 1) / (counts[word] + 0.5))) for word in words}
+    return {term.text: max(weight[word] for word in term.text.split()) for term in terms}
+
+
+def _coverage(terms: Sequence[Term], weights: Mapping[str, float], texts: Sequence[str]) -> float:
+    """The share of the terms that some texts hold, each term weighted by its rarity; 0 without terms."""
+    whole = sum(weights[term.text] for term in terms)
+    held = {term for text in texts for term in held_terms(terms, text)}
+    return sum(weights[term.text] for term in held) / whole if whole else 0.0
+
+
+def _numbers(text: str) -> set[str]:
+    return {canonical(word) for word in tokens(text) if canonical(word)[:1].isdigit()}
+
+
+def _groups(found: Sequence[Evidence]) -> list[list[Evidence]]:
+    """Evidence of one modality and video that lies within a minute, together."""
+    groups: list[list[Evidence]] = []
+    for one in sorted(found, key=lambda e: (e.video_id, e.modality, e.start)):
+        last = groups[-1][-1] if groups else None
+        if last and (last.video_id, last.modality) == (one.video_id, one.modality) and one.start - last.end < 60:
+            groups[-1].append(one)
+        else:
+            groups.append([one])
+    return groups
+
+
+def _beside(rows: Sequence[Evidence], at: int) -> tuple[tuple[Evidence, ...], tuple[Evidence, ...]]:
+    before: list[Evidence] = []
+    for number in range(at - 1, max(-1, at - 1 - REACH), -1):
+        if rows[number + 1].start - rows[number].end > PAUSE_SECONDS:
+            break
+        before.append(rows[number])
+    after: list[Evidence] = []
+    for number in range(at + 1, min(len(rows), at + 1 + REACH)):
+        if rows[number].start - rows[number - 1].end > PAUSE_SECONDS:
+            break
+        after.append(rows[number])
+    return tuple(before), tuple(after)
+
+
+def _beside_text(one: Evidence, rows: Sequence[Evidence]) -> tuple[tuple[Evidence, ...], tuple[Evidence, ...]]:
+    """The other lines that are in the picture together with a line."""
+    shown = [row for row in rows if row.evidence_id != one.evidence_id and row.span.overlap(one.span) > 0]
+    top = sorted(shown, key=lambda row: row.box.top if row.box else row.start)
+    return (), tuple(top[:24])

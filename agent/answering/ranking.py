@@ -1,0 +1,95 @@
+"""Ranking: retrieval finds, the reader scores. `ask`, `find` and `search` share it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ...index.records import Evidence
+from ...index.retrieval.search import Search
+from ...tools.records import Modality, Span
+from ..question.planning import make_plan
+from ..records import Plan
+from .candidates import Candidate, candidates_of, covered, with_names
+from .reader import Reader, feature_reader
+
+__all__ = ["Scored", "found_evidence", "ranked"]
+
+# A result whose relevance is a smaller share of the best one's only resembles the query.
+RESEMBLES = 0.2
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A candidate and the probability that it answers the question.
+
+    Attributes:
+        candidate: The observation with its neighbours.
+        score: 0 to 1.
+    """
+
+    candidate: Candidate
+    score: float
+
+    @property
+    def evidence(self) -> Evidence:
+        """The observation, with its relevance."""
+        return self.candidate.evidence
+
+
+def ranked(plan: Plan, found: Sequence[Evidence], search: Search, reader: Reader) -> list[Scored]:
+    """Score what was found, best first.
+
+    Args:
+        plan: The question.
+        found: What retrieval found, each once.
+        search: The library.
+        reader: Scores.
+
+    Returns:
+        Everything that was found; each evidence carries its `relevance` and the words that `matched`.
+    """
+    plan = with_names(plan, found)
+    candidates = candidates_of(plan, found, search)
+    scores = reader.score(plan, candidates)
+    made = [_scored(plan, one, score) for one, score in zip(candidates, scores, strict=True)]
+    if plan.is_moment:
+        return made  # retrieval put them in order
+    return sorted(made, key=lambda one: (-one.score, -one.evidence.score, -one.evidence.similarity))
+
+
+def found_evidence(
+    query: str,
+    search: Search,
+    k: int,
+    modalities: Sequence[Modality] | None = None,
+    video_ids: Sequence[str] | None = None,
+    between: Span | None = None,
+) -> list[Evidence]:
+    """Search, and score what is found; what only resembles the query is cut where something matches it.
+
+    The order is retrieval's. A result is cut if its relevance is less than a fifth of the best one's; one that lacks a
+    name, number or code of the query has the relevance 0.
+
+    Args:
+        query: Words as a person writes them.
+        search: The library.
+        k: At most this many.
+        modalities: Only these; None: all.
+        video_ids: Only these videos; None: all.
+        between: Only this stretch of each video.
+
+    Raises:
+        QueryError: The query or a filter is not valid.
+    """
+    found = search.find(query, k, modalities, video_ids, between)
+    plan = make_plan(query).model_copy(update={"is_moment": False})
+    order = {one.evidence_id: number for number, one in enumerate(found)}
+    scored = [one.evidence for one in ranked(plan, found, search, feature_reader())]
+    best = max((one.relevance or 0.0 for one in scored), default=0.0)
+    kept = [one for one in scored if (one.relevance or 0.0) >= RESEMBLES * best and (best == 0 or one.relevance)]
+    return sorted(kept, key=lambda one: order[one.evidence_id])
+
+
+def _scored(plan: Plan, candidate: Candidate, score: float) -> Scored:
+    matched = tuple(term.text for term in covered(candidate, plan.terms))
+    evidence = candidate.evidence.model_copy(update={"relevance": round(score, 4), "matched": matched})
+    return Scored(replace(candidate, evidence=evidence), score)

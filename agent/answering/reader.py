@@ -1,0 +1,136 @@
+"""Readers: how likely a candidate answers a question.
+
+`FeatureReader` ranks by a weighted sum of retrieval features and calibrates it to a probability; both are fitted on the tuning halves of the evaluation sets by
+`tests/benchmarks/fit_reader.py`. No rule decides what an answer is, with one exception, which holds for every reader:
+names, numbers, codes and quoted phrases of the question must stand in the cited observation itself (`holds_exact`).
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import Field
+
+from ...index.records import Evidence
+from ...tools.records import Record
+from ..records import Plan
+from .candidates import Candidate, Features, text_of
+from .matching import held_terms
+
+__all__ = ["FeatureReader", "Reader", "feature_reader", "holds_exact", "same_place"]
+
+# What lies so near is the same moment; further distances between two moments tell nothing more.
+SAME_PLACE_SECONDS = 10.0
+MOST_GAP = 3.0
+_WEIGHTS = Path(__file__).with_name("reader_weights.json")
+
+
+class Reader(Protocol):
+    """Scores whether a candidate answers a question."""
+
+    @property
+    def threshold(self) -> float:
+        """The score from which on a candidate is an answer."""
+        ...
+
+    def score(self, plan: Plan, candidates: Sequence[Candidate]) -> list[float]:
+        """The probability that each candidate answers the question, 0 to 1; 0 where exact terms are missing."""
+        ...
+
+
+class Regression(Record):
+    """A linear ranking over features, and its calibration to a probability."""
+
+    features: dict[str, float] = Field(description="Coefficient of each feature that counts.")
+    calibration: dict[str, float] = Field(
+        description="Coefficients of `intercept`, `logit` and `gap`: the logit minus that of the best other moment."
+    )
+
+
+class ReaderWeights(Record):
+    """The numbers of a `FeatureReader`, as `tests/benchmarks/fit_reader.py` writes them."""
+
+    command: str = Field(description="What makes them.")
+    fitted_on: str = Field(description="Which questions.")
+    dense: Regression = Field(description="With a text encoder.")
+    lexical: Regression = Field(description="Without a text encoder: every cosine is 0.")
+    threshold: float = Field(ge=0, le=1, description="Score from which on a candidate is an answer.")
+    risk: float = Field(ge=0, le=1, description="Share of wrong answers at this threshold, measured on held-out data.")
+
+
+class FeatureReader:
+    """A weighted sum of the features of a candidate, calibrated."""
+
+    def __init__(self, weights: ReaderWeights) -> None:
+        """Use fitted weights.
+
+        Args:
+            weights: Of `reader_weights.json`.
+        """
+        self.weights = weights
+        self.threshold = weights.threshold
+
+    def score(self, plan: Plan, candidates: Sequence[Candidate]) -> list[float]:
+        """The probability that each candidate answers the question, 0 to 1.
+
+        A moment ("What is said at 12:30?") is answered by all that is found there: 1.
+        """
+        if plan.is_moment:
+            return [1.0] * len(candidates)
+        if not plan.terms:
+            return [0.0] * len(candidates)
+        is_dense = any(one.features and one.features.cosine for one in candidates)
+        weights = self.weights.dense if is_dense else self.weights.lexical
+        logits = [
+            _logit(one.features, weights) if one.features and holds_exact(plan, one) else -math.inf
+            for one in candidates
+        ]
+        return [_calibrated(number, logits, candidates, weights) for number in range(len(candidates))]
+
+
+def holds_exact(plan: Plan, candidate: Candidate) -> bool:
+    """Whether the candidate's own sentence holds every name, number, code and quoted phrase of the question.
+
+    Neighbours do not count: "Alice flew to Paris" next to "Bob flew to London" says nothing of Alice in London.
+    The title of the line's slide counts, and so do the video's file name, folder and title.
+    """
+    left = [term for term in plan.terms if term.exact]
+    for text in (text_of(candidate.sentence), candidate.heading.text if candidate.heading else "", candidate.names):
+        if left and text:
+            held = held_terms(left, text)
+            left = [term for term in left if term not in held]
+    return not left
+
+
+@lru_cache(maxsize=1)
+def feature_reader() -> FeatureReader:
+    """The reader with the weights of the package."""
+    return FeatureReader(ReaderWeights.model_validate(json.loads(_WEIGHTS.read_text(encoding="utf-8"))))
+
+
+def same_place(one: Evidence, other: Evidence) -> bool:
+    """Whether two observations are of the same moment."""
+    near = one.start < other.end + SAME_PLACE_SECONDS and one.end > other.start - SAME_PLACE_SECONDS
+    return one.video_id == other.video_id and near
+
+
+def _logit(features: Features, weights: Regression) -> float:
+    return sum(weights.features.get(name, 0.0) * value for name, value in features._asdict().items())
+
+
+def _calibrated(number: int, logits: Sequence[float], candidates: Sequence[Candidate], weights: Regression) -> float:
+    """Platt scaling (Platt 1999) of a logit and of its distance to the best other moment."""
+    logit, one = logits[number], candidates[number].evidence
+    if logit == -math.inf:
+        return 0.0
+    others = [
+        other
+        for other, candidate in zip(logits, candidates, strict=True)
+        if other > -math.inf and not same_place(one, candidate.evidence)
+    ]
+    gap = min(MOST_GAP, max(-MOST_GAP, logit - max(others))) if others else 0.0
+    c = weights.calibration
+    return 1 / (1 + math.exp(-(c["intercept"] + c["logit"] * logit + c["gap"] * gap)))

@@ -1,0 +1,70 @@
+"""File names, folders and dates of videos as facts: they can scope a question ("in the interview of 3 May")."""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from pathlib import PurePath
+
+from ...index.records import VideoRecord
+from ...tools.words import STOP_WORDS, canonical, is_same, pieces, tokens
+from ..records import Plan
+
+__all__ = ["names_of", "scoped_by_names"]
+
+_MONTHS = (
+    "january february march april may june july august september october november december".split()
+)  # fmt: skip
+_ORDINALS = ("", *"1st 2nd 3rd 4th 5th 6th 7th 8th 9th 10th 11th 12th".split())
+_DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.]?(\d\d)[-_.]?(\d\d)(?!\d)")
+_SPLIT = re.compile(r"[_\W]+|(?<=[a-z])(?=[A-Z\d])|(?<=\d)(?=[a-z])")
+# "in the interview of 3 May", "during lecture two", "in agent327.mp4": up to eight words that may name a video.
+_IN_VIDEO = re.compile(
+    r"\b(?:in|from|during|of|according to) (?=(?P<what>(?:the |my |our |that |this )?[\w.'’-]+(?: [\w.'’-]+){0,7}?)"
+    r"(?: *(?:[?.!,]|\Z)| (?:what|who|when|where|why|how|which|does|do|did|is|are|was|were|say|says|said)\b))",
+    re.IGNORECASE,
+)
+# Words for a video that need not be part of its name.
+_KINDS = frozenset("video videos clip clips film films movie recording recordings file one".split())
+
+
+def names_of(record: VideoRecord) -> str:
+    """The words of a video's file name and folder, and its date in words, as one text."""
+    path = PurePath(record.paths[0])
+    parts = (*path.parts[-2:-1], path.stem)
+    words = [word for part in parts for word in _SPLIT.split(_DATE.sub(" ", part)) if word]
+    for found in _DATE.finditer(path.stem):
+        try:
+            day = date(*map(int, found.groups()))
+        except ValueError:
+            continue
+        words += [str(day.day), _MONTHS[day.month - 1].capitalize(), str(day.year), day.isoformat()]
+    words += [str(int(word)) for word in words if word.isdigit() and word.startswith("0")]
+    words += [_ORDINALS[int(word)] for word in words if word.isdigit() and int(word) < len(_ORDINALS)]
+    return " ".join(dict.fromkeys([path.name, *words]))
+
+
+def scoped_by_names(plan: Plan, records: Mapping[str, VideoRecord]) -> Plan:
+    """Limit a plan to the videos that the question names by their file name, folder or date.
+
+    A phrase names videos if each of its content words is part of the names of some, and not of all, videos.
+
+    Args:
+        plan: The question; one that is limited to videos already stays as it is.
+        records: The videos of the library by id.
+    """
+    if plan.video_ids is not None or len(records) < 2:
+        return plan
+    names = {video_id: {canonical(word) for word in tokens(names_of(one))} for video_id, one in records.items()}
+    for found in _IN_VIDEO.finditer(plan.question):
+        wanted = [word for word in tokens(found["what"]) if word not in (STOP_WORDS - {"may"}) | _KINDS]
+        chosen = [one for one, own in names.items() if wanted and all(_is_among(word, own) for word in wanted)]
+        if not chosen or len(chosen) == len(records):
+            continue
+        named = {*wanted, *pieces(found["what"])}
+        terms = tuple(term for term in plan.terms if not set(term.text.split()) <= named)
+        return plan.model_copy(update={"video_ids": tuple(chosen), "terms": terms or plan.terms})
+    return plan
+
+
+def _is_among(word: str, own: set[str]) -> bool:
+    return canonical(word) in own or any(is_same(word, one) for one in own)

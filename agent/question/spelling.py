@@ -1,0 +1,70 @@
+"""Typing errors: a word that the library does not hold, one edit away from one that it does.
+
+A word of an English word list is never changed: "gold" is not a typing error where the library says "cold".
+The word list and the edits are pyspellchecker's (Norvig 2007, "How to Write a Spelling Corrector").
+"""
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from ...index.retrieval.search import Search
+from ...tools.words import STOP_WORDS
+from ..records import Correction
+
+__all__ = ["corrected"]
+
+_WORD = re.compile(r"(?<![\w'’\-./@])[a-z]{3,20}(?![\w'’\-/@])")
+# Words that questions are made of, and that no library need hold.
+_QUESTION_WORDS = frozenset(
+    "video videos mentioned mention said says shown show about please tell find".split()
+) | frozenset(word for word in STOP_WORDS if len(word) > 2)
+
+
+def corrected(question: str, search: Search) -> tuple[str, tuple[Correction, ...]]:
+    """Correct the typing errors of a question; names, codes, numbers and quoted phrases stay as they are.
+
+    Args:
+        question: As a person typed it.
+        search: The library: a correction is a word that it holds.
+
+    Returns:
+        The question with corrections, and what was corrected.
+    """
+    quoted = [found.span() for found in re.finditer(r"[\"“”«»„][^\"“”«»„]*[\"“”«»„]", question)]
+    found = [
+        one
+        for one in _WORD.finditer(question)
+        if one[0] not in _QUESTION_WORDS and not any(start <= one.start() < end for start, end in quoted)
+    ]
+    words = list(dict.fromkeys(one[0] for one in found))
+    _, counts = search.counts(words)
+    unknown = [word for word in words if not counts[word]]
+    if not unknown:
+        return question, ()
+    fixes = {word: fix for word in unknown if (fix := _fix(word, search))}
+    text = _WORD.sub(lambda one: fixes.get(one[0], one[0]), question)
+    return text, tuple(Correction(written=word, read=fix) for word, fix in fixes.items())
+
+
+def _fix(word: str, search: Search) -> str | None:
+    """The likeliest word that is meant; None if the word is English, or nothing is one edit away."""
+    speller = _speller()
+    if speller.known([word]):
+        return None
+    near = speller.edit_distance_1(word)
+    counts = dict.fromkeys(near & _QUESTION_WORDS, 1)
+    if len(word) > 3:
+        counts |= {one: count for one, count in search.counts(sorted(near))[1].items() if count and len(one) > 2}
+    # Two letters in the wrong order are the commonest slip, and the first letter is seldom wrong.
+    ranked = sorted(
+        counts, key=lambda one: (sorted(one) != sorted(word), one[0] != word[0], not speller.known([one]), -counts[one])
+    )
+    return ranked[0] if ranked else None
+
+
+@lru_cache(maxsize=1)
+def _speller() -> Any:
+    from spellchecker import SpellChecker  # type: ignore[import-not-found, import-untyped, unused-ignore]
+
+    return SpellChecker(language="en", distance=1)

@@ -1,0 +1,97 @@
+"""File names as facts, typing errors, words of request: how a typed question becomes a plan."""
+
+import pytest
+
+from playhead.agent.question.file_names import names_of, scoped_by_names
+from playhead.agent.question.planning import make_plan
+from playhead.agent.question.spelling import corrected
+from playhead.agent.question.terms import without_request
+from playhead.index.retrieval.search import Search
+from playhead.index.storage.local import LocalStorage
+from playhead.tools.settings import Settings
+
+from ..fakes import commit, observation, record
+
+PATHS = ("talks/Review_2024-05-03.mp4", "interviews/interview_ana_silva.mp4", "lectures/lecture_02_bees.mp4")
+RECORDS = {f"{n}" * 32: record(video_id=f"{n}" * 32, paths=(path,)) for n, path in enumerate(PATHS)}
+
+
+def test_the_words_of_a_file_name_its_folder_and_its_date() -> None:
+    words = names_of(RECORDS["0" * 32]).split()
+    assert {"Review_2024-05-03.mp4", "talks", "Review", "3", "May", "2024", "2024-05-03", "3rd"} <= set(words)
+    assert {"lectures", "lecture", "bees", "02", "2", "2nd"} <= set(names_of(RECORDS["2" * 32]).split())
+    assert "2024" not in names_of(record(paths=("clip_2024-13-45.mp4",))).split()
+
+
+@pytest.mark.parametrize(
+    ("question", "video", "terms"),
+    [
+        ("What was said about hiring in the review of 3 May?", "0", ["hiring"]),
+        ("In the bees lecture, how long does a worker live?", "2", ["long", "worker", "live"]),
+        ("How much is a producer in the interview?", "1", ["producer"]),
+        ("In interview_ana_silva.mp4, what won a prize?", "1", ["won", "prize"]),
+        ("What happens in the winter according to lecture 2?", "2", ["winter"]),
+    ],
+)
+def test_a_question_may_name_its_video(question: str, video: str, terms: list[str]) -> None:
+    plan = scoped_by_names(make_plan(question), RECORDS)
+    assert plan.video_ids == (video * 32,)
+    assert set(terms) >= {term.text for term in plan.terms if term.required}
+
+
+@pytest.mark.parametrize(
+    "question", ["What is said in the winter?", "Who lives in Lisbon?", "What is said in the video?", "In May?"]
+)
+def test_other_phrases_name_no_video(question: str) -> None:
+    assert scoped_by_names(make_plan(question), RECORDS).video_ids is None or question == "In May?"
+
+
+def test_chosen_videos_stay_as_they_are() -> None:
+    plan = make_plan("What won a prize in the interview?", ("0" * 32,))
+    assert scoped_by_names(plan, RECORDS) == plan
+
+
+@pytest.fixture
+def search(tmp_path) -> Search:
+    store = LocalStorage(tmp_path / "library")
+    store.create()
+    said = ["The price of licences rose.", "The cold search index.", "Specters and plants of Priya."]
+    commit(store, [observation(text, 4 * n, 4 * n + 4) for n, text in enumerate(said)])
+    return Search(store, Settings(text_model="off", image_model="off", offline=True))
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("waht is the price", {"waht": "what"}),
+        ("teh seach index", {"teh": "the", "seach": "search"}),
+        ("are there spectres?", {"spectres": "specters"}),
+        ("the gold price", {}),  # English words are no typing errors, also one edit from a word of the library
+        ("How are plans made?", {}),
+        ('when is "seach" written', {}),
+        ("Who is Prija?", {}),
+        ("ORDER-7731 seach7", {}),
+    ],
+)
+def test_typing_errors(search: Search, typed: str, read: dict[str, str]) -> None:
+    text, corrections = corrected(typed, search)
+    assert {one.written: one.read for one in corrections} == read
+    for word, meant in read.items():
+        assert word not in text.split()
+        assert meant in text.replace("?", "").split()
+
+
+@pytest.mark.parametrize(
+    ("typed", "rest"),
+    [
+        ("give me the quote about trains", "trains"),
+        ("Can you show me where they talk about the budget?", "where they talk about the budget?"),
+        ("please tell me what she says", "what she says"),
+        ("I want to know how long a worker lives", "how long a worker lives"),
+        ("find the part about picture rights", "the part about picture rights"),
+        ("What is said about trains?", "What is said about trains?"),
+        ("please", "please"),
+    ],
+)
+def test_words_of_request_are_no_content(typed: str, rest: str) -> None:
+    assert without_request(typed) in (rest, rest.removeprefix("the part about "))

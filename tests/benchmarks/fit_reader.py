@@ -1,0 +1,239 @@
+"""Fit the weights of the reader on the tuning halves: `python tests/benchmarks/fit_reader.py`.
+
+Questions are TutorialVQA's, of the first half of its videos by name, each asked of its own video and of another tutorial
+or a football match, which cannot answer it; and those of the composed hour of seed 1, if it was made. A candidate is
+right if it overlaps the true span. Two steps, few numbers: a conditional logit ranks the candidates of a question by
+`Features`; Platt scaling of the best one's logit, and of its distance to the best other moment, makes it a probability.
+With that the threshold follows from what a wrong answer costs. The held-out halves give the risk that is stored with it.
+"""
+
+import json
+import random
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from report import real_data
+from scipy.optimize import minimize
+from transcripts import Line, build, football, tutorial_questions, tutorials, video_id
+
+import playhead.agent.answering.reader as reader_module
+from playhead.agent.answering.candidates import Features, candidates_of
+from playhead.agent.answering.evidence import retrieve
+from playhead.agent.answering.reader import MOST_GAP, ReaderWeights, Regression, holds_exact, same_place
+from playhead.agent.evaluation.metrics.abstention import aurc, risk_coverage
+from playhead.agent.question.planning import make_plan
+from playhead.index.retrieval.search import Search
+from playhead.index.storage.local import LocalStorage
+from playhead.tools.embedding.texts import SentenceEncoder
+from playhead.tools.settings import Settings
+
+COMMAND = "python tests/benchmarks/fit_reader.py"
+QUESTIONS = 300  # of each half
+RIDGES = (0.1, 0.3, 1.0, 3.0)
+# What a wrong answer costs, where a right one is worth 1 and none is worth 0. A wrong quote names its place, and is
+# seen to be wrong; nevertheless most of what is answered must be right.
+WRONG = 0.7
+_WORDS_A_SECOND = 2.5
+_DENSE = Features._fields
+_LEXICAL = tuple(name for name in _DENSE if not name.startswith("cosine"))
+
+
+class Asked(NamedTuple):
+    """A question's candidates: features, which are right, and which hold its exact terms."""
+
+    kind: str
+    features: npt.NDArray[np.float64]
+    right: npt.NDArray[np.bool_]
+    exact: npt.NDArray[np.bool_]
+    same: npt.NDArray[np.bool_]  # of each two candidates: whether they are the same moment
+
+
+def main(hours: Sequence[Path]) -> None:
+    """Fit, evaluate on the held-out halves, and write `reader_weights.json`."""
+    with tempfile.TemporaryDirectory() as folder:
+        tuned, held_out = (list(_tutorials(Path(folder), half)) for half in (0, 1))
+    for number, hour in enumerate(hours):
+        (tuned, held_out)[number % 2].extend(_hour(hour))
+    weights = fitted(tuned, held_out)
+    path = Path(reader_module.__file__).with_name("reader_weights.json")
+    path.write_text(json.dumps(weights.model_dump(), indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(weights.model_dump(), indent=2))
+
+
+def fitted(tuned: Sequence[Asked], held_out: Sequence[Asked]) -> ReaderWeights:
+    """Fit on the tuning halves, print the figures of both, and take the risk from the held-out ones."""
+    ridge = _ridge(tuned)
+    dense, lexical = _fit(tuned, _DENSE, ridge), _fit(tuned, _LEXICAL, ridge)
+    calibration = _calibration(tuned, dense)
+    threshold = WRONG / (1 + WRONG)
+    for name, of in (("tuned", tuned), ("held out", held_out)):
+        for kind in sorted({one.kind for one in of}):
+            found = [_best(one, dense, calibration) for one in of if one.kind == kind]
+            print(name, kind, _figures(found, threshold))
+        print(name, "all", _figures([_best(one, dense, calibration) for one in of], threshold))
+    answered = [right for score, right in (_best(one, dense, calibration) for one in held_out) if score >= threshold]
+    return ReaderWeights(
+        command=COMMAND,
+        fitted_on=f"{len(tuned)} questions of the tuning halves; risk on {len(held_out)} of the held-out halves",
+        dense=Regression(features=dense, calibration=calibration),
+        lexical=Regression(features=lexical, calibration=_calibration(tuned, lexical)),
+        threshold=round(threshold, 3),
+        risk=round(1 - float(np.mean(answered)), 3) if answered else 0.0,
+    )
+
+
+def _tutorials(folder: Path, half: int) -> Iterator[Asked]:
+    videos = {name: _timed(lines) for name, lines in tutorials().items()}
+    matches = dict(sorted(football().items())[:3])
+    names = sorted(videos)
+    own = names[: len(names) // 2] if half == 0 else names[len(names) // 2 :]
+    encoder, library = SentenceEncoder(Settings()), folder / str(half)
+    transcripts = {name: videos[name] for name in own} | matches
+    vectors = {name: encoder.encode([line.text for line in lines]) for name, lines in transcripts.items()}
+    build(library, transcripts, vectors, encoder.embedding_id)
+    search = Search(LocalStorage(library), Settings(), encoder)
+    chance = random.Random(half)
+    asked = {(q.video, q.text.strip().casefold()): q for q in tutorial_questions(["train", "dev", "test"])}
+    pool = [q for q in asked.values() if q.video in own]
+    for number, question in enumerate(chance.sample(pool, min(QUESTIONS, len(pool)))):
+        lines = videos[question.video]
+        truth = (lines[question.first].start, lines[question.last].end)
+        yield _asked("own", question.text, question.video, truth, search)
+        other = chance.choice([n for n in own if n != question.video] if number % 2 else sorted(matches))
+        if number % 4 < 2:
+            yield _asked("never", question.text, other, None, search)
+
+
+def _hour(folder: Path) -> Iterator[Asked]:
+    """A composed hour: `videos/.playhead` is its library, `questions.jsonl` its questions."""
+    search = Search(LocalStorage(folder / "videos" / ".playhead"), Settings())
+    (of,) = search.records
+    for row in map(json.loads, (folder / "questions.jsonl").read_text(encoding="utf-8").splitlines()):
+        plan = make_plan(row["question"])
+        if row["kind"] in ("said", "written", "shown", "never") and plan.kind == "needle" and plan.terms:
+            spans = [(span["start"], span["end"]) for span in row["spans"]]
+            yield _asked_of(f"hour {row['kind']}", row["question"], of, spans, search)
+
+
+def _asked(kind: str, text: str, video: str, truth: tuple[float, float] | None, search: Search) -> Asked:
+    return _asked_of(kind, text, video_id(video), [truth] if truth else [], search)
+
+
+def _asked_of(kind: str, text: str, of: str, spans: Sequence[tuple[float, float]], search: Search) -> Asked:
+    plan = make_plan(text, (of,))
+    candidates = candidates_of(plan, retrieve(plan, search), search)
+    features = np.array([one.features for one in candidates], float).reshape(-1, len(_DENSE))
+    right = [
+        any(one.evidence.start < end - 1e-6 and one.evidence.end > start + 1e-6 for start, end in spans)
+        for one in candidates
+    ]
+    exact = [holds_exact(plan, one) for one in candidates]
+    same = [[same_place(one.evidence, other.evidence) for other in candidates] for one in candidates]
+    return Asked(kind, features, *(np.array(values, bool) for values in (right, exact, same)))
+
+
+def _timed(lines: Sequence[Line]) -> list[Line]:
+    timed, now = [], 0.0
+    for line in lines:
+        end = now + max(1, len(line.text.split())) / _WORDS_A_SECOND
+        timed.append(Line(now, end, line.text))
+        now = end
+    return timed
+
+
+def _fit(asked: Sequence[Asked], names: Sequence[str], ridge: float) -> dict[str, float]:
+    """Coefficients that rank right candidates before wrong ones of the same question; none is negative.
+
+    Conditional logit (McFadden 1974): the probability that the chosen candidate is right, by a softmax over the
+    question's candidates, with a ridge penalty.
+    """
+    columns = [_DENSE.index(name) for name in names]
+    lists = [(one.features[one.exact][:, columns], one.right[one.exact]) for one in asked if one.exact.any()]
+    lists = [(x, right) for x, right in lists if right.any() and not right.all()]
+
+    def loss(beta: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        total, slope = ridge * float(beta @ beta) / 2, ridge * beta
+        for x, right in lists:
+            share = np.exp(x @ beta - (x @ beta).max())
+            share /= share.sum()
+            held = share[right].sum()
+            total -= np.log(held)
+            slope = slope + share @ x - share[right] @ x[right] / held
+        return total, slope
+
+    found = minimize(loss, np.zeros(len(columns)), jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(columns))
+    return {name: round(float(value), 4) for name, value in zip(names, found.x, strict=True) if value > 0}
+
+
+def _ridge(asked: Sequence[Asked]) -> float:
+    """The ridge with the lowest AURC in five-fold cross-validation over the tuning questions."""
+    worth = {}
+    for ridge in RIDGES:
+        found = []
+        for fold in range(5):
+            fitting = [one for number, one in enumerate(asked) if number % 5 != fold]
+            weights = _fit(fitting, _DENSE, ridge)
+            calibration = _calibration(fitting, weights)
+            found += [_best(one, weights, calibration) for number, one in enumerate(asked) if number % 5 == fold]
+        worth[ridge] = aurc([float(right) for _, right in found], [score for score, _ in found]) or 1.0
+    return min(RIDGES, key=lambda ridge: worth[ridge])
+
+
+def _top(one: Asked, weights: dict[str, float]) -> tuple[float, float, bool] | None:
+    """Logit of the best candidate, its distance to the best other moment, and whether it is right."""
+    if not len(one.features) or not one.exact.any():
+        return None
+    logits = one.features @ [weights.get(name, 0.0) for name in _DENSE]
+    logits = np.where(one.exact, logits, -np.inf)
+    best = int(logits.argmax())
+    others = logits[~one.same[best] & one.exact]
+    gap = min(MOST_GAP, float(logits[best] - others.max())) if len(others) else 0.0
+    return float(logits[best]), gap, bool(one.right[best])
+
+
+def _calibration(asked: Sequence[Asked], weights: dict[str, float]) -> dict[str, float]:
+    """Platt scaling of the best candidate's logit and gap over all questions, by ridge logistic regression.
+
+    Newton's method (Hastie et al. 2009, section 4.4.1).
+    """
+    tops = [top for one in asked if (top := _top(one, weights))]
+    x = np.array([[1.0, logit, gap] for logit, gap, _ in tops])
+    y = np.array([right for _, _, right in tops], float)
+    beta, penalty = np.zeros(3), np.diag([1e-6, 0.1, 0.1])
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-x @ beta))
+        beta += np.linalg.solve((x * (p * (1 - p))[:, None]).T @ x + penalty, x.T @ (y - p) - penalty @ beta)
+    return dict(zip(("intercept", "logit", "gap"), (round(float(value), 4) for value in beta), strict=True))
+
+
+def _best(one: Asked, weights: dict[str, float], calibration: dict[str, float]) -> tuple[float, bool]:
+    """Score of the best candidate, and whether it is right."""
+    if (top := _top(one, weights)) is None:
+        return 0.0, False
+    value = calibration["intercept"] + calibration["logit"] * top[0] + calibration["gap"] * top[1]
+    return float(1 / (1 + np.exp(-value))), top[2]
+
+
+def _figures(found: Sequence[tuple[float, bool]], threshold: float) -> dict[str, float]:
+    right, score = [float(r) for _, r in found], [s for s, _ in found]
+    _, risk = risk_coverage(right, score)
+    at = {f"risk@{c}": round(float(risk[max(0, int(c * len(right)) - 1)]), 3) for c in (0.2, 0.4, 0.6, 0.8, 1.0)}
+    answered = [r for s, r in found if s >= threshold]
+    return {
+        "questions": len(found),
+        "AURC": round(aurc(right, score) or 0.0, 4),
+        "R@1": round(float(np.mean(right)), 3),
+        "answered": round(len(answered) / len(found), 3),
+        "answered right": round(sum(answered) / len(found), 3),
+        **at,
+    }
+
+
+if __name__ == "__main__":
+    real_data("tutorialvqa")
+    main([Path(argument) for argument in sys.argv[1:]])
