@@ -27,7 +27,6 @@ from report import Figures, percent
 from transcripts import Line, Question, build, football, tutorial_questions, tutorials, video_id
 
 from playhead import Answer, Library, Settings
-from playhead.agent.answering.support import supports
 from playhead.agent.question.planning import make_plan
 from playhead.agent.records import Citation
 from playhead.index.records import Evidence
@@ -39,34 +38,6 @@ _STRANGE = (
     "helicopter volcano trumpet penguin vaccine parliament motorcycle earthquake bakery satellite mortgage orchestra "
     "dinosaur submarine refugee glacier pharmacy telescope wedding tractor kangaroo cathedral inflation lawyer emperor"
 ).split()
-_OF_ONE_KIND = (
-    "shark whale,eagle hawk,sandwich burger,train tram,scooter motorcycle,river lake,mountain valley,"
-    "thunder lightning,breakfast dinner,pencil pen,novel poem,actor director,singer drummer,pilot sailor,"
-    "nurse surgeon,kidney liver,protein fat,copper zinc,wheat rice,cotton wool,leather plastic,glass metal,"
-    "brick wood,roof floor,kitchen bathroom,curtain carpet,bucket spoon,hammer saw,gun knife,bomb missile,army navy,"
-    "police fire,court parliament,minister president,mayor governor,republic monarchy,democracy dictatorship,"
-    "socialism capitalism,stocks bonds,loan deposit,rent mortgage,lease sale,tax subsidy,wage dividend,"
-    "merger bankruptcy,laptop tablet,printer scanner,router modem,python ruby,mercury venus,comet asteroid,"
-    "electron proton,acid base,plus minus,square cube,sine cosine,sphere cylinder,flood drought,hurricane earthquake,"
-    "fog snow,maple birch,daisy lily,bee wasp,ant spider,frog lizard,goose swan,sheep goat,pig cow,violin viola,"
-    "clarinet saxophone,ballet opera,comedy tragedy,sculpture painting,church mosque,monk priest,christmas easter,"
-    "wedding funeral,marriage divorce,pregnancy abortion,vaccine antibiotic,diabetes cancer,stroke seizure,"
-    "anxiety depression,knee ankle,thumb toe,nose ear,tooth tongue,shirt pants,hat glove,ring necklace,"
-    "encryption compression,supplier customer,landlord tenant,winner runner"
-)
-_SYNONYMS = (
-    "rubbish garbage,couch sofa,start commence,purchase buy,assist help,physician doctor,automobile vehicle,"
-    "infant baby,attorney lawyer,stone rock,rabbit bunny,ship vessel,aeroplane airplane,movie film,"
-    "picture photograph,pupil student,mistake error,reply answer,quick rapid,huge enormous,tiny small,wealthy rich,"
-    "ill sick,freedom liberty,wage salary,earnings income,cash money,shop store,road street,gift present,end finish,"
-    "choose pick,forbid prohibit,permit allow,search seek,hide conceal,shout yell,cry weep,jump leap,sleep nap,"
-    "woods forest,ocean sea,coast shore,hill slope,house residence,apartment flat,garden yard,cinema theater,"
-    "holiday vacation,journey trip,luggage baggage,taxi cab,truck lorry,gasoline petrol,soccer football,"
-    "contest competition,prize award,leader chief,enemy foe,friend buddy,spouse partner,kids children,"
-    "medicine medication,cure remedy,wound injury,ache pain,exam test,lecture speech,author writer,song tune,"
-    "software program,website webpage,password passcode,chart graph,profit gain,cost expense,price cost,"
-    "discount reduction,contract agreement,rule regulation,prison jail,weapon arm,war battle"
-)
 
 
 def measure() -> Figures:
@@ -98,7 +69,6 @@ def measure() -> Figures:
         "Its own video": rows,
         "What should be refused": refused,
         "Seconds an ask": took,
-        "Words": _words(encoder),
     }
 
 
@@ -170,37 +140,3 @@ def _with_a_strange_word(question: str, chance: random.Random) -> str:
     if len(terms) < 2:
         return ""
     return re.sub(rf"\b{re.escape(chance.choice(terms))}\b", chance.choice(_STRANGE), question.casefold())
-
-
-def _words(encoder: SentenceEncoder) -> list[dict[str, str | float]]:
-    rows = []
-    kinds = {"synonyms": _SYNONYMS, "two of a kind": _OF_ONE_KIND}
-    pairs = {kind: [tuple(pair.split()) for pair in listed.split(",")] for kind, listed in kinds.items()}
-    stands = {
-        kind: [_stands_for(one, other, encoder) for pair in listed for one, other in (pair, pair[::-1])]
-        for kind, listed in pairs.items()
-    }
-    bare = {}
-    for kind, listed in pairs.items():
-        vectors = encoder.encode([word for pair in listed for word in pair])
-        bare[kind] = (vectors[0::2] * vectors[1::2]).sum(axis=1)
-    threshold = np.quantile(bare["synonyms"], 1 - np.mean(stands["synonyms"]))
-    for kind, listed in pairs.items():
-        rows.append(
-            {
-                "pairs": kind,
-                "number": len(listed),
-                "accepted_percent": percent(np.mean(stands[kind])),
-                "accepted_by_bare_words_percent": percent(np.mean(bare[kind] >= threshold)),
-            }
-        )
-    return rows
-
-
-def _stands_for(one: str, other: str, encoder: SentenceEncoder) -> bool:
-    said = Evidence(
-        evidence_id="", video_id="", video="", start=0, end=1, modality="speech", score=1, source="given@1",
-        text=f"they talk about {other} again",
-    )  # fmt: skip
-    plan = make_plan(f"what about {one}")
-    return any(found.holds for found in supports(plan, [said], encoder.encode, lambda *_: [], lambda *_: False))
