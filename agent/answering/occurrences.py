@@ -200,9 +200,14 @@ def _similar(
     return [_Hit(one, is_literal=False) for one in rows.values()]
 
 
-def _words_of(subject: Subject) -> str:
-    """The words of which a text must contain one: also neighbours written as one word."""
+def _words_of(subject: Subject) -> str | None:
+    """The words of which a text must contain one, also neighbours written as one word; None: any text may do.
+
+    A number may be written in words ("twelve"), which the index holds as they are.
+    """
     required = [term.text for term in subject.terms if term.required]
+    if any(text.isdigit() for text in required):
+        return None
     joined = [one.text + other.text for one, other in pairwise(subject.terms)]
     return " ".join([*required, *joined])
 
