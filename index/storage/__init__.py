@@ -1,6 +1,6 @@
-"""Storage: committed videos, on disk or at a URL.
+"""Storage: committed videos, on a disk or below a URL.
 
-A video is one folder. It is written elsewhere and published in one step.
-Search structures are derived from it and live in `index.retrieval`.
-Start reading with `store`.
+A video is written in a staging folder and published in one step. Every stored file has a checksum. The search index is
+made from the committed videos and lives in `index.retrieval`. Start reading with `backend` (the interface), then `local`
+and `url`; `versions` says what is committed of a video.
 """

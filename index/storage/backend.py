@@ -412,7 +412,7 @@ class StorageBackend(ABC):
                     raise ValueError(f"{sizes.get(name, 'no')} bytes instead of {facts.size}")
             except (ValueError, LibraryError) as error:
                 if self.is_current(record):
-                    yield Damage(f"{place}/{name}", str(error), record.video_id)
+                    yield Damage(f"{place}/{name}", str(error).removeprefix(f"{name} "), record.video_id)
         try:
             copy = self._files.read(f"{place}/{CURRENT}")
             if copy is None or CommittedVideo.parse(record.video_id, copy).files != committed.files:

@@ -1,7 +1,7 @@
-"""What was observed so far of a video that is being indexed: on disk after each step, so that a run that is killed goes on.
+"""Journals: the results so far of a video that is being indexed, on disk after each step, so that a killed run continues.
 
-Decoding and choosing stills are done again, models are not asked again. A step is known by a key over all that it was
-made from; what is looked at in an undisturbed run is the same, step by step, so the results are the same bytes.
+Decoding and change detection run again; models are not asked again. A step is known by a key over everything that it was
+made from. An undisturbed run has the same steps, so the stored bytes are the same.
 """
 
 import base64
@@ -20,23 +20,22 @@ from .atomic_files import writing
 
 __all__ = ["CAPTIONS", "JOURNALS", "Journal", "carry_captions", "digest", "packed", "unpacked"]
 
-# Of a staged folder: the journals of a run, and the captions, which stay with the video: they cost the most.
+# In a staging folder: the journals of a run; and the captions, which are committed with the video: they cost the most.
 JOURNALS = "journals"
 CAPTIONS = "captions.jsonl"
 
 
 class Journal:
-    """Values by key in a file of JSON lines that only grows. For several threads at once, of one process.
+    """Values by key in an append-only file of JSON lines. Threads of one process may share it.
 
-    A line that is damaged (a process was killed, or a machine lost power, while it was written) and all after it are
-    forgotten.
+    A damaged line (the process was killed, or the machine lost power) is dropped with all lines after it.
     """
 
     def __init__(self, path: Path) -> None:
-        """Read what is there.
+        """Open or make the file.
 
         Raises:
-            LibraryError: The disk does not allow it.
+            LibraryError: The file cannot be read or written.
         """
         self._path = path
         self._lock = threading.Lock()
@@ -50,14 +49,14 @@ class Journal:
         return len(self._known)
 
     def find(self, key: str) -> Any:
-        """The value that was noted for a key; None: none was."""
+        """Return the value of a key; None if it has none."""
         return self._known.get(key)
 
     def note(self, key: str, value: Any) -> None:
-        """Note a value that JSON can hold, and that is not None.
+        """Append a value, which JSON can hold and which is not None.
 
         Raises:
-            LibraryError: The disk does not take it.
+            LibraryError: It cannot be written.
         """
         line = json.dumps({"key": key, "value": value}, separators=(",", ":")).encode() + b"\n"
         with self._lock, writing(self._path.parent):
@@ -67,16 +66,16 @@ class Journal:
                     file.write(line)
             except OSError:
                 with suppress(OSError):
-                    os.truncate(self._path, whole)  # half a line would make all after it unreadable
+                    os.truncate(self._path, whole)  # half a line would hide all lines after it
                 raise
             self._known[key] = value
 
 
 def carry_captions(source: Path, target: Path) -> None:
-    """Add the known captions of one video's folder to those of another.
+    """Add the captions of one folder to those of another, where they have no value yet.
 
     Raises:
-        LibraryError: The disk does not allow it.
+        LibraryError: They cannot be written.
     """
     if not (source / CAPTIONS).exists():
         return
@@ -87,22 +86,22 @@ def carry_captions(source: Path, target: Path) -> None:
 
 
 def digest(text: str) -> str:
-    """32 hex digits for a text: a key, or a part of a file's name."""
+    """Return 32 hexadecimal digits for a text: a key, or a part of a file name."""
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def packed(vectors: npt.NDArray[np.float16]) -> dict[str, Any]:
-    """Rows of vectors as JSON can hold them."""
+    """Return vectors in a form that JSON can hold."""
     return {"shape": vectors.shape, "base64": base64.b64encode(vectors.tobytes()).decode()}
 
 
 def unpacked(value: dict[str, Any]) -> npt.NDArray[np.float16]:
-    """What `packed` packed."""
+    """Return the vectors that `packed` encoded."""
     return np.frombuffer(base64.b64decode(value["base64"]), np.float16).reshape(value["shape"])
 
 
 def _read(path: Path) -> tuple[dict[str, Any], int]:
-    """The values of a file's whole lines by key, and how many bytes these lines take."""
+    """The values of a file's intact lines by key, and the number of bytes of these lines."""
     known: dict[str, Any] = {}
     whole = 0
     if not path.exists():

@@ -373,16 +373,6 @@ def test_a_manifest_that_names_other_files_is_damaged(place, store, here, name):
     assert "is damaged (video.json: " in failure(place, here)
 
 
-def test_what_is_no_id_never_becomes_a_path(place, store):
-    push(place, store)
-    remote = UrlStorage(place.url)
-    for video_id in ("", "..", "../../library", VIDEO.upper(), f"{VIDEO}\n", f"{VIDEO}/.."):
-        for call in (remote.record, remote.remove):
-            with pytest.raises(LibraryError, match="is no id of a video: 32 hexadecimal digits are expected"):
-                call(video_id)
-    assert list(remote.survey()[0]) == [VIDEO]
-
-
 def test_a_record_that_is_not_valid_fails(place, store, here):
     push(place, store)
     name, reason = f"{OF_VIDEO}/video.json", f"{place.url}/{OF_VIDEO} is damaged (video.json: "
