@@ -11,11 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from .catalog import Catalog, Filter, Ranges
 from .tokenizer import QueryTerm, TextTerms
 
 __all__ = ["WeightedTerm", "bm25", "candidates", "counts_in", "highest_bm25", "weighted_terms"]
+
+Numbers = npt.NDArray[np.float64]
 
 # BM25's constants, as SQLite's FTS5 has them.
 _K1, _B = 1.2, 0.75
@@ -56,10 +59,18 @@ def weighted_terms(catalog: Catalog, where: Filter, terms: Sequence[QueryTerm]) 
     return sorted(found, key=lambda one: (one.rows == 0, one.rows))
 
 
-def bm25(terms: Sequence[WeightedTerm], counts: Sequence[float], length: float, average_length: float) -> float:
-    """BM25 of a text by how often it contains each term, its length and the average length, in terms."""
-    norm = _K1 * (1 - _B + _B * length / max(average_length, 1.0))
-    return sum(one.idf * count * (_K1 + 1) / (count + norm) for one, count in zip(terms, counts, strict=True) if count)
+def bm25(terms: Sequence[WeightedTerm], counts: Numbers, lengths: Numbers, average_lengths: Numbers) -> Numbers:
+    """BM25 of texts, shape `(texts,)`.
+
+    Args:
+        terms: Of the query.
+        counts: How often each text contains each term, shape `(texts, terms)`.
+        lengths: Of the texts, in terms.
+        average_lengths: What counts as usual for each text.
+    """
+    idf = np.array([one.idf for one in terms])
+    norm = _K1 * (1 - _B + _B * lengths / np.maximum(average_lengths, 1.0))
+    return np.asarray((idf * counts * (_K1 + 1) / (counts + norm[:, None])).sum(axis=1))
 
 
 def highest_bm25(terms: Sequence[WeightedTerm]) -> float:

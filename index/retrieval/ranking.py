@@ -6,7 +6,7 @@ and vectors, so the cost of a query does not depend on the size of the library. 
 its rows' vectors.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +24,7 @@ __all__ = ["WIDTHS", "Encoded", "RankedRow", "rank_rows", "reach"]
 # Rows of a neighbourhood. Chosen on one half of TutorialVQA's videos.
 WIDTHS = (1, 3, 5, 7)
 reach = WIDTHS[-1] // 2
+_DIGITS = 6  # sums differ by rounding with the order of rows
 
 Numbers = npt.NDArray[np.float64]
 
@@ -88,7 +89,7 @@ def rank_rows(
     _note_ranks(found)
     # Equal rows are ordered by content, so that a catalogue built again ranks as before.
     order = {row: place for place, row in enumerate(catalog.in_order(one.row for one in found))}
-    found.sort(key=lambda one: (-round(one.score, 6), order.get(one.row, 0)))
+    found.sort(key=lambda one: (-one.score, order.get(one.row, 0)))
     return found, is_all
 
 
@@ -103,63 +104,69 @@ class _Scorer:
 
     def score(self, rows: Sequence[int]) -> list[RankedRow]:
         texts = self._catalog.texts_near(rows, self._width)
-        cut = {row: TextTerms(text) for row, (_, text) in texts.items()}
-        counts = {row: np.array(counts_in(self._terms, terms)) for row, terms in cut.items()}
-        vectors = self._vectors(list(texts))
-        found = []
-        for row in rows:
-            if row in texts:
-                near = self._near(row, texts)
-                found.append(self._ranked(row, near, counts, {r: len(cut[r]) for r in near}, vectors))
+        rows = [row for row in rows if row in texts]
+        if not rows:
+            return []
+        every = sorted(texts)
+        cut = [TextTerms(texts[row][1]) for row in every]
+        counts = np.array([counts_in(self._terms, terms) for terms in cut]).reshape(len(every), len(self._terms))
+        lengths = np.array([len(terms) for terms in cut], float)
+        vectors = self._vectors(every)
+        near = self._near(rows, every, [texts[row][0] for row in every])
+        lexical, cosines, held = [], [], counts[near[:, self._width]]
+        for width in WIDTHS if self._width else WIDTHS[:1]:
+            window = near[:, self._width - width // 2 : self._width + width // 2 + 1]
+            held = _summed(counts, window)
+            average = self._average * (window >= 0).sum(axis=1)
+            lexical.append(bm25(self._terms, held, _summed(lengths[:, None], window)[:, 0], average))
+            cosines.append(self._cosines(_summed(vectors, window)))
+        by_width = np.stack(lexical) / self._highest + np.maximum(np.stack(cosines), 0)
+        scores = np.clip(by_width.mean(axis=0) / 2, 0, 1).round(_DIGITS)
+        own = counts[near[:, self._width]]
+        return [
+            RankedRow(
+                row=row,
+                score=float(scores[i]),
+                bm25=float(lexical[0][i]),
+                passage_bm25=float(lexical[-1][i]),
+                cosine=float(cosines[0][i]),
+                passage_cosine=float(cosines[-1][i]),
+                coverage=self._coverage(own[i]),
+                passage_coverage=self._coverage(held[i]),
+                matched=self._matched(own[i]),
+                passage_matched=self._matched(held[i]),
+                neighbours=tuple(every[place] for place in near[i] if place >= 0),
+            )
+            for i, row in enumerate(rows)
+        ]
+
+    def _near(self, rows: Sequence[int], every: Sequence[int], runs: Sequence[int]) -> npt.NDArray[np.intp]:
+        """The places in `every` of each row and its neighbours of the same run, shape `(rows, 2 * width + 1)`; -1: none."""
+        place = {row: number for number, row in enumerate(every)}
+        near = np.full((len(rows), 2 * self._width + 1), -1)
+        for i, row in enumerate(rows):
+            run = runs[place[row]]
+            for column, other in enumerate(range(row - self._width, row + self._width + 1)):
+                number = place.get(other, -1)
+                if number >= 0 and runs[number] == run:
+                    near[i, column] = number
+        return near
+
+    def _vectors(self, rows: Sequence[int]) -> Numbers:
+        """The vectors of rows, zeros where there is none; no columns: none."""
+        if self._encoded is None:
+            return np.zeros((len(rows), 0))
+        found = np.zeros((len(rows), self._encoded.index.dimensions))
+        ids, vectors = self._encoded.index.vectors_of(np.array(rows, np.int64))
+        found[np.searchsorted(rows, ids)] = vectors
         return found
 
-    def _near(self, row: int, texts: Mapping[int, tuple[int, str]]) -> list[int]:
-        run = texts[row][0]
-        return [r for r in range(row - self._width, row + self._width + 1) if r in texts and texts[r][0] == run]
-
-    def _vectors(self, rows: Sequence[int]) -> Mapping[int, Vectors]:
-        if self._encoded is None or not rows:
-            return {}
-        ids, vectors = self._encoded.index.vectors_of(np.array(sorted(rows), np.int64))
-        return dict(zip(ids.tolist(), vectors, strict=True))
-
-    def _ranked(
-        self,
-        row: int,
-        near: Sequence[int],
-        counts: Mapping[int, Numbers],
-        lengths: Mapping[int, int],
-        vectors: Mapping[int, Vectors],
-    ) -> RankedRow:
-        by_width, lexical, cosines = [], [], []
-        for width in WIDTHS if self._width else WIDTHS[:1]:
-            window = [r for r in near if abs(r - row) <= width // 2]
-            held = sum((counts[r] for r in window), np.zeros(len(self._terms)))
-            length = sum(lengths[r] for r in window)
-            lexical.append(bm25(self._terms, held.tolist(), length, self._average * len(window)))
-            cosines.append(self._cosine([vectors[r] for r in window if r in vectors]))
-            by_width.append(lexical[-1] / self._highest + max(0.0, cosines[-1]))
-        whole = sum((counts[r] for r in near), np.zeros(len(self._terms)))
-        return RankedRow(
-            row=row,
-            score=float(np.clip(np.mean(by_width) / 2, 0, 1)),
-            bm25=lexical[0],
-            passage_bm25=lexical[-1],
-            cosine=cosines[0],
-            passage_cosine=cosines[-1],
-            coverage=self._coverage(counts[row]),
-            passage_coverage=self._coverage(whole),
-            matched=self._matched(counts[row]),
-            passage_matched=self._matched(whole),
-            neighbours=tuple(near),
-        )
-
-    def _cosine(self, vectors: Sequence[Vectors]) -> float:
-        if self._encoded is None or not vectors:
-            return 0.0
-        mean = np.sum(vectors, axis=0)
-        length = float(np.linalg.norm(mean))
-        return float(mean @ self._encoded.vector) / length if length > 0 else 0.0
+    def _cosines(self, sums: Numbers) -> Numbers:
+        if self._encoded is None:
+            return np.zeros(len(sums))
+        lengths = np.linalg.norm(sums, axis=1)
+        cosines = sums @ self._encoded.vector.astype(np.float64) / np.where(lengths > 0, lengths, 1)
+        return np.asarray(cosines.round(_DIGITS))
 
     def _coverage(self, counts: Numbers) -> float:
         total = float(self._idf.sum())
@@ -176,3 +183,9 @@ def _note_ranks(found: Sequence[RankedRow]) -> None:
     by_meaning = sorted((one for one in found if one.cosine > 0), key=lambda one: -one.cosine)
     for rank, one in enumerate(by_meaning, 1):
         one.dense_rank = rank
+
+
+def _summed(values: Numbers, window: npt.NDArray[np.intp]) -> Numbers:
+    """Sums of the values at the places of each window; -1 adds nothing."""
+    padded = np.concatenate([values, np.zeros((1, values.shape[1]), values.dtype)])
+    return np.asarray(padded[window].sum(axis=1))
