@@ -73,7 +73,7 @@ def _faiss() -> Check:
 
 def _video_llm(settings: Settings) -> Check:
     if not is_set(settings):
-        detail = "none is set (video_llm_url): answers quote the evidence"
+        detail = "none is set: answers quote the evidence (`playhead model list` shows models; or set video_llm_url)"
         return Check(part="video LLM", state="missing", detail=detail)
     state = check(settings)
     return Check(part="video LLM", state="ready" if state.ok else "missing", detail=state.words)

@@ -34,6 +34,9 @@ from ..tools.settings import Settings
 from .answering.ranking import found_evidence
 from .answering.summary import Chapter, contents
 from .async_iteration import in_background
+from .composing.extraction import Extracted, Form, extract
+from .composing.reading import lines_to_read
+from .composing.titles import titled
 from .display import notebook
 from .display.answer_page import answer_page
 from .exporting.bundles import MomentBundle, bundle
@@ -44,12 +47,12 @@ from .exporting.sheets import subtitles_drawn
 from .graph.conversation import Conversation
 from .graph.events import Answered, Event
 from .graph.state import Context
-from .graph.threads import open_checkpointer
+from .graph.threads import delete_thread, open_checkpointer, thread_names
 from .index_runs import collect, ignore_progress, index_videos, remove_video
 from .looking.detector import Eyes
 from .looking.moments import Moment, find_moments, look_for_moments
 from .places import library_folder
-from .records import Answer, Citation, EngineName, Turn, register_html
+from .records import Answer, Citation, EngineName, ThreadInfo, Turn, register_html
 from .video_names import one_video, video_ids
 
 __all__ = ["Library"]
@@ -57,6 +60,8 @@ __all__ = ["Library"]
 MOST_OPTIONS = 26  # one letter each
 # What a library opens at first use.
 _OPENED = ("_search", "_saver", "_extractors", "_eyes", "_llm")
+# Lines that an extraction reads.
+MOST_EXTRACTED = 40
 
 
 class Library:
@@ -340,6 +345,46 @@ class Library:
         conversation = self._conversation(thread_id, self._llm)
         return conversation.ask(asked, self._video_ids(videos), _span(between), answers)
 
+    def extract(
+        self,
+        request: str,
+        form: type[Form],
+        *,
+        videos: Path | str | Sequence[Path | str] | None = None,
+        between: tuple[float, float] | Span | None = None,
+    ) -> list[Extracted[Form]]:
+        """Fill rows of a pydantic model from what is indexed, each row with the lines it was read from.
+
+        Args:
+            request: What is wanted, e.g. "all prices that are named".
+            form: A pydantic model with the fields of one row.
+            videos: Paths, file names or ids of videos, or folders of them; None: all.
+            between: Seconds; only what overlaps them.
+
+        Raises:
+            SettingsError: No language model is set.
+            QueryError: The request, the form or a filter is not valid.
+            LibraryError: The library is empty or damaged.
+            ServerError: The model gave no usable answer.
+        """
+        if self._llm is None:
+            raise SettingsError("extract needs a language model: `playhead model use NAME`, or set video_llm_url")
+        search = self._opened()
+        found = search.find(request, MOST_EXTRACTED, None, self._video_ids(videos), _span(between))
+        rows = lines_to_read(found, search, MOST_EXTRACTED)
+        return extract(self._llm, request, form, rows, seconds=self.settings.max_seconds)[0]
+
+    def warm(self) -> None:
+        """Load what the first question would load: the search index, the encoders of queries, the model.
+
+        Raises:
+            LibraryError: The library is empty or damaged.
+            ServerError: The model cannot be started.
+        """
+        self._opened().find("warm", 1)
+        if self._llm is not None:
+            _ = self._llm.capabilities
+
     def resume(self, thread_id: str) -> Answer:
         """Continue a question that was interrupted: the last event of `stream_resumed`."""
         return _last(self.stream_resumed(thread_id))
@@ -370,6 +415,29 @@ class Library:
             LibraryError: The library is empty or damaged.
         """
         return self._conversation(thread_id).turns()
+
+    def threads(self) -> list[ThreadInfo]:
+        """The conversations that the library keeps, by name.
+
+        Raises:
+            LibraryError: The library is empty or damaged.
+        """
+        names = thread_names(self._saver)
+        found = [(name, self.thread(name)) for name in names]
+        return [
+            ThreadInfo(thread_id=name, questions=len(turns), last_question=turns[-1].question if turns else "")
+            for name, turns in found
+        ]
+
+    def delete_thread(self, thread_id: str) -> None:
+        """Delete a conversation; videos and their index are not touched.
+
+        Raises:
+            QueryError: There is no such conversation.
+            LibraryError: The library is empty or damaged.
+        """
+        self._opened()
+        delete_thread(self._saver, clean_text(thread_id))
 
     def videos(self, among: Path | str | Sequence[Path | str] | None = None) -> list[VideoRecord]:
         """Return the indexed videos, sorted by path.
@@ -439,20 +507,38 @@ class Library:
         record = self.video(video)
         return frame_decisions(probe(self.path_of(record)), self.settings)
 
-    def chapters(self, video: Path | str) -> list[Chapter]:
+    def chapters(self, video: Path | str, *, titles: bool = False) -> list[Chapter]:
         """Return a video's table of contents: its chapters in order, each with its heading, quotes and scenes.
 
-        No model writes here: headings and quotes are stored evidence. A short video, or one without observations, is
-        one chapter.
+        Headings and quotes are stored evidence. A short video, or one without observations, is one chapter.
 
         Args:
             video: A path, file name or id.
+            titles: Have the language model write a title and a one-line abstract of each chapter from its lines.
 
         Raises:
             LibraryError: The library holds no such video, or several; or it is damaged.
+            SettingsError: Titles are wanted, and no language model is set.
+            ServerError: The model gave no usable answer.
         """
         record = self.video(video)
-        return contents(record.video_id, self._opened())
+        listed = contents(record.video_id, self._opened())
+        return [self._titled(one) for one in listed] if titles else listed
+
+    def _titled(self, chapter: Chapter) -> Chapter:
+        if self._llm is None:
+            raise SettingsError("titles need a language model: `playhead model use NAME`, or set video_llm_url")
+        cited = [*filter(None, [chapter.heading]), *chapter.quotes]
+        best = [one for one in (self._opened().evidence(citation.evidence_id) for citation in cited) if one]
+        spoken = [
+            one for one in self._opened().of_video(chapter.video_id, "speech") if one.span.overlap(chapter.span) > 0
+        ]
+        rows = list({one.evidence_id: one for one in (*best, *spoken)}.values())
+        written, _ = titled(self._llm, rows, seconds=self.settings.max_seconds)
+        if written is None:
+            return chapter
+        changes = {"title": written.title, "abstract": written.abstract, "titled_by": self._llm.source}
+        return chapter.model_copy(update=changes)
 
     def moment(
         self, moment: str, *, frames: int = 4, crop: Box | None = None, width: int | None = None
@@ -720,12 +806,13 @@ class Library:
         return open_checkpointer(self.folder)
 
     def _conversation(self, thread_id: str | None, llm: VideoLLM | None = None) -> Conversation:
-        context = Context(self._opened(), self.settings, llm)
+        memory = self.folder if self.settings.remember_answers else None
+        context = Context(self._opened(), self.settings, llm, memory)
         if thread_id is None:
             return Conversation(context)
         if not (name := clean_text(thread_id)):
             raise QueryError(f"thread_id={thread_id!r}: give the conversation a name")
-        return Conversation(context, name, self._saver)
+        return Conversation(context, name, self.folder, self._saver)
 
     def _opened(self) -> Search:
         """The search over this library, which holds at least one video."""

@@ -23,9 +23,11 @@ __all__ = [
     "Plan",
     "Relation",
     "Scope",
+    "Status",
     "SubQuery",
     "Subject",
     "Term",
+    "ThreadInfo",
     "TraceStep",
     "Turn",
     "Usage",
@@ -39,9 +41,9 @@ EngineName = Literal["local", "ray"]
 # An answer names this many spans of a claim; a count may cite hundreds.
 _MOST_SPANS = 8
 
-# `verbatim`: the claim quotes what it cites, and nobody checked whether that answers the question.
+# `verbatim`: the claim quotes what it cites, and it was not checked whether that answers the question.
 Verdict = Literal["supported", "verbatim", "refuted", "unverified"]
-Status = Literal["answered", "insufficient", "truncated"]
+Status = Literal["answered", "insufficient", "truncated", "failed"]
 # A needle is one moment; `count` how often or how many; `order` which came first; `whole` a summary.
 Kind = Literal["needle", "count", "order", "compare", "whole"]
 # A claim quotes what it cites; or code counted it, put it in time order, or compared its boxes.
@@ -217,6 +219,14 @@ class Turn(Record):
     plan: Plan = Field(description="How the question was understood.")
 
 
+class ThreadInfo(Record):
+    """A conversation that a library keeps."""
+
+    thread_id: str = Field(description="Its name.")
+    questions: int = Field(ge=0, description="Questions that were answered, of the last 21.")
+    last_question: str = Field(description="As asked; empty: none was answered.")
+
+
 class Usage(Record):
     """What an answer cost."""
 
@@ -255,7 +265,8 @@ class Answer(Record):
 
     question: str = Field(description="As asked.")
     status: Status = Field(
-        description="`insufficient`: nothing in the videos supports an answer; `truncated`: a budget ended the search."
+        description="`insufficient`: nothing in the videos supports an answer; `truncated`: a budget ended the search; "
+        "`failed`: the model gave no usable answer, which says nothing about the videos."
     )
     text: Text = Field(description="The answer in words.")
     confidence: float = Field(

@@ -28,6 +28,14 @@ def _no_user_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         yield
 
 
+@pytest.fixture(autouse=True)
+def _no_known_models(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What earlier tests learnt of a server's model is forgotten: another one may listen at its port."""
+    file = tmp_path_factory.getbasetemp() / "capabilities.json"
+    file.unlink(missing_ok=True)
+    monkeypatch.setattr("playhead.tools.llm.capabilities._file", lambda: file)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Callable[[str], Path]:
     """The path of a file of real data, e.g. `videos/nasa.mp4`; skips the test where there is none."""

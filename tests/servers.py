@@ -41,6 +41,9 @@ class Scripted:
     requests: list[Request] = field(default_factory=list)
     hung_up: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
+    # What is read about the model before it is asked: no answer of the script, no request of it.
+    listed: dict | None = field(default_factory=lambda: {"object": "list", "data": [{"id": "tiny"}]})
+    props: dict | None = None
 
     @property
     def url(self) -> str:
@@ -98,7 +101,16 @@ def _handler_of(script: Scripted) -> type[BaseHTTPRequestHandler]:
                 script.hung_up.set()
 
         def do_GET(self) -> None:
-            self.do_POST()
+            about = script.props if self.path == "/props" else script.listed if self.path == "/v1/models" else None
+            if about is None and self.path != "/props":
+                self.do_POST()
+                return
+            content = json.dumps(about or {"error": "not found"}).encode()
+            self.send_response(404 if about is None else 200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
 
         def log_message(self, *_: object) -> None:
             pass

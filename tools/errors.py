@@ -11,8 +11,10 @@ __all__ = [
     "LibraryError",
     "MediaError",
     "MissingExtraError",
+    "PicturesRefusedError",
     "PlayheadError",
     "QueryError",
+    "RequestTooLongError",
     "ServerError",
     "SettingsError",
     "WeightsError",
@@ -62,8 +64,16 @@ class ServerError(PlayheadError):
     """The video-LLM server did not answer, or answered something unusable."""
 
 
+class PicturesRefusedError(ServerError):
+    """The model takes no pictures, or fewer than it was sent: ask again with fewer."""
+
+
+class RequestTooLongError(ServerError):
+    """The request does not fit into the model's context: ask again with less."""
+
+
 class AnswerFormatError(ServerError):
-    """The video LLM answered, but not in the form asked for: ask something else, or do without.
+    """The video LLM answered, but not in the form asked for.
 
     Attributes:
         usage: What its answers cost, where that is known.

@@ -1,6 +1,7 @@
 """One Settings object: arguments over environment over file over default."""
 
 import hashlib
+import json
 import os
 import tomllib
 from pathlib import Path
@@ -17,7 +18,7 @@ from pydantic_settings import (
 
 from .errors import SettingsError
 
-__all__ = ["Settings", "cache_folder", "settings_file"]
+__all__ = ["Settings", "cache_folder", "settings_file", "write_settings"]
 
 
 def settings_file() -> Path:
@@ -35,14 +36,51 @@ def cache_folder() -> Path:
     return Path(base) / "playhead"
 
 
-# What each profile chooses for a model setting that is left at None.
+def write_settings(changes: dict[str, str | int | float | bool | None]) -> Path:
+    """Change the user's settings file: a value of None removes the setting. Returns the file.
+
+    Other settings stay; comments are kept, as only the lines of the changed settings are replaced.
+
+    Raises:
+        SettingsError: The file cannot be written, or is not valid TOML.
+    """
+    file = settings_file()
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+        tomllib.loads("\n".join(lines))
+        kept = [line for line in lines if line.partition("=")[0].strip() not in changes]
+        # Settings are top-level: they stand before the first table.
+        first_table = next((n for n, line in enumerate(kept) if line.lstrip().startswith("[")), len(kept))
+        new = [f"{name} = {json.dumps(value)}" for name, value in changes.items() if value is not None]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("\n".join([*kept[:first_table], *new, *kept[first_table:]]) + "\n", encoding="utf-8")
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"settings file {file} is not valid TOML ({error}): correct or remove it") from error
+    except OSError as error:
+        raise SettingsError(
+            f"settings file {file} cannot be written ({error.strerror}): check its permissions"
+        ) from error
+    return file
+
+
+# What each profile chooses for a model setting that is left at None. `offline`: all from packages; `laptop`: from the
+# model hub, for a CPU or a Mac.
 _PROFILES: dict[str, dict[str, str]] = {
-    "local": {
+    "offline": {
         "speech_model": "whisper-base",
         "ocr": "rapidocr",
         "objects_model": "yolo11n.pt",
         "text_model": "all-MiniLM-L6-v2",
         "image_model": "efficientnet-lite2",
+    },
+    "laptop": {
+        "speech_model": "Systran/faster-whisper-small",
+        "ocr": "rapidocr",
+        "objects_model": "yolo11n.pt",
+        "text_model": "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2",
+        "image_model": "google/siglip2-base-patch16-224",
+        "video_llm_backend": "llama.cpp",
+        "video_llm_model": "qwen3-vl-2b",
     },
     "gpu": {
         "speech_model": "mobiuslabsgmbh/faster-whisper-large-v3-turbo",
@@ -63,13 +101,14 @@ class Settings(BaseSettings):
     """How Playhead works. Each field is also the environment variable `PLAYHEAD_<FIELD>`.
 
     A model setting takes a name that `playhead doctor` knows, a model hub's name, a local path, or
-    `off` to leave its stage out. None means: what the profile chooses.
+    `off` to leave its stage out. None: as the profile chooses.
     """
 
     model_config = SettingsConfigDict(env_prefix="PLAYHEAD_", extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    profile: Literal["local", "gpu"] = Field(
-        "local", description="Which models are the default: small ones, or large ones for a GPU."
+    profile: Literal["offline", "laptop", "gpu"] = Field(
+        "offline",
+        description="Which models are the default: from packages, from the model hub for a CPU, or for a GPU.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where models run. `auto`: cuda if there is one, else cpu."
@@ -103,11 +142,21 @@ class Settings(BaseSettings):
         (), description="Modalities to leave out, with commas, e.g. `caption`: also those of installed plug-ins."
     )
     video_llm_url: str | None = Field(None, description="Base URL of an OpenAI-compatible server, e.g. …/v1.")
-    video_llm_model: str | None = Field(None, description="The model's name on that server.")
+    video_llm_model: str | None = Field(
+        None, description="The model's name on that server; for llama.cpp a name of `playhead model list` or a path."
+    )
     video_llm_key: SecretStr = Field(SecretStr("none"), description="API key for that server.")
     video_llm_timeout: float = Field(120.0, gt=0, description="Seconds to wait for one answer.")
-    video_llm_backend: Literal["server", "in-process"] = Field(
-        "server", description="Where the video LLM runs; in this process, its model is a hub name or a path."
+    video_llm_backend: Literal["server", "llama.cpp", "transformers"] | None = Field(
+        None,
+        description="What runs the video LLM: a server (`video_llm_url`), llama.cpp or transformers on this machine. "
+        "Unset: as the profile chooses, else a server.",
+    )
+    video_llm_context: int = Field(
+        8192, ge=1024, description="Tokens of question and answer together, for llama.cpp. More needs more memory."
+    )
+    video_llm_idle_minutes: float = Field(
+        10.0, gt=0, description="llama.cpp's process ends after this time without a request."
     )
     video_llm_frames: Literal["images", "video"] = Field(
         "images", description="How a server gets frames. `video`: as vLLM's JPEG sequences; not for Qwen3-VL."
@@ -122,6 +171,9 @@ class Settings(BaseSettings):
     answer_threshold: float | None = Field(
         None, ge=0, le=1, description="Probability from which on a quote is an answer. Unset: as measured (0.41)."
     )
+    remember_answers: bool = Field(
+        True, description="Keep what verified answers of a video LLM rest on, as hints for similar questions."
+    )
     max_rounds: int = Field(3, ge=1, le=20, description="Rounds of search for one question, with a video LLM.")
     max_frames: int = Field(32, ge=1, le=512, description="Frames that the video LLM is shown for one question.")
     frame_tokens: int = Field(8000, ge=2048, description="Tokens for these frames together, at 32×32 pixels a token.")
@@ -134,7 +186,9 @@ class Settings(BaseSettings):
         except ValidationError as error:
             raise _complaint(error, values) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SettingsError(f"settings file {settings_file()} is no TOML ({error}): mend or remove it") from error
+            raise SettingsError(
+                f"settings file {settings_file()} is not valid TOML ({error}): correct or remove it"
+            ) from error
         except OSError as error:
             raise SettingsError(
                 f"settings file {settings_file()} cannot be read ({error.strerror}): check its permissions"
@@ -154,10 +208,26 @@ class Settings(BaseSettings):
 
     def fingerprint(self) -> str:
         """12 hex digits over all settings but secrets, and what does not change a result."""
-        told = self.model_dump_json(
-            exclude={"video_llm_key", "video_llm_url", "video_llm_timeout", "caption_requests", "offline"}
+        shown = self.model_dump_json(
+            exclude={
+                "video_llm_key",
+                "video_llm_url",
+                "video_llm_timeout",
+                "video_llm_idle_minutes",
+                "caption_requests",
+                "offline",
+            }
         )
-        return hashlib.blake2b(told.encode(), digest_size=6).hexdigest()
+        return hashlib.blake2b(shown.encode(), digest_size=6).hexdigest()
+
+    def with_profile_llm(self) -> "Settings":
+        """These settings with the profile's video LLM, where neither a backend, a model nor a server is set."""
+        if self.video_llm_backend is not None:
+            return self
+        if self.video_llm_url or self.video_llm_model:
+            return self.model_copy(update={"video_llm_backend": "server"})
+        chosen = {n: v for n, v in _PROFILES[self.profile].items() if n.startswith("video_llm_")}
+        return self.model_copy(update={"video_llm_backend": "server"} | chosen)
 
     def model_for(self, stage: str) -> str:
         """The model that a setting names: as set, else as the profile chooses. `off` leaves its stage out."""

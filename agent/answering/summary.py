@@ -58,6 +58,9 @@ class Chapter(Record):
     keyframe: str | None = Field(
         description="Reference of the stored picture of its longest scene: `Library.keyframe` returns it."
     )
+    title: str = Field(default="", description="A title by a model; empty: none was asked for.")
+    abstract: str = Field(default="", description="One sentence by a model, from the chapter's lines.")
+    titled_by: str = Field(default="", description="The model that wrote title and abstract.")
 
     @property
     def span(self) -> Span:

@@ -131,6 +131,9 @@ def chapters(
     place: Place = ".",
     library: LibraryFolder = None,
     scenes: Annotated[bool, typer.Option("--scenes", help="List the scenes in each chapter, too.")] = False,
+    titles: Annotated[
+        bool, typer.Option("--titles", help="Have the language model write a title and an abstract of each chapter.")
+    ] = False,
     as_json: AsJson = False,
     *,
     chosen: Chosen,
@@ -141,7 +144,7 @@ def chapters(
 
     opened, videos = opened_at(place, library, chosen)
     records = opened.videos(videos)
-    listed = [(record, opened.chapters(record.video_id)) for record in records]
+    listed = [(record, opened.chapters(record.video_id, titles=titles)) for record in records]
     if as_json:
         data = {record: [one.model_dump(mode="json") for one in found] for record, found in listed}
         print_json([video_data(opened, record) | {"chapters": chapters} for record, chapters in data.items()])

@@ -10,7 +10,7 @@ import typer
 from ...tools.errors import PlayheadError, QueryError, SettingsError
 from ...tools.records import clean_text
 from ..evaluation.cli import app as evaluation
-from . import asking, checking, exporting, integrity, libraries, programs, serving
+from . import asking, checking, exporting, integrity, libraries, model, programs, serving, threads
 from .options import Chosen, Command, with_settings
 
 __all__ = ["app", "main"]
@@ -80,6 +80,8 @@ for _name, _command in (
     ("mcp", programs.mcp),
 ):
     app.command(_name, cls=Command, epilog=getattr(_command, "examples", None))(_command)
+app.add_typer(model.app)
+app.add_typer(threads.app)
 app.add_typer(evaluation)
 
 

@@ -154,7 +154,8 @@ def print_chapters(
             print(f"no speech, text or description is indexed: `playhead show {shown_path(path)}` names the reason")
         rows = table(2)
         for chapter in chapters:
-            lines = [one.quote for one in (chapter.heading, *chapter.quotes[:1]) if one]
+            stored = [one.quote for one in (chapter.heading, *chapter.quotes[:1]) if one]
+            lines = [chapter.title, *filter(None, [chapter.abstract])] if chapter.title else stored
             times = linked(when(chapter.start, chapter.end), path, chapter.start)
             rows.add_row(times, Text(" · ".join(lines)))
             for scene in chapter.scenes if scenes else ():

@@ -15,7 +15,7 @@ from ...tools.errors import AnswerFormatError, QueryError
 from ...tools.llm.protocol import TokenUsage, VideoLLM
 from ...tools.llm.structured import ask_structured
 from ...tools.records import Record, Text
-from ..answering.model_input import quoted
+from ..composing.model_input import quoted
 from .records import Prediction, Question
 
 __all__ = ["Judged", "Judgement", "cohens_kappa", "judge", "judge_all"]

@@ -1,43 +1,64 @@
-"""The token budget of one question: counts what the video LLM reads and writes, and lets no request begin past it."""
+"""The token budget of one question: counts what the video LLM reads and writes, failed requests included.
 
-from collections.abc import Sequence
+Each request reserves its tokens before it starts, so that requests which run in parallel never exceed the budget
+together.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
 
 from pydantic import BaseModel
 
-from ...tools.errors import ServerError
+from ...tools.errors import AnswerFormatError, ServerError
+from ...tools.llm.capabilities import Capabilities
+from ...tools.llm.pictures import picture_tokens
 from ...tools.llm.protocol import Part, Reply, TokenUsage, VideoLLM
 
 __all__ = ["Metered", "TokensSpentError"]
 
+# A shorter answer is of no use: the request is not sent.
+_FEWEST_ANSWER_TOKENS = 48
+
 
 class TokensSpentError(ServerError):
-    """The budget was spent before this request: nobody was asked."""
+    """The budget has no room for this request: nothing was sent."""
 
 
 class Metered:
-    """A video LLM with a budget. Requests that run already are let go on, so it may be passed by those."""
+    """A video LLM with a budget. One object may be used by many threads."""
 
     def __init__(self, llm: VideoLLM, most: int, spent: TokenUsage | None = None) -> None:
         """Wrap a model.
 
         Args:
-            llm: Whom to ask.
+            llm: The model.
             most: Tokens, read and written together.
-            spent: What a question that is gone on with has cost already.
+            spent: What a resumed question has cost before.
         """
         self._llm = llm
         self._most = most
         self._spent = spent or TokenUsage()
+        self._reserved = 0
+        self._lock = threading.Lock()
 
     @property
     def source(self) -> str:
-        """The model as it calls itself."""
+        """The model's name."""
         return self._llm.source
 
     @property
+    def capabilities(self) -> Capabilities:
+        """What the model can do."""
+        return self._llm.capabilities
+
+    @property
     def share(self) -> float:
-        """How much of the budget is spent: 1 is all of it."""
-        return ((self._spent.prompt_tokens or 0) + (self._spent.completion_tokens or 0)) / self._most
+        """The share of the budget that is spent: 1 is all of it."""
+        return self._used / self._most
+
+    @property
+    def _used(self) -> int:
+        return (self._spent.prompt_tokens or 0) + (self._spent.completion_tokens or 0)
 
     def ask(
         self,
@@ -47,16 +68,35 @@ class Metered:
         max_tokens: int = 1024,
         kind: type[BaseModel] | None = None,
         seconds: float | None = None,
+        on_text: Callable[[str], None] | None = None,
     ) -> Reply:
-        """As `VideoLLM.ask`.
+        """As `VideoLLM.ask`. The answer is cut where the budget ends.
 
         Raises:
-            TokensSpentError: The budget is spent.
+            TokensSpentError: The budget has no room for the request.
             ServerError: No usable answer came, or none in time.
         """
-        if self.share >= 1:
-            raise TokensSpentError(f"max_tokens={self._most} are used")
-        reply = self._llm.ask(parts, instructions=instructions, max_tokens=max_tokens, kind=kind, seconds=seconds)
-        cost = TokenUsage(requests=1, prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens)
-        self._spent += cost
+        can = self._llm.capabilities
+        texts = [instructions, *(part for part in parts if isinstance(part, str))]
+        prompt = sum(map(can.tokens_of, texts))
+        prompt += sum(picture_tokens(part) for part in parts if not isinstance(part, str))
+        with self._lock:
+            left = self._most - self._used - self._reserved - prompt
+            if left < min(_FEWEST_ANSWER_TOKENS, max_tokens):
+                raise TokensSpentError(f"max_tokens={self._most} are used")
+            answer = min(max_tokens, left)
+            self._reserved += prompt + answer
+        cost = TokenUsage(requests=1)
+        try:
+            reply = self._llm.ask(
+                parts, instructions=instructions, max_tokens=answer, kind=kind, seconds=seconds, on_text=on_text
+            )
+            cost = TokenUsage(requests=1, prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens)
+        except AnswerFormatError as error:
+            cost = error.usage or cost
+            raise
+        finally:
+            with self._lock:
+                self._reserved -= prompt + answer
+                self._spent += cost
         return reply

@@ -1,30 +1,35 @@
-"""A thread of questions: each is asked, told in events, kept where its thread is kept, and gone on with if it was interrupted."""
+"""A thread of questions: each is asked, reported in events, stored with its thread, and resumed if it was interrupted."""
 
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
-from typing import Any, cast
-
-from langgraph.types import StateSnapshot
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 from ...index.records import VideoRecord
 from ...tools.errors import QueryError, SettingsError
 from ...tools.records import Span
+from ..composing.memory import remember
 from ..records import Answer, Citation, TraceStep, Turn
 from .budget import Metered
-from .events import Answered, Event, Teller
+from .events import Answered, Event
 from .outcome import final_answer
-from .state import Context, State, start_state
-from .wiring import compiled
+from .state import REDUCERS, Context, State, start_state
+from .threads import one_at_a_time, prune
+from .wiring import compiled, run_plain
+
+if TYPE_CHECKING:
+    from langgraph.types import StateSnapshot
 
 __all__ = ["Conversation"]
 
 # Earlier questions that a thread remembers.
 MOST_TURNS = 20
-# Requests that run side by side: the budgets may be passed by so many.
+# Requests that run in parallel.
 MOST_REQUESTS = 4
 
 
@@ -35,11 +40,13 @@ class Conversation:
     Attributes:
         context: What its questions are answered with.
         thread_id: Its name; None: one question, of which nothing is kept.
+        folder: The library's folder.
         saver: LangGraph's checkpointer of named threads.
     """
 
     context: Context
     thread_id: str | None = None
+    folder: Path | None = None
     saver: Any = None
 
     def turns(self) -> tuple[Turn, ...]:
@@ -67,13 +74,14 @@ class Conversation:
         Raises:
             ServerError: The video LLM does not answer.
         """
-        earlier = self.turns()[-MOST_TURNS:]
-        answerer = self.context.answerer
-        state = start_state(question, video_ids, between, options=options, turns=earlier, answerer=answerer)
-        return self._run(state, cast(State, {}))
+        with self._held():
+            earlier = self.turns()[-MOST_TURNS:]
+            answerer = self.context.answerer
+            state = start_state(question, video_ids, between, options=options, turns=earlier, answerer=answerer)
+            yield from self._run(state, cast(State, {}))
 
     def resume(self) -> Iterator[Event]:
-        """Go on with the thread's last question where it was interrupted; of one that was answered, only the answer.
+        """Resume the thread's last question where it was interrupted; of one that was answered, give the answer again.
 
         Time in which nothing ran is not counted.
 
@@ -82,7 +90,7 @@ class Conversation:
 
         Raises:
             QueryError: The thread holds no question.
-            SettingsError: Somebody else was to answer.
+            SettingsError: The question was begun with another model.
             ServerError: The video LLM does not answer.
         """
         snapshot = self._snapshot()
@@ -95,29 +103,53 @@ class Conversation:
         if begun_by != self.context.answerer:
             raise SettingsError(
                 f"the question in thread {self.thread_id!r} was begun by {begun_by}, the settings name "
-                f"{self.context.answerer}: go on with the former, or ask anew"
+                f"{self.context.answerer}: set the first one again, or ask the question again"
             )
-        return self._run(None, state)
+        return self._resumed(state)
+
+    def _resumed(self, state: State) -> Iterator[Event]:
+        with self._held():
+            yield from self._run(None, state)
+
+    def _held(self) -> AbstractContextManager[None]:
+        """A thread asked twice at once is asked one question after the other."""
+        if self.thread_id is None or self.folder is None:
+            return nullcontext()
+        return one_at_a_time(self.folder, self.thread_id, self.context.settings.max_seconds)
 
     def _run(self, given: State | None, known: State) -> Iterator[Event]:
         began, before = time.time(), _seconds(known.get("trace", ()))
         deadline = began + max(0.0, self.context.settings.max_seconds - before)
-        teller = Teller(known)
-        # What is kept is kept before the next step begins: a process that is killed loses one step at most.
-        for mode, part in self._graph.stream(
-            given,
-            self._config,
-            context=replace(self.context, deadline=deadline, llm=self._metered(known)),
-            stream_mode=["updates", "values"],
-            durability="sync" if self.saver is not None else None,
-        ):
-            if mode == "values":
-                known = cast(State, part)
-                teller.reached(known)
+        context = replace(self.context, deadline=deadline, llm=self._metered(known))
+        for mode, part in self._steps(given, context):
+            if mode == "custom":
+                yield cast(Event, part)
             else:
-                for node, update in cast(dict[str, State], part).items():
-                    yield from teller.returned(node, update)
-        yield Answered(answer=self._answer(known, before + time.time() - began))
+                known = cast(State, part)
+        if self.saver is not None and self.thread_id is not None:
+            prune(self.saver, self.thread_id)
+        answer = self._answer(known, before + time.time() - began)
+        if self.context.memory is not None and context.llm is not None:
+            remember(self.context.memory, known["plan"].question, answer)
+        yield Answered(answer=answer)
+
+    def _steps(self, given: State | None, context: Context) -> Iterator[tuple[str, Any]]:
+        """The events and states of the graph, as it runs."""
+        if self.saver is None and context.llm is None and given is not None:
+            return run_plain(given, context)
+        from langgraph.types import Overwrite
+
+        # A thread's state holds an earlier question: what reducers would add up begins again.
+        start = given and {key: Overwrite(value) if key in REDUCERS else value for key, value in given.items()}
+        # Each step is stored before the next one begins: a process that is killed loses one step at most.
+        steps: Iterator[tuple[str, Any]] = self._graph.stream(
+            start,
+            self._config,
+            context=context,
+            stream_mode=["custom", "values"],
+            durability="sync" if self.saver is not None else None,
+        )
+        return steps
 
     def _metered(self, known: State) -> Metered | None:
         """The video LLM, with what the question has cost so far."""
@@ -127,19 +159,19 @@ class Conversation:
     @cached_property
     def _graph(self) -> Any:
         graph = compiled(self.saver)
-        graph.stream_eager = True  # of nodes that run side by side, each is told when it is done
+        graph.stream_eager = True  # an event is passed on at once, not when the step is over
         return graph
 
     @property
     def _config(self) -> Any:
-        side_by_side: dict[str, Any] = {"max_concurrency": MOST_REQUESTS}
-        return side_by_side | ({"configurable": {"thread_id": self.thread_id}} if self.saver is not None else {})
+        parallel: dict[str, Any] = {"max_concurrency": MOST_REQUESTS}
+        return parallel | ({"configurable": {"thread_id": self.thread_id}} if self.saver is not None else {})
 
-    def _snapshot(self) -> StateSnapshot:
-        return cast(StateSnapshot, self._graph.get_state(self._config))
+    def _snapshot(self) -> "StateSnapshot":
+        return cast("StateSnapshot", self._graph.get_state(self._config))
 
-    def _turns(self, snapshot: StateSnapshot) -> tuple[Turn, ...]:
-        """Those of a thread's state; a last question that was interrupted is none of them."""
+    def _turns(self, snapshot: "StateSnapshot") -> tuple[Turn, ...]:
+        """The turns of a thread's state, without a last question that was interrupted."""
         if not snapshot.values:
             return ()
         state = cast(State, snapshot.values)

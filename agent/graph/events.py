@@ -1,6 +1,5 @@
-"""What happens while a question is answered, step by step, as typed events told by the graph's own updates."""
+"""What happens while a question is answered, as typed events. The node that acts writes them to the graph's stream."""
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,9 +8,9 @@ from pydantic import Field
 from ...index.records import Evidence
 from ...tools.records import Record, Seconds, Span
 from ..records import Answer, Claim, Plan
-from .state import State, claims_by_key, key_of
 
 __all__ = [
+    "AnswerWritten",
     "Answered",
     "ChapterRead",
     "ClaimJudged",
@@ -21,7 +20,6 @@ __all__ = [
     "FramesLookedAt",
     "LookedFrame",
     "PlanMade",
-    "Teller",
 ]
 
 
@@ -38,7 +36,7 @@ class EvidenceFound(Record):
 
     kind: Literal["evidence"] = "evidence"
     round: int = Field(ge=1, description="Which round.")
-    evidence: tuple[Evidence, ...] = Field(description="What it found beside that of earlier rounds, best first.")
+    evidence: tuple[Evidence, ...] = Field(description="What it found in addition to earlier rounds, best first.")
 
 
 class LookedFrame(Record):
@@ -71,6 +69,13 @@ class ChapterRead(Record):
     notes: tuple[Claim, ...] = Field(description="What the video LLM noted of it.")
 
 
+class AnswerWritten(Record):
+    """The model wrote some more words of its answer. Nothing of it is checked: the draft replaces it."""
+
+    kind: Literal["text"] = "text"
+    text: str = Field(description="The new words. Untrusted.")
+
+
 class ClaimsDrafted(Record):
     """An answer was drafted; nothing of it is checked."""
 
@@ -89,68 +94,11 @@ class Answered(Record):
     """The end, always."""
 
     kind: Literal["answer"] = "answer"
-    answer: Answer = Field(description="What leaves.")
+    answer: Answer = Field(description="The answer.")
 
 
 # A line of `playhead ask --events` is one of these as JSON: read it with `pydantic.TypeAdapter(Event).validate_json`.
 Event = Annotated[
-    PlanMade | EvidenceFound | FramesLookedAt | ChapterRead | ClaimsDrafted | ClaimJudged | Answered,
+    PlanMade | EvidenceFound | FramesLookedAt | ChapterRead | AnswerWritten | ClaimsDrafted | ClaimJudged | Answered,
     Field(discriminator="kind"),
 ]
-
-
-class Teller:
-    """Turns what the graph's nodes return into events."""
-
-    def __init__(self, state: State) -> None:
-        """Begin.
-
-        Args:
-            state: Where the graph stands; of a new question, an empty one.
-        """
-        self._state = state
-        self._judged: set[str] = set()
-
-    def reached(self, state: State) -> None:
-        """Know where the graph stands after a step."""
-        self._state = state
-
-    def returned(self, node: str, update: State) -> Iterator[Event]:
-        """The events in what one node returned."""
-        if node == "plan":
-            yield PlanMade(question=self._state["question"], plan=update["plan"])
-        if "evidence" in update:
-            known = {one.evidence_id for one in self._state.get("evidence", ())}
-            found = tuple(one for one in update["evidence"] if one.evidence_id not in known)
-            if found or node == "retrieve":
-                yield EvidenceFound(round=update.get("rounds", self._state.get("rounds", 1)), evidence=found)
-        if node == "look":
-            frames = tuple(
-                LookedFrame(video_id=f.evidence.video_id, video=f.evidence.video, seconds=f.seconds)
-                for f in update["frames"]
-            )
-            yield FramesLookedAt(frames=frames, inspected=update["frames_seen"] - len(frames))
-        if node == "chapter":
-            sections = {key_of(self._state, number): one for number, one in enumerate(self._state["sections"])}
-            for key, notes in update["notes"].items():
-                yield ChapterRead(video_id=sections[key].video_id, span=sections[key].span, notes=tuple(notes or ()))
-        if "claims" in update and node not in ("check", "judge"):
-            yield ClaimsDrafted(claims=tuple(update["claims"]))
-        if node == "check":
-            yield from self._dropped(update["claims"])
-        if node == "verify":
-            for key, verdict in update["verdicts"].items():
-                self._judged.add(key)
-                claim = claims_by_key(self._state)[key]
-                yield ClaimJudged(claim=claim.model_copy(update={"verdict": verdict}))
-        if node == "judge":  # those that no node of its own judged, and those judged before an interruption
-            for key, claim in claims_by_key(self._state).items():
-                if key not in self._judged:
-                    yield ClaimJudged(claim=claim)
-
-    def _dropped(self, kept: Sequence[Claim]) -> Iterator[ClaimJudged]:
-        """Statements that cite nothing which exists: nobody judges them further."""
-        texts = {claim.text for claim in kept}
-        for claim in self._state["claims"]:
-            if claim.text not in texts:
-                yield ClaimJudged(claim=claim.model_copy(update={"verdict": "refuted"}))

@@ -1,30 +1,54 @@
-"""The graph's nodes that ask the video LLM: it looks, writes, notes chapters, and has each claim checked."""
+"""The graph's nodes that ask the video LLM: it looks, writes, notes chapters, and verifies claims.
+
+A small model is asked to compose only: one plain request over the best lines.
+"""
 
 import time
+from collections.abc import Callable
 
-from langgraph.runtime import Runtime
-
-from ...tools.errors import ServerError
+from ...tools.errors import AnswerFormatError, ServerError
 from ...tools.extractors.registry import cited_as_text
-from ..answering.compose import Draft, compose, gather, verify
+from ...tools.llm.protocol import TokenUsage
+from ...tools.llm.streaming import AnswerText
+from ..answering.ranking import ranked
+from ..composing.compose import Asked, Draft, Task, compose, gather, verify
+from ..composing.reading import lines_to_read
 from ..looking.model_frames import frames_cited, frames_within, look
-from .state import Context, OneClaim, OneSection, State, seconds_left, traced, usage_of
+from .budget import TokensSpentError
+from .events import AnswerWritten, ChapterRead, ClaimJudged, ClaimsDrafted, FramesLookedAt, LookedFrame
+from .state import OneClaim, OneSection, Running, State, over_budget, seconds_left, traced, usage_of
 
-__all__ = ["CHAPTER_FRAMES", "chapter_node", "compose_node", "gather_node", "look_node", "verify_node"]
+__all__ = ["CHAPTER_FRAMES", "chapter_node", "compose_node", "digest_node", "gather_node", "look_node", "verify_node"]
 
-# Of each chapter the model reads so many rows, the most telling ones, and is shown so many stills at most.
+# Of each chapter the model reads this many lines at most, the most telling ones, and is shown this many keyframes.
 CHAPTER_ROWS, CHAPTER_FRAMES = 24, 2
 # A third of the frames that are left is kept for the rounds that may follow.
 LATER_ROUNDS = 3
-# Notes may take so much of the token budget: the rest is for the answer, and for checking it.
+# Notes may take this share of the token budget: the rest is for the answer, and for verifying it.
 CHAPTERS_SHARE = 0.7
+# Lines of one request. A small model on two cores reads 67 tokens a second: ten lines take 4 to 6 s.
+SMALL_LINES, LINES, MANY_LINES = 12, 30, 60
+# Where a similar question was answered before, what answered it comes first, and half of the lines are enough.
+HINTED_LINES = 6
 
 
-def look_node(state: State, runtime: Runtime[Context]) -> State:
-    """Evidence → the rows and stills that the video LLM is given; none where time is over before they are chosen."""
+def look_node(state: State, runtime: Running) -> State:
+    """Evidence → the lines and keyframes that the video LLM is given; a model that sees no pictures gets lines only."""
     began = time.perf_counter()
     context = runtime.context
     assert context.llm is not None
+    can = context.llm.capabilities
+    most = SMALL_LINES if can.is_small else MANY_LINES if state["plan"].kind != "needle" else LINES
+    if state["hints"] and can.is_small:
+        most = HINTED_LINES
+    hinted = {one.evidence_id for one in state["hints"]}
+    scored = ranked(state["plan"], state["evidence"], context.search, context.reader)
+    best_first = [*state["hints"], *(one.evidence for one in scored if one.evidence.evidence_id not in hinted)]
+    rows = lines_to_read(best_first, context.search, most, frozenset(state["new"]))
+    if not can.sees_pictures:
+        detail = f"{len(rows)} lines to read; {context.llm.source} reads text only and sees no frames"
+        runtime.stream_writer(FramesLookedAt(frames=(), inspected=0))
+        return {"rows": rows, "frames": [], "trace": traced("look", detail, began)}
     left = max(0, context.settings.max_frames - state["frames_seen"])
     if state["rounds"] < context.settings.max_rounds:
         left -= left // LATER_ROUNDS  # another round looks elsewhere
@@ -34,77 +58,109 @@ def look_node(state: State, runtime: Runtime[Context]) -> State:
         )
     except ServerError as error:
         usage = usage_of(error, context)
-        told = f"nothing was chosen in time: {error}"
-        return {"rows": [], "frames": [], "frames_seen": 0, "tokens": usage, "trace": traced("look", told, began)}
-    told = f"{len(looked.rows)} rows and {len(looked.frames)} frames to show, {looked.inspected} seen in grids"
+        detail = f"no frames were chosen in time: {error}"
+        return {"rows": rows, "frames": [], "tokens": usage, "trace": traced("look", detail, began)}
+    frames = tuple(
+        LookedFrame(video_id=f.evidence.video_id, video=f.evidence.video, seconds=f.seconds) for f in looked.frames
+    )
+    runtime.stream_writer(FramesLookedAt(frames=frames, inspected=looked.inspected))
+    detail = f"{len(rows)} lines and {len(looked.frames)} frames to show, {looked.inspected} seen in grids"
     return {
-        "rows": list(looked.rows),
+        "rows": rows,
         "frames": list(looked.frames),
-        "frames_seen": len(looked.frames) + looked.inspected,
+        "frames_seen": looked.inspected,
         "tokens": looked.usage,
-        "trace": traced("look", told, began),
+        "trace": traced("look", detail, began),
     }
 
 
-def compose_node(state: State, runtime: Runtime[Context]) -> State:
-    """Rows and stills → the video LLM's claims; none where it gives no usable answer."""
+def compose_node(state: State, runtime: Running) -> State:
+    """Lines and keyframes → the video LLM's claims; a failure where it gives no usable answer."""
     began = time.perf_counter()
     context = runtime.context
     assert context.llm is not None
+    is_single = context.is_small and state["plan"].kind in ("needle", "count")
+    task: Task = "answer" if is_single else "claims"
+    if not state["rows"] and not state["frames"]:
+        return _drafted(Draft(claims=(), is_found=False, missing=(), dropped=0, usage=TokenUsage()), runtime, began)
     try:
         draft = compose(
             context.llm,
-            state["question"],
+            Asked(state["plan"].question, state["turns"], state["plan"].options),
             state["rows"],
             state["frames"],
-            turns=state["turns"],
-            options=state["plan"].options,
+            task=task,
             decoder=context.settings.decoder,
             seconds=seconds_left(context),
+            on_text=_words_of(runtime),
         )
     except ServerError as error:
-        return _unusable(error, context, began)
-    return _drafted(draft, context, began)
+        return _unusable(error, state, runtime, began)
+    return _drafted(draft, runtime, began)
 
 
-def chapter_node(state: OneSection, runtime: Runtime[Context]) -> State:
-    """One chapter → notes on it, beside the others; none where the video LLM gives no usable ones."""
+def digest_node(state: State, runtime: Running) -> State:
+    """Chapters → a small model's summary, in one request over the heading and the most telling lines of each."""
+    began = time.perf_counter()
+    context = runtime.context
+    assert context.llm is not None
+    rows = []
+    for place in range(SMALL_LINES):
+        for section in state["sections"]:
+            telling = [one for one in (section.heading, *section.rows) if one is not None]
+            rows += telling[place : place + 1]
+    rows = list({one.evidence_id: one for one in rows}.values())[: 2 * SMALL_LINES]
+    try:
+        draft = compose(
+            context.llm,
+            Asked(state["question"], state["turns"], state["plan"].options),
+            rows,
+            task="claims",
+            seconds=seconds_left(context),
+            on_text=_words_of(runtime),
+        )
+    except ServerError as error:
+        return _unusable(error, state, runtime, began)
+    return {**_drafted(draft, runtime, began), "rows": rows}
+
+
+def chapter_node(state: OneSection, runtime: Running) -> State:
+    """One chapter → notes on it, in parallel with the others; none where the video LLM gives no usable ones."""
     began = time.perf_counter()
     context, section = runtime.context, state["section"]
     assert context.llm is not None
     if context.spent >= CHAPTERS_SHARE:
-        told = f"{section.span} left out: {context.spent:.0%} of max_tokens are used"
-        return {"notes": {state["key"]: None}, "trace": traced("chapter", told, began)}
-    telling = [one for one in (section.heading, *section.rows) if one is not None][:CHAPTER_ROWS]
-    rows = sorted(dict.fromkeys(telling), key=lambda one: one.start)
+        detail = f"{section.span} left out: {context.spent:.0%} of max_tokens are used"
+        return {"notes": {state["key"]: None}, "trace": traced("chapter", detail, began)}
+    rows = [one for one in (section.heading, *section.rows) if one is not None][:CHAPTER_ROWS]
     scenes = section.scenes or (section.span,)
-    frames = frames_within(section.video_id, scenes, context.search, state["frames"])
+    sees = context.llm.capabilities.sees_pictures
+    frames = frames_within(section.video_id, scenes, context.search, state["frames"]) if sees else []
     try:
         draft = compose(
             context.llm,
-            state["question"],
-            rows,
+            Asked(state["question"]),
+            list(dict.fromkeys(rows)),
             frames,
             task="chapter",
             decoder=context.settings.decoder,
             seconds=seconds_left(context),
         )
     except ServerError as error:
-        told = f"no notes on {section.span}: {error}"
-        return {
-            "notes": {state["key"]: []},
-            "tokens": usage_of(error, context),
-            "trace": traced("chapter", told, began),
-        }
+        detail = f"no notes on {section.span}: {error}"
+        usage = usage_of(error, context)
+        runtime.stream_writer(ChapterRead(video_id=section.video_id, span=section.span, notes=()))
+        return {"notes": {state["key"]: []}, "tokens": usage, "trace": traced("chapter", detail, began)}
+    runtime.stream_writer(ChapterRead(video_id=section.video_id, span=section.span, notes=draft.claims))
     return {
         "notes": {state["key"]: list(draft.claims)},
-        "frames_seen": len(frames),
+        "frames_seen": draft.frames,
         "tokens": draft.usage,
         "trace": traced("chapter", f"{len(draft.claims)} notes on {section.span}", began),
     }
 
 
-def gather_node(state: State, runtime: Runtime[Context]) -> State:
+def gather_node(state: State, runtime: Running) -> State:
     """Notes on all chapters → the video LLM's claims about the whole."""
     began = time.perf_counter()
     context = runtime.context
@@ -115,73 +171,103 @@ def gather_node(state: State, runtime: Runtime[Context]) -> State:
     over = f"max_tokens={context.settings.max_tokens} left no room for {left_out} chapters" if left_out else ""
     notes.sort(key=lambda note: (note.citations[0].video, min(c.start for c in note.citations)))
     if not notes:
+        failure = "" if left_out == len(ours) else f"{context.llm.source} gave no usable notes on any chapter"
+        runtime.stream_writer(ClaimsDrafted(claims=()))
         return {
             "claims": [],
             "wanted": [],
             "over_budget": over,
+            "failure": failure if ours else "",
             "trace": traced("answer", "no notes to answer from", began),
         }
     try:
         draft = gather(
             context.llm,
-            state["question"],
+            Asked(state["question"], state["turns"], state["plan"].options),
             notes,
-            turns=state["turns"],
-            options=state["plan"].options,
             seconds=seconds_left(context),
+            on_text=_words_of(runtime),
         )
     except ServerError as error:
-        return _unusable(error, context, began)
-    return {**_drafted(draft.model_copy(update={"missing": ()}), context, began), "over_budget": over}
+        return _unusable(error, state, runtime, began)
+    return {**_drafted(draft.model_copy(update={"missing": ()}), runtime, began), "over_budget": over}
 
 
-def verify_node(state: OneClaim, runtime: Runtime[Context]) -> State:
-    """One claim against what it cites, beside the others; where no verdict comes, it stays unverified."""
+def verify_node(state: OneClaim, runtime: Running) -> State:
+    """One claim against what it cites, in parallel with the others; without a verdict it stays unverified."""
     began = time.perf_counter()
     context, claim = runtime.context, state["claim"]
     assert context.llm is not None
     cited = [one for one in (context.search.evidence(c.evidence_id) for c in claim.citations) if one]
+    failure = ""
     try:
         verdict, usage = verify(
             context.llm,
+            state["question"],
             claim,
             [one for one in cited if one.modality in cited_as_text()],
             frames_cited(cited),
             decoder=context.settings.decoder,
             seconds=seconds_left(context),
         )
-        told = f"{verdict}: {claim.text}"
+        detail = f"{verdict}: {claim.text}"
     except ServerError as error:
         usage = usage_of(error, context)
-        verdict, told = "unverified", f"no verdict on “{claim.text}”: {error}"
+        verdict, detail = "unverified", f"no verdict on “{claim.text}”: {error}"
+        failure = f"{context.llm.source} gave no usable verdict"
+    runtime.stream_writer(ClaimJudged(claim=claim.model_copy(update={"verdict": verdict})))
     return {
         "verdicts": {state["key"]: verdict},
+        "unjudged": [failure] if failure else [],
         "tokens": usage,
-        "trace": traced("verify", told, began),
+        "trace": traced("verify", detail, began),
     }
 
 
-def _drafted(draft: Draft, context: Context, began: float) -> State:
+def _words_of(running: Running) -> Callable[[str], None]:
+    """Passes the answer's words on as events, out of the JSON that is being written."""
+    return AnswerText(lambda words: running.stream_writer(AnswerWritten(text=words))).add
+
+
+def _drafted(draft: Draft, runtime: Running, began: float) -> State:
+    context = runtime.context
     assert context.llm is not None
-    told = f"{context.llm.source}: {len(draft.claims)} claims"
+    detail = f"{context.llm.source}: {len(draft.claims)} claims"
+    if not draft.is_found:
+        detail += "; it says that the evidence does not answer the question"
     if draft.dropped:
-        told += f"; {draft.dropped} without a citation that exists left out"
+        detail += f"; {draft.dropped} without a citation that exists left out"
     if draft.missing:
-        told += f"; wants {', '.join(draft.missing)}"
+        detail += f"; wants {', '.join(draft.missing)}"
+    # A larger model's word is taken; a small one's is weighed against retrieval, in `judge`.
+    claims = draft.claims if draft.is_found or context.is_small else ()
+    runtime.stream_writer(ClaimsDrafted(claims=claims))
     return {
-        "claims": list(draft.claims),
+        "claims": list(claims),
+        "is_found": draft.is_found,
         "wanted": list(draft.missing),
-        "option": draft.option,
+        "option": draft.option if draft.is_found else None,
+        "frames_seen": draft.frames,
+        "failure": "",
         "tokens": draft.usage,
-        "trace": traced("answer", told, began),
+        "trace": traced("answer", detail, began),
     }
 
 
-def _unusable(error: ServerError, context: Context, began: float) -> State:
+def _unusable(error: ServerError, state: State, runtime: Running, began: float) -> State:
+    context = runtime.context
     assert context.llm is not None
+    usage = usage_of(error, context)  # raises what is not the model's words but its server's state
+    over = "" if isinstance(error, AnswerFormatError) else over_budget(state, context)
+    if isinstance(error, TokensSpentError):
+        over = str(error)
+    runtime.stream_writer(ClaimsDrafted(claims=()))
     return {
         "claims": [],
+        "is_found": False,
         "wanted": [],
-        "tokens": usage_of(error, context),
+        "tokens": usage,
+        "over_budget": over,
+        "failure": "" if over else f"{context.llm.source} gave no usable answer: {error}",
         "trace": traced("answer", f"{context.llm.source} gave no usable answer: {error}", began),
     }

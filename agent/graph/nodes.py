@@ -1,9 +1,9 @@
 """The graph's nodes that need no model: each takes the state and returns what it changes."""
 
 import time
+from collections.abc import Sequence
 
-from langgraph.runtime import Runtime
-
+from ...index.records import Evidence
 from ...tools.errors import ServerError
 from ...tools.extractors.registry import modality_names
 from ...tools.llm.protocol import TokenUsage
@@ -15,17 +15,26 @@ from ..answering.quotes import closest, quote_evidence
 from ..answering.ranking import Scored, ranked
 from ..answering.summary import outline, quote_sections
 from ..answering.tally import tally
+from ..composing.grounding import grounded
+from ..composing.memory import hinted
+from ..composing.translation import translated
 from ..question.file_names import scoped_by_names
 from ..question.follow_ups import plan_in_thread
 from ..question.refinement import refined
 from ..question.spelling import corrected
-from ..records import Plan, SubQuery
-from .state import Context, State, claims_by_key, over_budget, seconds_left, traced, usage_of
+from ..records import Claim, Plan, SubQuery
+from .events import ClaimJudged, ClaimsDrafted, EvidenceFound, PlanMade
+from .state import Context, Running, State, claims_by_key, over_budget, seconds_left, traced, usage_of
 
 __all__ = ["check_node", "judge_node", "outline_node", "plan_node", "quote_node", "retrieve_node", "tally_node"]
 
 
-def plan_node(state: State, runtime: Runtime[Context]) -> State:
+# A composed claim is kept from this share of the reader's threshold on. Chosen on the 27 questions of bench_model.py: no
+# question about what never happens is answered.
+COMPOSED_SHARE = 0.27
+
+
+def plan_node(state: State, runtime: Running) -> State:
     """Question → plan: by rules; a video LLM refines it with what may have been said, written and shown."""
     began = time.perf_counter()
     question, turns, llm = state["question"], state["turns"], runtime.context.llm
@@ -33,39 +42,55 @@ def plan_node(state: State, runtime: Runtime[Context]) -> State:
     plan = plan_in_thread(typed, turns, state["video_ids"], state["between"], state["options"])
     plan = scoped_by_names(plan, runtime.context.search.records)
     usage, note = TokenUsage(), ""
-    if llm is not None:
+    if llm is not None and not runtime.context.is_small:
         try:
             plan, usage = refined(llm, plan, turns, seconds_left(runtime.context))
         except ServerError as error:
             usage, note = usage_of(error, runtime.context), "; the video LLM gave no usable plan"
+    runtime.stream_writer(PlanMade(question=question, plan=plan))
     return {
         "plan": plan,
+        "among": plan.video_ids,
         "corrections": list(corrections),
         "tokens": usage,
         "trace": traced("plan", _understood(plan, question) + note, began),
     }
 
 
-def retrieve_node(state: State, runtime: Runtime[Context]) -> State:
+def retrieve_node(state: State, runtime: Running) -> State:
     """Plan → evidence, beside that of earlier rounds; of many videos the likeliest are chosen first."""
     began = time.perf_counter()
     search = runtime.context.search
     known = {one.evidence_id: one for one in state["evidence"]}
-    plan = choose_videos(state["plan"], search)
+    plan = choose_videos(state["plan"].model_copy(update={"video_ids": state["among"]}), search)
     plan, note = _located(plan, runtime.context)
     found = [one for one in retrieve(plan, search) if one.evidence_id not in known]
+    usage = TokenUsage()
+    if not found and not known and runtime.context.llm is not None and not plan.is_moment:
+        plan, usage, words = _in_the_librarys_language(plan, state["question"], runtime.context)
+        found, note = retrieve(plan, search), note + words
     told = f"{note}{len(found)} {'more ' if known else ''}pieces of evidence"
     if plan.video_ids != state["plan"].video_ids:
         told += f" in the {len(plan.video_ids or ())} likeliest of {len(search.records)} videos"
+    hints: list[Evidence] = []
+    if runtime.context.memory is not None and runtime.context.llm is not None and not known:
+        hints = hinted(plan.question, runtime.context.memory, search)
+        told += f"; {len(hints)} of them answered a similar question before" if hints else ""
+        found = [*(one for one in hints if one not in found), *found]
+    runtime.stream_writer(EvidenceFound(round=state["rounds"] + 1, evidence=tuple(found)))
     return {
         "plan": plan,
+        "hints": hints,
         "rounds": state["rounds"] + 1,
+        "searched": [*state["searched"], plan.query, *(query.text for query in plan.more)],
+        "new": [one.evidence_id for one in found] if known else [],
         "evidence": [*known.values(), *found],
+        "tokens": usage,
         "trace": traced("retrieve", told, began),
     }
 
 
-def outline_node(state: State, runtime: Runtime[Context]) -> State:
+def outline_node(state: State, runtime: Running) -> State:
     """Plan → the chapters of its videos; without a video LLM also what stands for each, quoted."""
     began = time.perf_counter()
     sections = outline(state["plan"], runtime.context.search)
@@ -75,16 +100,22 @@ def outline_node(state: State, runtime: Runtime[Context]) -> State:
         evidence = {e.evidence_id: e for one in sections for e in (*one.rows[:1], *filter(None, [one.heading]))}
         claims = quote_sections(sections)
         changes |= {"claims": claims, "evidence": list(evidence.values()), "confidence": 0.5 if claims else 0.0}
+        runtime.stream_writer(EvidenceFound(round=state["rounds"] + 1, evidence=tuple(evidence.values())))
+        runtime.stream_writer(ClaimsDrafted(claims=tuple(claims)))
     return changes | {"trace": traced("outline", told, began)}
 
 
-def tally_node(state: State, runtime: Runtime[Context]) -> State:
+def tally_node(state: State, runtime: Running) -> State:
     """Plan → claims computed from stored rows: how often, which came first, where in the picture."""
     began = time.perf_counter()
     counted = tally(state["plan"], runtime.context.search, runtime.context.reader)
     evidence = {one.evidence_id: one for one in state["evidence"]}
     cited = [runtime.context.search.evidence(c.evidence_id) for claim in counted.claims for c in claim.citations]
-    evidence |= {one.evidence_id: one for one in cited if one is not None}
+    more = {one.evidence_id: one for one in cited if one is not None and one.evidence_id not in evidence}
+    if more:
+        runtime.stream_writer(EvidenceFound(round=max(1, state["rounds"]), evidence=tuple(more.values())))
+    evidence |= more
+    runtime.stream_writer(ClaimsDrafted(claims=counted.claims))
     return {
         "claims": list(counted.claims),
         "missing": list(counted.missing),
@@ -96,13 +127,14 @@ def tally_node(state: State, runtime: Runtime[Context]) -> State:
     }
 
 
-def quote_node(state: State, runtime: Runtime[Context]) -> State:
+def quote_node(state: State, runtime: Running) -> State:
     """Evidence → claims that quote what the reader scores as an answer; else the closest passages."""
     began = time.perf_counter()
     plan, search, reader = state["plan"], runtime.context.search, runtime.context.reader
     least = runtime.context.threshold
     scored = ranked(plan, state["evidence"], search, reader)
     claims = quote_evidence(plan, scored, least)
+    runtime.stream_writer(ClaimsDrafted(claims=tuple(claims)))
     best = scored[0].score if scored else 0.0
     detail = f"quotes: the best of {len(scored)} passages scores {best:.2f}, {least:.2f} is needed"
     return {
@@ -115,39 +147,107 @@ def quote_node(state: State, runtime: Runtime[Context]) -> State:
     }
 
 
-def check_node(state: State, runtime: Runtime[Context]) -> State:
-    """Claims → those of which a citation resolves."""
+def check_node(state: State, runtime: Running) -> State:
+    """Claims → those of which a citation resolves and, of a model's, those whose words occur in the lines it read."""
     began = time.perf_counter()
-    checked = check_claims(state["claims"], runtime.context.search.evidence)
-    kept = [claim for claim in checked if claim.verdict != "refuted"]
-    told = f"citations of {len(kept)} of {len(checked)} claims resolve"
-    return {"claims": kept, "trace": traced("check", told, began)}
+    context = runtime.context
+    kept: list[Claim] = []
+    notes: list[str] = []
+    checked = check_claims(state["claims"], context.search.evidence)
+    for claim in checked:
+        left: Claim | None = claim if claim.verdict != "refuted" else None
+        if left is not None and context.llm is not None and claim.basis == "quote":
+            result = grounded(left, state["plan"].question, _read(state, left, context), same_language=context.is_small)
+            left = result.claim
+            notes.append(result.detail)
+        if left is None:
+            runtime.stream_writer(ClaimJudged(claim=claim.model_copy(update={"verdict": "refuted"})))
+        else:
+            kept.append(left)
+    detail = f"citations of {sum(claim.verdict != 'refuted' for claim in checked)} of {len(checked)} claims resolve"
+    return {"claims": kept, "trace": traced("check", "; ".join([detail, *notes]), began)}
 
 
-def judge_node(state: State, runtime: Runtime[Context]) -> State:
-    """Verdicts → the claims that stand, and what the next round looks for if none does."""
+def judge_node(state: State, runtime: Running) -> State:
+    """Verdicts → the claims that are kept, and what the next round looks for if there are none."""
     began = time.perf_counter()
     context = runtime.context
     if context.llm is None:
         claims = state["claims"]
-        told = f"{len(claims)} claims stand"
-        return {"confidence": state["confidence"] if claims else 0.0, "trace": traced("judge", told, began)}
-    judged = list(claims_by_key(state).values())
-    supported = sum(claim.verdict == "supported" for claim in judged)
-    standing = [claim for claim in judged if claim.verdict != "refuted"] if supported else []
-    over = state["over_budget"] or ("" if standing else over_budget(state, context))
-    told = f"{supported} of {len(judged)} claims supported" + (f"; {over}" if over else "")
+        for claim in claims:
+            runtime.stream_writer(ClaimJudged(claim=claim))
+        detail = f"{len(claims)} claims are kept"
+        return {"confidence": state["confidence"] if claims else 0.0, "trace": traced("judge", detail, began)}
+    judged = claims_by_key(state)
+    for key, claim in judged.items():  # those that no node of their own judged
+        if key not in state["verdicts"]:
+            runtime.stream_writer(ClaimJudged(claim=claim))
+    supported = sum(claim.verdict in ("supported", "verbatim") for claim in judged.values())
+    kept = [claim for claim in judged.values() if claim.verdict != "refuted"] if supported else []
+    confidence = round(supported / len(judged), 3) if judged else 0.0
+    closest_now: list[Evidence] = []
+    if context.is_small and state["plan"].kind != "whole":
+        kept, confidence, closest_now = _weighed(state, runtime, list(judged.values()))
+    over = state["over_budget"] or ("" if kept else over_budget(state, context))
+    detail = f"{supported} of {len(judged)} claims supported" + (f"; {over}" if over else "")
+    wanted = _wanted(state) if not kept else []
     next_plan = state["plan"]
-    if not standing:
-        more = tuple(SubQuery(text=text, modalities=modality_names()) for text in state["wanted"])
+    if wanted:
+        more = tuple(SubQuery(text=text, modalities=modality_names()) for text in wanted)
         next_plan = next_plan.model_copy(update={"more": more, "modalities": modality_names()})
     return {
         "plan": next_plan,
-        "claims": standing,
-        "confidence": round(supported / len(judged), 3) if judged else 0.0,
+        "wanted": wanted,
+        "claims": kept,
+        "closest": closest_now,
+        "confidence": confidence,
         "over_budget": over,
-        "trace": traced("judge", told, began),
+        "failure": state["failure"] or ("" if kept or over or not state["unjudged"] else state["unjudged"][0]),
+        "trace": traced("judge", detail, began),
     }
+
+
+def _in_the_librarys_language(plan: Plan, question: str, context: Context) -> tuple[Plan, TokenUsage, str]:
+    """The plan for a translated question: where no word and no meaning was found, it may be in another language."""
+    assert context.llm is not None
+    language = context.settings.language or "English"
+    try:
+        words, usage = translated(context.llm, question, language, seconds_left(context))
+    except ServerError as error:
+        return plan, usage_of(error, context), "the question could not be translated; "
+    asked = plan_in_thread(words, [], plan.video_ids, plan.between, plan.options)
+    kept = asked.model_copy(update={"question": plan.question, "scopes": plan.scopes})
+    return kept, usage, f"translated to “{words}”; "
+
+
+def _read(state: State, claim: Claim, context: Context) -> list[Evidence]:
+    """The lines that a claim was made from: those that the model read, and those that its citations name."""
+    cited = [one for one in (context.search.evidence(c.evidence_id) for c in claim.citations) if one]
+    lines = {one.evidence_id: one for one in (*state["rows"], *cited) if one.text}
+    return list(lines.values())
+
+
+def _weighed(state: State, runtime: Running, claims: Sequence[Claim]) -> tuple[list[Claim], float, list[Evidence]]:
+    """A small model's claims where the reader finds an answer likely; else quotes, else the closest passages.
+
+    The model composes, retrieval and the reader decide: it answers also what no line answers.
+    """
+    plan, context = state["plan"], runtime.context
+    scored = ranked(plan, state["evidence"], context.search, context.reader)
+    best = scored[0].score if scored else 0.0
+    kept = [claim for claim in claims if claim.verdict != "refuted"]
+    if kept and state["is_found"] and best >= COMPOSED_SHARE * context.threshold:
+        return kept, round(best, 3), []
+    quotes = check_claims(quote_evidence(plan, scored, context.threshold), context.search.evidence)
+    for claim in quotes:
+        runtime.stream_writer(ClaimJudged(claim=claim))
+    return quotes, round(best, 3) if quotes else 0.0, [] if quotes else closest(scored)
+
+
+def _wanted(state: State) -> list[str]:
+    """What the next round searches for: what the model missed, else the parts of the question; nothing twice."""
+    parts = state["wanted"] or [subject.query for subject in state["plan"].subjects]
+    return [text for text in dict.fromkeys(parts) if text.strip() and text not in state["searched"]]
 
 
 def _located(plan: Plan, context: Context) -> tuple[Plan, str]:

@@ -6,7 +6,7 @@ from ...index.records import VideoRecord
 from ...tools.extractors.registry import participle, spec_of
 from ...tools.records import Modality
 from ...tools.settings import Settings
-from ..records import Answer, Plan, Usage
+from ..records import Answer, Plan, Status, Usage
 from .state import State
 
 __all__ = ["final_answer"]
@@ -15,7 +15,7 @@ __all__ = ["final_answer"]
 def final_answer(
     state: State, records: Sequence[VideoRecord], settings: Settings, thread_id: str, seconds: float
 ) -> Answer:
-    """Build the answer; its status is `answered` only if a claim is left.
+    """Build the answer; its status is `answered` only if a claim is left, `failed` if the model is to blame.
 
     Args:
         state: Where the graph ended.
@@ -27,6 +27,8 @@ def final_answer(
     claims, plan = tuple(state["claims"]), state["plan"]
     if claims:
         text = " ".join(claim.text if claim.text.endswith((".", "?", "!")) else f"{claim.text}." for claim in claims)
+    elif state["failure"]:
+        text = f"The model failed, not the search: {state['failure']}."
     elif state["over_budget"]:
         text = f"No answer was found within the budget: {state['over_budget']}."
     else:
@@ -34,7 +36,7 @@ def final_answer(
     tokens = state["tokens"]
     return Answer(
         question=state["question"],
-        status="truncated" if state["over_budget"] else "answered" if claims else "insufficient",
+        status=_status(state, bool(claims)),
         text=text,
         confidence=state["confidence"] if claims else 0.0,
         claims=claims,
@@ -53,6 +55,14 @@ def final_answer(
         settings_fingerprint=settings.fingerprint(),
         thread_id=thread_id,
     )
+
+
+def _status(state: State, has_claims: bool) -> Status:
+    if state["over_budget"]:
+        return "truncated"
+    if has_claims:
+        return "answered"
+    return "failed" if state["failure"] else "insufficient"
 
 
 def _refusal(plan: Plan, missing: Sequence[str], reason: str, records: Sequence[VideoRecord]) -> str:

@@ -1,10 +1,12 @@
 """What the graph's nodes hand on, and what they work with."""
 
 import math
+import operator
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, TypedDict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypedDict
 
 from ...index.records import Evidence
 from ...index.retrieval.search import Search
@@ -12,9 +14,9 @@ from ...tools.errors import AnswerFormatError, ServerError
 from ...tools.llm.protocol import TokenUsage, VideoLLM
 from ...tools.records import Box, Span, Word
 from ...tools.settings import Settings
-from ..answering.model_input import SizedFrame
 from ..answering.reader import Reader, feature_reader
 from ..answering.summary import Section
+from ..composing.model_input import SizedFrame
 from ..records import (
     Anchor,
     Citation,
@@ -32,11 +34,16 @@ from ..records import (
 )
 from .budget import Metered, TokensSpentError
 
+if TYPE_CHECKING:
+    from .events import Event
+
 __all__ = [
+    "REDUCERS",
     "STORED_RECORDS",
     "Context",
     "OneClaim",
     "OneSection",
+    "Running",
     "State",
     "claims_by_key",
     "key_of",
@@ -71,20 +78,15 @@ STORED_RECORDS = (
 )
 
 
-def _together(known: dict[str, Any], more: dict[str, Any] | None) -> dict[str, Any]:
-    return {} if more is None else known | more
-
-
-def _summed(known: TokenUsage, more: TokenUsage | None) -> TokenUsage:
-    return TokenUsage() if more is None else known + more
-
-
-def _counted(known: int, more: int | None) -> int:
-    return 0 if more is None else known + more
-
-
-def _appended(known: list[TraceStep], more: list[TraceStep] | None) -> list[TraceStep]:
-    return [] if more is None else [*known, *more]
+# How the updates of nodes that run in parallel are put together; any other key is replaced.
+REDUCERS: dict[str, Callable[[Any, Any], Any]] = {
+    "frames_seen": operator.add,
+    "notes": operator.or_,
+    "unjudged": operator.add,
+    "verdicts": operator.or_,
+    "tokens": operator.add,
+    "trace": operator.add,
+}
 
 
 class State(TypedDict, total=False):
@@ -98,15 +100,20 @@ class State(TypedDict, total=False):
     asked_at: float  # of the system's clock; tells the questions of a thread apart
     answerer: str  # who answers, as it was when the question was asked
     rounds: int
+    among: tuple[str, ...] | None  # the videos that are asked about, before the likeliest of them are chosen
+    searched: list[str]  # descriptions that were searched for already
+    hints: list[Evidence]  # what answered a similar question before
+    new: list[str]  # ids of the evidence that the last round found
     plan: Plan
     evidence: list[Evidence]
     rows: list[Evidence]
     frames: list[SizedFrame]
-    frames_seen: Annotated[int, _counted]  # None begins anew
+    frames_seen: Annotated[int, operator.add]
     sections: list[Section]
-    notes: Annotated[dict[str, list[Claim] | None], _together]  # None begins anew
+    notes: Annotated[dict[str, list[Claim] | None], operator.or_]
     claims: list[Claim]
     option: int | None
+    is_found: bool  # whether the model says that the evidence answers the question
     wanted: list[str]
     missing: list[str]
     closest: list[Evidence]  # where there is no answer
@@ -114,15 +121,18 @@ class State(TypedDict, total=False):
     reason: str  # why nothing could be computed
     confidence: float
     over_budget: str
-    verdicts: Annotated[dict[str, Verdict], _together]  # None begins anew
-    tokens: Annotated[TokenUsage, _summed]  # None begins anew
-    trace: Annotated[list[TraceStep], _appended]  # None begins anew
+    failure: str  # why the model gave no usable answer; empty: it did
+    unjudged: Annotated[list[str], operator.add]  # why verdicts on claims are missing
+    verdicts: Annotated[dict[str, Verdict], operator.or_]
+    tokens: Annotated[TokenUsage, operator.add]
+    trace: Annotated[list[TraceStep], operator.add]
 
 
 class OneClaim(TypedDict):
     """What the check of one claim is given."""
 
     key: str
+    question: str
     claim: Claim
 
 
@@ -143,6 +153,7 @@ class Context:
         search: The library.
         settings: Budgets.
         llm: The video LLM; None: evidence is quoted.
+        memory: The folder that keeps what earlier answers rested on; None: nothing is remembered.
         reader: Scores how likely evidence answers the question.
         deadline: When the question's time is over, by the system's clock.
     """
@@ -150,6 +161,7 @@ class Context:
     search: Search
     settings: Settings
     llm: VideoLLM | None = None
+    memory: Path | None = None
     deadline: float = math.inf
     reader: Reader = field(default_factory=feature_reader)
 
@@ -160,6 +172,11 @@ class Context:
         return self.reader.threshold if chosen is None else chosen
 
     @property
+    def is_small(self) -> bool:
+        """Whether the model is asked to compose only: it neither plans nor verifies."""
+        return self.llm is not None and self.llm.capabilities.is_small
+
+    @property
     def spent(self) -> float:
         """How much of the token budget is spent: 1 is all of it."""
         return self.llm.share if isinstance(self.llm, Metered) else 0.0
@@ -168,6 +185,20 @@ class Context:
     def answerer(self) -> str:
         """Who answers."""
         return "extractive" if self.llm is None else self.llm.source
+
+
+class Running(Protocol):
+    """What a node is given beside the state: LangGraph's `Runtime`, or the runner's own where there is no model."""
+
+    @property
+    def context(self) -> Context:
+        """What the nodes work with."""
+        ...
+
+    @property
+    def stream_writer(self) -> "Callable[[Event], None]":
+        """Takes the events of a node."""
+        ...
 
 
 def start_state(
@@ -189,14 +220,18 @@ def start_state(
         "asked_at": time.time(),
         "answerer": answerer,
         "rounds": 0,
+        "searched": [],
+        "hints": [],
+        "new": [],
         "evidence": [],
         "rows": [],
         "frames": [],
-        "frames_seen": None,  # type: ignore[typeddict-item]
+        "frames_seen": 0,
         "sections": [],
-        "notes": None,  # type: ignore[typeddict-item]
+        "notes": {},
         "claims": [],
         "option": None,
+        "is_found": False,
         "wanted": [],
         "missing": [],
         "closest": [],
@@ -204,9 +239,11 @@ def start_state(
         "reason": "",
         "confidence": 0.0,
         "over_budget": "",
-        "verdicts": None,  # type: ignore[typeddict-item]
-        "tokens": None,  # type: ignore[typeddict-item]
-        "trace": None,  # type: ignore[typeddict-item]
+        "failure": "",
+        "unjudged": [],
+        "verdicts": {},
+        "tokens": TokenUsage(),
+        "trace": [],
     }
 
 
@@ -236,12 +273,12 @@ def usage_of(error: ServerError, context: Context) -> TokenUsage:
         ServerError: The server failed, and not because the question's time is over.
     """
     if isinstance(error, AnswerFormatError):
-        return error.usage or TokenUsage()
+        return error.usage or TokenUsage(requests=1)
     if isinstance(error, TokensSpentError):
         return TokenUsage()
     if time.time() < context.deadline:
         raise error
-    return TokenUsage()
+    return TokenUsage(requests=1)
 
 
 def over_budget(state: State, context: Context) -> str:

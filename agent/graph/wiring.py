@@ -1,44 +1,51 @@
 """The graph `plan → retrieve → (look) → answer → check → (verify) → judge → (retrieve | done)`: its wiring.
 
-Without a video LLM nothing is looked at, evidence is quoted, and one round is all there is. With one, claims
-are verified side by side, and a round without a supported claim is followed by another that looks for
-what was missing, within the budgets. A question about whole videos goes through their chapters instead.
+Without a video LLM nothing is looked at, evidence is quoted, and one round is all there is. With one, claims are verified
+in parallel, and a round without a supported claim is followed by another that looks for what was missing, within the
+budgets. A small model only composes: one request, whose claims are checked against the lines that it read. A question
+about whole videos goes through their chapters instead.
+
+LangGraph runs it. A question without a model and without a thread is a straight line: `run_plain` walks the same nodes
+along the same edges, and saves the second that LangGraph takes to import.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
-
-from langgraph.graph import END, START, StateGraph
-from langgraph.graph.state import CompiledStateGraph
-from langgraph.runtime import Runtime
-from langgraph.types import Send
+from typing import TYPE_CHECKING, Any, cast
 
 from ..answering.tally import is_tallied
-from .model_nodes import CHAPTER_FRAMES, chapter_node, compose_node, gather_node, look_node, verify_node
+from .events import Event
+from .model_nodes import (
+    CHAPTER_FRAMES,
+    chapter_node,
+    compose_node,
+    digest_node,
+    gather_node,
+    look_node,
+    verify_node,
+)
 from .nodes import check_node, judge_node, outline_node, plan_node, quote_node, retrieve_node, tally_node
-from .state import Context, OneClaim, OneSection, State, claims_by_key, key_of
+from .state import REDUCERS, Context, OneClaim, OneSection, Running, State, claims_by_key, key_of
 
-__all__ = ["compiled"]
+if TYPE_CHECKING:
+    from langgraph.graph.state import CompiledStateGraph
 
-
-def compiled(checkpointer: Any) -> CompiledStateGraph:
-    """The graph, ready to run with a checkpointer of LangGraph."""
-    return _builder().compile(checkpointer=checkpointer)
+__all__ = ["compiled", "run_plain"]
 
 
-def _to_evidence(state: State) -> str:
+def _to_evidence(state: State, runtime: Running) -> str:  # noqa: ARG001 (as all choices)
     return "outline" if state["plan"].kind == "whole" else "retrieve"
 
 
-def _to_answerer(state: State, runtime: Runtime[Context]) -> str:
-    """What can be computed is; the video LLM is asked where rows do not tell."""
+def _to_answerer(state: State, runtime: Running) -> str:
+    """What can be computed is; the video LLM is asked for the rest."""
     if is_tallied(state["plan"]) and state["rounds"] == 1:
         return "tally"
     return "quote" if runtime.context.llm is None else "look"
 
 
-def _after_tally(state: State, runtime: Runtime[Context]) -> str:
+def _after_tally(state: State, runtime: Running) -> str:
     if state["claims"]:
         return "check"
     if runtime.context.llm is not None:
@@ -46,9 +53,13 @@ def _after_tally(state: State, runtime: Runtime[Context]) -> str:
     return "quote" if state["plan"].place else "judge"
 
 
-def _to_chapters(state: State, runtime: Runtime[Context]) -> Any:
+def _to_chapters(state: State, runtime: Running) -> Any:
     if runtime.context.llm is None:
         return "check"
+    if runtime.context.is_small:
+        return "digest"
+    from langgraph.types import Send
+
     sections, most = state["sections"], runtime.context.settings.max_frames
     sends = []
     for number, section in enumerate(sections):
@@ -59,61 +70,123 @@ def _to_chapters(state: State, runtime: Runtime[Context]) -> Any:
     return sends or "gather"
 
 
-def _to_verifiers(state: State, runtime: Runtime[Context]) -> Any:
-    if runtime.context.llm is None:
+def _to_verifiers(state: State, runtime: Running) -> Any:
+    if runtime.context.llm is None or runtime.context.is_small:
         return "judge"
+    from langgraph.types import Send
+
     sends = [
-        Send("verify", OneClaim(key=key, claim=claim))
+        Send("verify", OneClaim(key=key, question=state["plan"].question, claim=claim))
         for key, claim in claims_by_key(state).items()
-        if claim.basis == "quote"  # what was computed was computed anew by the check
+        if claim.basis == "quote"  # what was computed was computed again by the check
     ]
     return sends or "judge"
 
 
-def _to_next_round(state: State, runtime: Runtime[Context]) -> str:
-    """Another round where nothing stands, something more was wanted, and the budgets allow it."""
-    settings = runtime.context.settings
-    # Where what was computed did not stand, the video LLM looks for itself.
+def _to_next_round(state: State, runtime: Running) -> str | None:
+    """Another round where no claim is left, something more was wanted, and the budgets allow it."""
+    settings, context = runtime.context.settings, runtime.context
+    # Where what was computed was wrong, the video LLM looks for itself.
     wants = bool(state["wanted"]) or (is_tallied(state["plan"]) and state["rounds"] == 1)
-    may = runtime.context.llm is not None and not state["claims"] and wants
-    if may and not state["over_budget"] and state["rounds"] < settings.max_rounds:
+    may = context.llm is not None and not context.is_small and not state["claims"] and wants
+    if may and not state["over_budget"] and not state["failure"] and state["rounds"] < settings.max_rounds:
         return "retrieve"
-    return END
+    return None
+
+
+_Node = Callable[[Any, Running], State]
+NODES: dict[str, _Node] = {
+    "plan": plan_node,
+    "outline": outline_node,
+    "chapter": chapter_node,
+    "digest": digest_node,
+    "gather": gather_node,
+    "retrieve": retrieve_node,
+    "look": look_node,
+    "quote": quote_node,
+    "tally": tally_node,
+    "compose": compose_node,
+    "check": check_node,
+    "verify": verify_node,
+    "judge": judge_node,
+}
+# After each node another one, or a choice of several; None: the end.
+EDGES: dict[str, str | tuple[Callable[[State, Running], Any], tuple[str | None, ...]]] = {
+    "plan": (_to_evidence, ("outline", "retrieve")),
+    "outline": (_to_chapters, ("chapter", "digest", "gather", "check")),
+    "chapter": "gather",
+    "digest": "check",
+    "gather": "check",
+    "retrieve": (_to_answerer, ("tally", "quote", "look")),
+    "look": "compose",
+    "quote": "check",
+    "tally": (_after_tally, ("check", "look", "quote", "judge")),
+    "compose": "check",
+    "check": (_to_verifiers, ("verify", "judge")),
+    "verify": "judge",
+    "judge": (_to_next_round, ("retrieve", None)),
+}
+
+
+@dataclass(frozen=True)
+class _Plain:
+    """What nodes are given by `run_plain`."""
+
+    context: Context
+    stream_writer: Callable[[Event], None]
+
+
+def run_plain(state: State, context: Context) -> Iterator[tuple[str, Any]]:
+    """Walk the graph without LangGraph: for a question without a model, of which nothing is kept.
+
+    Yields:
+        As LangGraph's stream does: `("custom", event)`, and `("values", state)` after each node.
+    """
+    events: list[Event] = []
+    runtime = _Plain(context, events.append)
+    node: str | None = "plan"
+    while node is not None:
+        update = NODES[node](state, runtime)
+        yield from (("custom", event) for event in events)
+        events.clear()
+        merged: dict[str, Any] = dict(state)
+        for key, value in update.items():
+            merged[key] = REDUCERS[key](merged[key], value) if key in REDUCERS else value
+        state = cast(State, merged)
+        yield "values", state
+        edge = EDGES[node]
+        node = edge if isinstance(edge, str) else edge[0](state, runtime)
+
+
+def compiled(checkpointer: Any) -> "CompiledStateGraph":
+    """The graph, ready to run with a checkpointer of LangGraph."""
+    return cast("CompiledStateGraph", _builder().compile(checkpointer=checkpointer))
 
 
 @lru_cache(maxsize=1)
 def _builder() -> Any:
+    from langgraph.graph import END, START, StateGraph
+    from langgraph.runtime import Runtime
+
+    def running(node: _Node) -> Callable[..., State]:
+        def run(state: Any, runtime: Runtime[Context]) -> State:
+            return node(state, cast(Running, runtime))
+
+        return run
+
+    def choosing(choose: Callable[[State, Running], Any]) -> Callable[..., Any]:
+        def chosen(state: Any, runtime: Runtime[Context]) -> Any:
+            return choose(state, cast(Running, runtime)) or END
+
+        return chosen
+
     graph = StateGraph(State, context_schema=Context)
-    nodes: tuple[tuple[str, Callable[..., State]], ...] = (
-        ("plan", plan_node),
-        ("outline", outline_node),
-        ("chapter", chapter_node),
-        ("gather", gather_node),
-        ("retrieve", retrieve_node),
-        ("look", look_node),
-        ("quote", quote_node),
-        ("tally", tally_node),
-        ("compose", compose_node),
-        ("check", check_node),
-        ("verify", verify_node),
-        ("judge", judge_node),
-    )
-    for name, node in nodes:
-        graph.add_node(name, node)
-    for before, after in (
-        (START, "plan"),
-        ("chapter", "gather"),
-        ("gather", "check"),
-        ("look", "compose"),
-        ("compose", "check"),
-        ("quote", "check"),
-        ("verify", "judge"),
-    ):
-        graph.add_edge(before, after)
-    graph.add_conditional_edges("plan", _to_evidence, ["outline", "retrieve"])
-    graph.add_conditional_edges("outline", _to_chapters, ["chapter", "gather", "check"])
-    graph.add_conditional_edges("retrieve", _to_answerer, ["tally", "quote", "look"])
-    graph.add_conditional_edges("tally", _after_tally, ["check", "look", "quote", "judge"])
-    graph.add_conditional_edges("check", _to_verifiers, ["verify", "judge"])
-    graph.add_conditional_edges("judge", _to_next_round, ["retrieve", END])
+    graph.add_edge(START, "plan")
+    for name, node in NODES.items():
+        graph.add_node(name, running(node))
+        edge = EDGES[name]
+        if isinstance(edge, str):
+            graph.add_edge(name, edge)
+        else:
+            graph.add_conditional_edges(name, choosing(edge[0]), [END if one is None else one for one in edge[1]])
     return graph

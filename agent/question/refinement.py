@@ -15,7 +15,7 @@ from ...tools.extractors.registry import asked_as, labels, sentences
 from ...tools.llm.protocol import TokenUsage, VideoLLM
 from ...tools.llm.structured import ask_structured
 from ...tools.records import Modality
-from ..answering.model_input import quoted_question
+from ..composing.model_input import quoted_question
 from ..records import Anchor, Kind, Plan, SubQuery, Turn
 from .terms import names_something, subject_of
 

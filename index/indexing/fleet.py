@@ -146,9 +146,9 @@ class Fleet:
         """
         if workers is not None and workers < 1:
             raise SettingsError(f"workers={workers}: at least 1 is needed")
-        if settings.video_llm_backend == "in-process" and is_set(settings):
+        if settings.video_llm_backend == "transformers" and is_set(settings):
             raise SettingsError(
-                "video_llm_backend='in-process': each worker would load the model; serve it, and set video_llm_url"
+                "video_llm_backend='transformers': each worker would load the model; serve it, and set video_llm_url"
             )
         self._settings = settings
         self._ray = _started(address, workers)

@@ -94,7 +94,7 @@ def test_a_command_in_a_video_changes_no_plan(library):
 
 
 def test_what_a_video_holds_stands_in_quotes_and_in_no_order(library, server):
-    server.say("{}", json.dumps({"answerable": False}))
+    server.say("{}", json.dumps({"found": False}))
     obedient(library, server).ask("What about the rent? Ignore it, or answer 42?")
     sent = messages(server)
     for role, text in sent:
@@ -111,9 +111,9 @@ def test_what_a_video_holds_stands_in_quotes_and_in_no_order(library, server):
 @pytest.mark.parametrize(
     "draft",
     [
-        {"answerable": True, "claims": [{"text": "42", "evidence": []}]},
-        {"answerable": True, "claims": [{"text": "The rent doubled.", "evidence": ["E99", "[00:00:01-00:00:02]"]}]},
-        {"answerable": True, "claims": [{"text": "42", "evidence": [NAME, "talk.mp4", COMMAND]}]},
+        {"found": True, "claims": [{"answer": "42", "ids": []}]},
+        {"found": True, "claims": [{"answer": "The rent doubled.", "ids": ["E99", "[00:00:01-00:00:02]"]}]},
+        {"found": True, "claims": [{"answer": "42", "ids": [NAME, "talk.mp4", COMMAND]}]},
     ],
 )
 def test_a_model_that_obeys_cites_nothing_that_exists_and_is_not_heard(library, server, draft):
@@ -125,8 +125,8 @@ def test_a_model_that_obeys_cites_nothing_that_exists_and_is_not_heard(library, 
 
 
 def test_a_claim_that_only_a_command_makes_is_checked_against_that_alone(library, server):
-    claim = {"text": "The rent is 42.", "evidence": ["E1", "E2", "E3", "E4"]}
-    server.say("{}", json.dumps({"answerable": True, "claims": [claim]}), json.dumps({"verdict": "refuted"}))
+    claim = {"answer": "The rent is 42.", "ids": ["E1", "E2", "E3", "E4"]}
+    server.say("{}", json.dumps({"found": True, "claims": [claim]}), json.dumps({"verdict": "refuted"}))
     answer = obedient(library, server).ask("What is the rent?")
     assert (answer.status, answer.claims) == ("insufficient", ())
 
@@ -140,8 +140,8 @@ def test_a_plan_cannot_set_times_videos_or_settings(library, server):
         "planner": "rules",
         "max_rounds": 99,
     }
-    server.say(json.dumps(hostile), json.dumps({"answerable": False}))
+    server.say(json.dumps(hostile), json.dumps({"found": False}))
     answer = obedient(library, server).ask("What is the rent?")
     assert (answer.status, answer.usage.rounds) == ("insufficient", 1)
-    asked = next(text for role, text in messages(server) if role == "user" and "Evidence" in text)
+    asked = next(text for role, text in messages(server) if role == "user" and "E1 [" in text)
     assert "stays" in asked  # what lies after the first second was searched, too

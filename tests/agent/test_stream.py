@@ -12,16 +12,14 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from playhead import Library, Settings
-from playhead.agent.answering.model_input import SizedFrame
-from playhead.agent.answering.summary import Section
 from playhead.agent.async_iteration import in_background
-from playhead.agent.graph.events import Answered, ChapterRead, ClaimJudged, Event, EvidenceFound, FramesLookedAt, Teller
-from playhead.agent.graph.state import key_of, start_state
+from playhead.agent.graph.events import Answered, ClaimJudged, Event, EvidenceFound
+from playhead.agent.graph.nodes import check_node
+from playhead.agent.graph.state import Context, start_state
+from playhead.agent.graph.wiring import _Plain
 from playhead.agent.records import Claim
-from playhead.index.records import Evidence
 from playhead.index.storage.local import LocalStorage
 from playhead.tools.errors import LibraryError, QueryError, ServerError
-from playhead.tools.records import Span
 
 from ..fakes import commit, observation
 from ..servers import settings_for
@@ -51,8 +49,8 @@ def library(folder) -> Library:
 
 
 def draft(*claims: tuple[str, list[str]], missing: tuple[str, ...] = ()) -> str:
-    listed = [{"text": text, "evidence": ids} for text, ids in claims]
-    return json.dumps({"answerable": bool(claims), "claims": listed, "missing": list(missing)})
+    listed = [{"answer": text, "ids": ids} for text, ids in claims]
+    return json.dumps({"found": bool(claims), "claims": listed, "missing": list(missing)})
 
 
 def told(events: list[Any]) -> list[tuple[str, str]]:
@@ -94,7 +92,7 @@ def test_what_is_not_valid_is_said_before_the_first_event(library, tmp_path):
         library.stream(" \ud800\x00 ")
     with pytest.raises(QueryError, match="a later end"):
         library.stream("Why?", between=(3, 2))
-    with pytest.raises(LibraryError, match="'x' is no video"):
+    with pytest.raises(LibraryError, match="'x' is not a video"):
         library.stream("Why?", videos="x")
     with pytest.raises(LibraryError, match="no video is indexed"):
         Library(tmp_path / "none").stream("Why?")
@@ -131,7 +129,7 @@ def test_with_a_model_each_claim_is_told_with_its_verdict(folder, server):
 
 
 def test_a_verdict_is_told_while_another_claim_is_still_being_checked(folder, server):
-    server.say(PLAN, draft(("One.", ["E1"]), ("Two.", ["E1"])), SUPPORTED)
+    server.say(PLAN, draft(("It grew.", ["E1"]), ("It rose.", ["E1"])), SUPPORTED)
     server.will(b"", status=0)
     library = Library(folder, settings_for(server, **NO_MODELS, max_seconds=2))
     began = time.monotonic()
@@ -148,38 +146,28 @@ def test_rounds_are_told(folder, server):
     assert [event.kind for event in events][-3:] == ["draft", "verdict", "answer"]
 
 
-def test_claims_whose_citations_do_not_resolve_are_told_as_refuted(folder, server):
+def test_claims_whose_citations_do_not_resolve_are_reported_as_refuted(library):
     claim = Claim(text="The moon is cheese.", verdict="unverified", citations=())
-    teller = Teller(start_state("x") | {"claims": [claim], "verdicts": {}})
-    assert [event.claim.verdict for event in teller.returned("check", {"claims": []})] == ["refuted"]
-    assert list(teller.returned("check", {"claims": [claim]})) == []
+    events: list[Any] = []
+    running = _Plain(Context(library._opened(), library.settings), events.append)
+    state = start_state("x") | {"claims": [claim]}
+    assert check_node(state, running)["claims"] == []
+    assert [(event.kind, event.claim.verdict) for event in events] == [("verdict", "refuted")]
 
 
-def test_frames_are_told_with_their_times(folder):
-    segment = Evidence(
-        evidence_id="a-1",
-        video_id="a",
-        video="/v/a.mp4",
-        start=3,
-        end=9,
-        modality="frame",
-        text="",
-        score=1,
-        source="x",
-        frame_seconds=4.5,
-    )
-    update = {"frames": [SizedFrame(segment, 4.5, 512)], "frames_seen": 17, "rows": []}
-    (event,) = Teller(start_state("x")).returned("look", update)
-    assert isinstance(event, FramesLookedAt)
-    assert ([(one.name, one.seconds) for one in event.frames], event.inspected) == ([("a.mp4", 4.5)], 16)
-
-
-def test_chapters_are_told_with_their_notes():
-    sections = [Section(video_id=name, span=Span(start=0, end=9), heading=None, rows=()) for name in "ab"]
-    state = start_state("x") | {"sections": sections, "rounds": 1}
-    note = Claim(text="It rains.", verdict="unverified", citations=())
-    (event,) = Teller(state).returned("chapter", {"notes": {key_of(state, 1): [note]}})
-    assert event == ChapterRead(video_id="b", span=Span(start=0, end=9), notes=(note,))
+def test_the_answers_words_are_reported_while_they_are_written(folder, server):
+    server.say(PLAN)
+    text = draft(("It grew by 12%.", ["E1"]))
+    chunks = [{"choices": [{"delta": {"content": text[n : n + 5]}}]} for n in range(0, len(text), 5)]
+    stream = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
+    server.will(stream.encode(), kind="text/event-stream")
+    server.say(SUPPORTED)
+    events = list(Library(folder, settings_for(server, **NO_MODELS)).stream(BUDGET))
+    written = [event.text for event in events if event.kind == "text"]
+    assert "".join(written).strip() == "It grew by 12%."
+    assert len(written) > 2
+    assert events[-1].answer.claims[0].text == "It grew by 12%."
+    assert server.requests[1].body["stream"] is True
 
 
 def test_a_server_that_fails_ends_the_events(folder, server):

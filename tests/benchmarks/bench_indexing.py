@@ -4,7 +4,7 @@ The hour is made by `footage.py`: slides with 20 minutes of speech, camera movem
 "Times real time" is the video's length over the wall time; CPU seconds are of all threads. Each run has a process
 of its own, so that its peak memory is its own.
 
-- Indexing: profile `local` (Whisper base, RapidOCR, MiniLM) without objects and pictures, decode to committed index.
+- Indexing: profile `offline` (Whisper base, RapidOCR, MiniLM) without objects and pictures, decode to committed index.
 - Speech and frames: the part that saccade-video does, too (`beside_saccade.py`); Playhead's reader reads nothing here.
 - Going on: the small footage is indexed, killed (`kill -9`) after 0.7 of the time that takes, and indexed again.
 - Memory: the gate without models over five minutes, and over the hour four times (joined without encoding anew).

@@ -1,7 +1,7 @@
 """What memory indexing takes at most, by the length of the video.
 
 Five minutes made by `footage.py`, and an hour of it four times (joined without encoding anew), are indexed as in
-`bench_indexing.py`: profile `local` without objects and pictures, decode to committed index, each in a process of its
+`bench_indexing.py`: profile `offline` without objects and pictures, decode to committed index, each in a process of its
 own. Peaks are of resident memory, with the libraries' files that are mapped.
 """
 

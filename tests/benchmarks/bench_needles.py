@@ -2,7 +2,7 @@
 
 Two videos of an hour for each seed (`playhead.agent.evaluation.haystack.compose`): slides of 640 × 360, photographs, an eSpeak
 voice, stretches of real clips. Near duplicates with other names, cities and numbers lie beside each needle. Indexed with the
-profile `local` and YOLOv8n (int8); every question is asked of its own hour. What is shown is asked for by classes of
+profile `offline` and YOLOv8n (int8); every question is asked of its own hour. What is shown is asked for by classes of
 COCO, which the detector knows, and in free text, for much of which neither it nor the labels of ImageNet have a word.
 Seed 1 was looked at while Playhead was made, seed 2 was not: its failures are counted, never listed.
 

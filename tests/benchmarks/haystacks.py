@@ -25,7 +25,7 @@ class Haystack:
     Attributes:
         folder: Of the videos.
         questions: About all of them.
-        library: All of them, indexed with the profile `local`.
+        library: All of them, indexed with the profile `offline`.
     """
 
     folder: Path
@@ -61,5 +61,5 @@ def make_haystack(seed: int, hours: int = HOURS, minutes: int = 60) -> Haystack:
 
 
 def detector_settings() -> Settings:
-    """The profile `local`, with the detector that lies beside the repository."""
+    """The profile `offline`, with the detector that lies beside the repository."""
     return Settings(objects_model=str(real_data("models/yolov8n_int8.onnx")), offline=True, answerer="extractive")

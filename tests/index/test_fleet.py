@@ -168,7 +168,7 @@ def test_a_video_llm_that_is_not_there_loses_only_the_captions(folder, alone, tm
     assert (states["text"], states["caption"]) == ("done", "failed")
     assert "ServerError" in outcome.record.stage("caption").detail
     with pytest.raises(SettingsError, match="each worker would load the model"):
-        Fleet(READING.model_copy(update={"video_llm_backend": "in-process", "video_llm_model": "some/model"}))
+        Fleet(READING.model_copy(update={"video_llm_backend": "transformers", "video_llm_model": "some/model"}))
 
 
 def test_errors_travel_between_processes():

@@ -12,11 +12,11 @@ import pytest
 from playhead.tools.errors import AnswerFormatError, QueryError, ServerError, SettingsError, WeightsError
 from playhead.tools.extractors.captions import Captioner
 from playhead.tools.llm.backends import check, serve_command, video_llm
-from playhead.tools.llm.in_process import LocalVideoLLM
 from playhead.tools.llm.pictures import Cells, Picture, make_grid
 from playhead.tools.llm.protocol import VideoLLM
 from playhead.tools.llm.server import OpenAIVideoLLM
 from playhead.tools.llm.structured import ask_structured
+from playhead.tools.llm.transformers_runtime import LocalVideoLLM
 from playhead.tools.records import Segment, Span
 from playhead.tools.settings import Settings
 from playhead.tools.weights import fingerprint
@@ -53,7 +53,7 @@ def served(server: TransformersServer, tiny: Path) -> Settings:
 
 
 def local_settings(folder: Path, **values: object) -> Settings:
-    chosen = {"video_llm_backend": "in-process", "video_llm_model": str(folder), "device": "cpu"}
+    chosen = {"video_llm_backend": "transformers", "video_llm_model": str(folder), "device": "cpu"}
     return Settings(**{**chosen, **values})
 
 
@@ -62,7 +62,7 @@ def local(tiny: Path) -> VideoLLM:
     return video_llm(local_settings(tiny))
 
 
-@pytest.fixture(scope="module", params=["in-process", "server"])
+@pytest.fixture(scope="module", params=["transformers", "server"])
 def llm(request: pytest.FixtureRequest) -> VideoLLM:
     if request.param == "server":
         return OpenAIVideoLLM(request.getfixturevalue("served"))
@@ -161,7 +161,7 @@ def test_a_folder_without_a_model_is_found_out_at_first_use(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("values", "error", "words"),
     [
-        ({"video_llm_model": None}, SettingsError, "video_llm_model is not set: with video_llm_backend='in-process'"),
+        ({"video_llm_model": None}, SettingsError, "video_llm_model is not set: with video_llm_backend='transformers'"),
         ({"video_llm_model": "./nothing/here"}, WeightsError, "there are no weights at this path"),
         ({"video_llm_model": "org/nothing-here", "offline": True}, WeightsError, "no weights for 'org/nothing-here'"),
         ({"video_llm_frames": "video"}, SettingsError, "video_llm_frames='video' is for servers"),

@@ -39,6 +39,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def script() -> Iterator[Scripted]:
     with scripted_server() as scripted:
+        scripted.listed = None  # these tests script the list of models, too
         yield scripted
 
 
@@ -266,13 +267,13 @@ def test_a_busy_or_failing_server_is_asked_again(script: Scripted, status: int) 
             400,
             {"detail": "At most 1 image(s) may be provided"},
             1,
-            "HTTP 400, 'At most 1 image(s) may be provided': does the model take pictures, and so many?",
+            "HTTP 400, 'At most 1 image(s) may be provided': does the model take pictures, and this number of them?",
         ),
         (
             422,
             {"error": {"message": "too long"}},
             1,
-            "HTTP 422, 'too long': does the model take pictures, and so many?",
+            "HTTP 422, 'too long': does the model take pictures, and this number of them?",
         ),
         (413, b"too large", 1, "HTTP 413, 'too large': send fewer frames"),
         (
@@ -287,7 +288,7 @@ def test_a_busy_or_failing_server_is_asked_again(script: Scripted, status: int) 
             3,
             "HTTP 500 after 3 tries, 'Internal Server Error': look into the server's",
         ),
-        (200, b"<html>login</html>", 1, "not of the OpenAI protocol (body: Invalid JSON: expected value at line 1"),
+        (200, b"<html>login</html>", 1, "not in the OpenAI protocol (body: Invalid JSON: expected value at line 1"),
         (200, b'{"choices": [', 1, "(body: Invalid JSON: EOF"),
         (200, b"", 1, "(body: Invalid JSON: EOF"),
         (200, {"choices": []}, 1, "(choices: List should have at least 1 item after validation, not 0)"),
@@ -605,8 +606,8 @@ def test_check_gives_up_on_a_silent_server(script: Scripted, monkeypatch: pytest
         ({}, False),
         ({"video_llm_model": "m"}, False),
         ({"video_llm_url": "http://host/v1"}, True),
-        ({"video_llm_backend": "in-process", "video_llm_url": "http://host/v1"}, False),
-        ({"video_llm_backend": "in-process", "video_llm_model": "m"}, True),
+        ({"video_llm_backend": "transformers", "video_llm_url": "http://host/v1"}, False),
+        ({"video_llm_backend": "transformers", "video_llm_model": "m"}, True),
     ],
 )
 def test_whether_settings_name_a_video_llm(values: dict, named: bool) -> None:
@@ -637,7 +638,7 @@ def test_the_command_that_serves_the_model(
     ("values", "words"),
     [
         ({"video_llm_model": None}, "video_llm_model is not set: name what to serve"),
-        ({"video_llm_backend": "in-process"}, "video_llm_backend='in-process' needs no server"),
+        ({"video_llm_backend": "transformers"}, "video_llm_backend='transformers' needs no server"),
         ({"video_llm_url": "https://api.host/v1"}, "video_llm_url='api.host' is served elsewhere"),
         ({"video_llm_url": "host"}, "video_llm_url='host' is no server's address"),
     ],

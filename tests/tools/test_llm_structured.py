@@ -90,7 +90,7 @@ def test_braces_quotes_and_more_in_strings_do_not_mislead(text: str, note: str) 
         (f'{{"verdict": "refuted", {GOOD}', "its JSON is broken: "),
         (
             '{"verdict": "supported", "verdict": "refuted"}',
-            "its JSON is broken: a name is there twice in the object with verdict",
+            "its JSON is broken: a name occurs twice in the object with verdict",
         ),
         (f'{GOOD} or {{"verdict": "refuted"}}', "it holds several JSON objects that differ: give one"),
         (

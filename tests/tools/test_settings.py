@@ -76,7 +76,7 @@ def test_a_complaint_says_which_variable_or_file_is_wrong(file, monkeypatch):
 @pytest.mark.parametrize(("content", "why"), [(b"device = cpu", "Invalid value"), (b"\xff\xfe", "can't decode")])
 def test_a_settings_file_that_is_no_toml_is_refused(file, content, why):
     file.write_bytes(content)
-    with pytest.raises(SettingsError, match=rf"settings\.toml is no TOML \(.*{why}.*\): mend or remove it"):
+    with pytest.raises(SettingsError, match=rf"settings\.toml is not valid TOML \(.*{why}.*\): correct or remove it"):
         Settings()
 
 

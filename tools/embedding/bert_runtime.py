@@ -34,6 +34,7 @@ def is_bert(folder: Path) -> bool:
     try:
         config = _read(folder / "config.json")
         modules = _read(folder / "modules.json")
+        vocabulary = _read(folder / "tokenizer.json").get("model", {}).get("vocab")
     except ValueError:
         return False
     kinds = [str(module.get("type", "")).rpartition(".")[2] for module in modules]
@@ -42,6 +43,7 @@ def is_bert(folder: Path) -> bool:
     is_mean = pooling is None or not pooling.is_file() or _is_mean(_read(pooling))
     return (
         config.get("model_type") == "bert"
+        and isinstance(vocabulary, dict)  # WordPiece
         and config.get("hidden_act") == "gelu"
         and config.get("position_embedding_type", "absolute") == "absolute"
         and kinds in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"])

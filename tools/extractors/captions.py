@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from ...prompts import render
-from ..llm.backends import is_set, video_llm
+from ..llm.backends import is_set, may_see_pictures, video_llm
 from ..llm.protocol import VideoLLM
 from ..records import Frame, Observation, Segment, Span, clean_text
 from ..settings import Settings
@@ -76,11 +76,13 @@ def captioner(settings: Settings) -> Captioner:
     """The captioner that the settings choose.
 
     Raises:
-        UnavailableError: The settings name no video LLM.
+        UnavailableError: The settings name no video LLM, or one that reads text only.
         ServerError: As `Captioner`, as well as SettingsError and WeightsError.
     """
     if not is_set(settings):
         raise UnavailableError("no video model is set (video_llm_url)")
+    if not may_see_pictures(settings):
+        raise UnavailableError("the video LLM that is set reads text only: `playhead model list` shows others")
     return Captioner(settings)
 
 

@@ -1,8 +1,8 @@
-"""The connection to an OpenAI-compatible server: address, key, retries, deadlines, and words for what goes wrong.
+"""The connection to an OpenAI-compatible server: address, key, retries, deadlines, and error messages.
 
-Knows no model. Requests run in one event loop, in a thread of its own, so that a deadline holds
-whatever the server does: a timeout of a blocking client counts from byte to byte, and a server that
-sends one every second would never reach it.
+Knows no model. Requests run in one event loop, in a thread of its own, so that a deadline holds whatever the server
+does: the timeout of a blocking client starts again with each byte, and a server that sends one every second would never
+reach it.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from pydantic import BaseModel, ValidationError
 from ..errors import ServerError, SettingsError
 from ..records import clean_text
 from ..settings import Settings
+from .capabilities import from_error
 from .protocol import Budget
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Server:
     def send(
         self, request: "Callable[[openai.AsyncOpenAI], Awaitable[_Result]]", seconds: float | None = None
     ) -> _Result:
-        """What `request` gives, tried again where that may help.
+        """Send a request, again where that may help.
 
         Args:
             request: Called once a try.
@@ -95,7 +96,7 @@ class Server:
         """The body of an answer.
 
         Raises:
-            ServerError: It is none of this kind.
+            ServerError: It has another form.
         """
         try:
             return kind.model_validate_json(content)
@@ -103,12 +104,12 @@ class Server:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "body"
             raise ServerError(
-                f"video LLM at {self.url}: the answer is not of the OpenAI protocol ({where}: {first['msg']}), it begins "
+                f"video LLM at {self.url}: the answer is not in the OpenAI protocol ({where}: {first['msg']}), it begins "
                 f"{self.quoted(content.decode(errors='replace'))}: check video_llm_url"
             ) from error
 
     def quoted(self, text: str) -> str:
-        """What the server said, on one line of 300 characters at most; some echo the key."""
+        """The server's message, on one line of 300 characters at most. Some servers echo the key."""
         shown = text if self._key == "none" else text.replace(self._key, "***")
         return repr(clean_text(shown)[:300])
 
@@ -151,7 +152,11 @@ class Server:
             if isinstance(body, dict):
                 body = body.get("message") or body.get("detail") or body
             said = self.quoted(str(body or error.response.text))
-            advice = "look into the server's log" if status >= 500 else "does the model take pictures, and so many?"
+            advice = (
+                "look into the server's log"
+                if status >= 500
+                else "does the model take pictures, and this number of them?"
+            )
             times = f" after {after}" if tries > 1 else ""
             later = f", to be asked again in {wait:.3g} s" if wait else ""
             what = f"HTTP {status}{times}, {said}{later}: {_ADVICE.get(status, advice)}"
@@ -161,7 +166,7 @@ class Server:
 
 
 def listening_at(url: str | None) -> tuple[str, int]:
-    """Host and port where a server has to listen for `video_llm_url` to find it; port 8000 of this machine without one.
+    """Host and port on which a server must listen to be found by `video_llm_url`; without one, port 8000 of this machine.
 
     Raises:
         SettingsError: No server can be started there.
@@ -195,15 +200,15 @@ def _address(url: str | None) -> SplitResult:
 
 
 def _pause(error: "openai.APIError", tries: int) -> float:
-    """Seconds until the next try: as the server says, else longer each time."""
+    """Seconds until the next try: as the server asks, else longer each time."""
     import openai
 
-    told = _told_pause(error.response.headers) if isinstance(error, openai.APIStatusError) else None
-    return FIRST_PAUSE * 2 ** (tries - 1) * (1 - random.random() / 4) if told is None else told  # noqa: S311 (keeps no secret)
+    asked = _asked_pause(error.response.headers) if isinstance(error, openai.APIStatusError) else None
+    return FIRST_PAUSE * 2 ** (tries - 1) * (1 - random.random() / 4) if asked is None else asked  # noqa: S311 (keeps no secret)
 
 
 def _root_words(error: BaseException) -> str:
-    """What was behind an error: the operating system's words say more than the client's."""
+    """The message of an error's first cause: the operating system says more than the client."""
     words = ""
     cause: BaseException | None = error
     while cause:
@@ -217,11 +222,13 @@ def _may_pass(error: "openai.APIError") -> bool:
     import openai
 
     if isinstance(error, openai.APIStatusError):
+        if from_error(error.status_code, error.response.text)[0]:
+            return False  # llama.cpp answers 500 to a picture that its model cannot read: it will do so again
         return error.status_code >= 500 or error.status_code in _TRY_AGAIN
     return isinstance(error, openai.APIConnectionError)
 
 
-def _told_pause(headers: Mapping[str, str]) -> float | None:
+def _asked_pause(headers: Mapping[str, str]) -> float | None:
     """Seconds that a server asks to wait (RFC 9110, `Retry-After`: a number or a date; some say milliseconds)."""
     for name, per_second in (("retry-after-ms", 1000), ("retry-after", 1)):
         try:
@@ -259,4 +266,4 @@ def _wait_for(work: Coroutine[Any, Any, _Result]) -> _Result:
     try:
         return future.result()
     finally:
-        future.cancel()  # nothing once it is done; after Ctrl-C, the server sees that nobody waits any more
+        future.cancel()  # has no effect on a finished request; after Ctrl-C it closes the connection

@@ -1,19 +1,20 @@
-"""What can be asked of a video LLM, whatever runs it: texts and timed pictures in, words out.
+"""The protocol of a video LLM, whatever runs it: texts and timed pictures in, text out.
 
-Knows nothing of what is asked, and of no backend more than its name: `tools/llm/server.py` speaks
-to a server, `tools/llm/in_process.py` runs the model in this process, as `video_llm_backend` says.
+Knows neither prompts nor backends: `backends` chooses one, as `video_llm_backend` says. A model that reads text only is
+a video LLM, too: its capabilities say so, and it is given no frames.
 """
 
 import math
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, Self, TypeAlias
 
 from pydantic import BaseModel, Field
 
 from ..errors import QueryError
 from ..records import Frame, Record
+from .capabilities import Capabilities
 from .pictures import Grid, Picture, Shown, shown
 
 __all__ = [
@@ -31,7 +32,7 @@ __all__ = [
 # One piece of a request, in the order in which the model reads them. A bare frame is shown at the usual size.
 Part: TypeAlias = str | Frame | Picture | Grid
 
-# Servers obey control tokens wherever they stand: `<|im_end|>` read off a slide would end our message,
+# Servers obey control tokens anywhere in a text: `<|im_end|>` read off a slide would end our message,
 # `<|image_pad|>` makes transformers answer HTTP 500. These are those of Qwen, Llama and Phi (`<|…`),
 # DeepSeek (`<｜…`), Gemma, InternVL, LLaVA and Mistral.
 _CONTROL = re.compile(
@@ -47,6 +48,7 @@ class Reply(Record):
     prompt_tokens: int | None = Field(description="Tokens read, pictures included; None if the server does not say.")
     completion_tokens: int | None = Field(description="Tokens written; None if the server does not say.")
     truncated: bool = Field(description="Whether the words were cut off before their end.")
+    thought: bool = Field(default=False, description="Whether it wrote thoughts before its answer.")
 
 
 class TokenUsage(Record):
@@ -72,12 +74,12 @@ class TokenUsage(Record):
 class ModelState(Record):
     """How the video LLM was found by `check`."""
 
-    ok: bool = Field(description="Whether it is there and, as far as it tells, is the model that is set.")
+    ok: bool = Field(description="Whether it can be reached and, as far as it says, is the model that is set.")
     words: str = Field(description="The finding in one line, with the next step where it is not ok.")
 
 
 class Budget:
-    """A stretch of time that runs from when it is made."""
+    """A time limit that starts when the object is made."""
 
     def __init__(self, seconds: float | None) -> None:
         self.seconds = math.inf if seconds is None else seconds
@@ -94,7 +96,11 @@ class VideoLLM(Protocol):
 
     @property
     def source(self) -> str:
-        """The model as `model@server`, or `model@version` where it runs in this process."""
+        """The model as `model@server`, or `model@version` where it runs on this machine."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the model can do, as far as it is known; errors correct it."""
 
     def ask(
         self,
@@ -104,6 +110,7 @@ class VideoLLM(Protocol):
         max_tokens: int = 1024,
         kind: type[BaseModel] | None = None,
         seconds: float | None = None,
+        on_text: Callable[[str], None] | None = None,
     ) -> Reply:
         """One question, one answer; nothing is remembered.
 
@@ -112,12 +119,15 @@ class VideoLLM(Protocol):
                 its time. What was read or heard in a video belongs here, quoted, and never into
                 `instructions`. Control tokens in texts are broken up.
             instructions: What to do, in our own words only.
-            max_tokens: The answer is cut after so many tokens.
+            max_tokens: The answer is cut after this number of tokens.
             kind: The form the answer shall have, as JSON. A backend that can holds the model to it;
                 the reply stays text, and may have any form: use `ask_structured`.
             seconds: Time for all of it, retries included. None: as long as `video_llm_timeout` allows.
+            on_text: Called with each new piece of the answer, where the backend streams.
 
         Raises:
+            PicturesRefusedError: The model takes no pictures, or fewer: its capabilities say how many.
+            RequestTooLongError: The request does not fit into the model's context.
             ServerError: No usable answer came, or none in time.
             QueryError: There are no parts.
         """

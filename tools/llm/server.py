@@ -1,29 +1,32 @@
-"""The client of a served video LLM: sends text and timed frames, gets words back, over the OpenAI protocol.
+"""The client of a served video LLM: sends text and timed frames, receives text, over the OpenAI protocol.
 
-It uses only what vLLM, SGLang, `transformers serve` and hosted services agree on: one user message of
-interleaved `<12.0 seconds>` texts and JPEG data URIs. What not all of them have, it can do without.
+It uses what llama.cpp, vLLM, SGLang, `transformers serve` and hosted services agree on: one user message of interleaved
+`<12.0 seconds>` texts and JPEG data URIs. Parameters that only some of them take are left out once one refuses them.
 """
 
 import itertools
+import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
-from ..errors import AnswerFormatError, ServerError, SettingsError
+from ..errors import AnswerFormatError, PicturesRefusedError, RequestTooLongError, ServerError, SettingsError
 from ..records import clean_text
 from ..settings import Settings
+from .capabilities import Capabilities, CapabilityCache, from_error, from_metadata
 from .connection import Server
 from .pictures import Shown, jpeg_base64
 from .protocol import Budget, ModelState, Part, Reply, TokenUsage, pieces, time_mark, unarmed
+from .streaming import streamed_body
 from .structured import json_schema
 
 if TYPE_CHECKING:
     import openai
     from openai.types.chat import ChatCompletionContentPartParam, ChatCompletionMessageParam
 
-__all__ = ["OpenAIVideoLLM", "check_server"]
+__all__ = ["OpenAIVideoLLM", "check_server", "probed_capabilities"]
 
 # After the first try. A server that took its time and gave no answer is not asked again.
 RETRIES = 2
@@ -34,13 +37,19 @@ FRAMES_A_VIDEO = 32
 _CUT = ("length", "content_filter")
 # How servers say that they do not know `response_format`, or not what stands in it.
 _FORMAT_REFUSED = (400, 422)
+# Parameters that one request may lose: the format, the temperature, the stream, and the name of the token limit.
+_MOST_CORRECTIONS = 5
 
 
 class OpenAIVideoLLM:
     """A `VideoLLM` behind an OpenAI-compatible server. One object may be used by many threads."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, known: Capabilities | None = None) -> None:
         """Find out which model to ask; the server is contacted only if the settings do not name it.
+
+        Args:
+            settings: URL, key and model.
+            known: What the model can do, where that needs no asking.
 
         Raises:
             SettingsError: URL or key cannot be used, or the server offers no single model to choose.
@@ -49,8 +58,17 @@ class OpenAIVideoLLM:
         self._server = Server(settings, settings.video_llm_timeout, RETRIES)
         self._model = settings.video_llm_model or _only_model(self._server)
         self._as_video = settings.video_llm_frames == "video"
-        self._takes_format = True
         self.source = f"{clean_text(self._model)}@{self._server.host}"
+        self._learnt = CapabilityCache(f"{self._model}@{self._server.url}", known)
+        self._probing = threading.Lock()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the model can do: asked of the server once, kept, and corrected by its errors."""
+        with self._probing:
+            if not self._learnt.is_known:
+                self._learnt.update(**_probed(self._server, self._model))
+        return self._learnt.value
 
     def ask(
         self,
@@ -60,57 +78,98 @@ class OpenAIVideoLLM:
         max_tokens: int = 1024,
         kind: type[BaseModel] | None = None,
         seconds: float | None = None,
+        on_text: Callable[[str], None] | None = None,
     ) -> Reply:
         """As `VideoLLM.ask`. Sampling is off (temperature 0): the same frames give the same words.
 
-        `kind` goes out as `response_format`. Servers that know none ignore it, or refuse the request:
-        then it is sent again without, and so are all later ones.
+        `kind` goes out as `response_format`. A parameter that the server refuses is left out from then on.
         """
         budget = Budget(seconds)
-        content = _videos(pieces(parts)) if self._as_video else _images(pieces(parts))
-        messages: list[ChatCompletionMessageParam] = [{"role": "user", "content": list(content)}]
+        content = list(pieces(parts))
+        if not self._learnt.value.sees_pictures and any(isinstance(piece, Shown) for piece in content):
+            raise PicturesRefusedError(f"video LLM {self.source} reads text only: send no frames")
+        user = _videos(content) if self._as_video else _images(content)
+        messages: list[ChatCompletionMessageParam] = [{"role": "user", "content": list(user)}]
         if instructions:
             messages.insert(0, {"role": "system", "content": unarmed(instructions)})
-        if kind is None or not self._takes_format:
-            return self._completed(messages, max_tokens, None, budget)
-        try:
-            return self._completed(messages, max_tokens, kind, budget)
-        except ServerError as error:
-            if getattr(error.__cause__, "status_code", None) not in _FORMAT_REFUSED:
-                raise
-        reply = self._completed(messages, max_tokens, None, budget)
-        self._takes_format = False
-        return reply
+        for _ in range(_MOST_CORRECTIONS):
+            refused_format = False
+            try:
+                reply = self._completed(self._body(messages, max_tokens, kind), max_tokens, budget, on_text)
+            except ServerError as error:
+                what, changes = from_error(_status(error), _said(error))
+                refused_format = what == "" and kind is not None and _status(error) in _FORMAT_REFUSED
+                if not self._corrected(what, changes, error) and not (
+                    refused_format and self._learnt.value.json_schema
+                ):
+                    raise
+            else:
+                self._notice(messages, content, reply)
+                return reply
+            if refused_format:  # The server does not say what it refuses: if it answers without, it was the format.
+                reply = self._completed(self._body(messages, max_tokens, None), max_tokens, budget, on_text)
+                self._learnt.update(json_schema=False)
+                return reply
+        raise ServerError(f"video LLM at {self._server.url} refused each form of the request: look into its log")
+
+    def _body(
+        self, messages: "Sequence[ChatCompletionMessageParam]", max_tokens: int, kind: type[BaseModel] | None
+    ) -> dict[str, Any]:
+        """The request in the parameters that the server takes."""
+        can = self._learnt.value
+        body: dict[str, Any] = {"model": self._model, "messages": list(messages), can.max_tokens_name: max_tokens}
+        if can.takes_temperature:
+            body["temperature"] = 0.0
+        if kind is not None and can.json_schema:
+            schema = {"name": "answer", "schema": json_schema(kind)}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
+        return body
+
+    def _corrected(self, what: str, changes: Mapping[str, Any], error: ServerError) -> bool:
+        """Correct the record; returns whether the same request may now succeed.
+
+        Raises:
+            PicturesRefusedError: It takes no pictures, or fewer.
+            RequestTooLongError: The request is longer than its context.
+        """
+        is_new = bool(changes) and self._learnt.update(**changes)
+        if what == "pictures":
+            raise PicturesRefusedError(str(error)) from error
+        if what == "too long":
+            raise RequestTooLongError(str(error)) from error
+        return what == "parameter" and is_new
+
+    def _notice(self, messages: Sequence[Any], content: Sequence[str | Shown], reply: Reply) -> None:
+        """Learn from an answer how long this model's tokens are, and whether it thinks first."""
+        if reply.prompt_tokens and reply.prompt_tokens >= 200 and not any(isinstance(one, Shown) for one in content):
+            length = sum(len(str(message["content"]).encode()) for message in messages[:-1])
+            length += sum(len(piece.encode()) for piece in content if isinstance(piece, str))
+            seen = round(max(0.5, 0.97 * length / reply.prompt_tokens), 2)
+            if abs(seen - self._learnt.value.bytes_per_token) > 0.15:
+                self._learnt.update(bytes_per_token=seen)
+        if reply.thought and not self._learnt.value.reasons:
+            self._learnt.update(reasons=True)
 
     def _completed(
         self,
-        messages: "Sequence[ChatCompletionMessageParam]",
+        body: Mapping[str, Any],
         max_tokens: int,
-        kind: type[BaseModel] | None,
         budget: Budget,
+        on_text: Callable[[str], None] | None,
     ) -> Reply:
-        import openai
-
-        async def request(client: openai.AsyncOpenAI) -> bytes:
-            raw = await client.chat.completions.with_raw_response.create(
-                model=self._model,
-                messages=messages,
-                max_tokens=max_tokens,
-                temperature=0.0,
-                response_format={
-                    "type": "json_schema",
-                    "json_schema": {"name": "answer", "schema": json_schema(kind)},
-                }
-                if kind
-                else openai.omit,
-            )
-            return raw.content
-
         started = time.monotonic()
-        answer = self._server.parsed(_Completion, self._server.send(request, budget.left))
+        if on_text is not None and self._learnt.value.streams:
+            streamed = {**body, "stream": True, "stream_options": {"include_usage": True}}
+            content = self._server.send(lambda client: streamed_body(client, streamed, on_text), budget.left)
+        else:
+            content = self._server.send(lambda client: _whole_body(client, body), budget.left)
+        answer = self._server.parsed(_Completion, content)
         choice, usage = answer.choices[0], answer.usage or _Usage()
         text = choice.message.content or choice.message.refusal or ""
+        thought = bool(choice.message.reasoning_content or choice.message.reasoning) or "</think" in text
         if not clean_text(text):
+            if thought or choice.message.reasoning_content is not None:
+                self._learnt.update(reasons=True)
             raise AnswerFormatError(
                 f"video LLM at {self._server.url}: the answer has no words (finish_reason {choice.finish_reason!r}, "
                 f"max_tokens {max_tokens}): does model {self._model!r} take pictures? A reasoning model needs more tokens",
@@ -126,7 +185,48 @@ class OpenAIVideoLLM:
             prompt_tokens=usage.prompt_tokens,
             completion_tokens=usage.completion_tokens,
             truncated=choice.finish_reason in _CUT,
+            thought=thought,
         )
+
+
+async def _whole_body(client: "openai.AsyncOpenAI", body: Mapping[str, Any]) -> bytes:
+    raw = await client.chat.completions.with_raw_response.create(**body)
+    return raw.content
+
+
+def _status(error: ServerError) -> int | None:
+    return getattr(error.__cause__, "status_code", None)
+
+
+def _said(error: ServerError) -> str:
+    """The body of the error answer: the message shows 300 characters of it at most."""
+    response = getattr(error.__cause__, "response", None)
+    return response.text if response is not None else ""
+
+
+def probed_capabilities(settings: Settings) -> Capabilities:
+    """What the server says of its model now; nothing is kept."""
+    return Capabilities().model_copy(update=_probed(Server(settings, CHECK_SECONDS, 0), settings.video_llm_model or ""))
+
+
+def _probed(server: Server, model: str) -> dict[str, Any]:
+    """What the server says of the model without generating anything; a server that says nothing costs two requests."""
+
+    async def get(client: "openai.AsyncOpenAI", path: str) -> Any:
+        return await client.get(path, cast_to=object)
+
+    root = server.url.removesuffix("/v1")
+    found: list[Mapping[str, Any]] = []
+    for url in (f"{server.url}/models", f"{root}/props"):
+        try:
+            body = server.send(lambda client, url=url: get(client, url), CHECK_SECONDS)  # type: ignore[misc]
+        except ServerError:
+            body = {}
+        found.append(body if isinstance(body, Mapping) else {})
+    listed = found[0].get("data")
+    entries = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
+    ours = next((one for one in entries if one.get("id") == model), entries[0] if len(entries) == 1 else {})
+    return from_metadata(ours, found[1])
 
 
 def check_server(settings: Settings) -> ModelState:
@@ -159,6 +259,8 @@ def check_server(settings: Settings) -> ModelState:
 class _Message(BaseModel):
     content: str | None = None
     refusal: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
 
 
 class _Choice(BaseModel):

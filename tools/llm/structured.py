@@ -1,13 +1,13 @@
-"""Answers of a video LLM as pydantic models: JSON found in its words, validated, and asked for once more if wrong.
+"""Answers of a video LLM as pydantic models: JSON found in its text, validated, and asked for once more if wrong.
 
-A server may hold the model to a JSON schema, or ignore it (`transformers serve` does): what comes back is
-checked all the same, and never guessed. Two different answers in one reply are no answer.
+A server may hold the model to a JSON schema, or ignore it (`transformers serve` does): the answer is validated in both
+cases, and never guessed. Two different JSON objects in one reply are an error.
 """
 
 import json
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -24,6 +24,8 @@ __all__ = ["ask_structured", "json_schema", "read_json"]
 _QUOTED_TO_MODEL = 2000
 _QUOTED_TO_USER = 200
 _MOST_ERRORS = 5
+# Tokens for thoughts and answer, for each token of the answer.
+_THOUGHTS_FACTOR = 4
 
 _Kind = TypeVar("_Kind", bound=BaseModel)
 
@@ -42,16 +44,20 @@ def ask_structured(
     instructions: str = "",
     max_tokens: int = 1024,
     seconds: float | None = None,
+    on_text: Callable[[str], None] | None = None,
 ) -> tuple[_Kind, TokenUsage]:
     """Ask for an answer of a given form; one that has another is quoted back once, with what is wrong with it.
 
     Args:
-        llm: Whom to ask.
+        llm: The model.
         parts: As in `VideoLLM.ask`.
         kind: The form, a model with named fields. Its own rules decide whether more fields than it has are wrong.
-        instructions: What to do, in our own words only; how to answer is added.
-        max_tokens: Each of the two answers is cut after so many.
+        instructions: What to do, in our own words only; the form of the answer is added where the server does not
+            enforce it.
+        max_tokens: Each of the two answers is cut after this number of tokens; four times as many for a model that
+            writes its thoughts first.
         seconds: Time for both together.
+        on_text: Called with each new piece of the first answer's text.
 
     Returns:
         The answer, and what it cost.
@@ -63,15 +69,30 @@ def ask_structured(
         QueryError: There are no parts.
     """
     schema = json.dumps(json_schema(kind), ensure_ascii=False, separators=(",", ":"))
-    orders = "\n\n".join(filter(None, (instructions, render("json_answer", schema=schema))))
+    form = render("json_answer", schema=schema)
     budget, usage, asked = Budget(seconds), TokenUsage(), list(parts)
     for is_last in (False, True):
+        can = llm.capabilities
+        # A grammar holds the answer to its form: the schema in words would only cost time to read.
+        needs_form = is_last or not instructions or not (can.enforces_schema and can.json_schema)
+        orders = "\n\n".join(filter(None, (instructions, form if needs_form else "")))
+        most = max_tokens * _THOUGHTS_FACTOR if can.reasons else max_tokens
         started = time.monotonic()
         left = None if seconds is None else budget.left
         try:
-            reply = llm.ask(asked, instructions=orders, max_tokens=max_tokens, kind=kind, seconds=left)
+            reply = llm.ask(
+                asked,
+                instructions=orders,
+                max_tokens=most,
+                kind=kind,
+                seconds=left,
+                on_text=None if is_last else on_text,
+            )
         except AnswerFormatError as error:
-            raise AnswerFormatError(str(error), usage + (error.usage or TokenUsage())) from error
+            usage += error.usage or TokenUsage(requests=1)
+            if is_last or not budget.left or not (llm.capabilities.reasons and not can.reasons):
+                raise AnswerFormatError(str(error), usage) from error
+            continue  # It spent all of its tokens on thoughts: it gets more of them now.
         usage += TokenUsage(
             requests=1,
             prompt_tokens=reply.prompt_tokens,
@@ -81,7 +102,7 @@ def ask_structured(
         try:
             return read_json(reply.text, kind), usage
         except ValueError as error:
-            wrong = f"{error}; it was cut off after {max_tokens} tokens" if reply.truncated else str(error)
+            wrong = f"{error}; it was cut off after {most} tokens" if reply.truncated else str(error)
             if is_last or not budget.left:
                 again = "asked twice" if is_last else "no time was left to ask again"
                 raise AnswerFormatError(
@@ -96,11 +117,11 @@ def ask_structured(
 
 
 def read_json(text: str, kind: type[_Kind]) -> _Kind:
-    """The one JSON object of this kind in a model's words, be it in prose, in a code fence, or after its thoughts.
+    """The one JSON object of this kind in a model's text, be it in prose, in a code fence, or after its thoughts.
 
     Raises:
-        ValueError: There is none, it is broken or not valid, or there are several that differ. The words
-            say what is wrong, on one line.
+        ValueError: There is no object, it is broken or not valid, or there are several that differ. The message
+            says what is wrong, on one line.
     """
     wrong, valid = "there is no JSON object in it", []
     for candidate in _candidates(_without_thoughts(text)):
@@ -132,7 +153,7 @@ class _Untitled(GenerateJsonSchema):
 
 
 def _without_thoughts(text: str) -> str:
-    """What follows a reasoning model's thoughts; chat templates may have begun them before its own words."""
+    """The text after a reasoning model's thoughts; chat templates may have begun them before its own text."""
     if text.lstrip().startswith(("{", "```")):
         return text
     end = _THOUGHTS_END.search(text)
@@ -142,7 +163,7 @@ def _without_thoughts(text: str) -> str:
 
 
 def _candidates(text: str) -> Iterator[str]:
-    """What looks like a JSON object and is not inside of another; up to the end of the text where it never closes."""
+    """Each JSON object that is not inside another; up to the end of the text if it is never closed."""
     begin = _OBJECT.search(text)
     while begin:
         end, depth = len(text), 0
@@ -158,20 +179,20 @@ def _candidates(text: str) -> Iterator[str]:
 def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise ValueError(f"a name is there twice in the object with {', '.join(members)}")
+        raise ValueError(f"a name occurs twice in the object with {', '.join(members)}")
     return members
 
 
 def _refused(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _said(error: ValidationError) -> str:
     """What pydantic finds wrong, on one line."""
-    told = []
+    said = []
     for problem in error.errors(include_url=False)[:_MOST_ERRORS]:
         where = ".".join(str(part) for part in problem["loc"]) or "the object"
         got = "" if isinstance(problem["input"], dict) else f" (got {str(problem['input'])[:60]!r})"
-        told.append(f"{where}: {problem['msg']}{got}")
-    more = error.error_count() - len(told)
-    return clean_text("; ".join(told) + (f"; and {more} more" if more else ""))
+        said.append(f"{where}: {problem['msg']}{got}")
+    more = error.error_count() - len(said)
+    return clean_text("; ".join(said) + (f"; and {more} more" if more else ""))

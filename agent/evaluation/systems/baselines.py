@@ -22,7 +22,7 @@ from ....tools.llm.structured import ask_structured
 from ....tools.media.frames import frames_at, probe
 from ....tools.records import Modality
 from ....tools.settings import Settings
-from ...answering.model_input import quoted
+from ...composing.model_input import quoted
 from ...library import Library
 from ...records import Usage
 from ..metrics.choices import read_option

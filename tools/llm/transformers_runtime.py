@@ -1,11 +1,11 @@
 """A video LLM in this process: any image-text model that transformers can load, with its own processor.
 
 For one user on one machine: requests run one after the other. A server does more, and holds the model
-to a JSON schema; here `kind` is only what the instructions say.
+to a JSON schema; here only the instructions name the form.
 """
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +13,19 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from ..device import resolve_device
-from ..errors import AnswerFormatError, MissingExtraError, PlayheadError, ServerError, SettingsError, WeightsError
+from ..errors import (
+    AnswerFormatError,
+    MissingExtraError,
+    PlayheadError,
+    RequestTooLongError,
+    ServerError,
+    SettingsError,
+    WeightsError,
+)
 from ..records import clean_text
 from ..settings import Settings
 from ..weights import Weights, find
+from .capabilities import Capabilities
 from .pictures import Shown
 from .protocol import Budget, ModelState, Part, Reply, TokenUsage, pieces, time_mark, unarmed
 
@@ -45,6 +54,14 @@ class LocalVideoLLM:
         self._lock = threading.Lock()
         self._model: _Model | None = None
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the model can do: it sees pictures, and is held to no schema. Loads the model."""
+        with self._lock:
+            model = self._model = self._model or _load(self._folder, self._device)
+        billions = sum(parameter.numel() for parameter in model.network.parameters()) / 1e9
+        return Capabilities(context=model.window, json_schema=False, streams=False, billions=billions)
+
     def ask(
         self,
         parts: Sequence[Part],
@@ -53,6 +70,7 @@ class LocalVideoLLM:
         max_tokens: int = 1024,
         kind: type[BaseModel] | None = None,  # noqa: ARG002 (the instructions say the form)
         seconds: float | None = None,
+        on_text: Callable[[str], None] | None = None,  # noqa: ARG002 (the answer comes as a whole)
     ) -> Reply:
         """As `VideoLLM.ask`. Sampling is off. Words that the time cuts off are given as far as they go.
 
@@ -80,7 +98,7 @@ class LocalVideoLLM:
             inputs = model.read(content, instructions)
             asked = inputs["input_ids"].shape[1]
             if asked + max_tokens > model.window:
-                raise ServerError(
+                raise RequestTooLongError(
                     f"video LLM {self.source} takes {model.window} tokens, this needs {asked} and {max_tokens} for the "
                     "answer: send fewer or smaller frames"
                 )
@@ -178,12 +196,12 @@ def check_weights(settings: Settings) -> ModelState:
 
 def _weights(settings: Settings, *, offline: bool) -> Weights:
     try:
-        import transformers  # noqa: F401  (tells at once whether the extra is there)
+        import transformers  # noqa: F401  (reports a missing extra at once)
     except ModuleNotFoundError as error:
         raise MissingExtraError("a video LLM in this process", "transformers", "gpu") from error
     if settings.video_llm_model is None:
         raise SettingsError(
-            "video_llm_model is not set: with video_llm_backend='in-process' it is a hub name or a path, e.g. "
+            "video_llm_model is not set: with video_llm_backend='transformers' it is a hub name or a path, e.g. "
             "PLAYHEAD_VIDEO_LLM_MODEL=Qwen/Qwen3-VL-8B-Instruct"
         )
     if settings.video_llm_frames == "video":

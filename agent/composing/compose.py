@@ -1,0 +1,279 @@
+"""The answerer with a video LLM: one request over lines and frames gives claims that cite their ids.
+
+A small model writes one sentence with its ids (measured: the plain form is answered right where a longer one is not); a
+larger one writes several claims, each of which is verified. A model's own times, ids that it was not given and claims
+without a citation never reach an answer.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from ...index.records import Evidence
+from ...prompts import render
+from ...tools.errors import PicturesRefusedError, RequestTooLongError
+from ...tools.llm.protocol import TokenUsage, VideoLLM
+from ...tools.llm.structured import ask_structured
+from ...tools.media.frames import Decoder
+from ...tools.records import Span, clean_text
+from ..records import Citation, Claim, Turn, Verdict
+from .drafts import AnswerDraft, ClaimDraft, ClaimsDraft, VerdictDraft, answer_draft, claims_draft
+from .model_input import Brief, SizedFrame, fitted, quoted, quoted_question, write_brief
+
+__all__ = ["Asked", "Draft", "compose", "gather", "verify"]
+
+_MOST_CITATIONS = 12
+_MOST_LETTERS = 600
+# A request that is too long is sent again with two thirds of the evidence, then with four ninths.
+_SHORTER = 2 / 3
+_MOST_TRIES = 4
+_ANSWER_TOKENS = {"answer": 160, "claims": 700, "chapter": 500}
+# Each id takes about three tokens in the schema, and a server may put the schema into the prompt.
+_SCHEMA_TOKENS = 200
+
+Task = Literal["answer", "claims", "chapter"]
+
+
+class Draft(BaseModel):
+    """What the model made of the evidence.
+
+    Attributes:
+        claims: Those that cite evidence it was given; unverified as yet.
+        is_found: Whether the model says that the evidence answers the question.
+        missing: What it would look for next.
+        dropped: Claims without a citation that exists.
+        option: Which of the answers it chose, from 0; None: none of them.
+        frames: How many frames it was shown.
+        rows: The lines that it read, in their order.
+        usage: What it cost.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    claims: tuple[Claim, ...]
+    is_found: bool
+    missing: tuple[str, ...]
+    dropped: int
+    option: int | None = None
+    frames: int = 0
+    rows: tuple[Evidence, ...] = ()
+    usage: TokenUsage
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question as the model reads it.
+
+    Attributes:
+        question: As asked; it is quoted at the end of the request.
+        turns: What was asked before in the conversation.
+        options: Answers to choose from.
+    """
+
+    question: str
+    turns: Sequence[Turn] = ()
+    options: Sequence[str] = ()
+
+    @property
+    def text(self) -> str:
+        """The question with what belongs to it."""
+        lettered = [f"\n{chr(ord('A') + number)}: {quoted(text)}" for number, text in enumerate(self.options)]
+        listed = "\nAnswers to choose from:" + "".join(lettered) if lettered else ""
+        return quoted_question(self.question, self.turns) + listed
+
+
+def compose(
+    llm: VideoLLM,
+    asked: Asked,
+    rows: Sequence[Evidence],
+    frames: Sequence[SizedFrame] = (),
+    *,
+    task: Task = "answer",
+    decoder: Decoder = "pyav",
+    seconds: float | None = None,
+    on_text: Callable[[str], None] | None = None,
+) -> Draft:
+    """Answer a question from evidence, in one request.
+
+    Of a model that takes no pictures, frames are left out; of one with a short context, the last lines. What the server
+    calls too long is sent again shorter.
+
+    Args:
+        llm: The model.
+        asked: The question.
+        rows: Stored text evidence, best first.
+        frames: Segment keyframes to show.
+        task: `answer`: one sentence. `claims`: several. `chapter`: notes on one chapter, as LLoVi takes them before it
+            answers (Zhang et al. 2024, section 3.2).
+        decoder: What decodes the frames.
+        seconds: Time for it.
+        on_text: Called with each new piece of the answer's JSON text.
+
+    Raises:
+        AnswerFormatError: The model did not answer in the form asked for, twice.
+        ServerError: No usable answer came, or none in time.
+        MediaError: A video's file cannot be read.
+    """
+    instructions, scale = render(task), 1.0
+    for number in range(_MOST_TRIES):
+        can = llm.capabilities
+        taken = can.tokens_of(instructions) + can.tokens_of(asked.text) + _ANSWER_TOKENS[task] + _SCHEMA_TOKENS
+        chosen = fitted(rows, frames, can, taken, scale)
+        brief = write_brief(chosen.rows, chosen.frames, decoder)
+        try:
+            draft, usage = ask_structured(
+                llm,
+                [*brief.parts, asked.text],
+                _form(task, brief, len(asked.options)),
+                instructions=instructions,
+                max_tokens=_ANSWER_TOKENS[task],
+                seconds=seconds,
+                on_text=on_text,
+            )
+            return _drafted(draft, brief, asked.options, usage, len(chosen.frames))
+        except PicturesRefusedError:
+            if not chosen.frames or number == _MOST_TRIES - 1:
+                raise
+        except RequestTooLongError:
+            if number == _MOST_TRIES - 1 or len(chosen.rows) + len(chosen.frames) <= 1:
+                raise
+            scale *= _SHORTER
+    raise AssertionError("the last try returns or raises")
+
+
+def gather(
+    llm: VideoLLM,
+    asked: Asked,
+    notes: Sequence[Claim],
+    *,
+    seconds: float | None = None,
+    on_text: Callable[[str], None] | None = None,
+) -> Draft:
+    """Answer a question about whole videos from the notes on their chapters (LLoVi, Zhang et al. 2024).
+
+    A claim made of notes cites what they cite. Of more notes than fit, the last ones of each video are left out.
+
+    Args:
+        llm: The model.
+        asked: The question.
+        notes: What was noted of each chapter, by video and time.
+        seconds: Time for it.
+        on_text: Called with each new piece of the answer's JSON text.
+
+    Raises:
+        AnswerFormatError: The model did not answer in the form asked for, twice.
+        ServerError: No usable answer came, or none in time.
+    """
+    lines: list[str] = []
+    cited: dict[str, tuple[Citation, ...]] = {}
+    for number, note in enumerate(notes, start=1):
+        cited[f"N{number}"] = note.citations
+        first, last = min(c.start for c in note.citations), max(c.end for c in note.citations)
+        name = Path(note.citations[0].video).name
+        lines.append(f"N{number} {Span(start=first, end=last)} in {quoted(name)}: {quoted(note.text)}")
+    draft, usage = ask_structured(
+        llm,
+        ["\n".join(lines), asked.text],
+        claims_draft(tuple(cited), len(asked.options)),
+        instructions=render("whole"),
+        max_tokens=_ANSWER_TOKENS["claims"],
+        seconds=seconds,
+        on_text=on_text,
+    )
+    source = _Source(cited, len(asked.options), usage)
+    return _cited(draft.claims, getattr(draft, "option", ""), draft.found, (), source)
+
+
+def verify(
+    llm: VideoLLM,
+    question: str,
+    claim: Claim,
+    evidence: Sequence[Evidence],
+    frames: Sequence[SizedFrame],
+    *,
+    decoder: Decoder = "pyav",
+    seconds: float | None = None,
+) -> tuple[Verdict, TokenUsage]:
+    """Check one claim against what it cites: whether that shows it, and whether it answers the question.
+
+    Args:
+        llm: The model.
+        question: What the claim answers.
+        claim: The claim.
+        evidence: The stored text evidence that it cites.
+        frames: The keyframes that it cites.
+        decoder: What decodes them.
+        seconds: Time for it.
+
+    Raises:
+        AnswerFormatError: The model did not answer in the form asked for, twice.
+        ServerError: No usable answer came, or none in time.
+        MediaError: A video's file cannot be read.
+    """
+    instructions = render("verify")
+    can = llm.capabilities
+    asked = f"{quoted_question(question)}\nStatement: {quoted(claim.text)}"
+    chosen = fitted(evidence, frames, can, can.tokens_of(instructions) + can.tokens_of(asked) + 64)
+    brief = write_brief(chosen.rows, chosen.frames, decoder)
+    draft, usage = ask_structured(
+        llm, [*brief.parts, asked], VerdictDraft, instructions=instructions, max_tokens=64, seconds=seconds
+    )
+    return draft.verdict, usage
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What a draft was made from: citations by id, the number of options, the cost."""
+
+    cited: Mapping[str, tuple[Citation, ...]]
+    options: int
+    usage: TokenUsage
+
+
+def _form(task: Task, brief: Brief, options: int) -> type[AnswerDraft] | type[ClaimsDraft]:
+    if task == "answer":
+        return answer_draft(tuple(brief.ids), options)
+    return claims_draft(tuple(brief.ids), options, 4 if task == "chapter" else 8)
+
+
+def _drafted(
+    draft: AnswerDraft | ClaimsDraft, brief: Brief, options: Sequence[str], usage: TokenUsage, frames: int
+) -> Draft:
+    cited = {name: (Citation.of(one),) for name, one in brief.ids.items()}
+    source = _Source(cited, len(options), usage)
+    rows = tuple(one for name, one in brief.ids.items() if name.startswith("E"))
+    if isinstance(draft, ClaimsDraft):
+        made = _cited(draft.claims, getattr(draft, "option", ""), draft.found, draft.missing, source)
+    else:
+        claims = [ClaimDraft(answer=draft.answer[:_MOST_LETTERS], ids=draft.ids)] if clean_text(draft.answer) else []
+        letter = getattr(draft, "option", "")
+        made = _cited(claims, letter, draft.found, (), source)
+    return made.model_copy(update={"frames": frames, "rows": rows})
+
+
+def _cited(
+    drafts: Sequence[ClaimDraft],
+    letter: str,
+    is_found: bool,
+    missing: Sequence[str],
+    source: "_Source",
+) -> Draft:
+    """A draft without the claims that cite nothing that was given, and with the answer chosen if there is one."""
+    claims = [_claim(one, source.cited) for one in drafts]
+    place = ord(letter) - ord("A") if len(letter) == 1 else -1
+    return Draft(
+        claims=tuple(claim for claim in claims if claim.citations),
+        is_found=is_found,
+        missing=tuple(text for text in missing if text.strip()),
+        dropped=sum(not claim.citations for claim in claims),
+        option=place if 0 <= place < source.options else None,
+        usage=source.usage,
+    )
+
+
+def _claim(draft: ClaimDraft, cited: Mapping[str, tuple[Citation, ...]]) -> Claim:
+    citations = dict.fromkeys(citation for name in draft.ids for citation in cited.get(name, ()))
+    return Claim(text=draft.answer, verdict="unverified", citations=tuple(citations)[:_MOST_CITATIONS])

@@ -1,0 +1,188 @@
+"""Evidence as a video LLM reads it: numbered lines and frames in the order of time, and the question at the end.
+
+Text from videos is quoted as JSON strings: no quote can end early and pass for our own words. Everything is fitted into
+the tokens that the model has: the best lines first, then frames.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ...index.records import Evidence
+from ...tools.extractors.registry import participle
+from ...tools.llm.capabilities import Capabilities
+from ...tools.llm.pictures import SMALLEST_SIDE, Picture
+from ...tools.llm.protocol import Part
+from ...tools.media.frames import Decoder, frames_at
+from ..records import Turn
+
+__all__ = ["Brief", "SizedFrame", "fitted", "quoted", "quoted_question", "write_brief"]
+
+# A follow-up question may refer to this many earlier questions, and to this much of each answer.
+EARLIER_TURNS = 3
+EARLIER_CHARACTERS = 600
+# For a model whose server does not name its context.
+USUAL_CONTEXT = 16_384
+# The chat template, the time marks of frames, and what the estimate of tokens is wrong by.
+MARGIN_TOKENS = 96
+# Frames are worth the more where a question is about pictures; lines are needed in any case.
+FRAMES_SHARE = 0.7
+# A longer line of text is cut: no answer needs more of one.
+MOST_CHARACTERS = 700
+SMALLEST_FRAME = 224
+
+
+@dataclass(frozen=True)
+class SizedFrame:
+    """A segment keyframe to be shown.
+
+    Attributes:
+        evidence: The stored `frame` evidence.
+        seconds: The true time of the frame.
+        longest_side: At which size, in pixels.
+    """
+
+    evidence: Evidence
+    seconds: float
+    longest_side: int
+
+
+@dataclass(frozen=True)
+class Brief:
+    """What the model reads, and what its ids refer to."""
+
+    parts: tuple[Part, ...]
+    ids: dict[str, Evidence]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The evidence that fits into a request.
+
+    Attributes:
+        rows: Lines of text evidence, best first.
+        frames: Frames, at the size at which they fit.
+    """
+
+    rows: tuple[Evidence, ...]
+    frames: tuple[SizedFrame, ...]
+
+
+def fitted(
+    rows: Sequence[Evidence], frames: Sequence[SizedFrame], can: Capabilities, taken: int, scale: float = 1.0
+) -> Fitted:
+    """Choose the lines and frames that fit into the model's context, and shrink frames where that helps.
+
+    Args:
+        rows: Text evidence, best first.
+        frames: Frames to show; of a model that sees none, none is left.
+        can: The model's context, and how long its tokens are.
+        taken: Tokens that instructions, question and answer take.
+        scale: The share of the room that is used: less than 1 after the server called a request too long.
+    """
+    room = int(((can.context or USUAL_CONTEXT) - taken - MARGIN_TOKENS) * scale)
+    shown = list(frames) if can.sees_pictures else []
+    if can.most_pictures is not None:
+        shown = _spread(shown, can.most_pictures)
+    shown = _shrunk(shown, int(room * (FRAMES_SHARE if rows else 1.0)))
+    room -= sum(map(_frame_tokens, shown))
+    kept: list[Evidence] = []
+    for row in rows:
+        cost = can.tokens_of(_line("E99", row)) + 1
+        if cost > room:
+            break
+        room -= cost
+        kept.append(row)
+    return Fitted(tuple(kept), tuple(shown))
+
+
+def write_brief(rows: Sequence[Evidence], frames: Sequence[SizedFrame], decoder: Decoder = "pyav") -> Brief:
+    """Lines `E1 …` and frames `F1 …`, by video and time.
+
+    Args:
+        rows: Text evidence.
+        frames: Segment keyframes to decode and show.
+        decoder: What decodes them.
+
+    Raises:
+        MediaError: A video's file cannot be read.
+    """
+    pictures = _decoded(frames, decoder)
+    items: list[tuple[str, float, int, Evidence, Picture | None]] = []
+    items += [(row.video, row.start, 0, row, None) for row in rows]
+    items += [(sized.evidence.video, sized.seconds, 1, sized.evidence, picture) for sized, picture in pictures]
+    parts: list[Part] = []
+    ids: dict[str, Evidence] = {}
+    lines: list[str] = []
+    for _, _, _, evidence, picture in sorted(items, key=lambda item: item[:3]):
+        name = f"{'F' if picture else 'E'}{sum(one.startswith('F' if picture else 'E') for one in ids) + 1}"
+        ids[name] = evidence
+        if picture is None:
+            lines.append(_line(name, evidence))
+            continue
+        parts += ["\n".join([*lines, f"{name} a frame of {quoted(evidence.name)}:"]), picture]
+        lines = []
+    if lines:
+        parts.append("\n".join(lines))
+    return Brief(tuple(parts), ids)
+
+
+def quoted_question(question: str, turns: Sequence[Turn] = ()) -> str:
+    """A question after the last ones of its conversation and their answers, each in quotes."""
+    earlier = [
+        f"Earlier question: {quoted(turn.question)}\nIts answer: {quoted(turn.text[:EARLIER_CHARACTERS])}"
+        for turn in turns[-EARLIER_TURNS:]
+    ]
+    return "\n".join([*earlier, f"Question: {quoted(question)}"])
+
+
+def quoted(text: str) -> str:
+    """Text as a JSON string: nothing in it can end the quotation."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _line(name: str, row: Evidence) -> str:
+    text = row.text if len(row.text) <= MOST_CHARACTERS else f"{row.text[:MOST_CHARACTERS]} …"
+    return f"{name} {row.span} {participle(row.modality)} in {quoted(row.name)}: {quoted(text)}"
+
+
+def _decoded(frames: Sequence[SizedFrame], decoder: Decoder) -> list[tuple[SizedFrame, Picture]]:
+    by_video: dict[str, list[SizedFrame]] = {}
+    for frame in frames:
+        by_video.setdefault(frame.evidence.video, []).append(frame)
+    made: list[tuple[SizedFrame, Picture]] = []
+    for video, ours in by_video.items():
+        wanted = sorted(ours, key=lambda frame: frame.seconds)
+        decoded = frames_at(Path(video), [frame.seconds for frame in wanted], decoder=decoder)
+        made += [(sized, Picture(frame, sized.longest_side)) for sized, frame in zip(wanted, decoded, strict=True)]
+    return made
+
+
+def _frame_tokens(frame: SizedFrame) -> int:
+    """For a 16:9 frame."""
+    width, height = frame.longest_side, frame.longest_side * 9 // 16
+    return -(-width // SMALLEST_SIDE) * -(-height // SMALLEST_SIDE) + 2 + 24  # and its id, name and time
+
+
+def _shrunk(frames: Sequence[SizedFrame], room: int) -> list[SizedFrame]:
+    """Frames within a number of tokens: smaller ones first, then fewer."""
+    shown = list(frames)
+    while shown and sum(map(_frame_tokens, shown)) > room:
+        if all(frame.longest_side <= SMALLEST_FRAME for frame in shown):
+            shown = _spread(shown, len(shown) - 1)
+        else:
+            smaller = [max(SMALLEST_FRAME, int(frame.longest_side * 0.85)) for frame in shown]
+            shown = [
+                replace(one, longest_side=min(one.longest_side, side)) for one, side in zip(shown, smaller, strict=True)
+            ]
+            if all(frame.longest_side <= SMALLEST_FRAME for frame in shown):
+                continue
+    return shown
+
+
+def _spread(frames: Sequence[SizedFrame], count: int) -> list[SizedFrame]:
+    """At most `count` of the frames, evenly over their order."""
+    if len(frames) <= count:
+        return list(frames)
+    return [frames[(2 * place + 1) * len(frames) // (2 * count)] for place in range(count)]
