@@ -159,7 +159,7 @@ def test_a_thread_has_a_name(library, name):
         lambda: library.resume(name),
         lambda: library.thread(name),
     ):
-        with pytest.raises(QueryError, match="a name is wanted"):
+        with pytest.raises(QueryError, match="give the conversation a name"):
             call()
 
 
