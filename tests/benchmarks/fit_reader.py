@@ -1,14 +1,15 @@
 """Fit the weights of the reader on the tuning halves: `python tests/benchmarks/fit_reader.py`.
 
 Questions are TutorialVQA's, of the first half of its videos by name, each asked of its own video and of another tutorial
-or a football match, which cannot answer it; and those of the composed hour of seed 1, if it was made. A candidate is
-right if it overlaps the true span. Two steps, few numbers: a conditional logit ranks the candidates of a question by
-`Features`; Platt scaling of the best one's logit, and of its distance to the best other moment, makes it a probability.
+or a football match, which cannot answer it; the typed questions (`bench_typed.py`); and those of composed hours whose
+folders are given. A candidate is right if it overlaps the true span. Two steps, few numbers: a conditional logit ranks the
+candidates of a question by `Features`; Platt scaling of the best one's logit, and of its distance to the best other moment, makes it a probability.
 With that the threshold follows from what a wrong answer costs. The held-out halves give the risk that is stored with it.
 """
 
 import json
 import random
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -17,23 +18,26 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from bench_typed import library_of_typed, typed_questions
 from report import real_data
 from scipy.optimize import minimize
 from transcripts import Line, build, football, tutorial_questions, tutorials, video_id
 
 import playhead.agent.answering.reader as reader_module
-from playhead.agent.answering.candidates import Features, candidates_of
+from playhead.agent.answering.candidates import Candidate, Features, candidates_of, text_of, with_names
 from playhead.agent.answering.evidence import retrieve
 from playhead.agent.answering.reader import MOST_GAP, ReaderWeights, Regression, holds_exact, same_place
 from playhead.agent.evaluation.metrics.abstention import aurc, risk_coverage
 from playhead.agent.question.planning import make_plan
+from playhead.agent.question.spelling import corrected
+from playhead.agent.records import Plan
 from playhead.index.retrieval.search import Search
 from playhead.index.storage.local import LocalStorage
 from playhead.tools.embedding.texts import SentenceEncoder
 from playhead.tools.settings import Settings
 
 COMMAND = "python tests/benchmarks/fit_reader.py"
-QUESTIONS = 300  # of each half
+QUESTIONS = 130  # of TutorialVQA, of each half
 RIDGES = (0.1, 0.3, 1.0, 3.0)
 # What a wrong answer costs, where a right one is worth 1 and none is worth 0. A wrong quote names its place, and is
 # seen to be wrong; nevertheless most of what is answered must be right.
@@ -57,6 +61,8 @@ def main(hours: Sequence[Path]) -> None:
     """Fit, evaluate on the held-out halves, and write `reader_weights.json`."""
     with tempfile.TemporaryDirectory() as folder:
         tuned, held_out = (list(_tutorials(Path(folder), half)) for half in (0, 1))
+    for is_held_out, one in _typed():
+        (held_out if is_held_out else tuned).append(one)
     for number, hour in enumerate(hours):
         (tuned, held_out)[number % 2].extend(_hour(hour))
     weights = fitted(tuned, held_out)
@@ -109,6 +115,36 @@ def _tutorials(folder: Path, half: int) -> Iterator[Asked]:
             yield _asked("never", question.text, other, None, search)
 
 
+def _typed() -> Iterator[tuple[bool, Asked]]:
+    """The typed questions that are plain needles, each with whether it is held out."""
+    search = Search(LocalStorage(library_of_typed().folder), Settings())
+    ids = {"/".join(Path(one.paths[0]).parts[-2:]): video_id for video_id, one in search.records.items()}
+    for row in typed_questions():
+        plan = make_plan(
+            corrected(row["questions"][0], search)[0], (ids[row["asked_of"]],) if row["asked_of"] else None
+        )
+        is_plain = plan.kind == "needle" and not (plan.is_moment or plan.anchor or plan.ordinal) and plan.terms
+        if len(row["questions"]) > 1 or not is_plain:
+            continue
+        found = retrieve(plan, search)
+        plan = with_names(plan, found)
+        candidates = candidates_of(plan, found, search)
+        right = []
+        for one in candidates:
+            lies = ids.get(row["video"]) == one.evidence.video_id
+            lies = lies and any(one.evidence.start < end and one.evidence.end > start for start, end in row["spans"])
+            text = one.evidence.text if one.evidence.modality == "text" else text_of(one.around(1))
+            right.append(lies and re.search(row["words"], text.casefold()) is not None)
+        yield row["held_out"], _judged("typed" if row["spans"] else "typed never", plan, candidates, right)
+
+
+def _judged(kind: str, plan: Plan, candidates: Sequence[Candidate], right: Sequence[bool]) -> Asked:
+    features = np.array([one.features for one in candidates], float).reshape(-1, len(_DENSE))
+    exact = [holds_exact(plan, one) for one in candidates]
+    same = [[same_place(one.evidence, other.evidence) for other in candidates] for one in candidates]
+    return Asked(kind, features, *(np.array(values, bool) for values in (right, exact, same)))
+
+
 def _hour(folder: Path) -> Iterator[Asked]:
     """A composed hour: `videos/.playhead` is its library, `questions.jsonl` its questions."""
     search = Search(LocalStorage(folder / "videos" / ".playhead"), Settings())
@@ -127,14 +163,11 @@ def _asked(kind: str, text: str, video: str, truth: tuple[float, float] | None, 
 def _asked_of(kind: str, text: str, of: str, spans: Sequence[tuple[float, float]], search: Search) -> Asked:
     plan = make_plan(text, (of,))
     candidates = candidates_of(plan, retrieve(plan, search), search)
-    features = np.array([one.features for one in candidates], float).reshape(-1, len(_DENSE))
     right = [
         any(one.evidence.start < end - 1e-6 and one.evidence.end > start + 1e-6 for start, end in spans)
         for one in candidates
     ]
-    exact = [holds_exact(plan, one) for one in candidates]
-    same = [[same_place(one.evidence, other.evidence) for other in candidates] for one in candidates]
-    return Asked(kind, features, *(np.array(values, bool) for values in (right, exact, same)))
+    return _judged(kind, plan, candidates, right)
 
 
 def _timed(lines: Sequence[Line]) -> list[Line]:
