@@ -31,11 +31,13 @@ TYPE = """word => new Promise(done => {
     .observe(results, { childList: true });
   query.value = word; query.dispatchEvent(new Event("input"));
 })"""
-CLICK = """index => new Promise(done => {
+CLICK = """([index, wantedSecond]) => new Promise(done => {
   const player = document.getElementById("player");
   player.play = () => Promise.resolve();
   const start = performance.now();
-  const wanted = () => player.readyState >= 2 && !player.seeking;
+  // Before the browser has told of a new file, its first picture is there for a moment: not the one that is wanted.
+  const wanted = () => player.readyState >= 2 && !player.seeking
+    && (Math.abs(player.currentTime - wantedSecond) < 1 || performance.now() - start > 10000);
   document.querySelectorAll(".claim .hit")[index].click();
   const check = () => wanted() ? done([performance.now() - start, player.currentTime]) : setTimeout(check, 5);
   setTimeout(check, 20);
@@ -95,7 +97,7 @@ def played(page: Any) -> dict[str, float]:
         time.sleep(1)
         for index in range(page.locator(".claim .hit").count()):
             start = float(page.locator(".claim .hit").nth(index).get_attribute("data-moment").rpartition("@")[2])
-            milliseconds, second = page.evaluate(CLICK, index)
+            milliseconds, second = page.evaluate(CLICK, [index, start])
             taken.append(milliseconds)
             errors.append(abs(second - start))
     return {
