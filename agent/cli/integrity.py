@@ -12,7 +12,7 @@ from .places import AsJson, LibraryFolder, Place, opened_at, print_json
 __all__ = ["repair", "verify"]
 
 
-@with_settings(examples=("playhead verify talks --deep",))
+@with_settings(examples=("playhead verify talks", "playhead verify talks --deep"))
 def verify(
     place: Place,
     library: LibraryFolder = None,
@@ -37,9 +37,9 @@ def verify(
         raise typer.Exit(1)
 
 
-@with_settings(*MODELS, examples=("playhead repair talks",))
+@with_settings(*MODELS, examples=("playhead repair talks", "playhead repair --library archive"))
 def repair(place: Place, library: LibraryFolder = None, as_json: AsJson = False, *, chosen: Chosen) -> None:
-    """Repair the library: restore damaged records, index damaged videos again."""
+    """Repair a damaged library; index damaged videos again."""
     from ..display.data import outcome_data
     from ..display.indexing import IndexingView
 

@@ -229,7 +229,7 @@ def optimize(
     *,
     chosen: Chosen,
 ) -> None:
-    """Build the search index, or bring it up to date, and merge its files.
+    """Build or update the search index, and merge its files.
 
     Indexing does this by itself. It is needed for a library that was copied without its search index.
     """
