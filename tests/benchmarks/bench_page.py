@@ -76,7 +76,7 @@ def measure() -> dict[str, Any]:
             browser.close()
         server.should_exit = True
         thread.join(10)
-        return figures | {"clip_errors": cut(talks / "talk.mp4", Path(place))}
+        return {"page": [figures | {"clip_errors": cut(talks / "talk.mp4", Path(place))}]}
 
 
 def searched(page: Any) -> dict[str, float]:

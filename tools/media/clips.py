@@ -86,7 +86,8 @@ def write_clip(source: Path, span: Span, target: Path | BinaryIO, style: ClipSty
 
     has_sound = probe(source).audio is not None
     options = {"movflags": "+frag_keyframe+empty_moov+default_base_moof"} if style.is_streamed else {}
-    options = options or {"movflags": "+faststart"}
+    if not options and isinstance(target, Path):  # the second pass opens the file by its name
+        options = {"movflags": "+faststart"}
     place = str(target) if isinstance(target, Path) else target
     try:
         with av.open(place, "w", format="mp4", options=options) as container:
