@@ -346,8 +346,9 @@ def _mover(timeline: Timeline) -> "Callable[[av.Packet], None]":
     def move(packet: "av.Packet") -> None:
         if packet.time_base is None:
             return
-        stream, position = packet.stream_index, packet.pos or 0
-        before, number = last.get(stream, (-1, 0))
+        stream = packet.stream_index
+        before, number = last.get(stream, (-1, -1))
+        position = packet.pos if packet.pos is not None and packet.pos >= 0 else before
         last[stream] = position, number + 1 if position == before else 0
         row = bisect.bisect_right(places.get(stream, ()), last[stream])
         shift = shifts[stream][row - 1] if row else -timeline.zero

@@ -166,11 +166,11 @@ class _Measuring:
         if shown is None or packet.time_base is None or not packet.size:
             return
         end = shown + float((packet.duration or 0) * packet.time_base)
-        position = packet.pos if packet.pos is not None and packet.pos >= 0 else _UNKNOWN
         stream = packet.stream_index
+        known = self._progress.get(stream)
+        position = packet.pos if packet.pos is not None and packet.pos >= 0 else known.position if known else _UNKNOWN
         if not self._stretches:
             self._stretches.append(_Stretch(shown, end))
-        known = self._progress.get(stream)
         if known is None and packet.dts is not None and packet.duration and self._is_fragmented:
             decoding = float(packet.dts * packet.time_base)
             is_short = shown - decoding <= _MOST_REORDERED * float(packet.duration * packet.time_base)
