@@ -45,7 +45,7 @@ def playback_of(record: VideoRecord) -> dict[str, Any]:
     """Return how the page plays a video.
 
     Returns:
-        `mode`: `file` or `pieces`; `offset`: seconds of the file's own clock at which the picture starts; `sound`:
+        `mode`: `file` or `pieces`; `offset`: seconds of the player's clock at which the timeline starts; `sound`:
         whether there is sound; `piece_seconds`.
     """
     info, ending = record.info, Path(record.paths[0]).suffix.lower()
@@ -54,11 +54,9 @@ def playback_of(record: VideoRecord) -> dict[str, Any]:
     else:
         plays = info.video.codec in _PICTURE_CODECS.get(ending, ()) and info.video.rotation % 90 == 0
         plays = plays and (info.audio is None or info.audio.codec in _SOUND_CODECS.get(ending, ()))
-    starts = [stream.start for stream in (info.video, info.audio) if stream]
-    offset = max(0.0, starts[0] - min(starts)) if starts else 0.0
     return {
         "mode": "file" if plays else "pieces",
-        "offset": offset,
+        "offset": 0.0,  # the timeline starts where the player does
         "sound": info.audio is not None,
         "piece_seconds": PIECE_SECONDS,
     }
