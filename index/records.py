@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from ..tools.extractors.registry import modality_names
+from ..tools.extractors.registry import stage_names
 from ..tools.records import Box, Modality, Record, Seconds, Span, Text, VideoInfo, Word
 
 __all__ = ["Evidence", "StageReport", "VideoRecord"]
@@ -53,7 +53,7 @@ class VideoRecord(Record):
         given = [stage.modality for stage in stages]
         if len(set(given)) < len(given):
             raise ValueError(f"each modality has one report, got {', '.join(given)}")
-        later = (name for name in modality_names() if name not in given)
+        later = (name for name in stage_names() if name not in given)
         return (*stages, *(StageReport(modality=name, state="skipped", detail=_LATER) for name in later))
 
     def paths_with(self, add: Collection[str], drop: Collection[str] = ()) -> tuple[str, ...]:

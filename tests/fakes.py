@@ -15,7 +15,7 @@ from playhead.index.retrieval.publishing import Publisher
 from playhead.index.storage.local import LocalStorage
 from playhead.index.storage.table import ObservationTable, write
 from playhead.tools.embedding.protocol import Vectors, unit
-from playhead.tools.extractors.registry import modality_names
+from playhead.tools.extractors.registry import stage_names
 from playhead.tools.extractors.speech import TranscribedWord, Window
 from playhead.tools.records import Box, Frame, Observation, Pixels, Segment, Span, VideoInfo
 from playhead.tools.settings import Settings
@@ -171,7 +171,7 @@ def extractors(settings: Settings | None = None, **changes) -> Extractors:
     return Extractors(
         settings=settings or Settings(),
         by_modality=by_modality,
-        missing={name: "not installed" for name in modality_names() if name not in by_modality},
+        missing={name: "not installed" for name in stage_names() if name not in by_modality},
         texts=parts["texts"],
         texts_missing="not installed" if parts["texts"] is None else None,
     )
@@ -193,7 +193,7 @@ def record(video_id: str = "ab" * 16, **fields) -> VideoRecord:
             "paths": (str(path),),
             "info": VideoInfo(path=path, format="mp4", duration=60.0, video=None, audio=None),
             "duration": 60.0,
-            "stages": tuple(StageReport(modality=modality, state="done") for modality in modality_names()),
+            "stages": tuple(StageReport(modality=modality, state="done") for modality in stage_names()),
             "indexed_at": "2026-01-01T00:00:00+00:00",
         }
         | fields

@@ -187,6 +187,7 @@ class Observation(Record):
     box: Box | None = Field(default=None, description="Where it is in the frame, if known.")
     words: tuple[Word, ...] = Field(default=(), description="Word times, for speech.")
     frame_seconds: Seconds | None = Field(default=None, description="Presentation time of the frame that shows it.")
+    vector: tuple[float, ...] = Field(default=(), description="What it is recognised by elsewhere, such as a voice.")
 
 
 @dataclass(frozen=True, slots=True)

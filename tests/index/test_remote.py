@@ -24,7 +24,7 @@ from playhead.index.storage.local import LocalStorage
 from playhead.index.storage.sealed import seal, unseal
 from playhead.index.storage.url import UrlStorage
 from playhead.tools.errors import LibraryError, MissingExtraError, SettingsError
-from playhead.tools.extractors.registry import modality_names
+from playhead.tools.extractors.registry import stage_names
 
 from ..fakes import BagOfWords, Captions, Reader, calls, commit, extractors, observation, record
 from ..media import beep, write_media
@@ -78,7 +78,7 @@ def keep(store, said, *, pictures=0, files=None, **fields):
     seen = [observation("", float(n), modality="frame") for n in range(pictures)]
     vectors = (lambda: np.eye(pictures, 8, dtype=np.float32)) if pictures else None
     heard = StageReport(modality="speech", state="done", detail=f"{len(said)} found")
-    stages = [StageReport(modality=modality, state="skipped", detail="switched off") for modality in modality_names()]
+    stages = [StageReport(modality=modality, state="skipped", detail="switched off") for modality in stage_names()]
     fields["stages"] = (heard, *(stage for stage in stages if stage.modality != "speech"))
     more = {f"keyframes/{number:010d}.webp": b"webp" * (number + 1) for number in range(pictures)} | (files or {})
     return commit(store, [*map(observation, said), *seen], BagOfWords(), vectors, more, **fields)

@@ -108,6 +108,7 @@ class ModalitySpec:
         reads_text: For `frames`: whether one changed character matters. Then the extractor gets every segment; else one
             frame of each different picture.
         subtitles: Whether subtitles can take the place of its extractor.
+        searched: Whether a search looks into it unless asked to: a label such as `Speaker 2` answers nothing.
         optional: Whether it is usual that it is missing: then an answer does not report that.
     """
 
@@ -131,6 +132,7 @@ class ModalitySpec:
     text_is_visible: bool = False
     reads_text: bool = False
     subtitles: bool = False
+    searched: bool = True
     optional: bool = False
 
     def __post_init__(self) -> None:

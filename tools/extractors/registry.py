@@ -26,6 +26,7 @@ __all__ = [
     "participle",
     "sentences",
     "spec_of",
+    "stage_names",
 ]
 
 logger = logging.getLogger(__name__)
@@ -79,6 +80,24 @@ def _pictures(settings: Settings, shared: SharedModels) -> Any:
     from ..embedding.images import image_encoder
 
     return image_encoder(settings, shared.texts)
+
+
+def _speakers(settings: Settings, _: SharedModels) -> Any:
+    from .speakers import SpeakerExtractor
+
+    return SpeakerExtractor(settings)
+
+
+def _turns(windows: Iterable[list[Any]], source: str) -> Iterator[Observation]:
+    from .speakers import turns_of
+
+    return turns_of(windows, source)
+
+
+def _speaker_parameters() -> Sequence[object]:
+    from .speakers import SPEAKER_PARAMETERS
+
+    return SPEAKER_PARAMETERS
 
 
 def _captions(settings: Settings, _: SharedModels) -> Any:
@@ -156,6 +175,20 @@ _OWN = (
         cited_as="picture",
         away_seconds=3.0,
     ),
+    ModalitySpec(
+        name="speaker",
+        participle="voiced",
+        title="speakers",
+        reads="sound",
+        make=_speakers,
+        asked_as="heard",
+        holds="labels",
+        setting="speakers_model",
+        method=_speaker_parameters,
+        assemble=_turns,
+        searched=False,
+        optional=True,
+    ),
 )
 
 
@@ -179,7 +212,12 @@ def modalities() -> tuple[ModalitySpec, ...]:
 
 
 def modality_names() -> tuple[Modality, ...]:
-    """The names of all modalities."""
+    """The names of the modalities that a search looks into."""
+    return tuple(spec.name for spec in modalities() if spec.searched)
+
+
+def stage_names() -> tuple[Modality, ...]:
+    """The names of all modalities: each is a stage of indexing."""
     return tuple(spec.name for spec in modalities())
 
 

@@ -11,7 +11,7 @@ from ....index.retrieval.publishing import publish
 from ....index.storage.local import LocalStorage
 from ....index.storage.table import ObservationTable, write
 from ....tools.embedding.protocol import Vectors
-from ....tools.extractors.registry import modality_names
+from ....tools.extractors.registry import stage_names
 from ....tools.records import Modality, Observation, Span, VideoInfo
 from ..records import Line
 
@@ -74,7 +74,7 @@ def text_record(name: str, observations: Sequence[Observation], embedding_id: st
         info=VideoInfo(path=Path(name), format="transcript", duration=end, video=None, audio=None),
         duration=end,
         stages=tuple(
-            StageReport(modality=one, state="done" if one in found else "skipped") for one in modality_names()
+            StageReport(modality=one, state="done" if one in found else "skipped") for one in stage_names()
         ),
         text_embedding_id=embedding_id,
         indexed_at="2000-01-01T00:00:00+00:00",
