@@ -19,6 +19,7 @@ from ..index.indexing.repair import repair
 from ..index.records import Evidence, VideoRecord
 from ..index.retrieval.publishing import Publisher, PublishProgress, publish
 from ..index.retrieval.search import Search
+from ..index.retrieval.voices import Speaker, Voices
 from ..index.storage.backend import Damage
 from ..index.storage.local import LocalStorage
 from ..index.storage.references import read_keyframe
@@ -209,6 +210,7 @@ class Library:
         modalities: Modality | Sequence[Modality] | None = None,
         videos: Path | str | Sequence[Path | str] | None = None,
         between: tuple[float, float] | Span | None = None,
+        speaker: str | None = None,
     ) -> list[Evidence]:
         """Return the evidence that fits a query best, best first.
 
@@ -221,13 +223,51 @@ class Library:
             modalities: By name or participle: `speech` or `said`, `text` or `written`, …. None: all.
             videos: Paths, file names or ids of videos, or folders of them. None: all.
             between: Start and end in seconds: only evidence that overlaps them.
+            speaker: Only what this speaker says: a name, or `Speaker 2` of `speakers`.
 
         Raises:
             QueryError: The query or a filter is not valid.
             LibraryError: The library is empty or damaged.
         """
         kinds = None if modalities is None else find_modalities(modalities)
-        return found_evidence(query, self._opened(), k, kinds, self._video_ids(videos), _span(between))
+        where = (self._video_ids(videos), _span(between))
+        if speaker is None:
+            return self._voices.attributed(found_evidence(query, self._opened(), k, kinds, *where))
+        wanted = self._voices.find(speaker)
+        among = [one.video_id for one in wanted.videos if where[0] is None or one.video_id in where[0]]
+        depth = 4 * k
+        while True:
+            found = found_evidence(query, self._opened(), depth, ("speech",), among, where[1]) if among else []
+            said = [one for one in self._voices.attributed(found) if one.speaker == wanted.title]
+            if len(said) >= k or len(found) < depth:
+                return said[:k]
+            depth *= 4
+
+    def speakers(self) -> tuple[Speaker, ...]:
+        """Return the voices of all videos, the one that speaks most first; the same voice in several videos is one.
+
+        Raises:
+            LibraryError: The library is damaged.
+        """
+        return self._voices.speakers()
+
+    def name_speaker(self, number: int, name: str) -> Speaker:
+        """Name a speaker of `speakers`, in all videos and those that are indexed later.
+
+        Raises:
+            QueryError: There is no such speaker.
+            LibraryError: The library cannot be written.
+        """
+        return self._voices.name(number, name)
+
+    def forget_speaker(self, name: str) -> None:
+        """Delete a speaker's name, and the voice that it was given for.
+
+        Raises:
+            QueryError: Nobody has that name.
+            LibraryError: The library cannot be written.
+        """
+        self._voices.forget(name)
 
     def as_retriever(
         self, framework: Literal["langchain", "llama_index", "haystack"] = "langchain", k: int = 10, **filters: Any
@@ -788,6 +828,10 @@ class Library:
             reasons = "; ".join(f"{modality}: {missing[modality]}" for modality in ("object", "frame"))
             raise SettingsError(f"no model can examine frames ({reasons}): set objects_model or image_model")
         return Eyes(detector, encoder)
+
+    @cached_property
+    def _voices(self) -> Voices:
+        return Voices(self._store)
 
     @cached_property
     def _search(self) -> Search:

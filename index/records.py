@@ -89,6 +89,7 @@ class Evidence(Record):
     box: Box | None = Field(default=None, description="Where in the frame.")
     words: tuple[Word, ...] = Field(default=(), description="Word times, for speech.")
     frame_seconds: Seconds | None = Field(default=None, description="True time of the frame it was seen in.")
+    speaker: Text = Field(default="", description="Who says it: a name, or `Speaker 2`; empty: not known.")
     keyframe: str | None = Field(
         default=None, description="Reference of the stored picture of that moment: see `index.storage.references`."
     )

@@ -153,6 +153,10 @@ def search(
     library: LibraryFolder = None,
     within: Within = None,
     between: Between = None,
+    speaker: Annotated[
+        str | None,
+        typer.Option("--speaker", metavar="NAME", help="Only what this speaker says: see `playhead speakers`."),
+    ] = None,
     k: Annotated[int, typer.Option("-k", metavar="NUMBER", min=1, help="At most this many results.")] = 10,
     index: Index = False,
     as_json: AsJson = False,
@@ -168,7 +172,7 @@ def search(
         index_first(where, library, chosen)
     with waiting("searching", chosen.quiet):
         opened, filters = filtered(where, library, within, between, chosen)
-        found = opened.search(text, k, **filters)
+        found = opened.search(text, k, speaker=speaker, **filters)
     _print_found(found, print_evidence, as_json)
 
 

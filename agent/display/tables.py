@@ -14,6 +14,7 @@ from .terminal import linked, names_of, print_drawing, shown_path, table, timeli
 if TYPE_CHECKING:
     from ...index.indexing.change_detection import FrameDecision
     from ...index.records import Evidence, VideoRecord
+    from ...index.retrieval.voices import Speaker
     from ..answering.summary import Chapter
     from ..doctor import Check
     from ..exporting.bundles import MomentBundle
@@ -29,6 +30,7 @@ __all__ = [
     "print_checks",
     "print_evidence",
     "print_moments",
+    "print_speakers",
     "print_trace",
     "print_video",
     "print_videos",
@@ -44,7 +46,22 @@ def print_evidence(found: "Sequence[Evidence]") -> None:
     rows = table(5)
     for one in found:
         times = linked(when(one.start, one.end), one.video, one.start)
-        rows.add_row(times, names[one.video], participle(one.modality), f"{one.score:.2f}", Text(one.text))
+        text = Text(f"{one.speaker}: " if one.speaker else "", style="bold").append(Text(one.text, style="not bold"))
+        rows.add_row(times, names[one.video], participle(one.modality), f"{one.score:.2f}", text)
+    print_drawing(rows)
+
+
+def print_speakers(found: "Sequence[Speaker]") -> None:
+    """Print one line for each speaker: number, name, how long, how often, in how many videos, a sample moment."""
+    names = names_of({one.video for speaker in found for one in speaker.videos})
+    rows = table(6)
+    for speaker in found:
+        first = speaker.videos[0]
+        sample = linked(when(first.sample.start, first.sample.end), first.video, first.sample.start)
+        videos = f"{len(speaker.videos)} videos" if len(speaker.videos) > 1 else "1 video"
+        turns = sum(one.turns for one in speaker.videos)
+        spoken = f"{clock(speaker.seconds)[:-2]} in {turns} turns"
+        rows.add_row(str(speaker.number), Text(speaker.title), spoken, videos, sample, names[first.video])
     print_drawing(rows)
 
 

@@ -68,7 +68,7 @@ class VoiceEncoder:
         found = []
         with torch.inference_mode():
             for first in range(0, len(windows), _BATCH):
-                _, (state, _) = layers(torch.from_numpy(np.ascontiguousarray(windows[first : first + _BATCH])))
+                _, (state, _) = layers(torch.from_numpy(np.array(windows[first : first + _BATCH], np.float32)))
                 found.append(torch.relu(projection(state[-1])).numpy())
         return unit(np.concatenate(found))
 

@@ -20,7 +20,7 @@ from ..records import Observation, Span
 from ..settings import Settings
 from .speech import Window, voiced_spans
 
-__all__ = ["SAME_VOICE", "SPEAKER_PARAMETERS", "SpeakerExtractor", "turns_of"]
+__all__ = ["SAME_VOICE", "SPEAKER_PARAMETERS", "SpeakerExtractor", "average_link", "turns_of"]
 
 # A voice vector for each 1.6 s of speech, every 0.4 s.
 _FRAMES = 160
@@ -140,7 +140,7 @@ def _voices(stretches: Sequence[_Stretch]) -> Vectors:
     seconds = np.array(
         [(len(piece) - 1) * _STEP / 100 + (_FRAMES / 100 if len(piece) > 1 else 1.0) for piece in pieces]
     )
-    groups = _clusters(1 - means @ means.T, _SAME_SPEAKER)
+    groups = average_link(1 - means @ means.T, _SAME_SPEAKER)
     large = [group for group in groups if seconds[group].sum() >= _LEAST_SECONDS]
     chosen = large or [max(groups, key=lambda group: float(seconds[group].sum()))]
     return unit(np.stack([np.concatenate([pieces[row] for row in group]).mean(axis=0) for group in chosen]))
@@ -161,8 +161,16 @@ def _pieces(vectors: Vectors) -> list[Vectors]:
     return [vectors[first:last] for first, last in zip(cuts, [*cuts[1:], count], strict=True)]
 
 
-def _clusters(distances: npt.NDArray[np.float32], most: float) -> list[list[int]]:
-    """Average-link clustering (Sokal and Michener 1958) up to a distance, by nearest neighbours of each row."""
+def average_link(distances: npt.NDArray[np.floating], most: float) -> list[list[int]]:
+    """Average-link clustering (Sokal and Michener 1958), by nearest neighbours of each row.
+
+    Args:
+        distances: Symmetric, shape `(n, n)`; infinite where two may never be in one group.
+        most: Distance up to which groups are merged.
+
+    Returns:
+        Rows of each group.
+    """
     distances = distances.astype(np.float64)
     np.fill_diagonal(distances, np.inf)
     groups: dict[int, list[int]] = {row: [row] for row in range(len(distances))}

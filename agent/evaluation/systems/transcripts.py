@@ -73,9 +73,7 @@ def text_record(name: str, observations: Sequence[Observation], embedding_id: st
         paths=(name,),
         info=VideoInfo(path=Path(name), format="transcript", duration=end, video=None, audio=None),
         duration=end,
-        stages=tuple(
-            StageReport(modality=one, state="done" if one in found else "skipped") for one in stage_names()
-        ),
+        stages=tuple(StageReport(modality=one, state="done" if one in found else "skipped") for one in stage_names()),
         text_embedding_id=embedding_id,
         indexed_at="2000-01-01T00:00:00+00:00",
     )

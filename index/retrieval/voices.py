@@ -1,0 +1,264 @@
+"""The speakers of a library: voices that are the same in several videos, their names, and who speaks in an evidence.
+
+Names and the voices that they belong to are in `speakers.json` in the library's folder: nothing else holds a name.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from pydantic import Field, ValidationError
+
+from ...tools.embedding.protocol import Vectors, unit
+from ...tools.errors import LibraryError, QueryError
+from ...tools.extractors.speakers import SAME_VOICE, average_link
+from ...tools.records import Observation, Record, Span, Text
+from ..records import Evidence, VideoRecord
+from ..storage.atomic_files import write_bytes, writing
+from ..storage.local import LocalStorage
+
+__all__ = ["Speaker", "SpeakerInVideo", "Voices"]
+
+_NAMES = "speakers.json"
+# A sentence belongs to a speaker who speaks during this share of it at least.
+_LEAST_SHARE = 0.5
+
+
+class SpeakerInVideo(Record):
+    """A speaker of one video."""
+
+    video_id: str = Field(description="The video's content hash.")
+    video: str = Field(description="Absolute path of the video's file.")
+    label: str = Field(description="How the video's observations call the speaker.")
+    seconds: float = Field(ge=0, description="How long the speaker speaks.")
+    turns: int = Field(ge=1, description="How often.")
+    sample: Span = Field(description="The longest turn.")
+
+
+class Speaker(Record):
+    """A voice, in one or several videos."""
+
+    number: int = Field(ge=1, description="1 speaks most.")
+    name: Text = Field(default="", description="As a person named the voice; empty: nobody did.")
+    seconds: float = Field(ge=0, description="How long the speaker speaks in all videos.")
+    videos: tuple[SpeakerInVideo, ...] = Field(description="Where, by length.")
+
+    @property
+    def title(self) -> str:
+        """The name, else `Speaker 2`."""
+        return self.name or f"Speaker {self.number}"
+
+
+class _Named(Record):
+    """A name and its voice."""
+
+    name: Text
+    source: str
+    vector: tuple[float, ...]
+
+
+class _Names(Record):
+    """The contents of `speakers.json`."""
+
+    voices: tuple[_Named, ...] = ()
+
+
+class _Part(Record):
+    """A speaker of one video, with the voice."""
+
+    where: SpeakerInVideo
+    source: str
+    vector: tuple[float, ...]
+
+
+class Voices:
+    """The speakers of one library."""
+
+    def __init__(self, storage: LocalStorage) -> None:
+        """Read nothing yet."""
+        self._storage = storage
+        self._turns: dict[tuple[str, str], list[Observation]] = {}
+        self._known: tuple[tuple[object, ...], tuple[Speaker, ...]] = ((), ())
+
+    def speakers(self) -> tuple[Speaker, ...]:
+        """All speakers, who speaks most first.
+
+        Raises:
+            LibraryError: A video's folder or the file of names is damaged.
+        """
+        records = [one for one in self._storage.read().values() if one.stage("speaker").state == "done"]
+        names = self._names() if records else _Names()
+        state = (*((one.video_id, one.commit) for one in records), names)
+        if state != self._known[0]:
+            parts = [part for record in records for part in self._parts(record)]
+            self._known = (state, _numbered(parts, names.voices))
+        return self._known[1]
+
+    def name(self, number: int, name: str) -> Speaker:
+        """Name a speaker, in all videos and those to come; a name that another voice has moves to this one.
+
+        Raises:
+            QueryError: There is no such speaker, or the name is empty.
+            LibraryError: The library cannot be written.
+        """
+        speaker = next((one for one in self.speakers() if one.number == number), None)
+        if speaker is None:
+            raise QueryError(f"no speaker {number}: there are {len(self.speakers())}, see `playhead speakers`")
+        places = {(one.video_id, one.label) for one in speaker.videos}
+        records = [one for one in self._storage.read().values() if one.video_id in {video for video, _ in places}]
+        parts = [part for record in records for part in self._parts(record)]
+        chosen = [part for part in parts if (part.where.video_id, part.where.label) in places]
+        made = _Named(name=name, source=chosen[0].source, vector=tuple(map(float, _mean(chosen))))
+        if not made.name:
+            raise QueryError("the name is empty: give one")
+        others = [one for one in self._names().voices if one.name not in (made.name, speaker.name)]
+        self._write(_Names(voices=(*others, made)))
+        return next(one for one in self.speakers() if one.name == made.name)
+
+    def forget(self, name: str) -> None:
+        """Delete a name and the voice that it was given for. What was said stays indexed.
+
+        Raises:
+            QueryError: Nobody has that name.
+            LibraryError: The library cannot be written.
+        """
+        voices = self._names().voices
+        left = tuple(one for one in voices if one.name.casefold() != name.strip().casefold())
+        if len(left) == len(voices):
+            raise QueryError(f"nobody is named {name!r}: {_listed(one.name for one in voices)}")
+        self._write(_Names(voices=left))
+
+    def find(self, text: str) -> Speaker:
+        """The speaker with a name, or a number: `Ada`, `Speaker 2` or `2`.
+
+        Raises:
+            QueryError: There is none.
+        """
+        wanted = text.strip().casefold()
+        for one in self.speakers():
+            if wanted in (one.title.casefold(), str(one.number), f"speaker {one.number}"):
+                return one
+        raise QueryError(f"no speaker {text!r}: {_listed(one.title for one in self.speakers())}")
+
+    def attributed(self, evidence: Sequence[Evidence]) -> list[Evidence]:
+        """Evidence of speech with its speaker, where one is known; other evidence as it is."""
+        titles = {(p.video_id, p.label): one.title for one in self.speakers() for p in one.videos}
+        if not titles:
+            return list(evidence)
+        records = self._storage.read()
+        found = []
+        for one in evidence:
+            label = self._label(one, records) if one.modality == "speech" else ""
+            title = titles.get((one.video_id, label), "")
+            found.append(one.model_copy(update={"speaker": title}) if title else one)
+        return found
+
+    def _label(self, evidence: Evidence, records: Mapping[str, VideoRecord]) -> str:
+        record = records.get(evidence.video_id)
+        if record is None:
+            return ""
+        shares: dict[str, float] = {}
+        for turn in self._turns_of(record):
+            shares[turn.text] = shares.get(turn.text, 0.0) + turn.span.overlap(evidence.span)
+        label = max(shares, key=lambda text: shares[text], default="")
+        return label if label and shares[label] >= _LEAST_SHARE * evidence.span.duration else ""
+
+    def _turns_of(self, record: VideoRecord) -> list[Observation]:
+        key = (record.video_id, record.commit)
+        if key not in self._turns:
+            self._turns[key] = self._storage.table(record).of("speaker")
+        return self._turns[key]
+
+    def _parts(self, record: VideoRecord) -> list[_Part]:
+        turns = self._turns_of(record)
+        parts = []
+        for label in dict.fromkeys(turn.text for turn in turns):
+            own = [turn for turn in turns if turn.text == label]
+            vector = next((turn.vector for turn in own if turn.vector), ())
+            longest = max(own, key=lambda turn: turn.span.duration)
+            where = SpeakerInVideo(
+                video_id=record.video_id,
+                video=str(self._storage.file_of(record)),
+                label=label,
+                seconds=sum(turn.span.duration for turn in own),
+                turns=len(own),
+                sample=longest.span,
+            )
+            parts.append(_Part(where=where, source=longest.source, vector=vector))
+        return parts
+
+    def _names(self) -> _Names:
+        path = self._file
+        try:
+            return _Names(**json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return _Names()
+        except (OSError, UnicodeDecodeError, ValueError, TypeError, ValidationError) as error:
+            raise LibraryError(
+                f"{path} is damaged ({error}): restore it, or delete it and name the speakers again"
+            ) from error
+
+    def _write(self, names: _Names) -> None:
+        with writing(self._storage.folder):
+            write_bytes(self._file, names.model_dump_json().encode())
+
+    @property
+    def _file(self) -> Path:
+        return self._storage.folder / _NAMES
+
+
+def _numbered(parts: Sequence[_Part], named: Sequence[_Named]) -> tuple[Speaker, ...]:
+    """Parts grouped by voice: by the named voices first, then among themselves."""
+    groups: list[tuple[str, list[_Part]]] = [(one.name, []) for one in named]
+    left = []
+    for part in parts:
+        likeness = [_cosine(part, one) for one in named]
+        best = int(np.argmax(likeness)) if likeness else -1
+        if best >= 0 and likeness[best] >= SAME_VOICE:
+            groups[best][1].append(part)
+        else:
+            left.append(part)
+    groups += [("", group) for group in _grouped(left)]
+    made = [(name, group, sum(part.where.seconds for part in group)) for name, group in groups if group]
+    made.sort(key=lambda one: (-one[2], one[1][0].where.video, one[1][0].where.label))
+    return tuple(
+        Speaker(
+            number=number,
+            name=name,
+            seconds=seconds,
+            videos=tuple(sorted((part.where for part in group), key=lambda where: -where.seconds)),
+        )
+        for number, (name, group, seconds) in enumerate(made, start=1)
+    )
+
+
+def _grouped(parts: Sequence[_Part]) -> list[list[_Part]]:
+    """The same voice in several videos; two speakers of one video are two voices."""
+    if not parts:
+        return []
+    length = max(len(part.vector) for part in parts)
+    vectors = unit(np.array([part.vector or (0.0,) * length for part in parts]))
+    distances = (1 - vectors @ vectors.T).astype(np.float64)
+    _, codes = np.unique([part.where.video_id for part in parts], return_inverse=True)
+    distances[codes[:, None] == codes[None, :]] = np.inf
+    _, codes = np.unique([part.source for part in parts], return_inverse=True)
+    distances[codes[:, None] != codes[None, :]] = np.inf
+    return [[parts[row] for row in group] for group in average_link(distances, 1 - SAME_VOICE)]
+
+
+def _cosine(one: _Part | _Named, other: _Part | _Named) -> float:
+    """Of two voices; -1 where they cannot be compared."""
+    if one.source != other.source or not one.vector or len(one.vector) != len(other.vector):
+        return -1.0
+    first, second = unit(np.array([one.vector, other.vector]))
+    return float(first @ second)
+
+
+def _mean(parts: Sequence[_Part]) -> Vectors:
+    return unit(np.mean([unit(np.array(part.vector)) for part in parts], axis=0))
+
+
+def _listed(titles: Iterable[str]) -> str:
+    names = ", ".join(titles)
+    return f"there are {names}" if names else "no speakers are indexed (set speakers_model=resemblyzer and index again)"
