@@ -12,7 +12,8 @@ import numpy as np
 from report import Figures, percent, real_data
 
 from playhead.tools.extractors.speakers import SAME_VOICE, SpeakerExtractor, turns_of
-from playhead.tools.extractors.speech import Window, voiced_spans, windows_of
+from playhead.tools.extractors.speech import Window, windows_of
+from playhead.tools.extractors.voice import voiced_spans
 from playhead.tools.media.audio import RATE
 from playhead.tools.media.frames import probe
 from playhead.tools.settings import Settings

@@ -18,7 +18,8 @@ from ..embedding.voices import VOICE_PARAMETERS, VoiceEncoder, mel_bands
 from ..media.audio import RATE, Samples
 from ..records import Observation, Span
 from ..settings import Settings
-from .speech import Window, voiced_spans
+from .speech import Window
+from .voice import voiced_spans
 
 __all__ = ["SAME_VOICE", "SPEAKER_PARAMETERS", "SpeakerExtractor", "average_link", "turns_of"]
 
