@@ -1,4 +1,4 @@
-"""README's Python runs as it stands, and its commands exist."""
+"""The Python in README runs, and every command in README and the guides exists."""
 
 import re
 import shlex
@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 
 from playhead.agent.cli.main import app
 
-README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def test_the_lines_of_python_run(
@@ -26,14 +28,26 @@ def test_the_lines_of_python_run(
     assert re.search(r"budget for travel .*\[00:00:10–00:00:14\]", capsys.readouterr().out)
 
 
-def test_every_command_line_names_a_command_and_options_that_exist() -> None:
-    lines = re.findall(r"^(?:\$ )?(playhead .*?)(?:  #.*)?$", README, re.MULTILINE)
-    assert len(lines) >= 8
-    for line in lines:
+def test_readme_is_a_landing_page() -> None:
+    assert len(README.split()) <= 900
+    for link in re.findall(r"\]\((?!http)([^)#]+)", README):
+        assert (ROOT / link).exists(), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_names_a_command_and_options_that_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for line in re.findall(r"^(?:\$ )?(playhead .*?)(?:  +#.*)?$", text, re.MULTILINE):
         words = shlex.split(line)[1:]
         command = [word for word in words if not word.startswith("-")]
-        command = command[: 2 if command[0] == "eval" else 1]
+        command = command[: 2 if command[0] in ("eval", "model", "threads", "config") else 1]
         shown = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"})
+        models = CliRunner().invoke(app, [*command, "--help-models"], env={"COLUMNS": "200"})
         assert shown.exit_code == 0, line
-        for option in [word for word in words if word.startswith("-")]:
-            assert option in shown.output, f"{line}: {option}"
+        for option in [word.split("=")[0] for word in words if word.startswith("--")]:
+            assert option in shown.output + models.output, f"{line}: {option}"
+
+
+def test_the_guides_show_many_commands() -> None:
+    shown = [line for page in PAGES for line in re.findall(r"^playhead \w+", page.read_text(), re.MULTILINE)]
+    assert len(shown) >= 20
