@@ -24,7 +24,7 @@ PRIVATE = {
     r"at hand": "available",
     r"(is|are|was|were) told": "is reported",
     r"told (apart|once|with|that)": "distinguish, report",
-    r"is none|so many": "state the value",
+    r"(?<!there )(?-i:is none)|so many": "state the value",
     r"gone on with": "resumed",
 }
 
