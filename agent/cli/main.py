@@ -55,6 +55,7 @@ def _general(
 
 for _name, _command in (
     ("index", libraries.index),
+    ("watch", programs.watch),
     ("ask", asking.ask),
     ("search", asking.search),
     ("find", asking.find),
