@@ -83,7 +83,7 @@ class Library:
             settings: Models and limits. None: from the environment and the user's settings file.
 
         Raises:
-            LibraryError: The path is a file of another kind, or the library has a newer format.
+            LibraryError: The library's own place is a file, or the library has a newer format.
             SettingsError: A setting in the environment or the settings file is not valid.
         """
         self.settings = settings or Settings()
@@ -861,7 +861,7 @@ class Library:
     def _opened(self) -> Search:
         """The search over this library, which holds at least one video."""
         if not self._store.videos_folder.is_dir() or not self._search.records:
-            raise LibraryError(f"no video is indexed in {self.folder}: index a folder of videos first")
+            raise LibraryError(f"no video is indexed in {self.folder}: run `playhead index FOLDER` first")
         return self._search
 
     def _video_ids(self, videos: Path | str | Sequence[Path | str] | None) -> tuple[str, ...] | None:

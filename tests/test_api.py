@@ -54,7 +54,7 @@ def test_index_a_folder_then_search_and_ask(talks):
 
     answer = library.ask("What does the speaker say about the budget?")
     assert isinstance(answer, Answer)
-    assert str(answer) == "The budget for travel grew by twelve percent. [00:00:01–00:00:03] said"
+    assert str(answer) == "The budget for travel grew by twelve percent. [00:00:01–00:00:03] budget.mp4, said"
 
 
 def test_an_answer_holds_its_claims_and_each_claim_what_it_rests_on(library, talks):
@@ -89,7 +89,7 @@ def test_each_step_of_an_answer_is_told_as_it_happens(library):
 def test_a_question_may_follow_others_in_a_thread(library, talks):
     library.ask("What does the speaker say about the budget?", thread_id="monday")
     answer = library.ask("And when does she say that?", thread_id="monday")
-    assert str(answer) == "The budget for travel grew by twelve percent. [00:00:01–00:00:03] said"
+    assert str(answer) == "The budget for travel grew by twelve percent. [00:00:01–00:00:03] budget.mp4, said"
     first, second = Library(talks / ".playhead").thread("monday")
     assert (first.question, second.question) == (
         "What does the speaker say about the budget?",
@@ -128,6 +128,7 @@ def test_videos_and_what_was_observed_in_one(library, talks):
     states = {stage.modality: stage.state for stage in record.stages}
     assert states == {
         "speech": "done",
+        "speaker": "skipped",
         "text": "skipped",
         "object": "skipped",
         "caption": "skipped",
@@ -200,8 +201,9 @@ def test_a_library_may_lie_anywhere_and_hold_videos_from_everywhere(talks, tmp_p
     library = Library(tmp_path / "library")
     library.index([talks / "traffic.mp4", other])
     assert {one.video for one in library.search("car tram")} == {str(talks / "traffic.mp4"), str(other)}
-    with pytest.raises(LibraryError, match=r"'traffic\.mp4' names 2 videos of this library, one is wanted") as caught:
+    with pytest.raises(LibraryError, match=r"'traffic\.mp4' names 2 videos of this library") as caught:
         library.observed("traffic.mp4")
+    assert "exactly one is needed: give its path or id" in str(caught.value)
     assert str(talks / "traffic.mp4") in str(caught.value)
     assert str(other) in str(caught.value)
     assert library.observed(other)[1][0].text == "A green tram passes."
@@ -243,7 +245,7 @@ def test_each_slow_call_has_an_async_twin(talks):
     states, text, answer = asyncio.run(work())
     assert states == ["indexed", "indexed"]
     assert text == "The red car stops at the bridge."
-    assert answer == "Nobody is hurt. [00:00:02–00:00:04] said"
+    assert answer == "Nobody is hurt. [00:00:02–00:00:04] traffic.mp4, said"
 
 
 def test_settings_are_given_once(talks):
@@ -258,28 +260,42 @@ def test_a_file_that_is_no_video_fails_alone(talks):
     library = Library(talks / ".playhead")
     outcomes = library.index(talks)
     assert told(outcomes) == [("broken.mp4", "failed"), ("budget.mp4", "indexed"), ("traffic.mp4", "indexed")]
-    assert outcomes[0].detail.startswith(f"{talks / 'broken.mp4'} is not a readable video or sound file")
+    assert outcomes[0].detail.startswith(f"{talks / 'broken.mp4'} is not a readable video or audio file")
     assert library.search("red car")[0].start == 0.5
 
 
+def test_a_video_or_its_folder_opens_the_library(library, talks):
+    assert Library(talks).folder == Library(talks / "budget.mp4").folder == library.folder == talks / ".playhead"
+
+
 def test_all_errors_have_one_root_and_say_what_to_do(library, talks, tmp_path):
+    (tmp_path / "file").mkdir()
+    (tmp_path / "file" / ".playhead").write_text("not a library")
     for call, kind, words in (
         (lambda: Library(tmp_path / "none").search("x"), LibraryError, "no video is indexed in .*none: run `playhead"),
         (lambda: library.search("  "), QueryError, "the query is empty: say what to look for"),
-        (lambda: library.search("x", modalities=["smell"]), QueryError, "no modality smell: there are speech, text"),
+        (
+            lambda: library.search("x", modalities=["smell"]),
+            QueryError,
+            r"no modality smell: there are said \(speech\), written \(text\)",
+        ),
         (
             lambda: library.search("x", between=(3, 2)),
             QueryError,
-            r"between=\(3, 2\): a start of 0 or more and a later",
+            r"between=\(3, 2\): give a start of 0 or more and a later end",
         ),
-        (lambda: library.search("x", videos=["c.mp4"]), LibraryError, "'c.mp4' is no video of this library"),
+        (
+            lambda: library.search("x", videos=["c.mp4"]),
+            LibraryError,
+            "'c.mp4' is not a video of this library, which holds: .*budget.mp4",
+        ),
         (lambda: library.search("x", k=0), QueryError, "k=0: at least 1"),
         (lambda: library.ask(""), QueryError, "the question is empty"),
         (lambda: library.ask("\ud800\x07"), QueryError, "the question is empty"),
         (lambda: library.resume("friday"), QueryError, "there is no question in thread 'friday'"),
-        (lambda: library.observed("c.mp4"), LibraryError, "'c.mp4' names no videos .* It holds: .*budget.mp4"),
+        (lambda: library.observed("c.mp4"), LibraryError, "'c.mp4' names no videos .* The library holds: .*budget.mp4"),
         (lambda: library.index(tmp_path / "c.mp4"), MediaError, "c.mp4 does not exist: check the path"),
-        (lambda: Library(talks / "budget.mp4"), LibraryError, "budget.mp4"),
+        (lambda: Library(tmp_path / "file" / ".playhead").videos(), LibraryError, "file/.playhead is a file, not a"),
     ):
         with pytest.raises(kind, match=words) as caught:
             call()
