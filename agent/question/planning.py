@@ -17,6 +17,8 @@ MOST_CHARACTERS = 4000
 # All that is said in so many seconds is an answer; of what is said in ten minutes a few sentences are none.
 MOST_MOMENT_SECONDS = 30.0
 
+# "Is it shown?" asks about one thing that it does not name; "What does it say on the slide?" asks for all that is there.
+_UNNAMED = re.compile(r"\b(?:it|they|them)\b(?! says?\b)|\b(?:that|this|those|these)(?=\W*\Z)", re.IGNORECASE)
 _ENUMERATOR = re.compile(r"\A\s*\(?\d{1,3}[.)]\s*(?=[^\W\d])")  # "3. What is …": a list was pasted
 
 
@@ -67,7 +69,8 @@ def make_plan(
 
 def _names_place_only(rest: str) -> bool:
     """Whether a question asks for whatever is said, written or shown: "What does the slide say?"."""
-    return bool(places_of(rest)) and bool(tokens(rest)) and not terms_of(rest, places_of(rest))
+    places = places_of(rest)
+    return bool(places and tokens(rest)) and not _UNNAMED.search(rest) and not terms_of(rest, places)
 
 
 def _plan(question: str, shape: Shape) -> Plan:

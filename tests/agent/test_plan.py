@@ -166,6 +166,22 @@ def test_a_moment_by_itself_asks_for_what_is_perceived_then(question, start):
     assert (plan.is_moment, plan.between, plan.terms) == (True, Span(start=start, end=start + 1), ())
 
 
+@pytest.mark.parametrize(
+    ("question", "is_moment"),
+    [
+        ("What does the slide say?", True),
+        ("What does it say on the slide?", True),
+        ("What do they say?", True),
+        ("Is it shown?", False),
+        ("When do we see them?", False),
+        ("And when does she say that?", False),
+    ],
+)
+def test_a_place_by_itself_asks_for_all_that_is_there_and_a_pronoun_for_one_thing(question, is_moment):
+    plan = make_plan(question)
+    assert (plan.is_moment, plan.terms, plan.between) == (is_moment, (), None)
+
+
 def test_a_time_with_something_else_is_what_is_asked_about():
     plan = make_plan("Which train leaves at 12:30?")
     assert (plan.is_moment, plan.between) == (False, None)
