@@ -5,5 +5,5 @@
 - `embedding`: turns texts and pictures into unit vectors.
 - `llm`: asks a language model, with or without pictures.
 
-The modules beside them are shared by all: records, errors, settings, weights, device, background, words.
+The modules in this folder are shared by all four packages: records, errors, settings, weights, device, background, words.
 """

@@ -32,11 +32,11 @@ def run_in_thread(work: Callable[[], _T]) -> "Future[_T]":
 
 
 class StoppedError(Exception):
-    """The caller of a background task has left: the task raises this in `check` and ends."""
+    """The caller of a background task has left. `check` raises this, and the task ends."""
 
 
 class BackgroundTask:
-    """A task that runs in its own thread from `with` on; leaving the block early asks it to stop."""
+    """A task in its own thread. It starts with the `with` block; leaving the block early asks it to stop."""
 
     def __init__(self, task: Callable[[], None]) -> None:
         self._task = task
@@ -51,7 +51,7 @@ class BackgroundTask:
         self._stopped.set()
 
     def check(self) -> None:
-        """Called by the task at intervals.
+        """Stop the task if the caller has left. The task calls this at intervals.
 
         Raises:
             StoppedError: The caller has left.
@@ -60,7 +60,7 @@ class BackgroundTask:
             raise StoppedError("the caller of this background task has left")
 
     def wait(self, on_tick: Callable[[], object]) -> None:
-        """Wait for the task; call `on_tick` at intervals. Raises what the task raises."""
+        """Wait for the task; call `on_tick` at intervals. An error of the task is raised here."""
         assert self._future is not None
         while True:
             try:
@@ -74,7 +74,7 @@ class BackgroundTask:
 def prefetch(items: Iterable[_T], room: int) -> Generator[_T, None, None]:
     """Yield the same items, produced in a background thread that is at most `room` items ahead.
 
-    When it is closed early, the thread ends after its current item. Raises what producing an item raises.
+    When the generator is closed early, the thread ends after its current item. An error in `items` is raised here.
     """
     return in_order([lambda task: task], [items], room)
 
@@ -84,9 +84,10 @@ def in_order(
 ) -> Generator[_T, None, None]:
     """Yield the items of all tasks in the order of the tasks, while several tasks run at the same time.
 
-    Each producer has its own thread and works on one task at a time. The caller's thread takes the tasks: one for each
-    producer and one more beyond the current one. Up to `room` items of each task wait. When it is closed early, the threads
-    end after their current items. An error of a task, or of taking one, is raised after the items of the tasks before it.
+    Each producer has its own thread and works on one task at a time. The caller's thread takes tasks from `tasks`, ahead of
+    the current one: one for each producer, and one more. Up to `room` items of each task wait in a queue. When the generator
+    is closed early, the threads end after their current items. An error in a task, or in `tasks` itself, is raised after the
+    items of the earlier tasks.
     """
     started: queue.SimpleQueue[tuple[_Task, _Output] | None] = queue.SimpleQueue()
     waiting: deque[_Output] = deque()

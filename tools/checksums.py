@@ -1,6 +1,6 @@
-"""SHA-256 of large files, remembered for as long as a file's size and time of change stay the same.
+"""SHA-256 of large files, cached while a file's size and modification time stay the same.
 
-Hashing 1.1 GB takes a second or more: each process would pay for it before its first answer.
+Hashing 1.1 GB takes a second or more. Without this cache each process would spend it before its first answer.
 """
 
 import hashlib
@@ -58,7 +58,7 @@ def _stored() -> dict[str, str]:
 
 
 def _store(key: str, digest: str) -> None:
-    """Add one entry, atomically. A cache that cannot be written costs time, nothing else."""
+    """Add one entry, atomically. If the cache cannot be written, the file is only hashed again."""
     place = key.partition("|")[0]
     kept = {k: v for k, v in _stored().items() if k.partition("|")[0] != place} | {key: digest}
     try:

@@ -30,14 +30,14 @@ class MediaError(PlayheadError):
 
 
 class WeightsError(PlayheadError):
-    """A model's weights cannot be had, or are not the ones expected."""
+    """A model's weights are not available, or are not the expected ones."""
 
 
 class MissingExtraError(PlayheadError):
     """A library that an optional part needs is not installed."""
 
     def __init__(self, part: str, module: str, extra: str) -> None:
-        super().__init__(part, module, extra)  # as given: errors travel between processes
+        super().__init__(part, module, extra)  # the same arguments, so that the error can be pickled between processes
 
     def __str__(self) -> str:
         part, module, extra = self.args
@@ -53,7 +53,7 @@ class LibraryError(PlayheadError):
 
 
 class FleetError(PlayheadError):
-    """The machines of a cluster did not do what they were asked, after some tries."""
+    """The machines of a cluster failed a request, also after retries."""
 
 
 class QueryError(PlayheadError):
@@ -65,18 +65,18 @@ class ServerError(PlayheadError):
 
 
 class PicturesRefusedError(ServerError):
-    """The model takes no pictures, or fewer than it was sent: ask again with fewer."""
+    """The model accepts no pictures, or fewer than were sent. Retry with fewer."""
 
 
 class RequestTooLongError(ServerError):
-    """The request does not fit into the model's context: ask again with less."""
+    """The request does not fit into the model's context. Retry with a shorter one."""
 
 
 class AnswerFormatError(ServerError):
-    """The video LLM answered, but not in the form asked for.
+    """The video LLM answered, but not in the requested format.
 
     Attributes:
-        usage: What its answers cost, where that is known.
+        usage: The tokens of its answers; None if not known.
     """
 
     def __init__(self, message: str, usage: "TokenUsage | None" = None) -> None:

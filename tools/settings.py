@@ -31,7 +31,7 @@ def settings_file() -> Path:
 
 
 def cache_folder() -> Path:
-    """Where Playhead keeps what it can make again (joined weights): in the user's cache folder."""
+    """The folder of files that Playhead can create again, such as joined weights: in the user's cache folder."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "playhead"
 
@@ -39,7 +39,7 @@ def cache_folder() -> Path:
 def write_settings(changes: dict[str, str | int | float | bool | None]) -> Path:
     """Change the user's settings file: a value of None removes the setting. Returns the file.
 
-    Other settings stay; comments are kept, as only the lines of the changed settings are replaced.
+    Only the lines of the changed settings are replaced: other settings and comments stay.
 
     Raises:
         SettingsError: The file cannot be written, or is not valid TOML.
@@ -49,7 +49,7 @@ def write_settings(changes: dict[str, str | int | float | bool | None]) -> Path:
         lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
         tomllib.loads("\n".join(lines))
         kept = [line for line in lines if line.partition("=")[0].strip() not in changes]
-        # Settings are top-level: they stand before the first table.
+        # Settings are top-level keys: TOML requires them before the first table.
         first_table = next((n for n, line in enumerate(kept) if line.lstrip().startswith("[")), len(kept))
         new = [f"{name} = {json.dumps(value)}" for name, value in changes.items() if value is not None]
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -63,8 +63,8 @@ def write_settings(changes: dict[str, str | int | float | bool | None]) -> Path:
     return file
 
 
-# What each profile chooses for a model setting that is left at None. `offline`: all from packages; `laptop`: from the
-# model hub, for a CPU or a Mac.
+# The value of each model setting that is None, by profile. `offline`: models from packages. `laptop`: models from the
+# hub, for a CPU or a Mac.
 _PROFILES: dict[str, dict[str, str]] = {
     "offline": {
         "speech_model": "whisper-base",
@@ -93,42 +93,48 @@ _PROFILES: dict[str, dict[str, str]] = {
 
 
 def _listed(value: object) -> object:
-    """`car, bus` as a list."""
+    """Split a text at commas: `car, bus` gives `('car', 'bus')`."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
-    """How Playhead works. Each field is also the environment variable `PLAYHEAD_<FIELD>`.
+    """The settings of Playhead. Each field is also the environment variable `PLAYHEAD_<FIELD>`.
 
-    A model setting takes a name that `playhead doctor` knows, a model hub's name, a local path, or
-    `off` to leave its stage out. None: as the profile chooses.
+    A model setting takes a name that `playhead doctor` lists, a name on the model hub, a local path, or
+    `off` to skip its stage. None: the profile's model.
     """
 
     model_config = SettingsConfigDict(env_prefix="PLAYHEAD_", extra="forbid", frozen=True, hide_input_in_errors=True)
 
     profile: Literal["offline", "laptop", "gpu"] = Field(
         "offline",
-        description="Which models are the default: from packages, from the model hub for a CPU, or for a GPU.",
+        description="The default models: from packages, from the model hub for a CPU, or for a GPU.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="Where models run. `auto`: cuda if there is one, else cpu."
+        "auto", description="The device of the models. `auto`: cuda if available, else cpu."
     )
-    offline: bool = Field(False, description="Never ask a model hub.")
+    offline: bool = Field(False, description="Never contact a model hub.")
     decoder: Literal["pyav", "decord", "nvdec"] = Field(
-        "pyav", description="What decodes pictures. `nvdec`: PyAV on an NVIDIA GPU; single frames on the CPU."
+        "pyav", description="The decoder of pictures. `nvdec`: PyAV on an NVIDIA GPU; single frames on the CPU."
     )
-    sample_seconds: float = Field(2.0, ge=0.1, le=60, description="While the picture moves, one frame each so often.")
+    sample_seconds: float = Field(2.0, ge=0.1, le=60, description="Seconds between two frames while the picture moves.")
     stream: int | None = Field(None, ge=0, description="Index of the video stream to index. Unset: FFmpeg's best one.")
     audio_stream: int | None = Field(
         None, ge=0, description="Index of the audio stream to transcribe. Unset: by language, then the default flag."
     )
     language: str | None = Field(None, description="Spoken language as ISO 639-1, e.g. `en`. Unset: detected.")
     speech_model: str | None = Field(None, description="`whisper-base`, `whisper-tiny.en`, a hub name, or a path.")
-    speakers_model: str = Field("off", description="What tells voices apart: `resemblyzer`, or a path to its weights.")
-    sidecars: bool = Field(True, description="Use subtitles beside a video, or inside it, instead of transcribing it.")
-    ocr: Literal["rapidocr", "easyocr", "off"] | None = Field(None, description="What reads text in the picture.")
+    speakers_model: str = Field(
+        "off", description="The model that distinguishes voices: `resemblyzer`, or a path to its weights."
+    )
+    sidecars: bool = Field(
+        True, description="Use subtitle files next to a video, or tracks inside it, instead of a transcription."
+    )
+    ocr: Literal["rapidocr", "easyocr", "off"] | None = Field(
+        None, description="The OCR engine for text in the picture."
+    )
     ocr_model: str | None = Field(
-        None, description="A folder with other weights for the reader of text. Unset: its usual ones."
+        None, description="A folder with other weights for the OCR engine. Unset: its default weights."
     )
     objects_model: str | None = Field(None, description="An Ultralytics detector: a name, or a path (.pt, .onnx).")
     objects_vocabulary: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
@@ -137,10 +143,11 @@ class Settings(BaseSettings):
     objects_score: float = Field(0.4, ge=0, le=1, description="Boxes below this confidence are dropped.")
     text_model: str | None = Field(None, description="A sentence-transformers model: a name, hub name, or path.")
     image_model: str | None = Field(
-        None, description="`efficientnet-lite2` (ConSE, in the text space), or a SigLIP or CLIP: hub name or path."
+        None,
+        description="`efficientnet-lite2` (ConSE, with the vectors of the text model), or a SigLIP or CLIP: hub name or path.",
     )
     skip: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
-        (), description="Modalities to leave out, with commas, e.g. `caption`: also those of installed plug-ins."
+        (), description="Modalities to skip, with commas, e.g. `caption`; modalities of plug-ins are allowed."
     )
     video_llm_url: str | None = Field(None, description="Base URL of an OpenAI-compatible server, e.g. …/v1.")
     video_llm_model: str | None = Field(
@@ -150,35 +157,45 @@ class Settings(BaseSettings):
     video_llm_timeout: float = Field(120.0, gt=0, description="Seconds to wait for one answer.")
     video_llm_backend: Literal["server", "llama.cpp", "transformers"] | None = Field(
         None,
-        description="What runs the video LLM: a server (`video_llm_url`), llama.cpp or transformers on this machine. "
-        "Unset: as the profile chooses, else a server.",
+        description="The runtime of the video LLM: a server (`video_llm_url`), or llama.cpp or transformers on this machine. "
+        "Unset: the profile's runtime, else a server.",
     )
     video_llm_context: int = Field(
-        8192, ge=1024, description="Tokens of question and answer together, for llama.cpp. More needs more memory."
+        8192,
+        ge=1024,
+        description="Context length of llama.cpp: tokens of question and answer together. A larger context needs more memory.",
     )
     video_llm_idle_minutes: float = Field(
         10.0, gt=0, description="llama.cpp's process ends after this time without a request."
     )
     video_llm_frames: Literal["images", "video"] = Field(
-        "images", description="How a server gets frames. `video`: as vLLM's JPEG sequences; not for Qwen3-VL."
+        "images", description="How frames are sent to a server. `video`: as vLLM's JPEG sequences; not for Qwen3-VL."
     )
     caption_requests: int = Field(
-        4, ge=1, le=64, description="Scenes that the video LLM describes at the same time while indexing."
+        4, ge=1, le=64, description="How many scenes the video LLM describes at the same time during indexing."
     )
 
     answerer: Literal["extractive", "video-llm"] | None = Field(
-        None, description="Who answers: quotes of the evidence, or the video LLM. Unset: the video LLM if one is set."
+        None,
+        description="How answers are made: quotes of the evidence, or the video LLM. Unset: the video LLM if one is set.",
     )
     answer_threshold: float | None = Field(
-        None, ge=0, le=1, description="Probability from which on a quote is an answer. Unset: as measured (0.41)."
+        None,
+        ge=0,
+        le=1,
+        description="The lowest probability of a quote that is accepted as an answer. Unset: the measured value (0.41).",
     )
     remember_answers: bool = Field(
-        True, description="Keep what verified answers of a video LLM rest on, as hints for similar questions."
+        True, description="Store the evidence of verified answers of a video LLM, as hints for similar questions."
     )
-    max_rounds: int = Field(3, ge=1, le=20, description="Rounds of search for one question, with a video LLM.")
-    max_frames: int = Field(32, ge=1, le=512, description="Frames that the video LLM is shown for one question.")
-    frame_tokens: int = Field(8000, ge=2048, description="Tokens for these frames together, at 32×32 pixels a token.")
-    max_tokens: int = Field(60_000, ge=1000, description="Tokens for one question; no new round starts beyond.")
+    max_rounds: int = Field(3, ge=1, le=20, description="Most search rounds for one question, with a video LLM.")
+    max_frames: int = Field(
+        32, ge=1, le=512, description="Most frames that are sent to the video LLM for one question."
+    )
+    frame_tokens: int = Field(8000, ge=2048, description="Most tokens of all these frames, at 32×32 pixels per token.")
+    max_tokens: int = Field(
+        60_000, ge=1000, description="Tokens for one question; no new round starts after this number."
+    )
     max_seconds: float = Field(300.0, gt=0, description="Seconds for one question, with a video LLM.")
 
     def __init__(self, **values: Any) -> None:
@@ -208,7 +225,7 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, settings_file())
 
     def fingerprint(self) -> str:
-        """12 hex digits over all settings but secrets, and what does not change a result."""
+        """12 hex digits over all settings, without secrets and without settings that do not change a result."""
         shown = self.model_dump_json(
             exclude={
                 "video_llm_key",
@@ -222,7 +239,7 @@ class Settings(BaseSettings):
         return hashlib.blake2b(shown.encode(), digest_size=6).hexdigest()
 
     def with_profile_llm(self) -> "Settings":
-        """These settings with the profile's video LLM, where neither a backend, a model nor a server is set."""
+        """Return these settings; if no backend, model or server is set, with the profile's video LLM."""
         if self.video_llm_backend is not None:
             return self
         if self.video_llm_url or self.video_llm_model:
@@ -231,13 +248,13 @@ class Settings(BaseSettings):
         return self.model_copy(update={"video_llm_backend": "server"} | chosen)
 
     def model_for(self, stage: str) -> str:
-        """The model that a setting names: as set, else as the profile chooses. `off` leaves its stage out."""
+        """The model of a setting: its value, else the profile's model. `off` skips the stage."""
         chosen: str | None = getattr(self, stage)
         return chosen if chosen is not None else _PROFILES[self.profile][stage]
 
 
 def _complaint(error: ValidationError, arguments: dict[str, Any]) -> SettingsError:
-    """The first thing that is wrong with the settings, and where it was set. A secret is not shown."""
+    """The error for the first invalid setting, with the place where it was set. A secret is not shown."""
     first = error.errors()[0]
     name = str(first["loc"][0])
     known = ", ".join(Settings.model_fields)

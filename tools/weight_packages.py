@@ -1,6 +1,6 @@
-"""Weights that Python packages carry: which package, which version, which checksum.
+"""Model weights inside Python packages: the package, its version, and the checksums of its files.
 
-The packages are third parties' copies: exact versions, and nothing is loaded before its SHA-256 is checked.
+The packages are copies by third parties. Their versions are exact, and each file's SHA-256 is checked before it is loaded.
 """
 
 import importlib.metadata
@@ -17,7 +17,7 @@ __all__ = ["KNOWN", "Joined", "Known", "Package"]
 
 @dataclass(frozen=True)
 class Package:
-    """A package that carries weights; `files` maps paths below `module`/`folder` to their SHA-256."""
+    """A package that contains weights; `files` maps paths below `module`/`folder` to their SHA-256."""
 
     distribution: str
     version: str
@@ -42,7 +42,7 @@ class Package:
         """One of `files`, its checksum checked.
 
         Raises:
-            WeightsError: The file is missing or is another one.
+            WeightsError: The file is missing, or its checksum differs.
         """
         path = self.path(name)
         if not is_verified(path, self.files[name]):
@@ -55,7 +55,7 @@ class Package:
 
 @dataclass(frozen=True)
 class Joined:
-    """A large file that several packages carry in parts. The checksum of the joined file is checked."""
+    """A large file that is split over several packages. The checksum of the joined file is checked."""
 
     name: str
     sha256: str
@@ -69,14 +69,14 @@ class Joined:
 
 @dataclass(frozen=True)
 class Known:
-    """A model's name and where its weights come from.
+    """The sources of a model's weights.
 
     Attributes:
         extra: The extra of Playhead that installs the packages.
-        hub: The model hub's `owner/name`; None: on no hub.
-        package: Its package; None: on the hub only.
-        joined: A file that is joined from parts, beside the package's other files.
-        patterns: Which files of the hub's repository are wanted; empty: all that one framework needs.
+        hub: The model hub's `owner/name`; None: it is not on the hub.
+        package: Its package; None: it is only on the hub.
+        joined: A file that is joined from parts, in addition to the package's files.
+        patterns: Files to download from the hub's repository; empty: all files that one framework needs.
     """
 
     hub: str | None = None
@@ -87,7 +87,7 @@ class Known:
 
     @property
     def is_installed(self) -> bool:
-        """Whether packages carry it, and all of them are installed."""
+        """Whether its weights are in packages, and all these packages are installed."""
         carried = self.package is not None or self.joined is not None
         has_package = self.package is None or self.package.is_installed
         return carried and has_package and (self.joined is None or self.joined.is_installed)

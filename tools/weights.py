@@ -1,7 +1,7 @@
 """Where a model's weights come from: a local path, else a package, else a model hub.
 
-A package's files are checked against SHA-256 sums before anything loads them: see `weight_packages`. No model is
-chosen in the place of the one that was asked for.
+A package's files are checked against SHA-256 sums before anything loads them: see `weight_packages`. No other model is
+ever used instead of the requested one.
 """
 
 import os
@@ -19,7 +19,7 @@ from .weight_packages import KNOWN, Joined, Known
 
 __all__ = ["Weights", "find", "find_detector", "fingerprint", "has_local_copy"]
 
-# What a hub's repository may hold beside the weights that are used: all-MiniLM-L6-v2 has ten copies of its own.
+# Files of other frameworks in a hub's repository: all-MiniLM-L6-v2 has ten copies of its weights.
 _OTHER_FRAMEWORKS = ("*.h5", "*.msgpack", "*.ot", "*.tflite", "onnx/*", "openvino/*")
 
 
@@ -28,8 +28,8 @@ class Weights:
     """Weights on this machine.
 
     Attributes:
-        path: A file, or a folder with all that belongs to the model.
-        source: `name@version`: what observations made with them name as their source.
+        path: A file, or a folder with all files of the model.
+        source: `name@version`, stored as the source of observations.
     """
 
     path: Path
@@ -37,15 +37,15 @@ class Weights:
 
 
 def find(name: str, setting: str, *, offline: bool) -> Weights:
-    """The weights called `name`.
+    """Find the weights of a model.
 
     Args:
-        name: A local path, a name that a package carries, or a model hub's `owner/name`.
-        setting: The setting that asks, for messages.
-        offline: Never ask the hub; what it left in its cache is used.
+        name: A local path, a name in `weight_packages.KNOWN`, or a model hub's `owner/name`.
+        setting: The setting that names the model, for error messages.
+        offline: Never contact the hub; use its cache only.
 
     Raises:
-        WeightsError: They cannot be had, or a package's file is not the one expected.
+        WeightsError: They are not available, or a package's file has another checksum.
         MissingExtraError: The hub's client is not installed.
     """
     if _is_path(name):
@@ -60,7 +60,7 @@ def find(name: str, setting: str, *, offline: bool) -> Weights:
 
 
 def find_detector(name: str, download: Callable[[Path], None], *, offline: bool) -> Weights:
-    """The weights of an Ultralytics detector: a local path, else Ultralytics' own download (kept in the cache).
+    """Find the weights of an Ultralytics detector: a local path, else a download from Ultralytics, kept in the cache.
 
     Args:
         name: A path, or the name of a file that Ultralytics publishes.
@@ -68,17 +68,17 @@ def find_detector(name: str, download: Callable[[Path], None], *, offline: bool)
         offline: Do not download.
 
     Raises:
-        WeightsError: The weights cannot be had.
+        WeightsError: The weights are not available.
         MissingExtraError: Ultralytics is not installed.
     """
     if not name:
-        raise _missing(name, "objects_model", "it names nothing", online=False)
+        raise _missing(name, "objects_model", "the name is empty", online=False)
     if _is_path(name) or Path(name).name != name:
         return _local(name, "objects_model")
     target = cache_folder() / "weights" / name
     if not target.is_file():
         if offline:
-            raise _missing(name, "objects_model", "they are not in the cache and may not be downloaded (offline)")
+            raise _missing(name, "objects_model", "they are not in the cache, and downloads are disabled (offline)")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             download(target)
@@ -174,9 +174,9 @@ def _from_hub(known: Known, missing: Callable[[str], WeightsError], offline: boo
         )
     except (OSError, HfHubHTTPError, ValueError) as error:
         raise missing(
-            "it is not in the hub's cache and the hub may not be asked (offline)"
+            "it is not in the hub's cache, and the hub is not contacted (offline)"
             if offline
-            else f"the hub did not give {repository!r}: is there a network, is the name right?"
+            else f"{repository!r} could not be downloaded from the hub: check the network and the name"
         ) from error
     return Weights(path, f"{repository}@{path.name[:12]}")
 
@@ -189,5 +189,5 @@ def _missing(name: str, setting: str, why: str, known: Known | None = None, *, o
         ways.append("run once with a network and without `offline`")
     stage = "ocr" if setting == "ocr_model" else setting
     if setting != "llm_model":
-        ways.append(f"or leave the stage out with {stage}=off")
+        ways.append(f"or skip the stage with {stage}=off")
     return WeightsError(f"no weights for {name!r} ({why}): {'; '.join(ways)}")

@@ -1,4 +1,4 @@
-"""Words of human text: how they are cut, which ones tell something, and when two are the same."""
+"""Words of natural text: tokenization, stop words, stems, and the comparison of two words."""
 
 import re
 import unicodedata
@@ -20,8 +20,8 @@ __all__ = [
     "tokens",
 ]
 
-# Scripts whose words carry prefixes and endings, or have no spaces between them: Hebrew and Arabic, Indic scripts,
-# Thai, Lao, Burmese, Khmer. With their vowel signs.
+# Scripts whose words have attached prefixes and endings, or are written without spaces: Hebrew, Arabic, Indic scripts,
+# Thai, Lao, Burmese, Khmer; with their vowel signs.
 CONNECTED_SCRIPTS = (
     "\u05d0-\u05ea\u0620-\u064a\u066e-\u06d3\u06fa-\u06ff\u0750-\u077f\u0900-\u0963\u0971-\u0de5\u0df2-\u0df3"
     "\u0e01-\u0e4e\u0e80-\u0ece\u0edc-\u0edf\u1000-\u103f\u1050-\u108f\u1780-\u17d3"
@@ -31,12 +31,12 @@ _WITHOUT_SPACES = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\U00020000-\U0003ffff]+"
 )
-# `C#`, `C++`, `.NET`, `R&D`, in lower case: the sign makes another name of it.
+# `C#`, `C++`, `.NET`, `R&D`, in lower case: names that differ from `C` or `net` by their sign.
 SIGNED_NAME = re.compile(
     r"(?<![\w.+#&@/])(?:[^\W\d_]++(?:\+\+|#)|\.[^\W\d_][^\W_]++|[^\W\d_]{1,3}&[^\W\d_]{1,3}|[^\W\d_] & [^\W\d_])(?![\w+#&@])"
 )
 
-# Words that say nothing of what is asked for.
+# Words without meaning for a search.
 STOP_WORDS = frozenset(
     "a about all also an and any are as at be because been being both but by can cannot could did do does doing done "
     "each either ever every for from had has have having he her hers him his how i if in into is it its itself just "
@@ -65,7 +65,7 @@ _TWO_HUNDRED_FIVE = re.compile(
     rf"\b(a|{_ONE}|\d{{1,12}}(?:\.\d{{1,6}})?) ({_SCALE})\b(?:(?: and)? ({_ONE}|\d{{1,6}})\b(?! (?:{_SCALE})))?"
 )
 
-# Forms of a word that no rule derives; the first stands for all. Left out is what is another word too: left, rose, saw.
+# Irregular forms; the first of each group is the canonical one. Ambiguous forms are not listed: left, rose, saw.
 _IRREGULAR = {
     form: forms.split()[0]
     for forms in (
@@ -87,13 +87,13 @@ _MARKS = "\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0981-\u0983\u09bc
 _TOKEN = re.compile(
     rf"{SIGNED_NAME.pattern}|\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|[^\W\d_]{{0,9}}\d+(?:[.:]\d+)+|(?:[^\W_]|[{_MARKS}])+"
 )
-# A prefix of one or two letters: `Wi-Fi` is `wifi`, `e-mail` is `email`.
+# A prefix of one or two letters is joined: `Wi-Fi` becomes `wifi`, `e-mail` becomes `email`.
 _PREFIXED = re.compile(r"(?<![\w\-])([a-z]{1,2})-([a-z]{2,})(?![\w\-])")
 _CONTRACTED = re.compile(r"\b(?:ca|wo|sha)n't\b|n't\b|'(?:s|ll|ve|re|d|m)\b")
-_KANA_VOICING = "\u3099\u309a"  # か and が are letters of their own
+_KANA_VOICING = "\u3099\u309a"  # か and が are different letters
 _CHUNK = re.compile(r"[^\W_][\w'’\-]*")
 
-# What a verb or noun ends in, after the letters that its forms share: walk, walked; make, making; carry, carries.
+# The endings of a verb or noun after the letters that all its forms share: walk, walked; make, making; carry, carries.
 _ENDINGS = (
     frozenset(("", "s", "es", "ed", "ing")),
     frozenset(("e", "es", "ed", "ing")),
@@ -115,7 +115,7 @@ def tokens(text: str) -> list[str]:
 
 @lru_cache(maxsize=1 << 14)
 def split_run(run: str) -> tuple[str, ...]:
-    """Split text of one script into words: by ICU's dictionaries where the script has no spaces.
+    """Split text of one script into words: at spaces, or with ICU's dictionaries where the script has no spaces.
 
     `今年的预算` gives 今年, 的, 预算.
     """
@@ -128,7 +128,7 @@ def split_run(run: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
-    """The word's stem (Porter 2, English): what `budgets` and `budget` share, but also `animal` and `animation`."""
+    """The word's stem (Porter 2, English). `budgets` and `budget` have the same stem, but `animal` and `animation` too."""
     return str(_stemmer().stemWord(word))
 
 
@@ -147,7 +147,7 @@ def canonical(word: str) -> str:
 
 @lru_cache(maxsize=50_000)
 def is_same(one: str, other: str) -> bool:
-    """Whether two words are forms of one: grow and grew, colour and colors, but not animal and animation."""
+    """Whether two words are forms of the same word: grow and grew, colour and colors, but not animal and animation."""
     one, other = canonical(one), canonical(other)
     if one == other or one[:1].isdigit() or other[:1].isdigit() or stem(one) != stem(other):
         return one == other
@@ -164,7 +164,7 @@ def pieces(text: str) -> list[str]:
 
 
 def names(text: str) -> set[str]:
-    """Words that are written as names: with a capital letter that their place in the text does not explain."""
+    """Words that are written as names: with a capital letter that is not at the start of a sentence."""
     found: set[str] = set()
     if text.isupper():
         return found
@@ -172,19 +172,19 @@ def names(text: str) -> set[str]:
         before = text[max(0, chunk.start() - 9) : chunk.start()].rstrip(" \"'“‘(")[-1:]
         if chunk[0][0].isupper() and before not in ("", *".!?:;•·|"):
             words = set(tokens(chunk[0]))
-            if words <= STOP_WORDS - {"i", "may", "will"}:  # a month, and a man
+            if words <= STOP_WORDS - {"i", "may", "will"}:  # May and Will are names
                 return set()  # Every Word Is Capitalised
             found |= words - {"i"}
     return found
 
 
 def sounds_like_code(text: str) -> bool:
-    """Whether a chunk such as `ORDER-7731`, `ERR_CERT_DATE` or `v2` is a name made by a machine."""
+    """Whether a chunk such as `ORDER-7731`, `ERR_CERT_DATE` or `v2` is an identifier and not a word."""
     return "_" in text or (any(c.isdigit() for c in text) and any(c.isalpha() for c in text))
 
 
 def _parts(token: str) -> Iterable[str]:
-    """A name with a sign, and the word in it; a run of a script without spaces, by words."""
+    """Split a token: a name with a sign also gives the word in it; a script without spaces gives its words."""
     if SIGNED_NAME.fullmatch(token):
         bare = token.strip("#+.& ")
         return (token.replace(" ", ""), *((bare,) if len(bare) > 1 and "&" not in bare else ()))
@@ -211,7 +211,7 @@ def _in_digits(found: re.Match[str]) -> str:
 
 
 def _undoubled(tail: str, last: str) -> str:
-    """What follows the shared letters of planned and plan: `ed`, for the n is only written twice."""
+    """The ending without a doubled consonant: `planned` and `plan` share `plan`, and `ned` becomes `ed`."""
     return tail[1:] if tail[:1] == last and tail[1:] in ("ed", "ing") else tail
 
 

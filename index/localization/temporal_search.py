@@ -123,7 +123,7 @@ class Timeline:
         return cls(tuple(bins), tuple(scenes), tuple((span.start + span.end) / 2 for span in bins))
 
     @classmethod
-    def of_stills(cls, segments: Sequence[Span], bin_seconds: float = 2.0) -> Self:
+    def of_segments(cls, segments: Sequence[Span], bin_seconds: float = 2.0) -> Self:
         """Divide segments without visible change into equal bins; each segment counts as a shot.
 
         One look represents a whole segment, so the first looks go to different segments. A detector may miss an

@@ -499,7 +499,7 @@ def test_bad_files_fail_alone_and_the_others_are_indexed(talks, playhead):
         "talks/zero.mp4",
     ]
     assert "✗ talks/zero.mp4 is empty (0 bytes): copy or download it again" in done.err.splitlines()
-    assert "it may be cut off or of another type" in done.err
+    assert "it may be incomplete or of another type" in done.err
     assert done.out.splitlines()[-1] == "2 indexed, 3 failed · library talks/.playhead"
     states = {Path(one["path"]).name: one["state"] for one in playhead("index", "talks", "--json").data}
     assert states == dict.fromkeys(SAID, "unchanged") | dict.fromkeys(("cut.mp4", "text.mp4", "zero.mp4"), "failed")

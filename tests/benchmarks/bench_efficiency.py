@@ -10,7 +10,7 @@ joined at its ends, so that no way is lucky with where things lie.
 All that need similarities take them from the same stored vectors (EfficientNet-Lite2 as ConSE in MiniLM's space): the
 cosine of "a dog" to the still that is on the screen. Stored detections are used in no row but the one that says so.
 
-- `temporal`: `index.localization.temporal_search.search` over the stored stills (`Timeline.of_stills`); clues are the stills' cosines.
+- `temporal`: `index.localization.temporal_search.search` over the stored segments (`Timeline.of_segments`); the priors are the cosines of their keyframes.
 - `uniform`: every 2048th second, then every 1024th and so on. `top-k`: seconds by cosine, the earlier first of equals.
   `AKS` with its defaults, k = 32, 64 …; `T*` in grids of 8 × 8 as published, and of 4 × 4: at one frame a second, as published.
 - `stills by cosine`: top-k over stills, which nobody published: what the stills alone save.
@@ -180,7 +180,7 @@ def states_of(haystack: Haystack, seed: int, number: int) -> list[list[SearchSta
         parts = {
             "label": label,
             "spans": tuple(where),
-            "stills": tuple(stored.compare(query, "frame", record.video_id, whole)),
+            "segments": tuple(stored.compare(query, "frame", record.video_id, whole)),
             "detected": tuple(one for one in perceived if one.modality == "object" and one.text == label),
             "detections": detections,
         }
@@ -281,7 +281,7 @@ def _detected(state: SearchState) -> list[Prior]:
 
 
 def _temporal(state: SearchState, priors: Sequence[Prior], round_: int) -> Ended:
-    timeline = Timeline.of_stills(sorted((state.placed(one) for one in state.segments), key=lambda span: span.start))
+    timeline = Timeline.of_segments(sorted((state.placed(one) for one in state.segments), key=lambda span: span.start))
     goal = Goal(kind="needle", targets=(state.label,), frames=_SECONDS, frames_a_round=round_, sure=_SURE)
     searched = search(timeline, priors, state.look, goal)
     surest = searched.looked[int(np.argmax(searched.scores[:, 0]))]

@@ -1,9 +1,9 @@
 """How fast real videos are read for the near-duplicate gate, and how few of their frames it keeps.
 
-Each video goes through `index.indexing.change_detection.segments` (a still each 2 s while the picture moves) twice: from `tools.media.skim.skim`, as
-indexing does it, and from `tools.media.frames.scan`, which decodes and compares every frame; the stills' pixels are made, too.
-"Times real time" is the video's length over the time that took; "edges" are the beginnings of stills that stand, by the
-scan; they are kept if the skim has the very same second.
+Each video goes through `index.indexing.change_detection.segments` twice (one segment each 2 s while the picture moves):
+with `tools.media.skim.skim`, as indexing does it, and with `tools.media.frames.scan`, which decodes and compares every
+frame. The pixels of the keyframes are made, too. "Times real time" is the video's length divided by the wall time. "Edges"
+are the starts of static segments, found by the scan; an edge is kept if the skim has exactly the same second.
 """
 
 import time
@@ -41,7 +41,7 @@ def measure() -> Figures:
     rows = [_row(path) for path in sorted(real_data("videos").iterdir()) if path.suffix in _SUFFIXES]
     if not rows:
         raise Skipped("there are no videos in the real data")
-    return {"Frames read and stills chosen": [*map(_told, rows), _told(_together(rows))]}
+    return {"Frames read and segments found": [*map(_reported, rows), _reported(_together(rows))]}
 
 
 def _row(path: Path) -> _Row:
@@ -73,7 +73,7 @@ def _together(rows: list[_Row]) -> _Row:
     }
 
 
-def _told(row: _Row) -> _Row:
+def _reported(row: _Row) -> _Row:
     seconds = row["video_seconds"]
     rates = {f"{name}_times_real_time": round(seconds / row[f"{name}_seconds"], 1) for name in ("skim", "scan")}
     rounded = {key: round(value, 2) if isinstance(value, float) else value for key, value in row.items()}
@@ -81,7 +81,7 @@ def _told(row: _Row) -> _Row:
         rounded
         | rates
         | {
-            "stills_a_minute": round(60 * row["skim_stills"] / seconds, 1),
+            "segments_a_minute": round(60 * row["skim_segments"] / seconds, 1),
             "edges_kept_percent": percent(row["edges_kept"] / row["edges"]) if row["edges"] else None,
         }
     )

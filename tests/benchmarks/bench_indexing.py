@@ -223,7 +223,8 @@ def _index(path: Path) -> _Row:
 
 def _listen(path: Path) -> _Row:
     """In a process of its own."""
-    return _measured(path, replace(Extractors.gather(local_settings()), reader=_Nothing()))
+    extractors = Extractors.gather(local_settings())
+    return _measured(path, replace(extractors, by_modality={**extractors.by_modality, "text": _Nothing()}))
 
 
 def _measured(path: Path, extractors: Extractors) -> _Row:

@@ -135,12 +135,12 @@ class Lifelike:
     def _fit_frames(self) -> _Frames:
         conse = ConseEncoder(Settings(), self._encoder)
         profiles, chosen, likenesses = [], [], []
-        _, _, labels = conse._load()
+        network, labels = conse._network, conse._label_vectors
         for path in sorted(real_data("videos").iterdir()):
             if path.suffix not in (".avi", ".mp4", ".webm"):
                 continue
             seconds = np.arange(0, min(_SECONDS_OF_A_VIDEO, int(probe(path).duration)))
-            shares = [conse._classify([frame.pixels])[0] for frame in frames_at(path, seconds.tolist())]
+            shares = [network.classify([frame.pixels])[0] for frame in frames_at(path, seconds.tolist())]
             best = [np.argsort(-one)[:LABELS_MIXED] for one in shares]
             profiles += [one[of] for one, of in zip(shares, best, strict=True)]
             vectors = unit(np.stack([one[of] @ labels[of] for one, of in zip(shares, best, strict=True)]))

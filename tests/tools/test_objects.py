@@ -183,7 +183,7 @@ def test_a_fresh_process_is_safe_quiet_and_keeps_its_threads(ultralytics: Any, t
     (threads,), _ = run("import torch; print(torch.get_num_threads())")
     (state, refused), complaints = run(FRESH, str(tmp_path / "evil.pt"))
     assert state == f"{threads} None False False {cache / 'ultralytics' / 'Ultralytics'}"
-    assert refused.startswith(f"{tmp_path / 'evil.pt'} is no model that Ultralytics can load")
+    assert refused.startswith(f"{tmp_path / 'evil.pt'} is not a model that Ultralytics can load")
     assert complaints == ""
     assert not Path("owned").exists()
     pickle.loads(pickle.dumps(Evil()))
@@ -198,7 +198,7 @@ def test_damaged_weights_are_named(ultralytics: Any, tmp_path: Path, name: str) 
         random_model(ultralytics, "yolov8n.yaml", path)
         os.truncate(path, path.stat().st_size // 2)
     detector = ObjectDetector(Settings(objects_model=str(path), device="cpu"))
-    with pytest.raises(WeightsError, match=f"{name} is no model that Ultralytics can load"):
+    with pytest.raises(WeightsError, match=f"{name} is not a model that Ultralytics can load"):
         detector.observe([segment(np.zeros((64, 64, 3), np.uint8))])
 
 
@@ -309,7 +309,7 @@ def test_missing_weights_without_a_network_fail_fast(
     for way in (
         "set objects_model to a local path",
         "run once with a network",
-        "leave the stage out with objects_model=off",
+        "skip the stage with objects_model=off",
     ):
         assert way in str(caught.value)
     assert list((cache / "weights").iterdir()) == []

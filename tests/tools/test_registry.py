@@ -70,7 +70,7 @@ def test_a_plug_in_is_a_modality(plugins):
     [
         ("no_such_module:SPEC", "No module named 'no_such_module'"),
         (f"{__name__}:CLASH", "a modality speech exists already"),
-        (f"{__name__}:NOT_A_SPEC", "is no ModalitySpec"),
+        (f"{__name__}:NOT_A_SPEC", "is not a ModalitySpec"),
     ],
 )
 def test_a_plug_in_that_cannot_be_used_is_left_out_with_a_warning(plugins, caplog, value, why):

@@ -98,7 +98,7 @@ def test_nothing_is_heard_in_silence_and_noise(tiny, tmp_path):
 @whisper
 def test_a_language_that_the_model_does_not_know_is_refused(real_data):
     german = Speech(Settings(speech_model="whisper-tiny.en", language="de"))
-    with pytest.raises(SettingsError, match=r"language='de': whisper-tiny\.en@\S+ knows en"):
+    with pytest.raises(SettingsError, match=r"language='de': whisper-tiny\.en@\S+ supports en"):
         next(german.transcribe(probe(real_data("speech/jfk.flac"))))
 
 

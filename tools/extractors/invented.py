@@ -1,6 +1,6 @@
-"""Drops what Whisper invents: sentences over noise, music and silence, and loops that repeat.
+"""Drops hallucinations of Whisper: sentences over noise, music and silence, and repeated loops.
 
-The limits are measured on generated noise, music and silence and on real speech: `tests/benchmarks/bench_invented.py`.
+The limits were measured on generated noise, music and silence and on real speech: `tests/benchmarks/bench_invented.py`.
 """
 
 import re
@@ -9,21 +9,21 @@ from typing import NamedTuple
 
 __all__ = ["INVENTED", "Segment", "is_invented", "without_loops"]
 
-# Whisper's own sign of silence, and how sure it is of its words.
+# Whisper's probability of no speech, and its mean log-probability of the words.
 _NO_SPEECH = 0.6
 _UNSURE = -1.0
-# Surer than this that nobody speaks, only words that are sure count.
+# Above this probability of no speech, only words with this log-probability or more are kept.
 _HARDLY_SPEECH = 0.9
 _FAIRLY_SURE = -0.5
-# No words are as unsure as this in speech.
+# Words of real speech have a higher log-probability.
 _GUESSED = -1.5
-# Text that repeats itself is compressed more than this many times; what is said twice is, too, and is sure.
+# Text that repeats itself is compressed more than this many times. A real repetition is too, but has a high probability.
 _MOST_COMPRESSION = 2.4
-# At least this share of the words is voiced.
+# At least this share of the words' time is voiced.
 _LEAST_VOICED = 0.25
-# Nobody says more words a second.
+# People say fewer words per second.
 _MOST_WORDS_A_SECOND = 8.0
-# The same words at most this often in a row, and this near to each other.
+# Most repetitions of a phrase in a row, and most words of such a phrase.
 _MOST_REPEATS = 3
 _LONGEST_LOOP = 30
 
@@ -41,14 +41,14 @@ INVENTED += (_MOST_WORDS_A_SECOND, _MOST_REPEATS, _LONGEST_LOOP)
 
 
 class Segment(NamedTuple):
-    """What Whisper says of a segment.
+    """Whisper's measures of a segment.
 
     Attributes:
         spans: Start and end of each word, in seconds.
         words: The words.
-        no_speech: Probability that nobody speaks.
+        no_speech: Probability that it holds no speech.
         log_probability: Mean log-probability of its tokens.
-        compression: How many times its text is shorter when compressed.
+        compression: Length of its text divided by its compressed length.
     """
 
     spans: Sequence[tuple[float, float]]
@@ -59,11 +59,11 @@ class Segment(NamedTuple):
 
 
 def is_invented(segment: Segment, voiced: Sequence[tuple[float, float]]) -> bool:
-    """Whether nobody said a segment.
+    """Whether Whisper invented a segment.
 
     Args:
         segment: The segment.
-        voiced: Where somebody speaks, in seconds of the same clock.
+        voiced: Stretches with speech, in seconds of the same clock.
     """
     length = max(1e-3, sum(end - start for start, end in segment.spans))
     shared = (min(end, b) - max(start, a) for a, b in voiced for start, end in segment.spans)
@@ -81,7 +81,7 @@ def is_invented(segment: Segment, voiced: Sequence[tuple[float, float]]) -> bool
 
 
 def without_loops(words: Sequence[str]) -> list[int]:
-    """Rows of the words that are kept: a phrase that is repeated more than three times in a row is kept once."""
+    """Return the rows of the words to keep: a phrase that is repeated more than three times in a row is kept once."""
     plain = [re.sub(r"\W", "", word).casefold() for word in words]
     kept: list[int] = []
     row = 0

@@ -1,7 +1,7 @@
-"""Objects in pictures as observations with places: the one owner of Ultralytics (AGPL-3.0, extra `objects`).
+"""Objects in pictures as observations with boxes. The only module that imports Ultralytics (AGPL-3.0, extra `objects`).
 
-Ultralytics installs packages, asks the network and writes into the working folder by itself: here
-it may not, unless its environment variables (`YOLO_…`, `ULTRALYTICS_SAFE_LOAD`) were set otherwise.
+By default Ultralytics installs packages, uses the network and writes into the working folder. This module disables that,
+unless the user set its environment variables (`YOLO_…`, `ULTRALYTICS_SAFE_LOAD`).
 """
 
 import difflib
@@ -31,9 +31,9 @@ __all__ = ["Detector", "ObjectDetector", "download"]
 
 # Frames at once for a .pt model. An exported .onnx usually has a fixed batch of one.
 _BATCH = 16
-# What a model must do for its answer to have upright boxes.
+# Tasks of models that return upright boxes.
 _TASKS = ("detect", "segment", "pose")
-# Where an open-vocabulary model's text encoder lies in the folder of Ultralytics' weights.
+# The file of an open-vocabulary model's text encoder, in the folder of Ultralytics' weights.
 _TEXT_ENCODERS = {
     "clip": "clip/ViT-B-32.pt",
     "mobileclip": "mobileclip_blt.ts",
@@ -47,11 +47,11 @@ class Detector(Protocol):
     source: str
 
     def observe(self, segments: Sequence[Segment]) -> list[Observation]:
-        """One `object` observation a box, still by still, the surest first."""
+        """Return one `object` observation for each box, segment by segment, highest score first."""
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """What it can find."""
+        """The labels that it can find."""
 
 
 class ObjectDetector:
@@ -61,9 +61,9 @@ class ObjectDetector:
         """Find the weights; the model loads at first use, or at once to take a vocabulary.
 
         Raises:
-            WeightsError: The weights cannot be had.
+            WeightsError: The weights are not available.
             MissingExtraError: Ultralytics is not installed.
-            SettingsError: The weights are of no kind that is read, take no vocabulary, or cannot use the device.
+            SettingsError: The format of the weights is not supported, they take no vocabulary, or cannot use the device.
         """
         _ultralytics()
         weights = find_detector(settings.model_for("objects_model"), download, offline=settings.offline)
@@ -87,7 +87,7 @@ class ObjectDetector:
         at_once = 1 if self._exported else _BATCH
         for first in range(0, len(segments), at_once):
             batch = segments[first : first + at_once]
-            # Ultralytics takes arrays for BGR; given RGB it loses, for one, the tie in its own zidane.jpg.
+            # Ultralytics expects BGR arrays; with RGB it misses, for example, the tie in its own zidane.jpg.
             pictures = [np.ascontiguousarray(segment.frame.pixels[..., ::-1]) for segment in batch]
             half = self._device == "cuda" and not self._exported
             results = self._loaded().predict(pictures, conf=self._score, device=self._device, half=half, verbose=False)
@@ -129,13 +129,13 @@ class ObjectDetector:
                 _set_vocabulary(model, self._vocabulary, self._path.name, offline=self._offline)
             if not self._exported:
                 _try(model, self._device)
-            torch.set_num_threads(threads)  # Ultralytics lowers it for all of the process
+            torch.set_num_threads(threads)  # Ultralytics lowers it for the whole process
             self._model = model
         return self._model
 
 
 def download(target: Path) -> None:
-    """Fetch the weights that Ultralytics publishes as `target.name` to `target`: whole, or not at all.
+    """Download the weights that Ultralytics publishes as `target.name` to `target`, atomically.
 
     Raises:
         WeightsError: Ultralytics publishes no such file.
@@ -148,8 +148,8 @@ def download(target: Path) -> None:
     if target.name not in GITHUB_ASSETS_NAMES:
         near = difflib.get_close_matches(target.name, GITHUB_ASSETS_NAMES, cutoff=0.5) or ["yolo11n.pt"]
         raise WeightsError(
-            f"no weights for {target.name!r}: Ultralytics publishes none of this name (near: {', '.join(near)}); "
-            "set objects_model to one that it does, or to a local path, or to off"
+            f"no weights for {target.name!r}: Ultralytics publishes no file of this name (similar: {', '.join(near)}); "
+            "set objects_model to one of these, or to a local path, or to off"
         )
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".download-") as staging:
         fetched = Path(staging) / target.name
@@ -161,7 +161,7 @@ def download(target: Path) -> None:
 
 
 def _ultralytics() -> ModuleType:
-    """Ultralytics, quiet and kept from installing, reporting, and running code that a weights file holds."""
+    """Import Ultralytics without its messages, installations, reports, and without code in weights files."""
     own = {
         "YOLO_AUTOINSTALL": "false",
         "YOLO_CONFIG_DIR": str(cache_folder() / "ultralytics"),
@@ -173,7 +173,7 @@ def _ultralytics() -> ModuleType:
         os.environ.setdefault(name, value)
     threads = os.environ.get("OMP_NUM_THREADS")
     try:
-        import torch  # noqa: F401  (before Ultralytics, which sets OMP_NUM_THREADS=1 for all of the process)
+        import torch  # noqa: F401  (before Ultralytics, which sets OMP_NUM_THREADS=1 for the whole process)
         import ultralytics
     except ModuleNotFoundError as error:
         raise MissingExtraError("object detection", error.name or "ultralytics", "objects") from error
@@ -201,7 +201,7 @@ def _onnx_device(settings: Settings) -> str:
 def _pytorch_model(path: Path) -> "YOLO":
     try:
         model = _ultralytics().YOLO(str(path))
-    except (OSError, RuntimeError, TypeError, struct.error) as error:  # as the file is damaged here or there
+    except (OSError, RuntimeError, TypeError, struct.error) as error:  # the kind of error depends on the damaged place
         raise _unusable(path) from error
     if model.task not in _TASKS:
         raise _no_boxes(path, model.task, _TASKS)
@@ -211,7 +211,7 @@ def _pytorch_model(path: Path) -> "YOLO":
 def _exported_model(path: Path, device: str) -> "YOLO":
     from onnxruntime.capi import onnxruntime_pybind11_state as ort
 
-    # Not every export tells its task; then Ultralytics would guess it from the file's name.
+    # Some exports do not name their task; then Ultralytics would guess it from the file's name.
     model = _ultralytics().YOLO(str(path), task="detect")
     try:
         _try(model, device)  # it loads only now
@@ -235,8 +235,8 @@ def _no_boxes(path: Path, task: str, allowed: Sequence[str]) -> SettingsError:
 
 def _unusable(path: Path) -> WeightsError:
     return WeightsError(
-        f"{path} is no model that Ultralytics can load: copy, download or export it again "
-        "(a .pt may hold Ultralytics' own classes only, unless ULTRALYTICS_SAFE_LOAD=false says that you trust it)"
+        f"{path} is not a model that Ultralytics can load: copy, download or export it again "
+        "(a .pt may hold Ultralytics' own classes only, unless you trust it and set ULTRALYTICS_SAFE_LOAD=false)"
     )
 
 

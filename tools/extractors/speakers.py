@@ -1,8 +1,8 @@
-"""Who speaks when: turns of speakers that are told apart by their voices, numbered within a video.
+"""Who speaks when: the turns of speakers, distinguished by their voices and numbered within a video.
 
-Voiced stretches are cut where the voice changes, the pieces are clustered (average link on cosine distance: the number
-of speakers is not given), and each moment goes to the nearest voice by the Viterbi algorithm. Where noise or music
-covers the voices, nobody is named: the encoder hears one voice in everything there.
+Voiced stretches are split where the voice changes. The pieces are clustered by average linkage on cosine distance, without
+a given number of speakers. The Viterbi algorithm assigns each moment to the nearest voice. Where noise or music covers the
+voices, no speaker is assigned: there the encoder gives nearly the same vector for every voice.
 """
 
 import base64
@@ -26,13 +26,13 @@ __all__ = ["SAME_VOICE", "SPEAKER_PARAMETERS", "SpeakerExtractor", "average_link
 # A voice vector for each 1.6 s of speech, every 0.4 s.
 _FRAMES = 160
 _STEP = 40
-_SHORTEST = 20  # frames; less speech has no vector
+_SHORTEST = 20  # frames; shorter speech gets no vector
 # Tuned on 30 composed conversations of four LibriSpeech readers: `tests/benchmarks/bench_speakers.py`.
-_CHANGE = 0.18  # cosine distance of what is before and after, from which the voice changed
-_SAME_SPEAKER = 0.36  # average cosine distance of pieces up to which they are one speaker; 0.34 to 0.38 work
-_LEAST_SECONDS = 4.0  # speech of a speaker; less goes to the nearest
-_SWITCH = 0.1  # cosine that a change of speaker must gain; half of it after a pause
-_PAUSE = 1.0  # a speaker who pauses for less keeps the turn
+_CHANGE = 0.18  # least cosine distance between before and after a change of voice
+_SAME_SPEAKER = 0.36  # largest average cosine distance of the pieces of one speaker; 0.34 to 0.38 work
+_LEAST_SECONDS = 4.0  # least speech of a speaker; a shorter cluster goes to the nearest speaker
+_SWITCH = 0.1  # least gain in cosine for a change of speaker; half of it after a pause
+_PAUSE = 1.0  # a shorter pause does not end a turn
 # Decibels between the loudest 10 % and the quietest 5 % of speech: clean speech has 28 and more, 25 dB of white noise
 # leaves 26, 15 dB leaves 18.5; a film with music and effects has 13 to 19.
 _LEAST_RANGE = 21.0
@@ -54,7 +54,7 @@ class _Stretch:
     vectors: Vectors
 
     def second(self, number: int) -> float:
-        """The middle of what a vector stands for."""
+        """The middle of the time that a vector describes."""
         if len(self.vectors) == 1:
             return (self.start + self.end) / 2
         return self.start + (number * _STEP + _FRAMES / 2) / 100
@@ -67,15 +67,15 @@ class SpeakerExtractor:
         """Find the weights; the model loads at first use.
 
         Raises:
-            WeightsError: The weights cannot be had.
+            WeightsError: The weights are not available.
             MissingExtraError: A library is not installed.
         """
         self._encoder = VoiceEncoder(settings)
         self.source = self._encoder.source
         self.embedding_id = self._encoder.embedding_id
 
-    def process_window(self, window: Window, progress: Callable[[float], None]) -> list[Any]:  # noqa: ARG002 (it takes a second)
-        """The voiced stretches of a window with their vectors, as JSON can store them; empty where noise covers them."""
+    def process_window(self, window: Window, progress: Callable[[float], None]) -> list[Any]:  # noqa: ARG002 (a window takes one second)
+        """Return the voiced stretches of a window with their vectors, as JSON data; empty where noise covers the voices."""
         spans = voiced_spans(window.samples)
         if not spans or _range(window.samples, spans) < _LEAST_RANGE:
             return []
@@ -94,9 +94,10 @@ class SpeakerExtractor:
 
 
 def turns_of(windows: Iterable[list[Any]], source: str) -> Iterator[Observation]:
-    """The turns of all speakers, in order of time, from what `SpeakerExtractor.process_window` returned for all windows.
+    """Yield the turns of all speakers, in order of time, from the results of `SpeakerExtractor.process_window`.
 
-    The text is `Speaker 1` for who speaks most, and so on. The longest turn of each has the mean vector of the voice.
+    The text is `Speaker 1` for the person who speaks most, and so on. The longest turn of each speaker has the mean vector of
+    the voice.
     """
     stretches = [_unpacked(*one) for window in windows for one in window]
     if not stretches:
@@ -124,7 +125,7 @@ def _unpacked(start: float, end: float, count: int, packed: str) -> _Stretch:
 
 
 def _range(samples: Samples, spans: Sequence[tuple[float, float]]) -> float:
-    """Decibels between loud and quiet moments of speech: noise fills the quiet ones."""
+    """Decibels between loud and quiet moments of speech. Noise makes the quiet moments louder."""
     size = RATE // 100
     power = np.square(samples[: len(samples) // size * size].reshape(-1, size)).mean(axis=1) + 1e-12
     voiced = np.concatenate([power[round(start * 100) : round(end * 100)] for start, end in spans])
@@ -148,7 +149,7 @@ def _voices(stretches: Sequence[_Stretch]) -> Vectors:
 
 
 def _pieces(vectors: Vectors) -> list[Vectors]:
-    """A stretch cut where the two vectors before and the two after are least alike."""
+    """Split a stretch where the two vectors before and the two vectors after differ most."""
     count = len(vectors)
     distance = np.zeros(count)
     for row in range(2, count - 1):
@@ -163,14 +164,14 @@ def _pieces(vectors: Vectors) -> list[Vectors]:
 
 
 def average_link(distances: npt.NDArray[np.floating], most: float) -> list[list[int]]:
-    """Average-link clustering (Sokal and Michener 1958), by nearest neighbours of each row.
+    """Cluster by average linkage (Sokal and Michener 1958), with the nearest neighbour of each row.
 
     Args:
-        distances: Symmetric, shape `(n, n)`; infinite where two may never be in one group.
-        most: Distance up to which groups are merged.
+        distances: Symmetric, shape `(n, n)`; infinite for two rows that must not be in one group.
+        most: Largest distance of two groups that are merged.
 
     Returns:
-        Rows of each group.
+        The rows of each group.
     """
     distances = distances.astype(np.float64)
     np.fill_diagonal(distances, np.inf)
@@ -196,7 +197,7 @@ def average_link(distances: npt.NDArray[np.floating], most: float) -> list[list[
 
 
 def _turns(stretches: Sequence[_Stretch], voices: Vectors) -> list[tuple[float, float, int, float]]:
-    """Start, end, voice and mean cosine of each turn, by the path of voices that fits best."""
+    """Start, end, voice and cosine of each turn, on the best path of voices."""
     cosines = np.concatenate([stretch.vectors for stretch in stretches]) @ voices.T
     first_rows = set(np.cumsum([0, *(len(stretch.vectors) for stretch in stretches)])[:-1].tolist())
     path = _best_path(cosines, [_SWITCH / 2 if row in first_rows else _SWITCH for row in range(len(cosines))])
@@ -211,13 +212,13 @@ def _turns(stretches: Sequence[_Stretch], voices: Vectors) -> list[tuple[float, 
                 turns.append((start, end, int(path[row]), float(cosines[row, path[row]])))
                 start = end
             row += 1
-    joined: list[tuple[float, float, int, float]] = []
+    merged: list[tuple[float, float, int, float]] = []
     for turn in turns:
-        if joined and joined[-1][2] == turn[2] and turn[0] - joined[-1][1] <= _PAUSE:
-            joined[-1] = (joined[-1][0], turn[1], turn[2], max(joined[-1][3], turn[3]))
+        if merged and merged[-1][2] == turn[2] and turn[0] - merged[-1][1] <= _PAUSE:
+            merged[-1] = (merged[-1][0], turn[1], turn[2], max(merged[-1][3], turn[3]))
         else:
-            joined.append(turn)
-    return joined
+            merged.append(turn)
+    return merged
 
 
 def _best_path(scores: npt.NDArray[np.float32], switch: Sequence[float]) -> npt.NDArray[np.intp]:

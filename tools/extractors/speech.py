@@ -1,8 +1,8 @@
 """Speech of a video as observations with word times: transcribed by faster-whisper.
 
-The track is transcribed in windows that are cut only where nobody speaks, so that memory does not grow with length. Each
-voiced stretch is transcribed in its own language, at an even level. What Whisper invents is dropped. Word times are trimmed
-to where somebody speaks: Whisper lets a word swallow the pause before it.
+The track is transcribed in windows, so that memory does not grow with length. A window ends only in a pause. Each voiced
+stretch is transcribed in its own language, at an even level. Hallucinations of Whisper are dropped. Word times are trimmed to
+the voiced stretches, because Whisper includes the pause before a word in its time.
 """
 
 import logging
@@ -38,23 +38,24 @@ __all__ = ["SPEECH_PARAMETERS", "Speech", "TranscribedWord", "Transcriber", "Win
 
 # Windows of about two minutes: short enough for memory, long enough for a pause to cut in.
 WINDOW_SECONDS = 120.0
-# A sentence that runs on is cut near this length.
+# A longer sentence is split near this length.
 LONGEST_SENTENCE = 20.0
-# A pause this long ends a sentence; inside of one people hesitate longer. Measured: 1.1 s in Kennedy's "ask not what
+# A pause of this length ends a sentence, except after a comma or before a lower-case word: there hesitations are longer.
+# Measured: 1.1 s in Kennedy's "ask not what
 # your country can do for you", 2 to 4.8 s in Alvin Lucier's reading of "I am sitting in a room".
 LONGEST_PAUSE = 2.0
 LONGEST_HESITATION = 5.0
 
-# A cut between windows lies in a pause of this length at least, if there is one.
+# A window ends in a pause of at least this length, if there is one.
 SHORTEST_PAUSE = 0.3
 
-# What is transcribed around a run of one language.
+# Sound around a run of one language that is transcribed with it.
 MARGIN_SECONDS = 0.25
 
-# More tries of a stretch that is not understood cost minutes and add inventions.
+# More retries of an unclear stretch take minutes and add hallucinations.
 _TEMPERATURES = [0.0, 0.4, 0.8]
 
-# All that a transcript depends on besides the model: the way it is made, by number, and the constants.
+# Everything that a transcript depends on besides the model: the version number of the method, and the constants.
 SPEECH_PARAMETERS: tuple[float, ...] = (
     2,
     WINDOW_SECONDS,
@@ -65,7 +66,7 @@ SPEECH_PARAMETERS: tuple[float, ...] = (
 )
 SPEECH_PARAMETERS += (MARGIN_SECONDS, *_TEMPERATURES, *MIXING, *VOICE, *INVENTED)
 
-_MOST_FEATURES = 3000  # 30 s, as much as the encoder takes
+_MOST_FEATURES = 3000  # 30 s, the encoder's longest input
 
 _log = logging.getLogger(__name__)
 
@@ -115,11 +116,11 @@ class Speech:
         """Find the weights; the model loads at first use.
 
         Raises:
-            WeightsError: The weights cannot be had.
+            WeightsError: The weights are not available.
             MissingExtraError: faster-whisper is not installed.
         """
         try:
-            import faster_whisper  # noqa: F401  (tells at once whether the extra is there)
+            import faster_whisper  # noqa: F401  (fails early if the extra is not installed)
         except ModuleNotFoundError as error:
             raise MissingExtraError("speech", "faster_whisper", "local") from error
         weights = find(settings.model_for("speech_model"), "speech_model", offline=settings.offline)
@@ -130,7 +131,7 @@ class Speech:
         self._model: WhisperModel | None = None
 
     def transcribe(self, info: VideoInfo) -> Iterator[Observation]:
-        """Sentences in order, each with its words' times on the file's timeline.
+        """Yield sentences in order, each with its words' times on the file's timeline.
 
         Args:
             info: From `tools.media.frames.probe`; a file without sound yields nothing.
@@ -166,7 +167,7 @@ class Speech:
         return [words[row] for row in without_loops([word.text for word in words])]
 
     def _runs(self, samples: Samples, voiced: Sequence[tuple[float, float]]) -> list[LanguageRun]:
-        """The runs of one language; with a language set, or a model that knows one, the whole window."""
+        """Return the runs of one language; the whole window if a language is set, or if the model has only one."""
         model = self._loaded()
         length = len(samples) / RATE
         if self._language is not None or not model.model.is_multilingual:
@@ -185,7 +186,7 @@ class Speech:
     def _words(
         self, samples: Samples, language: str, offset: float, voiced: Sequence[tuple[float, float]]
     ) -> Iterator[TranscribedWord]:
-        """The words of a run, in seconds of the window, without what Whisper invents."""
+        """Yield the words of a run, in seconds of the window, without hallucinations."""
         import ctranslate2
 
         ctranslate2.set_random_seed(0)  # the fallback temperatures sample: same sound, same words
@@ -235,25 +236,25 @@ class Speech:
                 ) from error
             if self._language is not None and self._language not in model.supported_languages:
                 raise SettingsError(
-                    f"language={self._language!r}: {self.source} knows {', '.join(sorted(model.supported_languages))}"
+                    f"language={self._language!r}: {self.source} supports {', '.join(sorted(model.supported_languages))}"
                 )
             self._model = model
         return self._model
 
 
 def _cut_at(runs: Sequence[LanguageRun], cuts: Sequence[float]) -> Iterator[LanguageRun]:
-    """Runs cut where another voice follows: Whisper skips a quiet sentence after a loud one that is like it."""
+    """Split runs where another voice follows: Whisper skips a quiet sentence after a similar loud one."""
     for run in runs:
         edges = [run.start, *(cut for cut in cuts if run.start < cut < run.end), run.end]
         yield from (run._replace(start=start, end=end) for start, end in pairwise(edges))
 
 
 def _ignore(_: float) -> None:
-    """Progress that nobody shows."""
+    """Ignore the progress."""
 
 
 def windows_of(info: VideoInfo) -> Iterator[Window]:
-    """The sound of a video in windows of about two minutes, cut where nobody speaks.
+    """Yield the sound of a video in windows of about two minutes that end in pauses.
 
     Args:
         info: From `tools.media.frames.probe`; a file without sound yields nothing.
@@ -269,7 +270,7 @@ def windows_of(info: VideoInfo) -> Iterator[Window]:
 
 
 def sentences_of(words: Iterable[TranscribedWord], source: str) -> Iterator[Observation]:
-    """Words as sentences, in order; `source` is the extractor that heard them."""
+    """Yield sentences made of words, in order; `source` is the extractor of the words."""
     for sentence in _sentences(words):
         text = "".join(word.text for word in sentence)
         if text.strip():
@@ -308,7 +309,7 @@ def _runs(blocks: Iterable[AudioBlock]) -> Iterator[tuple[float, Iterator[Sample
 
 
 def _windows(blocks: Iterable[Samples]) -> Iterator[Samples]:
-    """Blocks joined to windows of `WINDOW_SECONDS` or a little more, cut in the longest pause of their last half."""
+    """Join blocks to windows of `WINDOW_SECONDS` or a little more; each ends in the longest pause of its last half."""
     held = np.zeros(0, np.float32)
     for block in blocks:
         held = np.concatenate([held, block])
@@ -323,7 +324,7 @@ def _windows(blocks: Iterable[Samples]) -> Iterator[Samples]:
 
 
 def _pause(samples: Samples, keep_at_most: float) -> int | None:
-    """Sample in the middle of the longest pause of the last half; None where there is none and room is left."""
+    """Sample in the middle of the longest pause of the last half; None if there is no pause and the window may still grow."""
     half, length = len(samples) / RATE / 2, len(samples) / RATE
     edges = [0.0, *(edge for span in voiced_spans(samples) for edge in span), length]
     pauses = [(max(start, half), end) for start, end in zip(edges[::2], edges[1::2], strict=True) if end > half]
@@ -332,7 +333,7 @@ def _pause(samples: Samples, keep_at_most: float) -> int | None:
         return round((start + end) / 2 * RATE)
     if length < keep_at_most:
         return None
-    # Minutes of speech without a breath: cut at the quietest tenth of a second.
+    # Minutes of speech without a pause: cut at the quietest tenth of a second.
     tenth = RATE // 10
     tail = samples[len(samples) // 2 :]
     loudness = np.square(tail[: len(tail) // tenth * tenth].reshape(-1, tenth)).mean(axis=1)
@@ -340,14 +341,14 @@ def _pause(samples: Samples, keep_at_most: float) -> int | None:
 
 
 def _trimmed(start: float, end: float, voiced: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """A word's span cut to the voiced stretch that it shares most with; as it is where it shares none."""
+    """A word's span, trimmed to the voiced stretch with the largest overlap; unchanged without an overlap."""
     shared = [(min(end, b) - max(start, a), a, b) for a, b in voiced]
     most, a, b = max(shared)
     return (max(start, a), min(end, b)) if most >= 0.05 else (start, max(end, start + 0.01))
 
 
 def _sentences(words: Iterable[TranscribedWord]) -> Iterator[list[TranscribedWord]]:
-    """Runs of words up to a full stop, a long pause, or the longest length."""
+    """Split words into sentences: at a full stop, a long pause, or the longest length."""
     run: list[TranscribedWord] = []
     for word in words:
         if run and _breaks(run[-1], word):

@@ -1,7 +1,7 @@
-"""Where somebody speaks, at an even level, and in which language each stretch is.
+"""Voice activity, even levels, and the language of each voiced stretch.
 
-Voice activity is found by Silero's detector, which faster-whisper carries. The language of a stretch is detected by the
-Whisper model's own detector from the stretch alone: once for a file, it would make English of a French answer.
+Silero's detector, which faster-whisper includes, finds voice activity. Whisper's own detector finds the language of each
+stretch separately: one language for the whole file would translate a French answer in an English interview.
 """
 
 import math
@@ -25,29 +25,29 @@ __all__ = [
     "voiced_spans",
 ]
 
-# Speech is brought to this level, from at most so far below: a second voice 30 dB quieter is heard, and one at -60 dBFS.
+# Speech is raised to this level, by at most this gain: a second voice that is 30 dB quieter, or at -60 dBFS, is recognised.
 _TARGET_DB = -23.0
 _MOST_GAIN_DB = 45.0
-# The level at a moment is that of the loudest frame in this time on each side; the gain changes gradually.
+# The level at a moment is that of the loudest frame within this time before and after it; the gain changes gradually.
 _FRAME_SECONDS = 0.1
 _NEAR_SECONDS = 0.6
-# Voices with a shorter pause between them are raised by the same gain, so that the noise in the pause is not.
+# Voices with a shorter pause between them get the same gain, so that the noise in the pause is not raised more.
 _SAME_GAIN_SECONDS = 1.0
 _SAME_VOICE_DB = 15.0
 _FADE_SECONDS = 0.05
-# What is this far below full scale is dither, not sound.
+# Below this level (dBFS) the signal is dither, not sound.
 _SILENT_DB = -85.0
 
-# A stretch ends at a pause of this length, and is as long as this at most: somebody else may answer.
+# A stretch ends at a pause of this length, and has at most this length: another person may answer.
 _PAUSE_SECONDS = 0.3
 _MOST_STRETCH_SECONDS = 7.0
-# A language is detected from at least this much of sound around the stretch.
+# The language of a shorter stretch is detected with more sound around it.
 _LEAST_DETECTED_SECONDS = 1.5
-# To change the language costs so much log-probability: a change for a single short word is unlikely.
+# Cost of a change of language, in log-probability: a change for one short word is unlikely.
 _SWITCH_COST = 1.2
 _LEAST_PROBABILITY = 1e-4
 
-# All that the stretches and their languages depend on.
+# Everything that the stretches and their languages depend on.
 VOICE: tuple[float, ...] = (
     1,
     _TARGET_DB,
@@ -64,7 +64,7 @@ Spans = list[tuple[float, float]]
 
 
 class LanguageRun(NamedTuple):
-    """A time in which one language is spoken, in seconds of the window; `language` is ISO 639-1."""
+    """A stretch with one spoken language, in seconds of the window; `language` is ISO 639-1."""
 
     start: float
     end: float
@@ -72,7 +72,7 @@ class LanguageRun(NamedTuple):
 
 
 def even_levels(samples: Samples) -> Samples:
-    """The same sound with quiet parts, noise included, raised to the level of speech: to find voices in it."""
+    """Return the sound with all quiet parts, noise included, raised to the level of speech, for voice detection."""
     length = round(_FRAME_SECONDS * RATE)
     count = -(-len(samples) // length)
     if count == 0:
@@ -91,11 +91,11 @@ def even_levels(samples: Samples) -> Samples:
 
 
 def raised_voices(samples: Samples, voiced: Sequence[tuple[float, float]]) -> Samples:
-    """The same sound with quiet voices raised to the level of speech, each by one gain; what is between them is not changed.
+    """Return the sound with quiet voices raised to the level of speech, each by one gain; pauses are not changed.
 
     Args:
         samples: The sound.
-        voiced: Where somebody speaks, from `voiced_spans` of the sound at even levels.
+        voiced: From `voiced_spans` of the sound at even levels.
     """
     gains = np.zeros(len(samples), np.float32)
     fade = round(_FADE_SECONDS * RATE)
@@ -107,7 +107,7 @@ def raised_voices(samples: Samples, voiced: Sequence[tuple[float, float]]) -> Sa
 
 
 def level_changes(samples: Samples, voiced: Sequence[tuple[float, float]]) -> list[float]:
-    """Seconds in pauses where another, much louder or quieter voice follows."""
+    """Return the middles of pauses after which a much louder or quieter voice follows, in seconds."""
     voices = _voices(samples, voiced)
     return [
         (before[1] + after[0]) / 2 for before, after in pairwise(voices) if abs(before[2] - after[2]) > _SAME_VOICE_DB
@@ -115,7 +115,7 @@ def level_changes(samples: Samples, voiced: Sequence[tuple[float, float]]) -> li
 
 
 def _voices(samples: Samples, voiced: Sequence[tuple[float, float]]) -> list[tuple[float, float, float]]:
-    """Voiced spans of like level with short pauses between them: start, end, and the gain in dB."""
+    """Merge voiced spans of similar level with short pauses between them: start, end, and gain in dB."""
     voices: list[tuple[float, float, float]] = []
     for start, end in voiced:
         part = samples[round(start * RATE) : round(end * RATE)]
@@ -130,7 +130,7 @@ def _voices(samples: Samples, voiced: Sequence[tuple[float, float]]) -> list[tup
 
 
 def voiced_spans(samples: Samples) -> Spans:
-    """Where somebody speaks, in seconds."""
+    """Return the spans with speech, in seconds."""
     from faster_whisper.vad import get_speech_timestamps
 
     found: list[dict[str, Any]] = get_speech_timestamps(samples, min_silence_duration_ms=100, speech_pad_ms=30)
@@ -138,7 +138,7 @@ def voiced_spans(samples: Samples) -> Spans:
 
 
 def stretches_of(voiced: Sequence[tuple[float, float]]) -> Spans:
-    """Voiced spans joined over short pauses to stretches in which one person says one thing."""
+    """Merge voiced spans over short pauses into stretches, each probably of one speaker."""
     stretches: Spans = []
     for start, end in voiced:
         if stretches and start - stretches[-1][1] < _PAUSE_SECONDS and end - stretches[-1][0] <= _MOST_STRETCH_SECONDS:
@@ -151,12 +151,12 @@ def stretches_of(voiced: Sequence[tuple[float, float]]) -> Spans:
 def language_runs(
     stretches: Sequence[tuple[float, float]], length: float, detect: Callable[[float, float], Mapping[str, float]]
 ) -> list[LanguageRun]:
-    """The languages of a window: the likeliest sequence, and runs of stretches with the same one.
+    """Return the runs of one language: the most likely sequence of languages over the stretches of a window.
 
     Args:
         stretches: From `stretches_of`, in order.
-        length: Of the window, in seconds.
-        detect: Probabilities of languages for the sound between two seconds.
+        length: Length of the window, in seconds.
+        detect: Returns the probabilities of languages for the sound between two seconds.
     """
     if not stretches:
         return []
@@ -164,7 +164,7 @@ def language_runs(
     for start, end in stretches:
         missing = max(0.0, _LEAST_DETECTED_SECONDS - (end - start)) / 2
         found.append(detect(max(0.0, start - missing), min(length, end + missing)))
-    # A short stretch, and one of which the detector is unsure, counts less than its neighbours.
+    # A short stretch, and one with a low probability, counts less than its neighbours.
     weights = [
         min(1.0, (end - start) / _LEAST_DETECTED_SECONDS) * max(probabilities.values())
         for (start, end), probabilities in zip(stretches, found, strict=True)
@@ -180,7 +180,7 @@ def language_runs(
 
 
 def _likeliest(found: Sequence[Mapping[str, float]], weights: Sequence[float]) -> list[str]:
-    """The Viterbi path over the languages that are the likeliest of some stretch."""
+    """The Viterbi path over all languages that are the most likely one of some stretch."""
     languages = sorted({max(probabilities, key=lambda one: probabilities[one]) for probabilities in found})
     scores = dict.fromkeys(languages, 0.0)
     paths: list[dict[str, str]] = []

@@ -1,8 +1,9 @@
-"""Compare pictures at the resolution at which text lives. The one user of OpenCV in the base installation.
+"""Compares pictures at a resolution that shows text. The only module of the base installation that uses OpenCV.
 
-A frame is compared by its *detail*: its brightness at half resolution (a quarter above 1,500 rows). A change is the mean
-over 2×2 pixels of the detail, so 4×4 of the frame: one edited character of 14-pixel text changes one by 40 levels of 256
-or more, x264 at crf 18 to 33 changes unedited text by 12 to 27 (measured on 96 edits, `tests/benchmarks/bench_edits.py`).
+A frame is compared by its *detail*: its brightness at half resolution (a quarter above 1,500 rows). A change is
+measured on blocks of 2×2 pixels of the detail (4×4 of the frame). One edited character of 14-pixel text changes a block
+by 40 levels of 256 or more; x264 at crf 18 to 33 changes unedited text by 12 to 27 levels (measured on 96 edits,
+`tests/benchmarks/bench_edits.py`).
 """
 
 from dataclasses import dataclass
@@ -31,17 +32,17 @@ __all__ = [
 THUMBNAIL_SIZE = (64, 36)
 # Frames with more rows are reduced to a quarter.
 _LARGE_ROWS = 1500
-# A change counts if it exceeds this share of the contrast around it: noise reaches 0.12 of it, an edited character of
-# 14 pixels 0.18; and at least and at most these levels.
+# A change is visible if it exceeds this share of the contrast around it. Noise reaches 0.12, an edited character of 14
+# pixels 0.18. The threshold stays between the two levels below.
 _CONTRAST_SHARE = 0.14
 LEAST_LEVELS, MOST_LEVELS = 12, 30
-# The contrast is taken this many pixels of the detail around the change.
+# The contrast is measured within this many pixels of the detail around the change.
 _AROUND = 12
-# Places of the largest changes that are looked at; the others have less.
+# How many of the largest changes are checked.
 _PLACES = 4
 
-# Letters over a moving picture: neighbouring pixels of the detail differ by these levels, at so many places, in this
-# share of a box that is as wide as it is high or wider, and at least so high.
+# Letters over a moving picture: neighbouring pixels of the detail differ by these levels at this many places or more,
+# which cover this share of a box. The box is at least as wide as high, and has this height or more.
 _EDGE_LEVELS, _LEAST_EDGES, _EDGE_SHARE, _LEAST_HEIGHT = 40, 24, 0.15, 5
 
 # Everything that a comparison depends on.
@@ -56,7 +57,7 @@ COMPARISON: tuple[float, ...] = (
 )
 COMPARISON += (_EDGE_LEVELS, _LEAST_EDGES, _EDGE_SHARE, _LEAST_HEIGHT)
 
-# Formats whose first plane is the brightness, one byte a pixel.
+# Formats whose first plane is the brightness, one byte per pixel.
 _LUMA_FIRST = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray")
 
 
@@ -66,7 +67,7 @@ class Change:
 
     Attributes:
         levels: Mean brightness difference of its block, 0 to 255.
-        threshold: Levels above which it counts.
+        threshold: Levels above which it is visible.
     """
 
     levels: float
@@ -74,7 +75,7 @@ class Change:
 
     @property
     def is_visible(self) -> bool:
-        """Whether the change counts."""
+        """Whether the change exceeds the threshold."""
         return self.levels > self.threshold
 
 
@@ -108,7 +109,8 @@ def thumbnail_of(detail: Pixels) -> Pixels:
 def largest_change(before: Pixels, after: Pixels) -> Change:
     """Return the largest change between two details.
 
-    The threshold follows the contrast around the change: of grey text on white an edit changes less, and so does noise.
+    The threshold is proportional to the contrast around the change: in grey text on white, an edit and noise both change
+    fewer levels.
     """
     import cv2
 
@@ -152,7 +154,7 @@ def changed_map(before: Pixels, after: Pixels) -> Pixels:
 
 
 def text_appeared(shown: Pixels, before: Pixels, after: Pixels) -> bool:
-    """Whether text appeared over a moving picture: edges that are in one place in two frames, and not in a third.
+    """Whether text appeared over a moving picture: edges at the same place in two frames that are missing in a third.
 
     Args:
         shown: Detail of an earlier frame, without the text.

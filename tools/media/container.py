@@ -1,7 +1,7 @@
 """Opens media files with PyAV, reads their packets on one timeline, and decodes their streams in sequence.
 
-It knows containers, packets and decoders. What a file's timeline is, is measured in `tools.media.timeline`; what a frame looks
-like on screen is in `tools.media.pictures`.
+It handles containers, packets and decoders. `tools.media.timeline` measures a file's timeline; `tools.media.pictures` makes
+the picture that a player shows.
 """
 
 import bisect
@@ -39,15 +39,15 @@ __all__ = [
     "video_stream_of",
 ]
 
-# FFmpeg would follow a playlist to other files; it draws text files as pictures and reads folders of numbered pictures.
-# These are refused before FFmpeg opens anything.
+# FFmpeg would open the files that a playlist names, draw text files as pictures, and read folders of numbered pictures.
+# These formats are refused before FFmpeg opens the file.
 _REFUSED_FORMATS = {"concat", "dash", "hls", "imf", "tty", "image2", "ffmetadata", "lavfi", "vapoursynth", "avisynth"}
 _PLAYLIST_STARTS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"[playlist]")
 
-# FFmpeg's errors are among them: there is no driver, no GPU, or no such decoder on its chip.
+# Errors when there is no driver, no GPU, or no decoder for the codec; FFmpeg's errors are subclasses of these.
 _NVDEC_ERRORS = (OSError, ValueError, RuntimeError, NotImplementedError)
 
-# A file that fails at so many packets in a row holds nothing more that can be read.
+# After this many unreadable packets in a row, reading of the file ends.
 _MOST_ERRORS = 1000
 
 # Decoders allocate a frame before they read it: 16000×16000 takes 770 MB as RGB, and each thread holds one.
@@ -62,7 +62,7 @@ def open_media(path: Path, *, on_gpu: bool = False) -> "Iterator[InputContainer]
 
     Raises:
         MediaError: The file does not exist, cannot be read, or is not video or audio.
-        SettingsError: NVDEC cannot decode it, or there is none.
+        SettingsError: NVDEC cannot decode it, or is not available.
     """
     import av
 
@@ -78,7 +78,7 @@ def open_media(path: Path, *, on_gpu: bool = False) -> "Iterator[InputContainer]
                 raise MediaError(f"{path} is a playlist, not a video or audio file: index the files that it names")
         if status.st_size == 0:
             raise MediaError(f"{path} is empty (0 bytes): copy or download it again")
-        # Named as a file, `12:30.mp4` is not protocol `12`; nothing inside may lead to other files or to the network.
+        # With the prefix `file:`, FFmpeg does not take `12:30.mp4` for protocol `12`. Other protocols are not allowed.
         formats = (
             ",".join(sorted(av.formats_available - _REFUSED_FORMATS)) if hasattr(av, "formats_available") else None
         )
@@ -86,7 +86,7 @@ def open_media(path: Path, *, on_gpu: bool = False) -> "Iterator[InputContainer]
         opening: dict[str, Any] = {"metadata_errors": "replace", "options": options}
         container = av.open(f"file:{path}", **opening)
         if on_gpu:
-            with container:  # the file can be opened: what fails now is the decoder
+            with container:  # the file is readable, so a failure now comes from the decoder
                 container = _opened_on_gpu(path, opening)
     except FileNotFoundError as error:
         raise MediaError(f"{path} does not exist: check the path") from error
@@ -94,7 +94,7 @@ def open_media(path: Path, *, on_gpu: bool = False) -> "Iterator[InputContainer]
         raise MediaError(f"{path} may not be read: give yourself read permission (chmod u+r)") from error
     except (av.error.FFmpegError, OSError, ValueError, IndexError) as error:
         raise MediaError(
-            f"{path} is not a readable video or audio file ({reason(error)}): it may be cut off or of another "
+            f"{path} is not a readable video or audio file ({reason(error)}): it may be incomplete or of another "
             "type; copy it again, or convert it with `ffmpeg -i`"
         ) from error
     with container:
@@ -113,12 +113,12 @@ def nvdec_error() -> str:
 
 
 def reason(error: Exception) -> str:
-    """What went wrong, in FFmpeg's or the system's words."""
+    """The error message of FFmpeg or of the operating system."""
     return getattr(error, "strerror", None) or str(error)
 
 
 def media_streams(container: "InputContainer") -> "list[av.stream.Stream]":
-    """The video and audio streams of a file; cover pictures are not among them."""
+    """The video and audio streams of a file, without cover pictures."""
     return [*_films(container), *container.streams.audio]
 
 
@@ -126,7 +126,7 @@ def video_stream_of(container: "InputContainer", path: Path, index: int | None) 
     """The video stream with this index; None for FFmpeg's best one.
 
     Raises:
-        MediaError: There is none.
+        MediaError: There is no such stream.
     """
     films = _films(container)
     if index is None:
@@ -144,15 +144,15 @@ def video_stream_of(container: "InputContainer", path: Path, index: int | None) 
 def demux(
     container: "InputContainer", streams: "Sequence[av.stream.Stream]", timeline: Timeline | None = None
 ) -> "Iterator[av.Packet]":
-    """The packets of some streams from the container's position on, in file order.
+    """Yield the packets of some streams from the container's position on, in file order.
 
-    A packet that cannot be read is skipped. Where the file breaks off, the packets end. At the end comes an empty packet for
-    each stream.
+    A packet that cannot be read is skipped. The packets end where the file ends or breaks off. The last packet of each stream
+    is empty.
 
     Args:
         container: The file.
-        streams: Streams of it.
-        timeline: If given, timestamps are moved to it: 0 is its start.
+        streams: Streams of this file.
+        timeline: If given, timestamps are shifted to this timeline.
     """
     import av
 
@@ -164,7 +164,7 @@ def demux(
             packet = next(packets, None)
         except av.error.EOFError:
             return
-        except (av.error.FFmpegError, IndexError):  # IndexError: a stream appears that the header does not name
+        except (av.error.FFmpegError, IndexError):  # IndexError: a stream that the header does not list
             errors += 1
             packets = container.demux(*streams)
             continue
@@ -174,25 +174,25 @@ def demux(
         if move is not None:
             move(packet)
         yield packet
-    _log.warning("%s cannot be read any further: %d packets in a row are damaged", container.name, errors)
+    _log.warning("reading of %s ends early: %d packets in a row are damaged", container.name, errors)
 
 
 def decode(
     container: "InputContainer", stream: "av.VideoStream", timeline: Timeline | None = None, from_second: float = 0.0
 ) -> "Iterator[av.VideoFrame]":
-    """The frames of a stream from the container's position on, in presentation order.
+    """Yield the frames of a stream from the container's position on, in presentation order.
 
-    Frames without a timestamp and frames that are not later than the one before are left out. A packet that cannot be
-    decoded is skipped. Where the file breaks off, the frames end.
+    Skips frames without a timestamp, frames that are not later than the frame before, and packets that cannot be decoded.
+    The frames end where the file breaks off.
 
     Args:
         container: The file.
-        stream: A video stream of it.
-        timeline: If given, the frames' times are seconds of it.
-        from_second: Decoding begins at the last keyframe at or before this second; what is before it is only read.
+        stream: A video stream of this file.
+        timeline: If given, the frames' times are seconds of this timeline.
+        from_second: Decoding begins at the last keyframe at or before this second; earlier packets are read only.
 
     Raises:
-        MediaError: There is no frame, or frames are too large.
+        MediaError: No frame can be decoded, or the frames are too large.
     """
     path = _checked_codec(container, stream)
     if not stream.codec_context.is_open:
@@ -207,13 +207,13 @@ def decode(
             yield frame
     if last == -np.inf:
         raise MediaError(
-            f"{path}: no frame with a time of its own can be decoded from its {stream.codec_context.name} stream; "
+            f"{path}: no frame with a timestamp can be decoded from its {stream.codec_context.name} stream; "
             f"a raw stream needs a container: `ffmpeg -i {Path(path).name} {Path(path).stem}.mkv`"
         )
 
 
 def packets_of(container: "InputContainer", stream: "av.VideoStream", timeline: Timeline) -> "Iterator[av.Packet]":
-    """A stream's packets in decoding order, with their times on the timeline; where the file breaks off, they end.
+    """Return a stream's packets in decoding order, with times on the timeline, up to where the file breaks off.
 
     Raises:
         MediaError: The codec is unknown, or frames are too large.
@@ -223,10 +223,10 @@ def packets_of(container: "InputContainer", stream: "av.VideoStream", timeline: 
 
 
 def decoders_of(container: "InputContainer", stream: "av.VideoStream", count: int) -> "list[av.VideoCodecContext]":
-    """Decoders for packets of a stream, one for each thread; the first is the stream's own.
+    """Return decoders for the packets of a stream, one for each thread; the first is the stream's own.
 
-    Each decoder has one thread: two decoders with one thread decode as much as one decoder with three, whose threads wait for
-    each other's rows. They are opened here: a decoder of AV1 that is open skips no frames.
+    Each decoder has one thread: two decoders with one thread each are as fast as one decoder with three threads, which wait
+    for each other. They are opened here, because an AV1 decoder ignores `skip_frame` once it is open.
     """
     import av
 
@@ -246,12 +246,12 @@ def decode_packets(
     packets: "Iterable[av.Packet]",
     is_wanted: "Callable[[av.Packet], bool]" = lambda _: True,
 ) -> "Iterator[av.VideoFrame]":
-    """The frames of some packets, in presentation order; a packet that cannot be decoded is skipped.
+    """Yield the frames of some packets, in presentation order; a packet that cannot be decoded is skipped.
 
     Args:
         decoder: A decoder of the packets' stream.
         packets: In decoding order, starting at a keyframe.
-        is_wanted: Whether a packet must be decoded although no other refers to it; in AV1 all are.
+        is_wanted: Whether a packet must be decoded although no other packet refers to it; in AV1 all packets are decoded.
     """
     if decoder.is_open:
         decoder.flush_buffers()
@@ -261,12 +261,12 @@ def decode_packets(
             time_base = packet.time_base
             decoder.skip_frame = "DEFAULT" if is_wanted(packet) else "NONREF"
         for frame in decoded(decoder, packet) or ():
-            frame.time_base = time_base  # PyAV does not set it for the frames that come at the end
+            frame.time_base = time_base  # PyAV does not set it for the last frames
             yield frame
 
 
 def packet_times(path: Path, index: int, timeline: Timeline) -> list[float]:
-    """When the packets of a stream are shown, sorted, in seconds of the timeline; decodes nothing."""
+    """The presentation times of a stream's packets, sorted, in seconds of the timeline. Nothing is decoded."""
     with open_media(path) as container:
         return sorted(
             float(packet.pts * packet.time_base)
@@ -278,14 +278,14 @@ def packet_times(path: Path, index: int, timeline: Timeline) -> list[float]:
 def decode_audio(
     container: "InputContainer", index: int, timeline: Timeline
 ) -> "Iterator[tuple[float | None, av.AudioFrame]]":
-    """The frames of an audio stream, each with its second on the timeline if it has one."""
+    """Yield the frames of an audio stream, each with its second on the timeline, or None without a timestamp."""
     stream = container.streams[index]
     for frame in _frames_of(stream, demux(container, [stream], timeline)):
         yield frame.time, frame
 
 
 def subtitle_lines(stream: "av.subtitles.stream.SubtitleStream", packet: "av.Packet") -> list[str]:
-    """The lines of text of a subtitle packet; none if it is damaged, or holds no text."""
+    """The lines of text of a subtitle packet; an empty list if it is damaged, or holds no text."""
     import av
 
     try:
@@ -296,7 +296,7 @@ def subtitle_lines(stream: "av.subtitles.stream.SubtitleStream", packet: "av.Pac
 
 
 def decoded(decoder: "av.CodecContext", packet: "av.Packet | None") -> "list[Any] | None":
-    """The frames that a packet completes; none if it is damaged; None at the end of the stream."""
+    """The frames that a packet completes; an empty list if it is damaged; None at the end of the stream."""
     import av
 
     try:
@@ -328,13 +328,13 @@ def _opened_on_gpu(path: Path, opening: dict[str, Any]) -> "InputContainer":
     except _NVDEC_ERRORS as error:
         raise SettingsError(
             f"decoder='nvdec' does not decode {path} ({reason(error)}): it needs an NVIDIA GPU with its driver, and a "
-            "codec that its chip knows; set decoder to pyav"
+            "codec that the GPU decodes; set decoder to pyav"
         ) from error
 
 
 def _mover(timeline: Timeline) -> "Callable[[av.Packet], None]":
-    """What moves a packet's timestamps to the timeline."""
-    # For each stream where a shift begins: (byte, packets at that byte that are before it).
+    """Return a function that shifts a packet's timestamps to the timeline."""
+    # For each stream, where each shift begins: (byte, packets at that byte that are before the shift).
     places: dict[int, list[tuple[int, int]]] = {}
     shifts: dict[int, list[float]] = {}
     for joint in timeline.joints:
@@ -362,7 +362,7 @@ def _mover(timeline: Timeline) -> "Callable[[av.Packet], None]":
 
 
 def _from_keyframe(packets: "Iterable[av.Packet]", second: float) -> "Iterator[av.Packet]":
-    """Packets from the last keyframe at or before a second on; reads over those before."""
+    """Yield packets from the last keyframe at or before a second; skip the earlier ones."""
     held: list[av.Packet] = []
     each = iter(packets)
     for packet in each:
@@ -377,7 +377,7 @@ def _from_keyframe(packets: "Iterable[av.Packet]", second: float) -> "Iterator[a
 
 
 def _checked_codec(container: "InputContainer", stream: "av.VideoStream") -> str:
-    """The file's path, for messages."""
+    """Check that the codec is known and the frames are not too large; return the file's path, for messages."""
     path = container.name.removeprefix("file:")
     context = stream.codec_context
     if context is None:

@@ -27,10 +27,10 @@ __all__ = ["Decoder", "frames_at", "frames_between", "probe", "scan", "scanned"]
 
 Decoder = Literal["pyav", "decord", "nvdec"]
 
-# A jump forward of more than this is a seek; less is decoded through. Keyframes lie 2–10 s apart.
+# A longer jump forward is a seek; a shorter one is decoded. Keyframes lie 2–10 s apart.
 SEEK_GAP_SECONDS = 10.0
-# In an MPEG program stream only some pictures carry a time, one in 0.7 s at least (ISO/IEC 13818-1). After a
-# seek FFmpeg guesses until the first that does: measured up to 18 frames, 0.1 s off.
+# In an MPEG program stream only some pictures have a timestamp, at least one in 0.7 s (ISO/IEC 13818-1). After a seek
+# FFmpeg guesses the times up to the first timestamp: measured for up to 18 frames, with errors of 0.1 s.
 GUESSED_SECONDS = {"mpeg": 1.0}
 
 
@@ -46,7 +46,7 @@ def frames_at(
         path: The video file.
         seconds: Seconds on the file's timeline, in any order; repeats are allowed.
         stream: Index of the video stream in its container; None for FFmpeg's best one.
-        decoder: `pyav` (`nvdec` is the same here), or `decord` (best stream only).
+        decoder: `pyav` (`nvdec` does the same in this function), or `decord` (best stream only).
 
     Yields:
         One `Frame` for each second.
@@ -68,7 +68,7 @@ def frames_at(
 
 
 def frames_between(path: Path | str, start: float, end: float, stream: int | None = None) -> Iterator[ScannedFrame]:
-    """Yield the frame on screen at one second and all that follow up to another, with upright details.
+    """Yield all frames from the one on screen at `start` to the one on screen at `end`, with upright details.
 
     Args:
         path: The video file.
@@ -89,11 +89,11 @@ def scan(path: Path | str, stream: int | None = None, decoder: Decoder = "pyav")
     Args:
         path: The video file.
         stream: Index of the video stream in its container; None for FFmpeg's best one.
-        decoder: `pyav`, the same on an NVIDIA GPU as `nvdec`, or `decord` (best stream only).
+        decoder: `pyav`, `nvdec` (PyAV on an NVIDIA GPU), or `decord` (best stream only).
 
     Raises:
         MediaError: The file holds no readable pictures.
-        SettingsError: NVDEC cannot decode it, or there is none.
+        SettingsError: NVDEC cannot decode it, or is not available.
     """
     path = Path(path)
     if decoder == "decord":
@@ -120,7 +120,7 @@ def _checked(second: float) -> float:
 
 
 class _Cursor:
-    """Reads one stream: forward frame by frame; a long way forward, and any way back, by seeking."""
+    """Reads one stream: short ways forward frame by frame; long ways forward, and all ways back, by seeking."""
 
     def __init__(self, path: Path, index: int | None) -> None:
         self._path, self._index = path, index
@@ -170,8 +170,9 @@ class _Cursor:
     def _seek(self, second: float) -> None:
         """Show a keyframe at or before `second`, as near as the container's index allows.
 
-        Some containers land late, or between keyframes: then farther back, at last from the start of the file. Where the
-        container's clock restarts, its timestamps are no addresses: the packets before the keyframe are read.
+        Some containers seek to a late place, or between keyframes. Then the seek is repeated from earlier seconds, and at last
+        from the start of the file. Where the container's clock restarts, a timestamp is not unique: no seek is possible, and
+        the packets before the keyframe are read.
         """
         import av
 

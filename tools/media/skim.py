@@ -1,17 +1,18 @@
-"""The frames of a video that are worth comparing: all where something may change, samples where the picture moves.
+"""Selects the frames to compare: every frame near a possible change, and samples where the picture moves.
 
-The packets of a group of pictures (`tools.media.gop`) tell most of it without decoding:
+The packet sizes of a GOP (group of pictures, `tools.media.gop`) show most changes without decoding:
 
-- Where they are next to empty and the next keyframe shows the same, the picture stood: the keyframe is all.
-- Where some are full and many in a row next to empty, every frame around the full ones is given, so that slides keep
-  frame-exact edges.
-- Where all are full the picture moves: only frames that others refer to are decoded, as far as the samples reach, and of
-  a short group the keyframe. Every frame is given around a packet that stands out, a cut or a new slide beside a moving
-  picture, and where what stood before such a group may end in it, or what stands after it begin.
+- Static GOP: all packets after the keyframe are nearly empty, and the next keyframe shows the same picture. Only the
+  keyframe is returned.
+- Mixed GOP: some packets are large, and many in a row are nearly empty. Every frame near the large packets is returned,
+  so that the start and the end of a slide are exact to one frame.
+- Moving GOP: all packets are large. Only reference frames are decoded, and a few of them returned for each sample; a
+  short GOP gives its keyframe only. Every frame is returned near an unusually large packet (a cut, or a new slide next
+  to a moving picture), and at a border with a static GOP.
 
-So the groups need not wait for each other: several are decoded at once, one by each core, at most `_MOST_DECODERS`.
+GOPs do not depend on each other. Several are decoded at the same time: one for each core, at most `_MOST_DECODERS`.
 
-What cannot be decoded by groups is read from the start to the end (`tools.media.frames.scan`).
+A stream that cannot be decoded by GOPs is read from start to end (`tools.media.frames.scan`).
 """
 
 import math
@@ -43,37 +44,37 @@ __all__ = ["NOISE_LEVELS", "SKIM_PARAMETERS", "differ", "skim"]
 
 # Compression changes a cell of a thumbnail by this many levels of 256 at most (H.264, crf 20–35).
 NOISE_LEVELS = 3
-# Text that is shown as long is found over moving pictures, too: no longer GOP is left out.
+# Text over a moving picture is found if it is shown for this long: a GOP of this length or longer is never skipped.
 SHOWN_SECONDS = 0.8
-# While the picture moves, this many frames are passed on for each sample: two of each text that is shown 0.8 s.
+# While the picture moves, this many frames are returned for each sample. A text that is shown for 0.8 s is in two of them.
 LOOKS = 5
-# More would only hold more frames: these decode faster than anything looks at them.
+# More decoders would only fill memory: four decode faster than the frames are compared.
 _MOST_DECODERS = 4
-# What waits of each group's decoded frames.
+# Limits of the decoded frames that wait for each GOP.
 _WAITING_BYTES = 12_000_000
 _MOST_WAITING = 64
 
-# All that the choice of frames depends on: the way it is done, by number, and the constants.
+# Everything that the choice of frames depends on: the version number of the method, and the constants.
 SKIM_PARAMETERS = (4, *COMPARISON, *GOP_PARAMETERS, NOISE_LEVELS, SHOWN_SECONDS, LOOKS)
 
 
 def skim(
     path: Path | str, stream: int | None = None, sample_seconds: float = 2.0, *, on_gpu: bool = False
 ) -> Iterator[ScannedFrame]:
-    """Frames in presentation order with their true times, as many as it takes to see what changes when.
+    """Yield frames in presentation order with their true times: enough of them to find every change.
 
     Args:
         path: The video file.
-        stream: Index of the stream of pictures in its container; None for FFmpeg's best one.
-        sample_seconds: While the picture moves, a frame at least about so often.
+        stream: Index of the video stream in its container; None for FFmpeg's best one.
+        sample_seconds: While the picture moves, the longest time between two frames, approximately.
         on_gpu: Decode on an NVIDIA GPU (NVDEC).
 
     Yields:
-        The first and the last frame, and between them those that the module's docstring tells.
+        The first frame, the last frame, and the frames between them that the module's docstring describes.
 
     Raises:
         MediaError: The file holds no readable pictures.
-        SettingsError: The GPU cannot decode it, or there is none.
+        SettingsError: The GPU cannot decode it, or there is no GPU.
     """
     path = Path(path)
     reached = -math.inf
@@ -101,7 +102,7 @@ def skim(
 
 
 def differ(before: Pixels, after: Pixels) -> bool:
-    """Whether two details show different pictures: in a character of text, or in brightness over a wider area."""
+    """Whether two details differ visibly: in one character of text, or in the brightness of a wider area."""
     if largest_change(before, after).is_visible:
         return True
     first, second = (thumbnail_of(detail).astype(np.int16) for detail in (before, after))
@@ -110,14 +111,14 @@ def differ(before: Pixels, after: Pixels) -> bool:
 
 @dataclass(frozen=True)
 class _Task:
-    """A group of which frames are wanted.
+    """A GOP to decode.
 
     Attributes:
-        group: The group.
-        gap: What lies between the frame before it and its first.
+        group: The GOP.
+        gap: What lies between the last frame before the GOP and its first frame.
         moves: Whether its picture moves all the time.
-        changes: Packets around which all frames are given.
-        leads: Whether it is the first, and what is shown before its keyframe is of it, too.
+        changes: Packets around which every frame is returned.
+        leads: Whether it is the first GOP and has frames that are shown before its keyframe.
     """
 
     group: Gop
@@ -129,38 +130,38 @@ class _Task:
 
 def _tasks(groups: Iterable[Gop], sample_seconds: float) -> Iterator[_Task]:
     gap: Gap = "seen"
-    sampled, lengths, stood = -math.inf, (0, 0, 0), False
+    sampled, lengths, was_static = -math.inf, (0, 0, 0), False
     for number, group in enumerate(groups):
-        is_regular = 0 < max(lengths) <= min(lengths) + 1  # where keyframes are not, they often mark cuts
+        is_regular = 0 < max(lengths) <= min(lengths) + 1  # irregular keyframes often mark cuts
         lengths = (*lengths[1:], len(group.packets))
         leads = number == 0 and min(packet.pts for packet in group.packets) < group.key.pts
-        stands = leads or group.following is None or group.is_static or group.may_hold_static
+        may_be_static = leads or group.following is None or group.is_static or group.may_hold_static
         is_due = group.start + group.seconds / 2 - sampled >= sample_seconds
-        if stands:
+        if may_be_static:
             yield _Task(group, gap, False, _changes(group), leads)
             gap = "seen"
-        elif (borders := _borders(group, stood)) or is_due or not is_regular or group.seconds >= SHOWN_SECONDS:
+        elif (borders := _borders(group, was_static)) or is_due or not is_regular or group.seconds >= SHOWN_SECONDS:
             yield _Task(group, gap, True, borders)
             sampled = group.start
             gap = "seen" if group.precedes_static else "unseen"
         else:
             gap = "unseen"
-        stood = group.is_static or group.may_hold_static
+        was_static = group.is_static or group.may_hold_static
 
 
 def _changes(group: Gop) -> "list[av.Packet]":
-    """Where something may happen in a group that may stand; at the video's end the last frame, for how long it is shown."""
+    """Packets where the picture of a partly static GOP may change; in the video's last GOP also its last packet."""
     ends = [] if group.following else [max(group.packets, key=lambda packet: packet.pts)]
     return [group.key, *group.active, *ends]
 
 
-def _borders(group: Gop, stood: bool) -> "list[av.Packet]":
-    """Where something stands out in a group that moves, or what stood before it ends, or what stands after it begins."""
-    return [*([group.key] if stood else []), *group.spikes, *(group.tail if group.precedes_static else [])]
+def _borders(group: Gop, was_static: bool) -> "list[av.Packet]":
+    """Packets of a moving GOP around which every frame is needed: large ones, and those at a static neighbour GOP."""
+    return [*([group.key] if was_static else []), *group.spikes, *(group.tail if group.precedes_static else [])]
 
 
 class _Keyframes:
-    """Keyframes decoded by themselves, with their details; `room` of them are remembered, for all decoders' threads."""
+    """A cache of `room` decoded keyframes and their details, shared by the threads of all decoders."""
 
     def __init__(self, room: int) -> None:
         self._room = room
@@ -184,7 +185,7 @@ class _Keyframes:
         return known.result()
 
     def are_same(self, decoder: "av.VideoCodecContext", group: Gop) -> bool:
-        """Whether a group's keyframe and the next one show the same; that of a group of one always follows."""
+        """Whether a GOP's keyframe and the next one show the same picture. A GOP of one packet counts as the same."""
         assert group.following is not None
         keys = group.key, group.following[0]
         if any(key.is_discard for key in keys):
@@ -195,33 +196,33 @@ class _Keyframes:
 
 
 class _Decoder:
-    """Chooses the frames of one group after the other; each has a thread of its own.
+    """Chooses the frames of one GOP after the other. Each decoder has its own thread.
 
     Args:
-        context: What decodes.
-        keys: Keyframes, for all decoders of the stream.
-        sample_seconds: While the picture moves, a frame about so often.
+        context: The codec context that decodes.
+        keys: The keyframe cache, shared by all decoders of the stream.
+        sample_seconds: While the picture moves, the time between two frames, approximately.
     """
 
     def __init__(self, context: "av.VideoCodecContext", keys: _Keyframes, sample_seconds: float) -> None:
         self._context, self._keys, self._sample_seconds = context, keys, sample_seconds
 
     def frames(self, task: _Task) -> "Iterator[tuple[av.VideoFrame, Pixels, Gap]]":
-        """The frames that are given of a group, each with its detail and the gap before it."""
+        """The frames that a GOP returns, each with its detail and the gap before it."""
         group = task.group
         gap: Gap | None = task.gap
         if group.is_static and not task.leads:
             if self._keys.are_same(self._context, group):
                 yield *self._keys.of(self._context, group.key), task.gap
                 return
-            if self._changes_unseen(group):
+            if self._changes_slowly(group):
                 task = replace(task, changes=group.packets)
-        for frame, within in self._moving(task) if task.moves else self._standing(task):
+        for frame, within in self._moving(task) if task.moves else self._mostly_static(task):
             yield frame, detail_of(frame), gap or within
             gap = None
 
-    def _changes_unseen(self, group: Gop) -> bool:
-        """Whether something changes in a group though its packets do not tell, as a slide that is dimmed."""
+    def _changes_slowly(self, group: Gop) -> bool:
+        """Whether the picture changes although all packets are small. Example: a slide is dimmed."""
         first = None
         for frame in _own(self._context, group.packets, group, lambda _: False):
             now = detail_of(frame)
@@ -230,10 +231,10 @@ class _Decoder:
                 return True
         return False
 
-    def _standing(self, task: _Task) -> "Iterator[tuple[av.VideoFrame, Gap]]":
-        """The first and the last frame, all around what changes, and some of the others.
+    def _mostly_static(self, task: _Task) -> "Iterator[tuple[av.VideoFrame, Gap]]":
+        """The first and the last frame, every frame near a change, and some of the other frames.
 
-        Of the others only those are decoded that others refer to, for what fades very slowly.
+        Of the other frames only reference frames are decoded: they show pictures that fade very slowly.
         """
         group, is_near = task.group, task.group.near(task.changes)
         start = -math.inf if task.leads else group.key.pts
@@ -248,9 +249,9 @@ class _Decoder:
             yield held, "seen"
 
     def _moving(self, task: _Task) -> "Iterator[tuple[av.VideoFrame, Gap]]":
-        """The keyframe, some frames as far as the samples reach, and all around what changes.
+        """The keyframe, `LOOKS` frames for each sample, and every frame near a change.
 
-        Of the others only those are decoded that others refer to.
+        Of the other frames only reference frames are decoded.
         """
         group, is_near = task.group, task.group.near(task.changes)
         a_second = 1 / float(group.key.time_base)
@@ -272,10 +273,10 @@ def _own(
     is_near: Callable[[int], bool],
     start: float | None = None,
 ) -> "Iterator[av.VideoFrame]":
-    """What some packets of a group decode to, from `start` (None: its keyframe) to before the next keyframe."""
+    """The decoded frames of some packets of a GOP, from `start` (None: its keyframe) to before the next keyframe."""
     key = group.key
     start = key.pts if start is None else start
-    has_come = key.is_discard or not key.is_keyframe  # hidden by an edit list; or the file begins inside a group
+    has_come = key.is_discard or not key.is_keyframe  # hidden by an edit list; or the file begins inside a GOP
     for frame in decode_packets(decoder, packets, lambda packet: is_near(packet.pts)):
         if frame.pts is not None and start <= frame.pts < group.end:
             has_come = has_come or frame.pts == key.pts
