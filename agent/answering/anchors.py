@@ -16,16 +16,16 @@ _ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth".s
 
 
 def located(plan: Plan, search: Search, reader: Reader) -> Plan | None:
-    """Limit a plan to the stretches that its anchor leaves; None if the event is not found.
+    """Limit a plan to the spans that its anchor allows; None if the event is not found.
 
-    An event that is named with a number ("the second goal") is searched by that name first. Only where nothing is
-    called so, and the event is seen or its modality is given, occurrences are counted: the second time that somebody
-    speaks of a goal is not the second goal.
+    An event with a number ("the second goal") is first searched by that full name. Occurrences are counted only if
+    nothing has this name and the event is visible or its modality is given: the second time that a speaker mentions
+    a goal is not the second goal.
 
     Args:
         plan: With an anchor.
         search: The library.
-        reader: Scores what is not named as asked.
+        reader: Scores evidence that does not contain the words of the question.
     """
     anchor = plan.anchor
     if anchor is None:
@@ -46,7 +46,7 @@ def located(plan: Plan, search: Search, reader: Reader) -> Plan | None:
 
 
 def _events(anchor: Anchor, plan: Plan, search: Search, reader: Reader) -> list[Occurrence]:
-    """The occurrences that are meant: while it happens all of them, else one a video."""
+    """Return the occurrences that the anchor means: all of them for "while", otherwise one per video."""
     wanted = plan.model_copy(update={"modalities": anchor.event.modalities, "anchor": None})
     if anchor.ordinal is None:
         found = occurrences(anchor.event, wanted, search, reader)
@@ -69,7 +69,7 @@ def _events(anchor: Anchor, plan: Plan, search: Search, reader: Reader) -> list[
 
 
 def _best_a_video(found: list[Occurrence]) -> list[Occurrence]:
-    """Of each video the occurrence whose evidence fits best; the first of equals."""
+    """Return for each video the occurrence with the highest score; the first one if scores are equal."""
     best: dict[str, Occurrence] = {}
     for one in found:
         known = best.get(one.video_id)
@@ -83,7 +83,7 @@ def _fits(one: Occurrence) -> float:
 
 
 def _beside(anchor: Anchor, event: Occurrence, end: float, limit: Span, *, only_next: bool) -> Span | None:
-    """The stretch that lies so to an event, within a limit; None: there is none."""
+    """Return the span before, after or during an event, within a limit; None if it is empty."""
     if anchor.relation == "after":
         first, last = event.end, min(end, event.end + NEXT_SECONDS) if only_next else end
     elif anchor.relation == "before":

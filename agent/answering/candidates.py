@@ -1,7 +1,7 @@
-"""Candidates: what retrieval found, each with its neighbours and with what the reader compares.
+"""Candidates: the retrieved evidence, each with its neighbours and the features that the reader scores.
 
-A sentence seldom holds all that a question asks for. A candidate is an observation together with the observations
-around it: the sentences before and after, or the other lines of the same slide.
+One sentence rarely contains everything that a question asks for. A candidate is an observation together with the
+observations around it: the sentences before and after, or the other lines of the same slide.
 """
 
 import math
@@ -21,7 +21,7 @@ from .matching import held_terms
 
 __all__ = ["Candidate", "Features", "adds_to", "candidates_of", "covered", "says_nothing_new", "text_of", "with_names"]
 
-# Neighbours on each side; measured with passages of seven sentences on the tuning half of TutorialVQA.
+# Neighbours on each side; chosen with passages of seven sentences on the tuning half of TutorialVQA.
 REACH = 3
 # Sentences further apart than this do not belong together.
 PAUSE_SECONDS = 15.0
@@ -34,9 +34,9 @@ _SENTENCE_END = (".", "?", "!", "…", ":", ";")
 
 
 class Features(NamedTuple):
-    """What is known of a candidate and a question; each number lies between -1 and 1.
+    """The features of one candidate for one question; each number lies between -1 and 1.
 
-    `cosine` and `cover` are of the observation alone; `_1` and `_3` of it with so many neighbours on each side.
+    `cosine` and `cover` describe the observation alone; `_1` and `_3` include one or three neighbours on each side.
     Cosines of several observations are their mean. Coverage is the share of the question's terms that a text holds
     literally, each weighted by its rarity in the library.
     """
@@ -47,7 +47,7 @@ class Features(NamedTuple):
     cover: float
     cover_1: float
     cover_3: float
-    answer_type: float  # 1: a number is asked for and there is one that the question does not hold
+    answer_type: float  # 1: the question asks for a number, and the text has one that the question does not contain
     asked_modality: float  # 1: the question names the modality ("said", "shown")
     is_text: float
     is_picture: float
@@ -63,8 +63,8 @@ class Candidate:
         before: The neighbours before it, nearest first.
         after: The neighbours after it, nearest first; of a line of text, the other lines of its slide.
         names: Words of the video's file name, folder and title: facts that hold for all of the video.
-        shows: Whether the image encoder says that the picture shows what is asked for.
-        features: What the reader compares; see `Features`.
+        shows: Whether the image encoder finds the queried thing in the picture.
+        features: The input of the reader; see `Features`.
     """
 
     evidence: Evidence
@@ -82,7 +82,7 @@ class Candidate:
 
     @property
     def sentence(self) -> tuple[Evidence, ...]:
-        """The observations that make up the sentence it belongs to: a transcript may cut a sentence in two."""
+        """The observations of one sentence: a transcript may split a sentence into several lines."""
         if self.evidence.modality != "speech":
             return (self.evidence,)
         begins = not self.evidence.text[:1].islower()
@@ -103,7 +103,7 @@ class Candidate:
 
     @property
     def heading(self) -> Evidence | None:
-        """The title of the slide that a line of text is on: the topmost line, if it is the tallest."""
+        """The title of the slide that contains a line of text: the topmost line, if it is the tallest."""
         boxed = [one for one in self.after if one.box]
         if self.evidence.modality != "text" or self.evidence.box is None or not boxed:
             return None
@@ -118,7 +118,7 @@ def candidates_of(plan: Plan, found: Sequence[Evidence], search: Search) -> list
 
     Args:
         plan: The question.
-        found: What retrieval found, best first; each evidence once.
+        found: The retrieved evidence, best first, without duplicates.
         search: The library.
     """
     made: dict[str, Candidate] = {}
@@ -142,16 +142,16 @@ def candidates_of(plan: Plan, found: Sequence[Evidence], search: Search) -> list
                 continue
             at = place[one.evidence_id]
             known = one.model_copy(update={"similarity": rows[at].similarity})
-            before, after = _beside_text(known, rows) if modality == "text" else _beside(rows, at)
+            before, after = _lines_shown_with(known, rows) if modality == "text" else _neighbours(rows, at)
             made[one.evidence_id] = Candidate(known, before, after, names)
     weights = _rarities(plan.terms, search) if plan.terms else {}
     return [replace(made[one.evidence_id], features=_features(made[one.evidence_id], plan, weights)) for one in found]
 
 
 def with_names(plan: Plan, found: Sequence[Evidence]) -> Plan:
-    """Mark the terms that the library writes as names: who types "london" means London.
+    """Mark the terms that the library writes as names: "london" in a question means London.
 
-    A term is a name if what was said spells it with a capital wherever it occurs, and once inside a sentence.
+    A term is a name if the transcripts always spell it with a capital letter, at least once inside a sentence.
     """
     spoken = [one.text for one in found if one.modality == "speech"]
     named = {word for text in spoken for word in names(text)}
@@ -171,9 +171,9 @@ def covered(candidate: Candidate, terms: Sequence[Term]) -> list[Term]:
 
 
 def adds_to(plan: Plan, rows: Sequence[Evidence], other: Evidence) -> bool:
-    """Whether a neighbour holds a term of the question, or the number it asks for, that some observations lack.
+    """Whether a neighbour adds a term of the question, or the number it asks for, to some observations.
 
-    Words that it spells with a capital may be names, and names are never borrowed from another sentence.
+    Words with a capital letter may be names, and names are never taken from another sentence.
     """
     held = held_terms(plan.terms, text_of(rows))
     lower = other.text if other.modality == "text" else " ".join(w for w in other.text.split() if w[:1].islower())
@@ -183,7 +183,7 @@ def adds_to(plan: Plan, rows: Sequence[Evidence], other: Evidence) -> bool:
 
 
 def says_nothing_new(plan: Plan, evidence: Evidence) -> bool:
-    """Whether an observation holds no content word that the question does not: "Directed by" to "Who directed it?"."""
+    """Whether all content words of an observation are in the question: "Directed by" for "Who directed it?"."""
     if not _ASKS.search(plan.question):
         return False
     asked = {stem(canonical(word)) for word in tokens(plan.question)}
@@ -191,13 +191,13 @@ def says_nothing_new(plan: Plan, evidence: Evidence) -> bool:
 
 
 def text_of(rows: Sequence[Evidence]) -> str:
-    """The texts of some observations as one."""
+    """Join the texts of some observations."""
     return " ".join(row.text for row in rows)
 
 
 def _features(candidate: Candidate, plan: Plan, weights: Mapping[str, float]) -> Features:
     rows = [candidate.around(reach) for reach in (0, 1, REACH)]
-    # A line of a slide is short: its cosine is compared alone, and coverage with the slide.
+    # A line of a slide is short: its cosine is computed for the line alone, its coverage for the whole slide.
     cosines = [sum(row.similarity for row in some) / len(some) for some in rows]
     covers = [_coverage(plan.terms, weights, [*(row.text for row in some), candidate.names]) for some in rows]
     modality = candidate.evidence.modality
@@ -217,7 +217,7 @@ def _features(candidate: Candidate, plan: Plan, weights: Mapping[str, float]) ->
 
 
 def _gives_number(plan: Plan, rows: Sequence[Evidence]) -> bool:
-    """Whether the question asks for a number and some observations hold one that the question does not."""
+    """Whether the question asks for a number and some observations contain one that the question does not."""
     if not _ASKS_NUMBER.search(plan.question):
         return False
     known = _numbers(plan.question)
@@ -233,7 +233,7 @@ def _rarities(terms: Sequence[Term], search: Search) -> dict[str, float]:
 
 
 def _coverage(terms: Sequence[Term], weights: Mapping[str, float], texts: Sequence[str]) -> float:
-    """The share of the terms that some texts hold, each term weighted by its rarity; 0 without terms."""
+    """Return the share of the terms that some texts contain, weighted by rarity; 0 without terms."""
     whole = sum(weights[term.text] for term in terms)
     held = {term for text in texts for term in held_terms(terms, text)}
     return sum(weights[term.text] for term in held) / whole if whole else 0.0
@@ -244,7 +244,7 @@ def _numbers(text: str) -> set[str]:
 
 
 def _groups(found: Sequence[Evidence]) -> list[list[Evidence]]:
-    """Evidence of one modality and video that lies within a minute, together."""
+    """Group evidence of one modality and video with gaps of less than a minute."""
     groups: list[list[Evidence]] = []
     for one in sorted(found, key=lambda e: (e.video_id, e.modality, e.start)):
         last = groups[-1][-1] if groups else None
@@ -255,7 +255,7 @@ def _groups(found: Sequence[Evidence]) -> list[list[Evidence]]:
     return groups
 
 
-def _beside(rows: Sequence[Evidence], at: int) -> tuple[tuple[Evidence, ...], tuple[Evidence, ...]]:
+def _neighbours(rows: Sequence[Evidence], at: int) -> tuple[tuple[Evidence, ...], tuple[Evidence, ...]]:
     before: list[Evidence] = []
     for number in range(at - 1, max(-1, at - 1 - REACH), -1):
         if rows[number + 1].start - rows[number].end > PAUSE_SECONDS:
@@ -269,8 +269,8 @@ def _beside(rows: Sequence[Evidence], at: int) -> tuple[tuple[Evidence, ...], tu
     return tuple(before), tuple(after)
 
 
-def _beside_text(one: Evidence, rows: Sequence[Evidence]) -> tuple[tuple[Evidence, ...], tuple[Evidence, ...]]:
-    """The other lines that are in the picture together with a line."""
+def _lines_shown_with(one: Evidence, rows: Sequence[Evidence]) -> tuple[tuple[Evidence, ...], tuple[Evidence, ...]]:
+    """Return the other text lines that are visible at the same time, from top to bottom."""
     shown = [row for row in rows if row.evidence_id != one.evidence_id and row.span.overlap(one.span) > 0]
     top = sorted(shown, key=lambda row: row.box.top if row.box else row.start)
     return (), tuple(top[:24])

@@ -1,4 +1,4 @@
-"""Checks citations: each must resolve in the library, and its words must be stored there."""
+"""Checks citations: each must resolve in the library, and its words must be in the stored text."""
 
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -10,20 +10,21 @@ from .statements import follows
 
 __all__ = ["check_claims"]
 
-# Times are stored as float64; anything more is another time.
+# Times are stored as float64: a larger difference is a different time.
 _TOLERANCE = 1e-6
 
 
 def check_claims(claims: Sequence[Claim], resolve: Callable[[str], Evidence | None]) -> list[Claim]:
-    """The claims with their verdicts; citations that do not resolve are taken out.
+    """Return the claims with their verdicts, without the citations that do not resolve.
 
-    `verbatim`: the claim quotes, word for word, what it cites (quotes may be joined by " · "). `supported`: code
-    computed the claim, and computes it again from what it cites. `refuted`: none of its citations resolves, or, for a
-    computed claim, one of them does not or they say otherwise. `unverified`: the rest.
+    `verbatim`: the claim quotes its citations word for word (quotes may be joined by " · "). `supported`: code
+    computed the claim, and computing it again from the citations gives the same text. `refuted`: no citation resolves;
+    for a computed claim also if one citation does not resolve or the citations contradict it. `unverified`: all
+    others.
 
     Args:
-        claims: What an answerer wrote.
-        resolve: The stored evidence of an id; None if there is none.
+        claims: The claims of an answer.
+        resolve: Returns the stored evidence of an id, or None.
     """
     return [_checked(claim, resolve) for claim in claims]
 
@@ -38,14 +39,14 @@ def _checked(claim: Claim, resolve: Callable[[str], Evidence | None]) -> Claim:
             update={"verdict": follows(claim, resolve) if is_whole else "refuted", "citations": citations}
         )
     is_quoted = bool(tokens(claim.text)) and all(
-        any(_stands_in(part, citation.quote) for citation in citations) for part in claim.text.split(" · ")
+        any(_is_part_of(part, citation.quote) for citation in citations) for part in claim.text.split(" · ")
     )
     verdict: Verdict = "verbatim" if is_quoted else "unverified"
     return claim.model_copy(update={"verdict": verdict, "citations": citations})
 
 
 def _resolves(citation: Citation, stored: Evidence | None) -> bool:
-    """Whether a citation is what the library holds: the same video, kind and picture, a span within, words from it."""
+    """Whether a citation agrees with the stored evidence: video, modality and picture, a span inside, a quote from it."""
     return (
         stored is not None
         and (citation.video_id, citation.video, citation.modality) == (stored.video_id, stored.video, stored.modality)
@@ -53,12 +54,12 @@ def _resolves(citation: Citation, stored: Evidence | None) -> bool:
         and citation.box in (None, stored.box)
         and citation.frame_seconds in (None, stored.frame_seconds)
         and stored.start - _TOLERANCE <= citation.start < citation.end <= stored.end + _TOLERANCE
-        and (_stands_in(citation.quote, stored.text) if tokens(stored.text) else not tokens(citation.quote))
+        and (_is_part_of(citation.quote, stored.text) if tokens(stored.text) else not tokens(citation.quote))
     )
 
 
-def _stands_in(part: str, whole: str) -> bool:
-    """Whether a text is a stretch of another: its words in a row, and the signs between them (−5 is not 5)."""
+def _is_part_of(part: str, whole: str) -> bool:
+    """Whether a text is part of another: the same words in a row, with the same signs between them (−5 is not 5)."""
     words, others = tokens(part), tokens(whole)
     starts = range(len(others) - len(words) + 1)
     in_a_row = bool(words) and any(others[first : first + len(words)] == words for first in starts)

@@ -12,19 +12,20 @@ __all__ = ["choose_videos", "retrieve"]
 CANDIDATES = 30
 # Reciprocal rank fusion (Cormack, Clarke and Büttcher 2009): the paper's constant.
 _RRF_K = 60
-# Of more videos than this the likeliest are chosen, by the best few of the first results of all.
+# Of more videos than MOST_VIDEOS the most relevant ones are chosen: the first POOL results of the whole library are
+# ranked, and at most A_VIDEO of them count for one video.
 MOST_VIDEOS, POOL, A_VIDEO = 8, 200, 5
-# A sentence and the still behind it may share a fraction of a second.
+# A sentence and the segment after it may overlap by a fraction of a second.
 _TOLERANCE = 0.5
 
 
 def choose_videos(plan: Plan, search: Search) -> Plan:
-    """Of many videos the likeliest: those whose best evidence ranks highest over the whole library.
+    """Limit a plan to the most relevant videos: those whose best evidence ranks highest in the whole library.
 
-    Routing by video before searching inside is SALOVA's order (Kim et al. 2024, section 3.2), here by fused ranks.
+    SALOVA also selects videos before it searches inside them (Kim et al. 2024, section 3.2); here by fused ranks.
 
     Args:
-        plan: What is looked for; a plan for few videos, or for more than a plain needle, stays as it is.
+        plan: The question. A plan for few videos, or for anything but a plain search for a needle, is returned unchanged.
         search: The library.
     """
     among = plan.video_ids if plan.video_ids is not None else tuple(search.records)
@@ -42,13 +43,14 @@ def choose_videos(plan: Plan, search: Search) -> Plan:
 
 
 def retrieve(plan: Plan, search: Search) -> list[Evidence]:
-    """Evidence for a plan from the whole library, best first.
+    """Return the evidence for a plan from the whole library, best first.
 
-    A moment is not searched, but read: all that overlaps a second, the shortest first; a stretch from its start, the end
-    of a video from there; beside an event, the nearest to it.
+    A plan for a moment needs no search: all observations that overlap the span are returned. Their order depends on
+    the plan: the shortest first for one second, by time for a longer span, from the end for the end of a video, and
+    the nearest first before or after an event.
     """
     if plan.is_moment:
-        return _perceived(plan, search)
+        return _all_within(plan, search)
     found = {one.evidence_id: one for one in find_in(plan, search, plan.query, CANDIDATES, plan.modalities)}
     for query in plan.more:
         for one in find_in(plan, search, query.text, CANDIDATES, query.modalities):
@@ -59,8 +61,8 @@ def retrieve(plan: Plan, search: Search) -> list[Evidence]:
     return sorted(found.values(), key=lambda e: (-e.score, -e.similarity))[: 2 * CANDIDATES]
 
 
-def _perceived(plan: Plan, search: Search) -> list[Evidence]:
-    """All that is perceived where the plan says."""
+def _all_within(plan: Plan, search: Search) -> list[Evidence]:
+    """Return the observations within the spans of the plan."""
     scopes = scopes_of(plan, search)
     if scopes is None:
         among = plan.video_ids if plan.video_ids is not None else tuple(search.records)
@@ -71,8 +73,8 @@ def _perceived(plan: Plan, search: Search) -> list[Evidence]:
         for one in search.of_video(scope.video_id):
             if one.modality not in plan.modalities or one.span.overlap(scope.span) <= 0:
                 continue
-            if (far := _far(one, scope.span, plan)) is not None:
-                seen.append((far, one))
+            if (key := _sort_key(one, scope.span, plan)) is not None:
+                seen.append((key, one))
     ordered = sorted(seen, key=lambda found: found[0])
     if plan.ordinal is None:
         return [one for _, one in ordered][:CANDIDATES]
@@ -83,8 +85,8 @@ def _perceived(plan: Plan, search: Search) -> list[Evidence]:
     return [ours[number] for ours in by_video.values() if -len(ours) <= number < len(ours)][:CANDIDATES]
 
 
-def _far(one: Evidence, span: Span, plan: Plan) -> float | None:
-    """How far what is perceived in a stretch is from what is asked for; None: it is not."""
+def _sort_key(one: Evidence, span: Span, plan: Plan) -> float | None:
+    """Return the sort key of an observation in a span, smallest first; None if the plan excludes it."""
     if plan.anchor and plan.anchor.relation == "after":
         is_event = one.start < span.start and _names(one, plan.anchor)
         return None if is_event or one.start < span.start - _TOLERANCE else one.start - span.start
@@ -96,12 +98,12 @@ def _far(one: Evidence, span: Span, plan: Plan) -> float | None:
     if plan.from_end or plan.part == "end":
         return -one.end
     if plan.between is None and plan.part is None and plan.scopes is None:
-        return one.start - one.end  # whatever is written: what is on screen for long comes first
+        return one.start - one.end  # the whole video is asked for: long observations come first
     is_stretch = plan.part == "start" or (plan.between is not None and plan.between.duration > 1)
     return one.start if is_stretch else one.end - one.start
 
 
 def _names(one: Evidence, anchor: Anchor) -> bool:
-    """Whether something names an event, and so is said of it, and not before or after it."""
+    """Whether an observation names the event: then it belongs to the event, not to the time before or after it."""
     words = one.text.split()
     return all(mentions(term, words) for term in anchor.event.terms if term.required)

@@ -1,6 +1,6 @@
 """Literal matching: which terms of a question a text holds, and where.
 
-Counting, ordering and the reader's hard constraint rest on it, so nothing here is a matter of similarity.
+Counting, ordering and the reader's constraint on exact terms use it, so it never uses similarity.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,10 +19,10 @@ class _Text:
     """A text, prepared for matching.
 
     Attributes:
-        words: Its words in their canonical form.
-        lower: Its words that are written in lower case.
-        by_stem: Its words, and each two neighbours written as one, by their stem.
-        pieces: Its runs of letters and numbers.
+        words: The words in their canonical form.
+        lower: The words that are written in lower case.
+        by_stem: The words, and each pair of neighbouring words joined into one, by stem.
+        pieces: The sequences of letters and digits.
     """
 
     words: frozenset[str]
@@ -56,7 +56,7 @@ def mentions(term: Term, words: Sequence[str]) -> list[tuple[int, int]]:
     """Find a term in a sequence of words.
 
     Returns:
-        For each mention the index of its first word, and the index after its last.
+        For each mention the index of its first word, and the index after its last word.
     """
     wanted = [canonical(piece) for piece in pieces(term.text)]
     if " " not in term.text:
@@ -81,7 +81,7 @@ def same_words(ones: Sequence[str], others: Sequence[str]) -> bool:
 
 
 def _keys(text: str) -> set[str]:
-    """What a text shares with every term that it holds."""
+    """Return the keys that a text shares with every term that it contains."""
     words = tokens(text)
     spelled = [*words, *(one + other for one, other in pairwise(words))]
     return {stem(canonical(word)) for word in spelled} | {stem(canonical(piece)) for piece in pieces(text)}
@@ -95,7 +95,7 @@ def _holds(text: _Text, term: Term) -> bool:
     if canonical(term.text) in text.words:
         return True
     forms = {word for word in text.by_stem.get(stem(canonical(term.text)), ()) if is_same(term.text, word)}
-    # A name has no other form: "Williams" is not "William". "networks" is what somebody means by "Networks".
+    # A name has no other form: "Williams" is not "William". A common word may be capitalised: "Networks" means "networks".
     return bool(forms & text.lower if term.exact else forms)
 
 

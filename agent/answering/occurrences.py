@@ -1,7 +1,7 @@
 """Occurrences: every moment at which something is said, written or shown.
 
-Retrieval ranks; counting, ordering and "the second time" need all moments. So all different texts of a stretch are
-read, which is fast: a text is stored once for each moment, but there are few different texts.
+Retrieval ranks and returns only the best results; counting, ordering and "the second time" need all moments. So
+every distinct text of the span is read. This is fast, because many observations share the same text.
 """
 
 from bisect import bisect_right
@@ -25,17 +25,17 @@ from .reader import Reader
 
 __all__ = ["Occurrence", "boxes_of", "occurrences"]
 
-# Where nothing is named as asked, the reader scores so many results of retrieval, of each modality.
+# If no text contains the words of the question, the reader scores this many retrieved results of each modality.
 MOST_SIMILAR = 50
-# A neighbouring sentence within so many seconds may complete one ("Now to the budget. It grew for travel.").
+# A neighbouring sentence within this many seconds may complete a sentence ("Now to the budget. It grew for travel.").
 CONTEXT_SECONDS = 5.0
-# A detector's label stands for another word only if it is this similar (phone – cell phone 0.90, sofa – couch 0.89,
+# A detector's label means the same as another word only if it is this similar (phone – cell phone 0.90, sofa – couch 0.89,
 # bike – bicycle 0.94) and no other label is nearly so (vehicle – car 0.91, but truck 0.79).
 _SURE, _DOUBTFUL = 0.85, 0.7
 # MiniLM separates synonyms from words of one kind better in this sentence: area under the curve 0.83 against 0.72.
 _ASKED_AS = "a synonym for {}"
 
-# Videos, and a stretch of each; None: all.
+# Videos with a span of each; None: the whole video.
 _Stretch = tuple[tuple[str, ...] | None, Span | None]
 
 
@@ -43,18 +43,18 @@ class Occurrence(Record):
     """One moment of one video at which something occurs."""
 
     video_id: str = Field(description="The video's content hash.")
-    start: Seconds = Field(description="First second: of the words in question, where their times are known.")
+    start: Seconds = Field(description="First second; of the matched words if their times are known.")
     end: Seconds = Field(description="First second after it.")
-    evidence: tuple[Evidence, ...] = Field(description="What shows it, the surest first.")
-    citation: Citation = Field(description="Of the first evidence; of speech, the words in question.")
+    evidence: tuple[Evidence, ...] = Field(description="The evidence for it, the most confident first.")
+    citation: Citation = Field(description="Text of the first evidence; of speech only the matched words.")
     is_literal: bool = Field(
-        description="Whether it is named as asked, or by the only label that means it; else the reader scored it."
+        description="Whether a text contains the words of the question, or the only label with this meaning; False: the reader scored it."
     )
 
 
 @dataclass(frozen=True)
 class _Hit:
-    """An evidence of the subject, and the neighbours that complete it."""
+    """Evidence for the subject, with the neighbours that complete it."""
 
     evidence: Evidence
     context: tuple[Evidence, ...] = ()
@@ -63,7 +63,7 @@ class _Hit:
 
 @dataclass(frozen=True)
 class _Item:
-    """One evidence of an occurrence; of speech, one mention: the `number`th of its sentence."""
+    """One piece of evidence of an occurrence; of speech one mention, the `number`th in its sentence."""
 
     hit: _Hit
     citation: Citation
@@ -75,28 +75,28 @@ class _Item:
 
 
 def occurrences(subject: Subject, plan: Plan, search: Search, reader: Reader) -> list[Occurrence]:
-    """All occurrences of a subject, by video and time.
+    """Return all occurrences of a subject, by video and time.
 
-    It occurs where an evidence holds all its terms literally, together with the sentences next to it; names, numbers
-    and codes stand in the evidence itself. Where nothing is named as asked, what the reader scores as an answer counts:
-    such occurrences (`is_literal` is false) need not be all there are. Each mention in speech is an occurrence, also a
-    second one in the same sentence. What is seen is one occurrence as long as it is in view, and what is said of a
-    thing while it is seen belongs to it.
+    The subject occurs where evidence, together with the sentences next to it, contains all terms literally. Names,
+    numbers and codes must be in the evidence itself. If no text contains the terms, the results that the reader scores
+    as an answer count: such occurrences (`is_literal` is false) may be incomplete. Each mention in speech is an
+    occurrence, also a second one in the same sentence. A visible thing is one occurrence as long as it is in view;
+    speech about the thing during that time belongs to the same occurrence.
 
     Args:
-        subject: What occurs, and where it is perceived.
-        plan: In which videos, and when.
+        subject: What occurs, and in which modalities.
+        plan: Which videos, and which span of each.
         search: The library.
-        reader: Scores what is similar.
+        reader: Scores evidence that does not contain the words of the question.
 
     Raises:
-        LibraryError: A video's folder is damaged.
+        LibraryError: The folder of a video is damaged.
     """
     if not any(term.required for term in subject.terms):
         return []
     stretches = _stretches(plan, search)
     hits: list[_Hit] = []
-    for group in (sentences(), labels()):  # words are searched in words, things in pictures
+    for group in (sentences(), labels()):  # words are searched in text, things in pictures
         among = tuple(modality for modality in group if modality in subject.modalities)
         named = _named(subject, among, stretches, search)
         hits += named or _similar(subject, among, stretches, search, reader)
@@ -106,15 +106,15 @@ def occurrences(subject: Subject, plan: Plan, search: Search, reader: Reader) ->
 
 
 def boxes_of(subject: Subject, plan: Plan, search: Search) -> list[Evidence]:
-    """All boxes of a thing, by video and time: as the detector names it; of what is only written, lines of text.
+    """Return all boxes of a thing, by video and time: detected objects, or lines of text if the thing is only written.
 
     Args:
-        subject: The thing, and where it is perceived; without terms, whatever has a box.
-        plan: In which videos, and when.
+        subject: The thing, and its modalities; without terms every observation with a box counts.
+        plan: Which videos, and which span of each.
         search: The library.
 
     Raises:
-        LibraryError: A video's folder is damaged.
+        LibraryError: The folder of a video is damaged.
     """
     stretches = _stretches(plan, search)
     modality = next((one for one in boxed() if one in subject.modalities), None)
@@ -150,7 +150,7 @@ def _lies_in(cited: Citation, stretches: Iterable[_Stretch]) -> bool:
 def _named(
     subject: Subject, modalities: tuple[Modality, ...], stretches: Iterable[_Stretch], search: Search
 ) -> list[_Hit]:
-    """All evidence that names the subject as asked."""
+    """Return all evidence that contains the terms of the subject."""
     hits: dict[str, _Hit] = {}
     for video_ids, span in stretches:
         for modality in modalities:
@@ -183,7 +183,7 @@ def _literal_hit(subject: Subject, evidence: Evidence, search: Search) -> _Hit |
 def _similar(
     subject: Subject, modalities: tuple[Modality, ...], stretches: Iterable[_Stretch], search: Search, reader: Reader
 ) -> list[_Hit]:
-    """What retrieval ranks highest and the reader scores as an answer; pictures, as their encoder says."""
+    """Return the retrieved evidence that the reader scores as an answer; for pictures the image encoder decides."""
     if any(term.exact for term in subject.terms):
         return []
     asked = Plan(question=subject.query, query=subject.query, terms=subject.terms, modalities=modalities)
@@ -201,9 +201,9 @@ def _similar(
 
 
 def _words_of(subject: Subject) -> str | None:
-    """The words of which a text must contain one, also neighbours written as one word; None: any text may do.
+    """Return the words of which a text must contain at least one, also neighbours joined into one word; None: no filter.
 
-    A number may be written in words ("twelve"), which the index holds as they are.
+    The index stores numbers as they are written; "12" may be written as "twelve".
     """
     required = [term.text for term in subject.terms if term.required]
     if any(text.isdigit() for text in required):
@@ -213,7 +213,7 @@ def _words_of(subject: Subject) -> str | None:
 
 
 def _labels(subject: Subject, known: Sequence[str], search: Search) -> list[str]:
-    """The detector's labels that name a thing: a "hot dog" is not a "dog", a "cell phone" is a phone."""
+    """Return the detector's labels with the meaning of a thing: a "hot dog" is not a "dog", a "cell phone" is a phone."""
     wanted = [word for term in subject.terms if term.required for word in tokens(term.text)]
     same = [label for label in known if same_words(wanted, tokens(label))]
     if same or not known or len(wanted) != 1 or any(term.exact for term in subject.terms):
@@ -227,7 +227,7 @@ def _labels(subject: Subject, known: Sequence[str], search: Search) -> list[str]
 
 
 def _items(subject: Subject, hit: _Hit) -> list[_Item]:
-    """An evidence once; a sentence once for each time that it names the subject as asked."""
+    """Return one item per evidence; for a sentence one item per mention of the subject."""
     evidence = hit.evidence
     if evidence.modality == "speech" and hit.is_literal and not hit.context:
         words = [word.text for word in evidence.words] or evidence.text.split()
@@ -244,7 +244,7 @@ def _mention(evidence: Evidence, words: Sequence[str], first: int, last: int) ->
 
 
 def _together(items: Sequence[_Item]) -> list[list[_Item]]:
-    """Items that are one occurrence, together."""
+    """Group the items of one occurrence."""
     disjoint = _DisjointSets(len(items))
     by_time = sorted(range(len(items)), key=lambda n: (items[n].evidence.video_id, items[n].citation.start))
     seen = [number for number in by_time if items[number].evidence.modality != "speech"]
@@ -259,25 +259,25 @@ def _together(items: Sequence[_Item]) -> list[list[_Item]]:
 
 
 class _DisjointSets:
-    """Which numbers belong together (Tarjan 1975)."""
+    """Disjoint sets of numbers with union and find (Tarjan 1975)."""
 
     def __init__(self, count: int) -> None:
         self._above = list(range(count))
 
     def root(self, number: int) -> int:
-        """The number that stands for all that belong to this one."""
+        """Return the representative of a number's set."""
         while self._above[number] != number:
             self._above[number] = self._above[self._above[number]]
             number = self._above[number]
         return number
 
     def join(self, one: int, other: int) -> None:
-        """Let two belong together, and all that belong to them."""
+        """Merge the sets of two numbers."""
         self._above[self.root(other)] = self.root(one)
 
 
 def _join_seen(items: Sequence[_Item], seen: Sequence[int], disjoint: _DisjointSets) -> None:
-    """What is seen, as long as it is in view."""
+    """Merge visible items for as long as the thing stays in view."""
     last, reach = -1, 0.0
     for number in seen:
         one = items[number].evidence
@@ -289,7 +289,7 @@ def _join_seen(items: Sequence[_Item], seen: Sequence[int], disjoint: _DisjointS
 
 
 def _join_spoken(items: Sequence[_Item], spoken: Sequence[int], disjoint: _DisjointSets) -> None:
-    """A sentence and the one beside it that it takes a word from; and one that stands twice at the same time."""
+    """Merge a sentence with the neighbour that it takes a word from, and duplicates at the same time."""
     of_evidence = {items[number].evidence.evidence_id: number for number in spoken}
     latest: dict[tuple[str, str, int], int] = {}
     for number in spoken:

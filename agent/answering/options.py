@@ -1,4 +1,4 @@
-"""Multiple choice without a model: which of the given options the quoted evidence holds. Nothing is guessed."""
+"""Multiple choice without a model: finds the answer option that the quoted evidence contains. Never guesses."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ __all__ = ["chosen_option"]
 
 
 def chosen_option(plan: Plan, claims: Sequence[Claim]) -> int | None:
-    """Return the only option all of whose content words stand in the best claim, from 0; None if none or several do."""
+    """Return the index of the only option whose content words are all in the best claim; None if none or several are."""
     if not plan.options or not claims:
         return None
     said = tokens(" ".join([claims[0].text, *(citation.quote for citation in claims[0].citations)]))

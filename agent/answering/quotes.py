@@ -1,4 +1,4 @@
-"""The answer without a model: it quotes the passages that the reader scores highest. It composes nothing."""
+"""The answer without a model: quotes the passages with the highest reader scores, and writes no text of its own."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from .ranking import Scored
 __all__ = ["MOST_CLAIMS", "cite_words", "closest", "quote_evidence"]
 
 MOST_CLAIMS = 3
-# A further claim needs this share of the best one's score.
+# A further claim needs at least this share of the best score.
 NEARLY = 0.8
 MOST_CLOSEST = 3
 
@@ -24,7 +24,7 @@ def quote_evidence(plan: Plan, scored: Sequence[Scored], threshold: float) -> li
     Args:
         plan: The question.
         scored: The candidates, best first.
-        threshold: The score from which on a candidate is an answer.
+        threshold: Lowest score of an answer.
 
     Returns:
         At most three claims; none if no candidate reaches the threshold.
@@ -48,7 +48,7 @@ def quote_evidence(plan: Plan, scored: Sequence[Scored], threshold: float) -> li
 def closest(scored: Sequence[Scored]) -> list[Evidence]:
     """Return up to three passages nearest to the question, from different moments, best first.
 
-    Candidates without the question's exact terms score 0 and follow in the order of retrieval.
+    Candidates without the question's exact terms have the score 0 and come last, in the order of retrieval.
     """
     chosen: list[Evidence] = []
     for one in scored:
@@ -60,17 +60,17 @@ def closest(scored: Sequence[Scored]) -> list[Evidence]:
 
 
 def cite_words(evidence: Evidence, first: int, last: int) -> Citation | None:
-    """Cite the spoken words `[first, last)`; None if these have no time within their sentence."""
+    """Cite the spoken words `[first, last)`; None if they have no time within their sentence."""
     words = evidence.words[first:last]
     start, end = max(evidence.start, words[0].start), min(evidence.end, words[-1].end)
-    if start >= end:  # a word's time may be empty, or reach out of its sentence
+    if start >= end:  # the span of a word may be empty, or exceed its sentence
         return None
     quote = clean_text(" ".join(word.text for word in words))
     return Citation.of(evidence).model_copy(update={"start": start, "end": end, "quote": quote})
 
 
 def _quoted(plan: Plan, candidate: Candidate) -> list[Evidence]:
-    """The observation, with those next to it that complete its sentence or hold what else was asked for."""
+    """Return the observation with the neighbours that complete its sentence or contain other terms of the question."""
     if plan.is_moment:
         return [candidate.evidence]
     rows = list(candidate.sentence)
@@ -101,7 +101,7 @@ def _near(one: Evidence, other: Evidence) -> bool:
 
 
 def _cite(evidence: Evidence, plan: Plan) -> Citation:
-    """A citation of an evidence; narrowed to the words of a quoted phrase where their times are known."""
+    """Cite evidence; only the words of a quoted phrase if their times are known."""
     for phrase in plan.phrases:
         places = mentions(Term(text=" ".join(tokens(phrase)), exact=True), [word.text for word in evidence.words])
         if places and (cited := cite_words(evidence, *places[0])):

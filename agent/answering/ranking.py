@@ -13,7 +13,7 @@ from .reader import Reader, feature_reader
 
 __all__ = ["Scored", "found_evidence", "ranked"]
 
-# A result whose relevance is a smaller share of the best one's only resembles the query.
+# A result with less than this share of the best relevance is dropped: it only resembles the query.
 RESEMBLES = 0.2
 
 
@@ -40,19 +40,19 @@ def ranked(plan: Plan, found: Sequence[Evidence], search: Search, reader: Reader
 
     Args:
         plan: The question.
-        found: What retrieval found, each once.
+        found: The retrieved evidence, without duplicates.
         search: The library.
-        reader: Scores.
+        reader: Scores the candidates.
 
     Returns:
-        Everything that was found; each evidence carries its `relevance` and the words that `matched`.
+        All candidates; each evidence has its `relevance` and the `matched` words.
     """
     plan = with_names(plan, found)
     candidates = candidates_of(plan, found, search)
     scores = reader.score(plan, candidates)
     made = [_scored(plan, one, score) for one, score in zip(candidates, scores, strict=True)]
     if plan.is_moment:
-        return made  # retrieval put them in order
+        return made  # in the order of retrieval
     return sorted(made, key=lambda one: (-one.score, -one.evidence.score, -one.evidence.similarity))
 
 
@@ -64,18 +64,18 @@ def found_evidence(
     video_ids: Sequence[str] | None = None,
     between: Span | None = None,
 ) -> list[Evidence]:
-    """Search, and score what is found; what only resembles the query is cut where something matches it.
+    """Search, score the results, and drop those that only resemble the query.
 
-    The order is retrieval's. A result is cut if its relevance is less than a fifth of the best one's; one that lacks a
-    name, number or code of the query has the relevance 0.
+    The order is that of retrieval. A result is dropped if its relevance is less than a fifth of the best relevance. A
+    result without a name, number or code of the query has the relevance 0.
 
     Args:
-        query: Words as a person writes them.
+        query: The query in plain words.
         search: The library.
         k: At most this many.
         modalities: Only these; None: all.
         video_ids: Only these videos; None: all.
-        between: Only this stretch of each video.
+        between: Only this span of each video.
 
     Raises:
         QueryError: The query or a filter is not valid.

@@ -1,8 +1,8 @@
-"""Readers: how likely a candidate answers a question.
+"""Readers: the probability that a candidate answers a question.
 
-`FeatureReader` ranks by a weighted sum of retrieval features and calibrates it to a probability; both are fitted on the tuning halves of the evaluation sets by
-`tests/benchmarks/fit_reader.py`. No rule decides what an answer is, with one exception, which holds for every reader:
-names, numbers, codes and quoted phrases of the question must stand in the cited observation itself (`holds_exact`).
+`FeatureReader` ranks by a weighted sum of retrieval features and calibrates it to a probability. Both are fitted on
+the tuning halves of the evaluation sets by `tests/benchmarks/fit_reader.py`. One rule holds for every reader: the
+names, numbers, codes and quoted phrases of the question must be in the cited observation itself (`holds_exact`).
 """
 
 import json
@@ -22,7 +22,7 @@ from .matching import held_terms
 
 __all__ = ["FeatureReader", "Reader", "feature_reader", "holds_exact", "same_place"]
 
-# What lies so near is the same moment; further distances between two moments tell nothing more.
+# Observations this close, in seconds, are of the same moment; larger logit gaps carry no more information.
 SAME_PLACE_SECONDS = 10.0
 MOST_GAP = 3.0
 _WEIGHTS = Path(__file__).with_name("reader_weights.json")
@@ -33,7 +33,7 @@ class Reader(Protocol):
 
     @property
     def threshold(self) -> float:
-        """The score from which on a candidate is an answer."""
+        """Lowest score of an answer."""
         ...
 
     def score(self, plan: Plan, candidates: Sequence[Candidate]) -> list[float]:
@@ -46,18 +46,18 @@ class Regression(Record):
 
     features: dict[str, float] = Field(description="Coefficient of each feature that counts.")
     calibration: dict[str, float] = Field(
-        description="Coefficients of `intercept`, `logit` and `gap`: the logit minus that of the best other moment."
+        description="Coefficients of `intercept`, `logit` and `gap`; the gap is the logit minus that of the best other moment."
     )
 
 
 class ReaderWeights(Record):
     """The numbers of a `FeatureReader`, as `tests/benchmarks/fit_reader.py` writes them."""
 
-    command: str = Field(description="What makes them.")
-    fitted_on: str = Field(description="Which questions.")
-    dense: Regression = Field(description="With a text encoder.")
-    lexical: Regression = Field(description="Without a text encoder: every cosine is 0.")
-    threshold: float = Field(ge=0, le=1, description="Score from which on a candidate is an answer.")
+    command: str = Field(description="Command that writes them.")
+    fitted_on: str = Field(description="Questions they are fitted on.")
+    dense: Regression = Field(description="Weights with a text encoder.")
+    lexical: Regression = Field(description="Weights without a text encoder, where every cosine is 0.")
+    threshold: float = Field(ge=0, le=1, description="Lowest score of an answer.")
     risk: float = Field(ge=0, le=1, description="Share of wrong answers at this threshold, measured on held-out data.")
 
 
@@ -68,7 +68,7 @@ class FeatureReader:
         """Use fitted weights.
 
         Args:
-            weights: Of `reader_weights.json`.
+            weights: Those of `reader_weights.json`.
         """
         self.weights = weights
         self.threshold = weights.threshold
@@ -76,7 +76,7 @@ class FeatureReader:
     def score(self, plan: Plan, candidates: Sequence[Candidate]) -> list[float]:
         """The probability that each candidate answers the question, 0 to 1.
 
-        A moment ("What is said at 12:30?") is answered by all that is found there: 1.
+        For a moment ("What is said at 12:30?") every observation at that time answers: the score is 1.
         """
         if plan.is_moment:
             return [1.0] * len(candidates)
@@ -92,9 +92,9 @@ class FeatureReader:
 
 
 def holds_exact(plan: Plan, candidate: Candidate) -> bool:
-    """Whether the candidate's own sentence holds every name, number, code and quoted phrase of the question.
+    """Whether the candidate's own sentence contains every name, number, code and quoted phrase of the question.
 
-    Neighbours do not count: "Alice flew to Paris" next to "Bob flew to London" says nothing of Alice in London.
+    Neighbours do not count: "Alice flew to Paris" next to "Bob flew to London" does not say that Alice was in London.
     The title of the line's slide counts, and so do the video's file name, folder and title.
     """
     left = [term for term in plan.terms if term.exact]
@@ -107,7 +107,7 @@ def holds_exact(plan: Plan, candidate: Candidate) -> bool:
 
 @lru_cache(maxsize=1)
 def feature_reader() -> FeatureReader:
-    """The reader with the weights of the package."""
+    """Return the reader with the weights that the package contains."""
     return FeatureReader(ReaderWeights.model_validate(json.loads(_WEIGHTS.read_text(encoding="utf-8"))))
 
 

@@ -1,6 +1,6 @@
-"""What code states of evidence, and whether citations bear it out: numbers, orders, places. No model has a part in it.
+"""Computed claims (numbers, orders, places) and the check whether citations support them. No model is involved.
 
-Each form of a statement is written and read in one place, so that a claim is checked by making it again.
+Each form of a claim is written and parsed in one place, so that a claim is checked by computing it again.
 """
 
 import re
@@ -27,45 +27,45 @@ _ON_SIDE: dict[Side, str] = {
 
 
 def times_text(count: int) -> str:
-    """How often: one citation a time."""
+    """Return the claim for a number of occurrences; it needs one citation per occurrence."""
     return f"{count} time" if count == 1 else f"{count} times"
 
 
 def at_once_text(boxes: Sequence[Citation] | Sequence[Evidence], label: str) -> str:
-    """How many at once, at most: one citation a box, all of one frame, or followed to the same second."""
+    """Return the claim for a number of boxes at one second; it needs one citation per box."""
     how = "detected" if len({one.frame_seconds for one in boxes}) == 1 else "tracked"
     return f"at most {len(boxes)} {how} at once: {label}"
 
 
 def order_text(quotes: Sequence[str]) -> str:
-    """What came first, and then: one citation each, in this order."""
+    """Return the claim for an order of events; it needs one citation per event, in this order."""
     return "first: " + " · then: ".join(quotes)
 
 
 def to_text(relation: To, thing: str, other: str) -> str:
-    """How a thing lies to another: a citation of each, in this order."""
+    """Return the claim for the position of a thing relative to another; it cites both, in this order."""
     return f"{thing} {_TO_OTHER[relation]} {other}"
 
 
 def side_text(side: Side, thing: str) -> str:
-    """On which side of the picture a thing stands: one citation."""
+    """Return the claim for the side of the picture where a thing is; it needs one citation."""
     return f"{thing} {_ON_SIDE[side]}"
 
 
 def size_text(size: Size, thing: str) -> str:
-    """Which of its kind is the biggest or smallest: the first citation, before those of all others in its frame."""
+    """Return the claim for the biggest or smallest of a kind; it cites this one first, then all others of its frame."""
     return f"the {size} {thing}"
 
 
 def follows(claim: Claim, resolve: Callable[[str], Evidence | None]) -> Verdict:
-    """Whether a claim of code follows from its citations, each of which resolves.
+    """Return whether a computed claim follows from its citations, each of which resolves.
 
-    `refuted`: they do not number so, are in another order, or lie otherwise, or the claim is none that code makes.
-    `unverified`: the order is right, and it is one of pictures that have no words.
+    `refuted`: the number, the order or the positions are different, or the claim has no known form.
+    `unverified`: the order is right, but the cited pictures have no words to compare.
 
     Args:
-        claim: One whose `basis` is not `quote`.
-        resolve: The stored evidence of an id.
+        claim: A claim with another `basis` than `quote`.
+        resolve: Returns the stored evidence of an id, or None.
     """
     check = {"count": _counted, "order": _ordered, "place": _placed}[claim.basis]
     return check(claim, resolve)
@@ -112,7 +112,7 @@ def _placed(claim: Claim, _: Callable[[str], Evidence | None]) -> Verdict:
 
 
 def _are_distinct(cited: Sequence[Citation], resolve: Callable[[str], Evidence | None]) -> bool:
-    """Whether nothing is counted twice: the same words of a sentence count as often as they stand in it."""
+    """Whether nothing is counted twice; the same words may be cited as often as their sentence contains them."""
     for (evidence_id, _, _, quote), count in Counter((c.evidence_id, c.start, c.end, c.quote) for c in cited).items():
         stored = resolve(evidence_id)
         if count > 1 and (stored is None or _count_in(quote, stored.text) < count):
@@ -127,7 +127,7 @@ def _count_in(part: str, whole: str) -> int:
 
 
 def _are_together(cited: Sequence[Citation]) -> bool:
-    """Whether there is a second of one video at which all of them are there."""
+    """Whether all of them are visible at one second of one video."""
     return len({one.video_id for one in cited}) == 1 and max(c.start for c in cited) < min(c.end for c in cited)
 
 

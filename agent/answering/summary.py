@@ -1,4 +1,4 @@
-"""What a whole video is about: its chapters, and what stands for each. Without a model it quotes; it composes nothing."""
+"""Summaries of whole videos: their chapters, and the most representative texts of each. Quotes only; needs no model."""
 
 from collections.abc import Sequence
 
@@ -17,18 +17,18 @@ from ..records import Citation, Claim, Plan
 
 __all__ = ["Chapter", "Section", "contents", "outline", "quote_sections"]
 
-# Chapters of all videos together; of each, if there are many videos, fewer.
+# Most chapters of all videos together; with many videos, each one has fewer.
 MOST_SECTIONS = 12
-# Texts that are kept of each.
+# Most texts kept of one chapter.
 MOST_ROWS = 24
-# Texts of each that a table of contents quotes.
+# Texts of each chapter that a table of contents quotes.
 MOST_QUOTES = 3
 _SENTENCES: tuple[Modality, ...] = ("caption", "speech", "text")
-# What tells scenes apart: stills; where these were not embedded, what describes them; else what is written in them.
+# Scenes are found with the first of these modalities that has vectors: keyframes, else captions, else written text.
 _PICTURED: tuple[Modality, ...] = ("frame", "caption", "text")
-# A sentence that stands for a chapter says something, and is no paragraph.
+# A sentence that represents a chapter is neither very short nor as long as a paragraph.
 _FEWEST_WORDS, _MOST_WORDS = 5, 40
-# A line in large letters that stays for some seconds is a heading.
+# A line in large letters that is visible for some seconds is a heading.
 _HEADING_SECONDS, _HEADING_HEIGHT = 2.0, 0.045
 _HEADING_WORDS, _HEADING_LETTERS = 10, 4
 _NEARLY = 0.8
@@ -40,9 +40,11 @@ class Section(Record):
 
     video_id: str = Field(description="The video's content hash.")
     span: Span = Field(description="When.")
-    heading: Evidence | None = Field(description="The line in the largest letters that appears in it.")
-    rows: tuple[Evidence, ...] = Field(description="Texts of it, the most telling first.")
-    scenes: tuple[Span, ...] = Field(default=(), description="Its scenes, which cover it; empty: it is not divided.")
+    heading: Evidence | None = Field(description="The line in the largest letters that appears in the chapter.")
+    rows: tuple[Evidence, ...] = Field(description="Texts of the chapter, the most representative first.")
+    scenes: tuple[Span, ...] = Field(
+        default=(), description="The scenes of the chapter, which cover it; empty: it is not divided."
+    )
 
 
 class Chapter(Record):
@@ -52,13 +54,15 @@ class Chapter(Record):
     video: str = Field(description="Absolute path of the video's file.")
     start: Seconds = Field(description="First second.")
     end: Seconds = Field(description="First second after it.")
-    heading: Citation | None = Field(description="The line in the largest letters that appears in it.")
-    quotes: tuple[Citation, ...] = Field(description="What was said, written or described in it, most telling first.")
-    scenes: tuple[Span, ...] = Field(description="Where the picture shows one thing, in order; they cover the chapter.")
+    heading: Citation | None = Field(description="The line in the largest letters that appears in the chapter.")
+    quotes: tuple[Citation, ...] = Field(
+        description="Speech, written text and captions of the chapter, the most representative first."
+    )
+    scenes: tuple[Span, ...] = Field(description="The scenes of the chapter in order; they cover the chapter.")
     keyframe: str | None = Field(
         description="Reference of the stored picture of its longest scene: `Library.keyframe` returns it."
     )
-    title: str = Field(default="", description="A title by a model; empty: none was asked for.")
+    title: str = Field(default="", description="A title by a model; empty: not requested.")
     abstract: str = Field(default="", description="One sentence by a model, from the chapter's lines.")
     titled_by: str = Field(default="", description="The model that wrote title and abstract.")
 
@@ -69,13 +73,13 @@ class Chapter(Record):
 
 
 def outline(plan: Plan, search: Search) -> list[Section]:
-    """The chapters of the videos that a plan is about, by video and time; those without any text are left out.
+    """Return the chapters of the videos of a plan, by video and time, without chapters that have no text.
 
-    A sentence stands for its chapter if it is near to what the chapter's sentences have in common and the video's do
-    not: the centroid of the chapter less that of the whole (centroid summarisation: Radev et al. 2004, section 3).
+    A sentence represents its chapter if it is near the centroid of the chapter's sentences minus the centroid of the
+    whole video (centroid summarisation: Radev et al. 2004, section 3).
 
     Args:
-        plan: Which videos, and which stretch of them.
+        plan: Which videos, and which span of each.
         search: The library.
     """
     scopes = {scope.video_id: scope.span for scope in scopes_of(plan, search) or ()}
@@ -87,21 +91,21 @@ def outline(plan: Plan, search: Search) -> list[Section]:
         span = scopes.get(video_id) or plan.between or Span(start=0, end=duration)
         if span.start < duration:
             whole = Span(start=span.start, end=min(span.end, duration))
-            told = [one for one in _sections(video_id, whole, search) if one.rows or one.heading]
-            found += told[: max(1, MOST_SECTIONS // len(videos))]
+            kept = [one for one in _sections(video_id, whole, search) if one.rows or one.heading]
+            found += kept[: max(1, MOST_SECTIONS // len(videos))]
     return found
 
 
 def contents(video_id: str, search: Search) -> list[Chapter]:
-    """The table of contents of a video: its chapters, in order; they cover it.
+    """Return the table of contents of a video: its chapters in order; they cover the video.
 
     Args:
         video_id: The video.
         search: The library that holds it.
 
     Raises:
-        QueryError: The library holds no such video.
-        LibraryError: The video's folder is damaged.
+        QueryError: The library does not contain the video.
+        LibraryError: The folder of the video is damaged.
     """
     segments = search.of_video(video_id, "frame")
     whole = Span(start=0, end=max(search.records[video_id].duration, _SHORTEST))
@@ -110,7 +114,7 @@ def contents(video_id: str, search: Search) -> list[Chapter]:
 
 
 def quote_sections(sections: Sequence[Section]) -> list[Claim]:
-    """A claim a chapter: its heading and its most telling sentence, quoted."""
+    """Return one claim per chapter: its heading and its most representative sentence, quoted."""
     claims = []
     for section in sections:
         quoted = [one for one in (section.heading, section.rows[0] if section.rows else None) if one is not None]
@@ -121,10 +125,10 @@ def quote_sections(sections: Sequence[Section]) -> list[Claim]:
 
 
 def _listed(section: Section, video: str, segments: Sequence[Evidence]) -> Chapter:
-    told = {section.heading.text.casefold(): section.heading} if section.heading else {}
+    kept = {section.heading.text.casefold(): section.heading} if section.heading else {}
     for row in section.rows:
-        told.setdefault(row.text.casefold(), row)
-    texts = list(told.values())
+        kept.setdefault(row.text.casefold(), row)
+    texts = list(kept.values())
     longest = max(section.scenes, key=lambda scene: scene.duration)
     pictured = max(segments, key=lambda segment: segment.span.overlap(longest), default=texts[0] if texts else None)
     quotes = texts[1:] if section.heading else texts
@@ -157,7 +161,7 @@ def _sections(video_id: str, whole: Span, search: Search) -> list[Section]:
     slides = slides_of([TextLine(row.span, row.text, row.box) for row in boxed if row.box is not None])
     sections = []
     for chapter in scene_tree(whole, list(series.values()), edges, pictures, [slide.span for slide in slides]):
-        telling = tuple(_telling(chapter.span, [kinds[modality] for modality in _SENTENCES])[:MOST_ROWS])
+        telling = tuple(_representative(chapter.span, [kinds[modality] for modality in _SENTENCES])[:MOST_ROWS])
         titles = [boxed[slide.title] for slide in slides if slide.span.overlap(chapter.span) > slide.span.duration / 2]
         heading = titles[0] if titles else _heading(chapter.span, boxed)
         sections.append(
@@ -166,8 +170,8 @@ def _sections(video_id: str, whole: Span, search: Search) -> list[Section]:
     return sections
 
 
-def _telling(span: Span, kinds: Sequence[tuple[list[Evidence], Vectors]]) -> list[Evidence]:
-    """The texts of a chapter, the most telling first; of one kind the captions go before speech, speech before writing."""
+def _representative(span: Span, kinds: Sequence[tuple[list[Evidence], Vectors]]) -> list[Evidence]:
+    """Return the texts of a chapter, the most representative first; captions before speech, speech before written text."""
     found: list[Evidence] = []
     for rows, vectors in kinds:
         here = [number for number, row in enumerate(rows) if span.start <= (row.start + row.end) / 2 < span.end]
@@ -184,7 +188,7 @@ def _telling(span: Span, kinds: Sequence[tuple[list[Evidence], Vectors]]) -> lis
 
 
 def _heading(span: Span, rows: Sequence[Evidence]) -> Evidence | None:
-    """Return the first line in the largest letters, or nearly so, among those that begin in a chapter."""
+    """Return the first line in the largest letters, within a tolerance, among those that begin in a chapter."""
     large = [
         row
         for row in rows

@@ -1,7 +1,7 @@
-"""Answers that code computes from stored observations: how often, how many, which came first, and where.
+"""Answers that code computes from stored observations: how often, how many, in which order, and where in the picture.
 
-Nothing is estimated. Where a number, an order or a place is not certain, there is no claim, and the trace says what was
-found instead: an index without something does not prove that it never happened.
+Nothing is estimated. If a number, an order or a position is not certain, the answer has no claim, and the trace
+reports what was found. A missing observation does not prove that something never happened.
 """
 
 import re
@@ -25,20 +25,20 @@ from .statements import at_once_text, order_text, side_text, size_text, times_te
 
 __all__ = ["Tally", "is_tallied", "tally"]
 
-# Confidence in a thing that is named as asked, and in one that the reader scored.
+# Confidence if a text contains the words of the question, and if the reader scored the evidence.
 _LITERAL, _SIMILAR = 1.0, 0.8
-# Of many videos, the first ones by path that hold the occurrence asked for.
+# Most videos in the answer: the first ones by path with the requested occurrence.
 _MOST_VIDEOS = 10
 
-# Of what happens again and again, and not how many are there "at the same time".
+# Asks how often something happens, not how many things are visible "at the same time".
 _TIMES = re.compile(
     r"\b(?:times|often|occurrences?|appearances?|mentions?|(?:each|every|all) (?:the )?time|how many (?:\w+ )?slides)\b",
     re.IGNORECASE,
 )
 _WHO = re.compile(r"\s*who\b", re.IGNORECASE)
-# The last of a kind is asked for, and not which of two only began later.
+# Asks for the last of a kind, not which of two things began later.
 _LAST = re.compile(r"\blast\b", re.IGNORECASE)
-# Words of a question for how many are shown that say nothing of which: all others must be part of the label.
+# Words of a "how many" question that do not describe the counted thing: all other words must be part of the label.
 _IN_VIEW = frozenset(
     "appear appears appearing appeared available camera clip count detected displayed ever film frame frames footage "
     "image images instant many maximum moment most movie number once one picture pictures present recording "
@@ -49,16 +49,18 @@ _IN_VIEW = frozenset(
 
 
 class Tally(Record):
-    """What was computed."""
+    """The result of a computation."""
 
-    claims: tuple[Claim, ...] = Field(default=(), description="Each to be checked against its citations.")
-    missing: tuple[str, ...] = Field(default=(), description="What occurs nowhere where it was looked for.")
-    told: Text = Field(description="What was found, for the trace.")
-    confidence: float = Field(default=0.0, ge=0, le=1, description="How literally that is what was asked for.")
+    claims: tuple[Claim, ...] = Field(default=(), description="The claims, not yet checked against their citations.")
+    missing: tuple[str, ...] = Field(default=(), description="The subjects that were not found.")
+    summary: Text = Field(description="What was found, for the trace.")
+    confidence: float = Field(
+        default=0.0, ge=0, le=1, description="How sure the result is; higher if the words of the question were found."
+    )
 
 
 def is_tallied(plan: Plan) -> bool:
-    """Whether a plan's answer is computed from rows."""
+    """Whether the answer to a plan is computed from stored observations."""
     return plan.kind in ("count", "order", "compare") or (
         plan.kind == "needle" and not plan.is_moment and (plan.ordinal is not None or plan.place is not None)
     )
@@ -68,9 +70,9 @@ def tally(plan: Plan, search: Search, reader: Reader) -> Tally:
     """Compute the answer of a plan that `is_tallied`.
 
     Args:
-        plan: What is counted, put in order, compared or placed, where and when.
+        plan: What is counted, ordered, compared or located, in which videos and spans.
         search: The library.
-        reader: Scores what is not named as asked.
+        reader: Scores evidence that does not contain the words of the question.
 
     Raises:
         LibraryError: A video's folder is damaged.
@@ -95,14 +97,14 @@ def _without_phrases(plan: Plan) -> str:
 
 
 def _how_often(plan: Plan, search: Search, reader: Reader) -> Tally:
-    """One citation for each occurrence. What is only similar is not counted: how much more of it there is is unknown."""
+    """Count occurrences, with one citation each. Similar evidence is not counted: the list may be incomplete."""
     (subject, *_) = plan.subjects
     found = [one for one in occurrences(subject, plan, search, reader) if _has_words(one, plan)]
     if not found:
         return _nothing([subject])
     if not all(one.is_literal for one in found):
         return Tally(
-            told=f"“{subject.query}” is not named as asked; {len(found)} times something similar is not counted"
+            summary=f"“{subject.query}” does not occur in these words; similar moments, not counted: {len(found)}"
         )
     claim = Claim(
         text=times_text(len(found)),
@@ -111,21 +113,21 @@ def _how_often(plan: Plan, search: Search, reader: Reader) -> Tally:
         basis="count",
     )
     videos = len({one.video_id for one in found})
-    told = f"“{subject.query}” {times_text(len(found))}" + (f" in {videos} videos" if videos > 1 else "")
-    return Tally(claims=(claim,), told=told, confidence=_LITERAL)
+    summary = f"“{subject.query}” {times_text(len(found))}" + (f" in {videos} videos" if videos > 1 else "")
+    return Tally(claims=(claim,), summary=summary, confidence=_LITERAL)
 
 
 def _has_words(one: Occurrence, plan: Plan) -> bool:
-    """Whether a quoted word is there as it is quoted, and in no other form: goals are not the word “goal”."""
+    """Whether a text contains a quoted word in exactly this form: “goals” is not the word “goal”."""
     quoted = [word for phrase in plan.phrases for word in tokens(phrase) if not any(sign.isdigit() for sign in word)]
     return any(set(quoted) <= set(tokens(text)) for text in (one.citation.quote, *(e.text for e in one.evidence[1:])))
 
 
 def _how_many(plan: Plan, search: Search) -> Tally:
-    """The largest number of boxes that are in the picture together."""
+    """Return the largest number of boxes that are visible at the same time."""
     (subject, *_) = plan.subjects
-    if untold := _untold(plan, subject):
-        return Tally(told=f"boxes do not tell “{' '.join(untold)}”: {subject.query} were not counted")
+    if unknown := _beyond_label(plan, subject):
+        return Tally(summary=f"boxes do not show “{' '.join(unknown)}”: {subject.query} were not counted")
     found = most_at_once(boxes_of(subject.model_copy(update={"modalities": ("object",)}), plan, search))
     if not found:
         return _nothing([subject])
@@ -136,11 +138,11 @@ def _how_many(plan: Plan, search: Search) -> Tally:
         basis="count",
     )
     in_one_frame = len({one.frame_seconds for one in found}) == 1
-    return Tally(claims=(claim,), told=claim.text, confidence=_LITERAL if in_one_frame else _SIMILAR)
+    return Tally(claims=(claim,), summary=claim.text, confidence=_LITERAL if in_one_frame else _SIMILAR)
 
 
-def _untold(plan: Plan, subject: Subject) -> list[str]:
-    """Words of the question that say which are meant, or what they do: a label does not hold them."""
+def _beyond_label(plan: Plan, subject: Subject) -> list[str]:
+    """Return the words of the question about attributes or actions, which a detector's label does not contain."""
     known = {stem(canonical(word)) for term in subject.terms for word in tokens(term.text)}
     return [
         word
@@ -150,7 +152,7 @@ def _untold(plan: Plan, subject: Subject) -> list[str]:
 
 
 def _nth(plan: Plan, search: Search, reader: Reader) -> Tally:
-    """The occurrence of that number in time, of each video by itself: there is no time that all videos share."""
+    """Return the nth occurrence of each video; videos are counted separately, because they share no timeline."""
     assert plan.ordinal is not None
     subject = Subject(query=plan.query, terms=plan.terms, modalities=plan.modalities)
     found = occurrences(subject, plan, search, reader)
@@ -159,14 +161,14 @@ def _nth(plan: Plan, search: Search, reader: Reader) -> Tally:
     by_video = _by_video(found)
     number = plan.ordinal if plan.ordinal < 0 else plan.ordinal - 1
     chosen = [ours[number] for ours in by_video.values() if -len(ours) <= number < len(ours)]
-    told = ", ".join(f"{times_text(len(ours))} in {ours[0].evidence[0].name}" for ours in by_video.values())
-    told = f"“{subject.query}” {told}; number {plan.ordinal} is asked for"
+    summary = ", ".join(f"{times_text(len(ours))} in {ours[0].evidence[0].name}" for ours in by_video.values())
+    summary = f"“{subject.query}” {summary}; the question asks for number {plan.ordinal}"
     claims = tuple(_quoting(one, plan) for one in chosen[:_MOST_VIDEOS])
-    return Tally(claims=claims, told=told, confidence=_confidence(chosen))
+    return Tally(claims=claims, summary=summary, confidence=_confidence(chosen))
 
 
 def _in_order(plan: Plan, search: Search, reader: Reader) -> Tally:
-    """What comes first, by the first occurrence of each in one video; by the last of each where the last is asked for."""
+    """Order the subjects by their first occurrence in one video, or by their last one if the question asks for the last."""
     number = -1 if plan.ordinal == -1 and _LAST.search(_without_phrases(plan)) else 0
     found = [_by_video(occurrences(subject, plan, search, reader)) for subject in plan.subjects]
     if missing := [subject for subject, ours in zip(plan.subjects, found, strict=True) if not ours]:
@@ -187,13 +189,13 @@ def _in_order(plan: Plan, search: Search, reader: Reader) -> Tally:
             )
             chosen += ordered
     if claims:
-        return Tally(claims=tuple(claims[:_MOST_VIDEOS]), told=claims[0].text, confidence=_confidence(chosen))
+        return Tally(claims=tuple(claims[:_MOST_VIDEOS]), summary=claims[0].text, confidence=_confidence(chosen))
     why = "begin at the same second" if shared else "occur in no video together"
-    return Tally(told=f"all are found, but {why}: there is no order")
+    return Tally(summary=f"all are found, but {why}: there is no order")
 
 
 def _compared(plan: Plan, search: Search, reader: Reader) -> Tally:
-    """The best quote for each, if there is one for each."""
+    """Return the best quote for each subject, if every subject has one."""
     claims: list[Claim] = []
     scores: list[float] = []
     missing: list[Subject] = []
@@ -216,12 +218,12 @@ def _compared(plan: Plan, search: Search, reader: Reader) -> Tally:
             missing.append(subject)
     if missing:
         return _nothing(missing)
-    told = f"each of {', '.join(f'“{subject.query}”' for subject in plan.subjects)} is found"
-    return Tally(claims=tuple(dict.fromkeys(claims)), told=told, confidence=round(min(scores), 3))
+    summary = f"each of {', '.join(f'“{subject.query}”' for subject in plan.subjects)} is found"
+    return Tally(claims=tuple(dict.fromkeys(claims)), summary=summary, confidence=round(min(scores), 3))
 
 
 def _placed(plan: Plan, place: Place, search: Search) -> Tally:
-    """Where things lie, by their boxes: the first moments of a thing that is named, else one of each thing there is."""
+    """Locate things by their boxes: the first moments of a named thing, otherwise one moment of each label."""
     thing = place.thing
     asked = tuple(one for one in thing.modalities if one in plan.modalities) if not thing.terms else thing.modalities
     things = boxes_of(thing.model_copy(update={"modalities": asked}), plan, search)
@@ -241,47 +243,49 @@ def _placed(plan: Plan, place: Place, search: Search) -> Tally:
 
 def _to_other(relation: Relation, things: Sequence[Evidence], others: Sequence[Evidence], is_named: bool) -> Tally:
     if not is_to(relation):
-        return Tally(told=f"{relation} is told of the picture, not of another thing")
+        return Tally(summary=f"{relation} is a position in the picture, not one relative to another thing")
     labels = {other.text for other in others}
     things = [one for one in things if is_named or one.text not in labels]
     found = pairs(things, others, relation)
     claims = [
         _claim(to_text(relation, one.text, other.text), [one, other]) for one, other, _ in _chosen(found, is_named)
     ]
-    told = f"{len(things)} boxes beside {len(others)} of {', '.join(sorted(labels))}: {len(found)} pairs lie so"
-    return Tally(claims=tuple(claims), told=told, confidence=_LITERAL if claims else 0.0)
+    summary = (
+        f"{len(things)} boxes compared with {len(others)} of {', '.join(sorted(labels))}: {len(found)} pairs match"
+    )
+    return Tally(claims=tuple(claims), summary=summary, confidence=_LITERAL if claims else 0.0)
 
 
 def _on_side(relation: Relation, things: Sequence[Evidence], is_named: bool) -> Tally:
     if not is_side(relation):
-        return Tally(told=f"{relation} is told of another thing, not of the picture")
+        return Tally(summary=f"{relation} is a position relative to another thing, not one in the picture")
     there = [Pair(one, one, moment([one])) for one in things if one.box and is_on_side(relation, one.box)]
     claims = [_claim(side_text(relation, one.text), [one]) for one, _, _ in _chosen(there, is_named)]
-    told = f"{len(there)} of {len(things)} boxes stand there"
-    return Tally(claims=tuple(claims), told=told, confidence=_LITERAL if claims else 0.0)
+    summary = f"{len(there)} of {len(things)} boxes are there"
+    return Tally(claims=tuple(claims), summary=summary, confidence=_LITERAL if claims else 0.0)
 
 
 def _foremost(size: Size, things: Sequence[Evidence]) -> Tally:
-    """The biggest or smallest box of one label that has others of it beside it: alone in its frame it is neither."""
+    """Return the biggest or smallest box of one label; a frame with only one box of the label does not count."""
     labels = {one.text.casefold() for one in things}
     if len(labels) > 1:
-        return Tally(told=f"boxes of different things are not compared: {', '.join(sorted(labels))}")
+        return Tally(summary=f"boxes of different things are not compared: {', '.join(sorted(labels))}")
     frames: dict[tuple[str, float], list[Evidence]] = {}
     for one in things:
         if one.frame_seconds is not None:
             frames.setdefault((one.video_id, one.frame_seconds), []).append(one)
     rows = [one for together in frames.values() if len(together) > 1 for one in together]
     if not rows:
-        return Tally(told=f"no two boxes of {', '.join(labels)} are of one frame")
+        return Tally(summary=f"no frame has two boxes of {', '.join(labels)}")
     first = rows[foremost(size, [one.box for one in rows if one.box])]
     together = [one for one in rows if (one.video_id, one.frame_seconds) == (first.video_id, first.frame_seconds)]
     claim = _claim(size_text(size, first.text), [first, *(one for one in together if one is not first)])
-    told = f"the {size} of {len(together)} in its frame, and of {len(rows)} in all"
-    return Tally(claims=(claim,), told=told, confidence=_LITERAL)
+    summary = f"the {size} of {len(together)} in its frame, and of {len(rows)} in all"
+    return Tally(claims=(claim,), summary=summary, confidence=_LITERAL)
 
 
 def _chosen(found: Sequence[Pair], is_named: bool) -> list[Pair]:
-    """Of what lies so, what is told: of a thing that is named its first moments, else each label, the commonest first."""
+    """Choose the boxes to report: the first moments of a named thing, otherwise one per label, the most frequent first."""
     groups: dict[object, list[Pair]] = {}
     last, reach = -1, 0.0
     for pair in found:
@@ -304,20 +308,20 @@ def _claim(text: str, boxes: Sequence[Evidence]) -> Claim:
 
 
 def _quoting(one: Occurrence, plan: Plan) -> Claim:
-    """A quote of what holds, at the second at which the words in question are said."""
+    """Quote the evidence of an occurrence, at the time of the matched words."""
     cited = _whole_citation(one)
     text = cited.quote or f"a picture of: {plan.query}"
     return Claim(text=text, verdict="unverified", citations=(cited,))
 
 
 def _whole_citation(one: Occurrence) -> Citation:
-    """The time of the words in question, and all of their sentence."""
+    """Cite the whole sentence, with the time of the matched words."""
     return one.citation.model_copy(update={"quote": one.evidence[0].text})
 
 
 def _nothing(subjects: Sequence[Subject]) -> Tally:
     missing = tuple(subject.query for subject in subjects if subject.query)
-    return Tally(missing=missing, told=f"nowhere: {', '.join(missing) or 'anything with a box'}")
+    return Tally(missing=missing, summary=f"not found: {', '.join(missing) or 'anything with a box'}")
 
 
 def _by_video(found: Sequence[Occurrence]) -> dict[str, list[Occurrence]]:

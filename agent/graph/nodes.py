@@ -69,13 +69,13 @@ def retrieve_node(state: State, runtime: Running) -> State:
     if not found and not known and runtime.context.llm is not None and not plan.is_moment:
         plan, usage, words = _in_the_librarys_language(plan, state["question"], runtime.context)
         found, note = retrieve(plan, search), note + words
-    told = f"{note}{len(found)} {'more ' if known else ''}pieces of evidence"
+    message = f"{note}{len(found)} {'more ' if known else ''}pieces of evidence"
     if plan.video_ids != state["plan"].video_ids:
-        told += f" in the {len(plan.video_ids or ())} likeliest of {len(search.records)} videos"
+        message += f" in the {len(plan.video_ids or ())} likeliest of {len(search.records)} videos"
     hints: list[Evidence] = []
     if runtime.context.memory is not None and runtime.context.llm is not None and not known:
         hints = hinted(plan.question, runtime.context.memory, search)
-        told += f"; {len(hints)} of them answered a similar question before" if hints else ""
+        message += f"; {len(hints)} of them answered a similar question before" if hints else ""
         found = [*(one for one in hints if one not in found), *found]
     runtime.stream_writer(EvidenceFound(round=state["rounds"] + 1, evidence=tuple(found)))
     return {
@@ -86,7 +86,7 @@ def retrieve_node(state: State, runtime: Running) -> State:
         "new": [one.evidence_id for one in found] if known else [],
         "evidence": [*known.values(), *found],
         "tokens": usage,
-        "trace": traced("retrieve", told, began),
+        "trace": traced("retrieve", message, began),
     }
 
 
@@ -94,7 +94,7 @@ def outline_node(state: State, runtime: Running) -> State:
     """Plan → the chapters of its videos; without a video LLM also what stands for each, quoted."""
     began = time.perf_counter()
     sections = outline(state["plan"], runtime.context.search)
-    told = f"{len(sections)} chapters of {len({one.video_id for one in sections})} videos"
+    message = f"{len(sections)} chapters of {len({one.video_id for one in sections})} videos"
     changes: State = {"sections": sections, "rounds": state["rounds"] + 1}
     if runtime.context.llm is None:
         evidence = {e.evidence_id: e for one in sections for e in (*one.rows[:1], *filter(None, [one.heading]))}
@@ -102,7 +102,7 @@ def outline_node(state: State, runtime: Running) -> State:
         changes |= {"claims": claims, "evidence": list(evidence.values()), "confidence": 0.5 if claims else 0.0}
         runtime.stream_writer(EvidenceFound(round=state["rounds"] + 1, evidence=tuple(evidence.values())))
         runtime.stream_writer(ClaimsDrafted(claims=tuple(claims)))
-    return changes | {"trace": traced("outline", told, began)}
+    return changes | {"trace": traced("outline", message, began)}
 
 
 def tally_node(state: State, runtime: Running) -> State:
@@ -119,11 +119,11 @@ def tally_node(state: State, runtime: Running) -> State:
     return {
         "claims": list(counted.claims),
         "missing": list(counted.missing),
-        "reason": "" if counted.claims else counted.told,
+        "reason": "" if counted.claims else counted.summary,
         "option": chosen_option(state["plan"], counted.claims),
         "confidence": counted.confidence,
         "evidence": list(evidence.values()),
-        "trace": traced("answer", f"computed: {counted.told}", began),
+        "trace": traced("answer", f"computed: {counted.summary}", began),
     }
 
 
@@ -269,21 +269,21 @@ def _located(plan: Plan, context: Context) -> tuple[Plan, str]:
 
 def _understood(plan: Plan, question: str) -> str:
     """A plan in words."""
-    told = f"understood as “{plan.question}”; " if plan.question != question else ""
-    told += f"{plan.planner}: {plan.kind}; look for “{plan.query}” in {', '.join(plan.modalities)}"
-    told += "".join(f"; “{query.text}” in {', '.join(query.modalities)}" for query in plan.more)
+    message = f"understood as “{plan.question}”; " if plan.question != question else ""
+    message += f"{plan.planner}: {plan.kind}; look for “{plan.query}” in {', '.join(plan.modalities)}"
+    message += "".join(f"; “{query.text}” in {', '.join(query.modalities)}" for query in plan.more)
     if plan.between:
-        told += f", {'last' if plan.from_end else 'between'} {plan.between}"
+        message += f", {'last' if plan.from_end else 'between'} {plan.between}"
     if plan.part:
-        told += f", at the {plan.part}"
+        message += f", at the {plan.part}"
     if plan.anchor:
-        told += f", {plan.anchor.relation} “{plan.anchor.event.query}”"
+        message += f", {plan.anchor.relation} “{plan.anchor.event.query}”"
     if plan.ordinal:
-        told += f", occurrence {plan.ordinal}"
+        message += f", occurrence {plan.ordinal}"
     if plan.place:
-        told += f", {plan.place.relation} in the picture"
+        message += f", {plan.place.relation} in the picture"
     named = ", ".join(term.text for term in plan.terms)
-    return f"{told}; an answer is about: {named or 'nothing that rules can name'}"
+    return f"{message}; an answer is about: {named or 'nothing that rules can name'}"
 
 
 def _missing(plan: Plan, scored: list[Scored]) -> list[str]:

@@ -113,7 +113,7 @@ def test_a_number_is_asked_for_by_rules(library):
 def test_what_was_never_said_is_not_told_to_be_zero(library):
     found, texts = claims(library(SAID), plan("How many times is silver mentioned?", "silver", kind="count"))
     assert (texts, found.missing, found.confidence) == ([], ("silver",), 0.0)
-    assert found.told == "nowhere: silver"
+    assert found.summary == "not found: silver"
 
 
 def test_a_quoted_word_is_counted_in_no_other_form(library):
@@ -129,7 +129,7 @@ def test_what_is_only_similar_is_not_counted(library, monkeypatch):
     monkeypatch.setattr(FeatureReader, "score", lambda _, __, candidates: [0.9] * len(candidates))
     found, texts = claims(search, plan("How often is a doctor mentioned?", "doctor", kind="count"))
     assert (texts, found.missing) == ([], ())
-    assert found.told == "“doctor” is not named as asked; 1 times something similar is not counted"
+    assert found.summary == "“doctor” does not occur in these words; similar moments, not counted: 1"
     (claim,) = tally(plan("When is the doctor first mentioned?", "doctor", kind="compare"), search).claims
     assert claim.text == "The physician came."
 
@@ -160,7 +160,7 @@ def test_how_many_are_there_at_once(library):
 def test_what_no_label_tells_is_not_counted(library, question):
     found, texts = claims(library([thing("person", 0, 2)]), plan(question, "people", kind="count"))
     assert texts == []
-    assert found.told.startswith("boxes do not tell")
+    assert found.summary.startswith("boxes do not show")
 
 
 @pytest.mark.parametrize(
@@ -216,9 +216,9 @@ def test_which_came_first(library):
 def test_without_a_second_in_common_there_is_no_order(library):
     search = library([*SAID, line("Tin", 0, 2)], [observation("Silver.", 0, 2)])
     found, texts = claims(search, plan("?", "gold", "silver", kind="order", ordinal=1))
-    assert (texts, found.told) == ([], "all are found, but occur in no video together: there is no order")
+    assert (texts, found.summary) == ([], "all are found, but occur in no video together: there is no order")
     found, texts = claims(search, plan("?", "gold", "tin", kind="order", ordinal=1))
-    assert (texts, found.told) == ([], "all are found, but begin at the same second: there is no order")
+    assert (texts, found.summary) == ([], "all are found, but begin at the same second: there is no order")
     found, texts = claims(search, plan("?", "gold", "lead", kind="order", ordinal=1))
     assert (texts, found.missing) == ([], ("lead",))
 
@@ -284,9 +284,13 @@ def test_on_which_side_of_the_picture(library):
         "dog at the bottom",
         "person at the bottom",
     ]
-    assert claims(search, place("behind", "cup"))[0].told == "behind is told of another thing, not of the picture"
     assert (
-        claims(search, place("centre", "cup", "dog"))[0].told == "centre is told of the picture, not of another thing"
+        claims(search, place("behind", "cup"))[0].summary
+        == "behind is a position relative to another thing, not one in the picture"
+    )
+    assert (
+        claims(search, place("centre", "cup", "dog"))[0].summary
+        == "centre is a position in the picture, not one relative to another thing"
     )
 
 
@@ -296,8 +300,8 @@ def test_the_biggest_is_one_of_several(library):
     assert texts == ["the biggest dog"]
     assert [one.box.left for one in found.claims[0].citations] == [0.3, 0.1]
     assert claims(search, place("smallest", "dog"))[0].claims[0].citations[0].box.left == 0.1
-    assert claims(search, place("biggest", "chair"))[0].told == "no two boxes of chair are of one frame"
-    assert claims(search, place("biggest"))[0].told.startswith("boxes of different things are not compared")
+    assert claims(search, place("biggest", "chair"))[0].summary == "no frame has two boxes of chair"
+    assert claims(search, place("biggest"))[0].summary.startswith("boxes of different things are not compared")
 
 
 def test_text_in_a_video_gives_no_orders(library):
