@@ -13,11 +13,19 @@ import importlib.util, sys
 import playhead
 heavy = {"torch", "faiss", "av", "cv2", "langgraph", "openai", "transformers"} & set(sys.modules)
 assert not heavy, f"import playhead loads {heavy}"
-from playhead import Answer, Library, Settings, Span
+from playhead import Answer, Library, Settings, errors, events
 from playhead.prompts import render
 assert render("caption", count="3")
 for name in ("agent", "tools", "index", "prompts"):
     assert importlib.util.find_spec(name) is None, f"{name} is importable as a top-level module"
+"""
+
+# A type checker must see the package's own types: the first line is right, the second is wrong.
+TYPED = """
+from playhead import Evidence, Library
+
+found: list[Evidence] = Library("talks").search("budget")
+wrong: int = Library("talks").search("budget")
 """
 
 
@@ -27,13 +35,24 @@ def main() -> None:
         place = Path(folder)
         run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, str(ROOT), quiet=True)
         wheel = next(place.glob("playhead-*.whl"))
-        venv.create(place / "bare", with_pip=True)
+        venv.create(place / "bare")
         python = str(place / "bare" / "bin" / "python")
         lock = str(ROOT / ".ci" / "requirements.lock")
-        run(python, "-m", "pip", "install", "--quiet", "--constraint", lock, str(wheel), quiet=True)
+        uv = (sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", python)
+        run(*uv, "--constraint", lock, str(wheel), quiet=True)
         run(python, "-c", PROBE, cwd=folder)
+        check_types(place, python)
         run(str(place / "bare" / "bin" / "playhead"), "--help", cwd=folder, quiet=True)
-        print(f"{wheel.name}: installed alone, imported, prompts found, no stray modules")  # noqa: T201
+        print(f"{wheel.name}: installed alone, imported, typed, prompts found, no stray modules")  # noqa: T201
+
+
+def check_types(place: Path, python: str) -> None:
+    """Fail unless mypy finds exactly the one wrong line of `TYPED`."""
+    (place / "typed.py").write_text(TYPED, encoding="utf-8")
+    command = (sys.executable, "-m", "mypy", "--python-executable", python, "--no-incremental", "typed.py")
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)  # noqa: S603
+    if not ("Found 1 error in 1 file" in done.stdout and "typed.py:5: error" in done.stdout):
+        sys.exit(f"the wheel's types cannot be checked from outside:\n{done.stdout}{done.stderr}")
 
 
 def run(*command: str, cwd: str | None = None, quiet: bool = False) -> None:
