@@ -10,6 +10,7 @@ from ..tools.extractors.registry import modality_names, participle
 from ..tools.records import Box, Modality, Record, Seconds, Span, Text, clean_text
 
 __all__ = [
+    "CLOSEST_HEADING",
     "Anchor",
     "Answer",
     "Basis",
@@ -37,6 +38,9 @@ __all__ = [
 
 # What does the work of indexing: this process, or a Ray cluster.
 EngineName = Literal["local", "ray"]
+
+# Heads the passages that are shown in place of an answer.
+CLOSEST_HEADING = "Not certain, but nearest:"
 
 # An answer names this many spans of a claim; a count may cite hundreds.
 _MOST_SPANS = 8
@@ -190,6 +194,11 @@ class Claim(Record):
     basis: Basis = Field(default="quote", description="How it follows from its citations.")
 
     @property
+    def doubt(self) -> str:
+        """The verdict, where a reader must be warned: `refuted` or `unverified`; empty: the claim was confirmed."""
+        return "" if self.verdict in ("supported", "verbatim") else self.verdict
+
+    @property
     def shown_citations(self) -> tuple[Citation, ...]:
         """The first citations with different places, at most eight: what a person is shown."""
         places: dict[str, Citation] = {}
@@ -284,6 +293,12 @@ class Answer(Record):
     settings_fingerprint: str = Field(description="Hash of the settings it was made with.")
     thread_id: str = Field(description="The conversation that it belongs to.")
 
+    @property
+    def corrected_words(self) -> str:
+        """The corrections as a sentence, e.g. `Read “budegt” as “budget”.`; empty: there are none."""
+        pairs = ", ".join(f"“{clean_text(one.written)}” as “{clean_text(one.read)}”" for one in self.corrections)
+        return f"Read {pairs}." if pairs else ""
+
     def to_html(self, *, embed: bool = False, folder: Path | None = None) -> str:
         """Return the answer as one HTML document that needs no network.
 
@@ -300,15 +315,15 @@ class Answer(Record):
         return f"Answer({self.status!r}, {self.text!r}, confidence={self.confidence})"
 
     def __str__(self) -> str:
-        """Plain text: each claim with its cited places, and its verdict if it is `refuted` or `unverified`."""
-        if not self.claims:
-            nearest = [
-                f"{one.text or 'a picture'} {one.span} {participle(one.modality)}, {one.name}" for one in self.closest
-            ]
-            return "\n".join([self.text, *(["Not certain, but nearest:", *nearest] if nearest else [])])
-        return "\n".join(map(_claim_text, self.claims))
+        """Plain text: corrections, then each claim with its places, and its verdict if `refuted` or `unverified`."""
+        head = [self.corrected_words] if self.corrections else []
+        if self.claims:
+            return "\n".join([*head, *map(_claim_text, self.claims)])
+        nearest = [
+            f"{one.text or 'a picture'} {one.span} {participle(one.modality)}, {one.name}" for one in self.closest
+        ]
+        return "\n".join([*head, self.text, *([CLOSEST_HEADING, *nearest] if nearest else [])])
 
 
 def _claim_text(claim: Claim) -> str:
-    mark = "" if claim.verdict in ("supported", "verbatim") else f" ({claim.verdict})"
-    return f"{claim.text} {claim.places}{mark}"
+    return f"{claim.text} {claim.places}{f' ({claim.doubt})' if claim.doubt else ''}"

@@ -24,7 +24,10 @@ _Name = Annotated[str, typer.Argument(metavar="NAME", help="A name of `playhead 
 
 @with_settings()
 def list_(as_json: AsJson = False, *, chosen: Chosen) -> None:
-    """List the models by plain name: size, memory, licence, whether they see pictures, and which fit here."""
+    """List the models by plain name, and which fit here.
+
+    Each line has size, memory, licence, and whether the model sees pictures.
+    """
     from ...tools.llm.catalog import CATALOG, free_memory_bytes
 
     settings, free = chosen.settings().with_profile_llm(), free_memory_bytes()
@@ -63,7 +66,10 @@ def list_(as_json: AsJson = False, *, chosen: Chosen) -> None:
 
 @with_settings()
 def pull(name: _Name, *, chosen: Chosen) -> None:
-    """Get a model's files: from installed packages, else from the model hub."""
+    """Get a model's files.
+
+    They come from installed packages, else from the model hub.
+    """
     from ...tools.llm.llama_runtime import find_gguf
 
     settings = chosen.settings().model_copy(update={"video_llm_model": name})
@@ -79,7 +85,10 @@ def use(
     *,
     chosen: Chosen,
 ) -> None:
-    """Let a model answer from now on: writes it into the user's settings file."""
+    """Let a model answer from now on.
+
+    Its name is written into the user's settings file.
+    """
     from ...tools.llm.llama_runtime import find_gguf
     from ...tools.settings import settings_file, write_settings
 
@@ -99,7 +108,10 @@ def use(
 
 @with_settings()
 def status(as_json: AsJson = False, *, chosen: Chosen) -> None:
-    """Show which model answers, whether it can be had, and the processes that run."""
+    """Show which model answers, and the processes that run.
+
+    The first line also says whether the model can be had.
+    """
     from ...tools.llm.backends import check, is_set
     from ...tools.llm.llama_runtime import running
 
@@ -125,7 +137,10 @@ def status(as_json: AsJson = False, *, chosen: Chosen) -> None:
 
 @with_settings()
 def stop(*, chosen: Chosen) -> None:
-    """End the llama.cpp processes of this user; the next question starts one again."""
+    """End the llama.cpp processes of this user.
+
+    The next question starts one again.
+    """
     from ...tools.llm.llama_runtime import stop as stop_processes
 
     del chosen

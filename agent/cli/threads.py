@@ -20,7 +20,10 @@ app = typer.Typer(
 
 @with_settings()
 def list_(place: Place, library: LibraryFolder = None, as_json: AsJson = False, *, chosen: Chosen) -> None:
-    """List the conversations: name, number of questions, and the last question."""
+    """List the conversations.
+
+    Each line has name, number of questions, and the last question.
+    """
     opened, _ = opened_at(place, library, chosen)
     threads = opened.threads()
     if as_json:

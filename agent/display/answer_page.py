@@ -9,7 +9,7 @@ from ...tools.media.clips import ClipStyle, write_clip
 from ...tools.media.streams import probe
 from ...tools.records import Span, clean_text, clock
 from ..records import Answer, Claim
-from .markup import citations_by_video, claim_rows, escaped, media_url, player, timeline
+from .markup import citations_by_video, claim_rows, closest_rows, corrections, escaped, media_url, player, timeline
 
 __all__ = ["answer_page", "timelines"]
 
@@ -47,14 +47,14 @@ def answer_page(answer: Answer, *, embed: bool = False, folder: Path | None = No
         players, budget = _players(claim, embed, place, budget)
         parts.append(f"<section>{claim_rows(claim, players)}</section>")
     if not answer.claims:
-        parts.append(f"<section><p>{escaped(answer.text)}</p></section>")
+        parts.append(f"<section><p>{escaped(answer.text)}</p>{closest_rows(answer)}</section>")
     usage = f"{answer.usage.seconds:.1f} s, {answer.usage.rounds} rounds, confidence {answer.confidence:.2f}"
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         f"<title>{escaped(answer.question)}</title><style>{_STYLE}</style></head><body><main>"
-        f"<h1>{escaped(answer.question)}</h1>{timelines(answer)}{''.join(parts)}</main>"
+        f"<h1>{escaped(answer.question)}</h1>{corrections(answer)}{timelines(answer)}{''.join(parts)}</main>"
         f"<footer><small>{escaped(answer.status)} · {usage} · made by Playhead</small></footer></body></html>\n"
     )
 

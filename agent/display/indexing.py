@@ -41,6 +41,7 @@ _NOT_RUN: dict[Modality, str] = {
     "object": "Objects not detected",
     "caption": "Not described",
     "frame": "Pictures not searchable",
+    "speaker": "Speakers not recognized",
 }
 _NAMED = 3  # files that share a reason are named up to here, then counted
 

@@ -27,7 +27,8 @@ __all__ = ["AskingView"]
 
 # A time beyond this is after the end of any video.
 _FAR = 1e6
-_MARKS = {"supported": "✓", "refuted": "✗", "unverified": "?"}
+_VERDICTS = ("supported", "verbatim", "refuted", "unverified")
+_MARKS = {"refuted": "✗", "unverified": "?"}
 
 
 class AskingView:
@@ -86,8 +87,8 @@ class AskingView:
                 self._now("checking")
             case ClaimJudged():
                 self._verdicts.append(event.claim.verdict)
-                if event.claim.verdict != "supported":
-                    self._line(f"{_MARKS[event.claim.verdict]} {event.claim.verdict}: {event.claim.text}")
+                if doubt := event.claim.doubt:
+                    self._line(f"{_MARKS[doubt]} {doubt}: {event.claim.text}")
             case Answered():
                 self._judged()
                 self._answer = event.answer
@@ -122,7 +123,7 @@ class AskingView:
     def _judged(self) -> None:
         if self._verdicts:
             counts = Counter(self._verdicts)
-            summed = ", ".join(f"{counts[verdict]} {verdict}" for verdict in _MARKS if counts[verdict])
+            summed = ", ".join(f"{counts[verdict]} {verdict}" for verdict in _VERDICTS if counts[verdict])
             self._line(f"{_count(len(self._verdicts), 'claim')} checked: {summed}")
 
     def _line(self, text: str) -> None:

@@ -13,12 +13,15 @@ from urllib.parse import quote
 from ...index.records import Evidence
 from ...tools.extractors.registry import participle
 from ...tools.records import Span, clean_text, clock
-from ..records import Answer, Citation, Claim
-from .pictures import cited_picture
+from ..records import CLOSEST_HEADING, Answer, Citation, Claim
+from .pictures import cited_picture, stored_picture
 
 __all__ = [
+    "EVIDENCE_HEAD",
     "citations_by_video",
     "claim_rows",
+    "closest_rows",
+    "corrections",
     "escaped",
     "evidence_cells",
     "media_url",
@@ -28,6 +31,7 @@ __all__ = [
     "timeline",
 ]
 
+EVIDENCE_HEAD = ("", "when", "video", "how", "what")
 _TIMELINE_WIDTH, _TIMELINE_HEIGHT = 600, 18
 _MARKS = {"supported": "✓", "verbatim": "“ ”", "refuted": "✗", "unverified": "?"}
 
@@ -96,6 +100,22 @@ def claim_rows(claim: Claim, players: Sequence[str] = ()) -> str:
         f"<div><p><b>{escaped(claim.text)}</b> <small>{mark} {escaped(claim.verdict)}</small></p>"
         f"<div>{shown}{''.join(players)}</div><ul>{quotes}{more}</ul></div>"
     )
+
+
+def corrections(answer: Answer) -> str:
+    """Return the words of the question that were corrected as a paragraph; empty: there are none."""
+    return f"<p><small>{escaped(answer.corrected_words)}</small></p>" if answer.corrections else ""
+
+
+def closest_rows(answer: Answer) -> str:
+    """Return the passages nearest to a question without an answer, with their pictures; empty: there are none."""
+    if not answer.closest:
+        return ""
+    rows = [
+        evidence_cells(one, picture(stored_picture(one.keyframe) if one.keyframe else None, 120, one.text))
+        for one in answer.closest
+    ]
+    return f"<p>{escaped(CLOSEST_HEADING)}</p>{table(EVIDENCE_HEAD, rows)}"
 
 
 def citations_by_video(answer: Answer) -> dict[str, list[Citation]]:

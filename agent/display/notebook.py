@@ -13,7 +13,10 @@ from ..looking.moments import Moment
 from ..records import Answer, Citation
 from .answer_page import timelines
 from .markup import (
+    EVIDENCE_HEAD,
     claim_rows,
+    closest_rows,
+    corrections,
     escaped,
     evidence_cells,
     media_url,
@@ -30,7 +33,6 @@ __all__ = ["html_of", "register"]
 
 # Pictures in one display: a notebook file holds them all.
 _MOST_PICTURES = 12
-_EVIDENCE_HEAD = ("", "when", "video", "how", "what")
 
 
 def register(library_type: type) -> None:
@@ -73,14 +75,15 @@ def _html_of(shown: Any) -> str | None:
 
 def _answer(answer: Answer) -> str:
     if not answer.claims:
-        return f"<p><b>{escaped(answer.status)}</b>: {escaped(answer.text)}</p>"
+        status = f"<p><b>{escaped(answer.status)}</b>: {escaped(answer.text)}</p>"
+        return corrections(answer) + status + closest_rows(answer)
     here = Path.cwd()
     parts = []
     for claim in answer.claims:
         first = claim.citations[0] if claim.citations else None
         source = _source(first.video, here) if first else None
         parts.append(claim_rows(claim, [player(source, first.span)] if first else []))
-    return "".join(parts) + timelines(answer)
+    return corrections(answer) + "".join(parts) + timelines(answer)
 
 
 def _evidence(found: Sequence[Evidence]) -> str:
@@ -88,7 +91,7 @@ def _evidence(found: Sequence[Evidence]) -> str:
         evidence_cells(one, picture(_bytes(one), 120, one.text) if number < _MOST_PICTURES else "")
         for number, one in enumerate(found)
     ]
-    return table(_EVIDENCE_HEAD, rows)
+    return table(EVIDENCE_HEAD, rows)
 
 
 def _moments(found: Sequence[Moment]) -> str:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from ...tools.extractors.registry import participle
 from ...tools.records import Span, clean_text, clock
+from ..records import CLOSEST_HEADING
 from .terminal import linked, names_of, print_drawing, shown_path, table, timeline, when
 
 if TYPE_CHECKING:
@@ -84,14 +85,19 @@ def print_answer(answer: "Answer", durations: "dict[str, float] | None" = None) 
         answer: The answer.
         durations: Length in seconds of each video, by id: on a terminal, a timeline is drawn for these.
     """
+    if answer.corrections:
+        print_drawing(Text(answer.corrected_words, style="dim"))
     if not answer.claims:
         print_drawing(Text(clean_text(answer.text)))
+        if answer.closest:
+            print_drawing(Text(CLOSEST_HEADING))
+            print_evidence(answer.closest)
     for claim in answer.claims:
         line = Text(claim.text, style="bold")
         line.append(" ")
         line.append_text(_places(claim))
-        if claim.verdict != "supported":
-            line.append(f" ({claim.verdict})", style="yellow")
+        if claim.doubt:
+            line.append(f" ({claim.doubt})", style="yellow")
         print_drawing(line)
     if sys.stdout.isatty():
         _print_timelines(answer, durations or {})

@@ -15,7 +15,8 @@ from PIL import Image
 from playhead.agent.display.answer_page import answer_page
 from playhead.agent.display.notebook import html_of
 from playhead.agent.display.pictures import cited_picture
-from playhead.agent.records import Answer, Citation, Claim, Usage, register_html
+from playhead.agent.display.tables import print_answer
+from playhead.agent.records import Answer, Citation, Claim, Correction, Usage, register_html
 from playhead.index.records import Evidence
 from playhead.index.storage.local import LocalStorage
 from playhead.index.storage.references import read_keyframe
@@ -103,6 +104,40 @@ def test_what_is_not_supported_says_so():
     doubtful = answer(claim("It rains.", verdict="unverified"))
     assert str(doubtful) == "It rains. [00:01:01–00:01:05] a.mp4, said (unverified)"
     assert words(html_of(doubtful)).startswith("It rains. ? unverified[00:01:01–00:01:05] a.mp4, said")
+
+
+def test_what_quotes_its_evidence_has_no_mark(capsys):
+    quoted = answer(claim("It rains.", verdict="verbatim"))
+    assert str(quoted) == "It rains. [00:01:01–00:01:05] a.mp4, said"
+    print_answer(quoted)
+    assert capsys.readouterr().out == "It rains. [00:01:01–00:01:05] a.mp4, said\n"
+
+
+def test_corrected_words_are_shown(capsys):
+    fixes = (Correction(written="budegt", read="budget"), Correction(written="<b>", read="be"))
+    made = answer(claim("The budget grew."), corrections=fixes)
+    line = "Read “budegt” as “budget”, “<b>” as “be”."
+    assert str(made).splitlines() == [line, "The budget grew. [00:01:01–00:01:05] a.mp4, said"]
+    print_answer(made)
+    assert capsys.readouterr().out.splitlines()[0] == line
+    assert words(html_of(made)).startswith(line)
+    assert line in words(made.to_html())
+
+
+def test_without_an_answer_the_closest_passages_are_shown(capsys):
+    near = Evidence(
+        evidence_id="e", video_id="ab" * 16, video="/talks/a.mp4", start=61, end=65, modality="speech",
+        text="<i>rain</i>", score=0.5, source="s@1",
+    )  # fmt: skip
+    made = answer(status="insufficient", text="Nothing answers this.", confidence=0.0, closest=(near,))
+    print_answer(made)
+    told = capsys.readouterr().out.splitlines()
+    assert told[:2] == ["Nothing answers this.", "Not certain, but nearest:"]
+    assert told[2].split() == ["00:01:01.0–00:01:05.0", "a.mp4", "said", "0.50", "<i>rain</i>"]
+    for made_html in (html_of(made), made.to_html()):
+        assert "<i>" not in made_html
+        assert "Not certain, but nearest:" in words(made_html)
+        assert "00:01:01.0–00:01:05.0a.mp4said<i>rain</i>" in words(made_html)
 
 
 def test_without_claims_the_text_says_why():

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { clock, el, fill, seconds as parsed } from "./dom.js";
 import { Player } from "./player.js";
-import { cards, cited, claims, hits, step } from "./results.js";
+import { cards, cited, claims, corrected, hits, step } from "./results.js";
 import { VideoPanel } from "./video.js";
 
 const at = (id) => document.getElementById(id);
@@ -114,8 +114,8 @@ function finish(answer, body, details) {
   const citations = answer.claims.flatMap((claim) => claim.citations);
   const nearest = (answer.closest ?? []).map((one) => cited(one, state.called));
   state.evidence = citations.map((one) => cited(one, state.called));
-  if (answer.claims.length) fill(body, ...claims(answer.claims, state.called, open));
-  else fill(body, el("p", {}, answer.text), nearest.length ? el("p", { class: "small" }, "Not certain, but nearest:") : null, nearest.length ? hits(nearest, "", open) : null);
+  if (answer.claims.length) fill(body, corrected(answer), ...claims(answer.claims, state.called, open));
+  else fill(body, corrected(answer), el("p", {}, answer.text), nearest.length ? el("p", { class: "small" }, "Not certain, but nearest:") : null, nearest.length ? hits(nearest, "", open) : null);
   status.textContent = `${answer.status} · ${citations.length} ${citations.length === 1 ? "citation" : "citations"} · ${answer.usage.seconds.toFixed(1)} s`;
   panel.mark(state.evidence);
 }

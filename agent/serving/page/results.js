@@ -40,22 +40,33 @@ export function step(event) {
     case "frames": return `Looking at ${event.frames.length} frames`;
     case "chapter": return `Read ${clock(event.span.start)}–${clock(event.span.end)}`;
     case "draft": return event.claims.length ? `Drafted ${event.claims.length} ${event.claims.length === 1 ? "claim" : "claims"}` : "Nothing found answers the question";
-    case "verdict": return event.claim.verdict === "supported" ? null : `${event.claim.verdict}: ${event.claim.text}`;
+    case "verdict": return confirmed(event.claim) ? null : `${event.claim.verdict}: ${event.claim.text}`;
     default: return null;
   }
 }
 
-// A citation of an answer as a row of a search.
+// Whether a reader need not be warned: code, or its own words, confirmed the claim.
+function confirmed(claim) {
+  return claim.verdict === "supported" || claim.verdict === "verbatim";
+}
+
+// A citation of an answer, or a piece of evidence, as a row of a search.
 export function cited(citation, called) {
   return {
     id: citation.evidence_id, video: citation.video_id, name: citation.video, start: citation.start, end: citation.end,
-    kind: citation.modality, called: called.get(citation.modality) ?? citation.modality, text: citation.quote,
+    kind: citation.modality, called: called.get(citation.modality) ?? citation.modality, text: citation.quote ?? citation.text,
     box: citation.box, picture: Boolean(citation.keyframe),
   };
 }
 
+// The words of a question that were corrected; null: none were.
+export function corrected(answer) {
+  const pairs = (answer.corrections ?? []).map((one) => `“${one.written}” as “${one.read}”`);
+  return pairs.length ? el("p", { class: "small" }, `Read ${pairs.join(", ")}.`) : null;
+}
+
 export function claims(list, called, open) {
   return list.map((claim) => el("div", { class: "claim" },
-    el("p", {}, claim.text, claim.verdict === "supported" ? null : el("span", { class: "verdict" }, claim.verdict)),
+    el("p", {}, claim.text, confirmed(claim) ? null : el("span", { class: "verdict" }, claim.verdict)),
     el("div", { class: "list" }, ...claim.citations.slice(0, 8).map((one) => hit(cited(one, called), "", open)))));
 }
