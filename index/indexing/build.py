@@ -25,7 +25,7 @@ __all__ = ["IndexProgress", "bring_in_line"]
 
 
 class IndexProgress(Protocol):
-    """Receives the progress of a run: the file, its number of how many, the stage, seconds of video."""
+    """Receives the progress of a run: the file, its number, the number of files, the stage, seconds of video."""
 
     def __call__(self, path: Path, number: int, count: int, stage: str, done: float, total: float) -> None: ...
 
@@ -40,9 +40,9 @@ def bring_in_line(
 ) -> Iterator[Outcome]:
     """Index files and folders into a library; yield one outcome for each file when it is done.
 
-    A file whose content and stages are unchanged is skipped. A changed file replaces its former content. A video
-    whose record is damaged is indexed again. A video whose file is gone from an indexed folder is removed, except if the folder holds no video at all (an unmounted disk would
-    empty the library), or if other machines add to the library. A file that fails keeps what was committed before, and
+    A file whose content and stages are unchanged is skipped. A changed file replaces its previous result. A video whose record
+    is damaged is indexed again. A video whose file was deleted from an indexed folder is removed, except if the folder holds
+    no video at all (an unmounted disk would empty the library), or if other machines add to the library. A file that fails keeps what was committed before, and
     never ends the run.
 
     Args:
@@ -51,7 +51,7 @@ def bring_in_line(
         extractors: The extractors to run.
         force: Index unchanged files again, too.
         progress: Called with the progress of each file.
-        engine: Runs the jobs. It takes jobs as it has room, returns each with its result, and passes outcomes on.
+        engine: Runs the jobs. It takes a job when it has capacity, yields each job with its result, and yields outcomes unchanged.
 
     Raises:
         MediaError: A path does not exist, or no path holds a media file.
@@ -229,7 +229,7 @@ def _is_gone(path: Path) -> bool:
 
 
 def _info_of(record: VideoRecord, file: Path) -> VideoInfo:
-    """What the headers of an unchanged file say: the content is the same, so nothing is read."""
+    """Return the stored information of an unchanged file without reading it; only its path may differ."""
     return record.info if record.info.path == file else record.info.model_copy(update={"path": file})
 
 

@@ -28,13 +28,13 @@ from ..storage.keyframes import copy_keyframes
 from ..storage.table import ObservationTable
 from .extractor_set import Extractors
 from .frame_pipeline import run_frame_pipeline
-from .merging import merged
+from .merging.merges import merged
 from .stages import Observed, Stage
 from .text_vectors import PreviousResult, Progress, embed_texts
 
 __all__ = ["Extraction", "PreviousResult", "Progress", "extract", "stages_to_run"]
 
-# What is missing at the end of the pictures beyond this is reported.
+# Missing pictures at the end are reported if they last longer than this.
 _DURATION_TOLERANCE = 0.5
 
 
@@ -45,8 +45,8 @@ class Extraction:
     Attributes:
         table: Observations and vectors.
         reports: One report for each stage.
-        duration: Length in seconds; measured where the header is wrong.
-        notes: Faults of the file that a user should know.
+        duration: Length in seconds; measured if the header is wrong.
+        notes: Notes for the user about faults of the file.
         text_embedding_id: Embedding model id of the text vectors; empty if there are none.
         image_embedding_id: Embedding model id of the image vectors; empty if there are none.
         texts_failure: Why texts could not be embedded; empty if they are, or if there is no encoder.
@@ -237,7 +237,7 @@ def _outcome(
 def _duration(
     info: VideoInfo, pictures_end: float | None, previous: PreviousResult | None
 ) -> tuple[float, tuple[str, ...]]:
-    """Length in seconds, and what a user should know about the file."""
+    """Return the length in seconds, and notes for the user about the file."""
     if previous and pictures_end is None:
         return previous.record.duration, previous.record.notes
     notes = info.notes
@@ -251,7 +251,7 @@ class _AudioPipeline(BackgroundTask):
     """Run the stages that read sound in a background thread: one pass over the sound feeds them all.
 
     Attributes:
-        heard_until: The second up to which they got.
+        heard_until: The second that all stages have reached.
     """
 
     def __init__(self, stages: Mapping[Modality, Stage], info: VideoInfo, extractors: Extractors) -> None:
@@ -269,7 +269,7 @@ class _AudioPipeline(BackgroundTask):
                 self.heard_until = window.start + len(window.samples) / RATE
         except LibraryError:
             raise
-        except Exception as error:  # noqa: BLE001 (whatever a decoder throws, the stages of pictures go on)
+        except Exception as error:  # noqa: BLE001 (a decoder may raise anything; the stages of pictures continue)
             for stage in self._stages.values():
                 stage.fail(error)
         for modality, stage in self._stages.items():
@@ -306,7 +306,7 @@ def _restored(modality: Modality, entry: Any) -> list[Any] | None:
 
 
 def _cues(modality: Modality, subtitles: Subtitles, info: VideoInfo, duration: float, notes: list[str]) -> Observed:
-    """The cues as observations, cut at the end of the video; adds what a user should know to `notes`."""
+    """Return the cues as observations, cut at the end of the video; append notes for the user to `notes`."""
     read = subtitles.read(info)
     notes += read.notes
     cues = observations_of(read.cues, subtitles.source)

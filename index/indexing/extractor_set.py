@@ -1,4 +1,4 @@
-"""Which extractors can work here, and why the others cannot: decided once, before anything is extracted."""
+"""Finds the extractors that are available, and the reason why others are not, once before extraction starts."""
 
 import hashlib
 import json
@@ -16,13 +16,13 @@ from ...tools.records import Modality
 from ...tools.settings import Settings
 from .captioning import SCENES
 from .change_detection import GATE
-from .merging import MERGE_PARAMETERS
+from .merging.merges import MERGE_PARAMETERS
 
 __all__ = ["Extractors"]
 
 _T = TypeVar("_T")
 
-# Segments that a model gets together: 50 MB of 1080p; a GPU wants more to be busy.
+# Segments in one batch of a model: 50 MB of 1080p on a CPU; a GPU needs larger batches.
 _AT_ONCE = {"cpu": 8, "cuda": 32}
 
 
@@ -31,12 +31,12 @@ class Extractors:
     """The extractors of one run. Models load at first use.
 
     Attributes:
-        settings: What they were made with.
-        by_modality: Those that can work here.
-        missing: For each modality without an extractor, why, and how to get it.
+        settings: The settings that they were made with.
+        by_modality: The available extractors.
+        missing: For each modality without an extractor, the reason, and how to install it.
         texts: The text encoder; may be missing.
         texts_missing: Why there is no text encoder.
-        at_once: Segments that a model gets together.
+        at_once: Segments in one batch of a model.
     """
 
     settings: Settings
@@ -51,7 +51,7 @@ class Extractors:
         """Look for every extractor's library and weights.
 
         Raises:
-            SettingsError: A setting asks for what does not exist.
+            SettingsError: A setting names something that does not exist.
         """
         texts, texts_missing = _made(lambda: SentenceEncoder(settings))
         shared = _Shared(texts)
@@ -78,11 +78,11 @@ class Extractors:
         return extractor.source if extractor is not None else ""
 
     def fingerprint(self, modality: Modality, subtitles: str = "") -> str:
-        """12 hex digits over all that a modality's observations of a given file depend on.
+        """12 hex digits over everything that a modality's observations of a given file depend on.
 
         Args:
-            modality: Which.
-            subtitles: Identity of the subtitles used in place of its extractor.
+            modality: The modality.
+            subtitles: Identity of the subtitles that replace its extractor.
         """
         spec, extractor, settings = spec_of(modality), self.get(modality), self.settings
         depends: list[Any] = [subtitles or self.source(modality)]
@@ -104,7 +104,7 @@ class _Shared:
 
 
 def is_off(spec: ModalitySpec, settings: Settings) -> bool:
-    """Whether the settings leave a modality out."""
+    """Whether the settings skip a modality."""
     return spec.name in settings.skip or bool(spec.setting and settings.model_for(spec.setting) == "off")
 
 

@@ -105,8 +105,8 @@ def _segments(
 class _FramePipeline:
     """Passes segments to the stages in batches.
 
-    Extractors of text get all segments, except brief ones. The others get each different picture once: a changed character
-    makes no other picture.
+    Extractors of text get all segments, except brief ones. Other extractors get each different picture once; a changed
+    character does not count as a different picture.
     """
 
     def __init__(self, stages: Mapping[Modality, Stage], extractors: Extractors, folder: Path, force: bool) -> None:
@@ -115,7 +115,7 @@ class _FramePipeline:
         self._reappearances: list[Reappearance] = []
         self._pictures: list[Segment] = []
         self._texts: list[Segment] = []
-        self._pending: Segment | None = None  # to be read; brief segments after it make it longer
+        self._pending: Segment | None = None  # to be read; brief segments after it extend it
         self._skipped: Segment | None = None  # the last of these
         self._read_until = 0.0
         self._shown_texts: set[str] = set()
@@ -144,7 +144,7 @@ class _FramePipeline:
             self._read_pending()
             self._pending, self._skipped = segment, None
             self._read_until = segment.span.end
-        else:  # what is read before it is taken to last
+        else:  # the text that was read before is assumed to stay
             self._skipped = segment
             self._pending = replace(self._pending, span=Span(start=self._pending.span.start, end=segment.span.end))
         if len(self._pictures) == self._extractors.at_once:
@@ -156,7 +156,7 @@ class _FramePipeline:
         """Process the last batches; return the end of the last segment in seconds."""
         if self._pictures:
             self._process_pictures()
-        if self._pending and self._skipped:  # the last one is read, however brief
+        if self._pending and self._skipped:  # the last segment is always read
             until = Span(start=self._pending.span.start, end=self._skipped.span.start)
             self._pending = replace(self._pending, span=until)
         self._read_pending()

@@ -1,4 +1,4 @@
-"""Which files are videos or sound."""
+"""Finds the video and audio files of a folder."""
 
 import logging
 import os
@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 def media_files(path: Path) -> Iterator[Path]:
-    """A file as given; of a folder, all video and audio files below it, sorted, without hidden ones.
+    """Yield a file as given; for a folder, all video and audio files below it, sorted, without hidden ones.
 
     Linked folders are followed, each real folder once. Playlists are named in a warning.
 
@@ -48,25 +48,25 @@ def media_files(path: Path) -> Iterator[Path]:
             elif file.suffix.lower() not in MEDIA_SUFFIXES:
                 continue
             elif not file.exists():
-                _log.warning("%s is a link to a file that does not exist: left out", file)
+                _log.warning("%s is a link to a file that does not exist: skipped", file)
             elif file.suffix.lower() != ".ts" or _is_transport_stream(file):
                 yield file
 
 
 def _is_new_folder(folder: Path, seen: set[str]) -> bool:
-    """Whether a folder is to be read: not hidden, and not read before by another name."""
+    """Whether a folder should be read: it is not hidden, and was not read before under another name."""
     if folder.name.startswith("."):
         return False
     real = os.path.realpath(folder)
     if real in seen:
-        _log.warning("folder %s is a link to %s, which is read already: left out", folder, real)
+        _log.warning("folder %s is a link to %s, which was read already: skipped", folder, real)
         return False
     seen.add(real)
     return True
 
 
 def _warn(error: OSError) -> None:
-    _log.warning("folder %s is left out (%s)", error.filename, error.strerror)
+    _log.warning("folder %s is skipped (%s)", error.filename, error.strerror)
 
 
 def _is_transport_stream(file: Path) -> bool:

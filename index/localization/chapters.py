@@ -1,7 +1,7 @@
 """A video as a tree: chapters, topical parts of it, and their scenes, in which the picture shows one thing.
 
-Where slides with titles fill most of a video, they are its chapters. Else a border is a valley of similarity between what
-came before and what comes after, the deeper the surer: TextTiling (Hearst 1997, section 5.3) on embeddings, as
+If slides with titles fill most of a video, they are its chapters. Else a border is a minimum of the similarity between the
+window before and the window after; a deeper minimum is a more reliable border: TextTiling (Hearst 1997, section 5.3) on embeddings, as
 SceneTilling does with frames (VideoLLaMB, Wang et al. 2024, section 3.2). Chapters compare all observations in long
 windows, scenes compare frames in short ones. Nothing is trained.
 """
@@ -28,7 +28,7 @@ _SLIDE_SHARE = 0.6
 # Length of the windows before and after a place that are compared: a share of the video, and the least seconds.
 _WINDOW_SHARE, _WINDOW_SECONDS = 0.04, 20.0
 _POINTS = 600  # places that are compared
-_SMOOTH = 4  # of these on each side are averaged: a single sentence is no topic
+_SMOOTH = 4  # this many on each side are averaged: a single sentence is not a topic
 # A valley is a border if it has this share of the deepest one's depth, and 0.1 of a cosine for each series.
 _DEEP, _RIPPLE = 0.4, 0.1
 # In talks made of known subjects borders were found to a tenth of a window: another picture that begins within a quarter
@@ -36,7 +36,7 @@ _DEEP, _RIPPLE = 0.4, 0.1
 _SAME_BORDER = 0.25
 # Nothing shorter is a scene: a viewer could not follow it.
 SHORTEST_SCENE_SECONDS = 2.0
-# Moving film has a segment every two seconds: two or three are compared, and faces shown in start are one scene.
+# Moving film has a segment every two seconds: two or three are compared, and alternating faces are one scene.
 _SCENE_WINDOW_SECONDS = 5.0
 # A share of the distance between two random moments of the video: encoders differ in the similarity of unrelated pictures.
 # The paper's threshold, mean and deviation of all valleys, is for frames at a steady rate, most of which resemble the
@@ -62,8 +62,8 @@ class Chapter:
     """A chapter and its scenes.
 
     Attributes:
-        span: When.
-        scenes: They cover it, in order.
+        span: Its span.
+        scenes: Its scenes, in order; they cover the span.
     """
 
     span: Span

@@ -16,7 +16,7 @@ __all__ = ["Slide", "TextLine", "slides_of"]
 _TOP, _HEIGHT = 0.45, 0.03
 # It is at least this many times as high as the other lines' median, where there are others: headers and menus are not.
 _LARGER = 1.15
-# It has this many letters at least, and at most so many words; half of its characters are letters or digits.
+# It has this many letters at least, and at most this many words; half of its characters are letters or digits.
 _LETTERS, _WORDS, _LETTER_SHARE = 3, 14, 0.5
 # A slide stays at least as long; the same title after a shorter gap is the same slide.
 _SECONDS, _GAP = 3.0, 3.0
@@ -26,12 +26,12 @@ _NEARLY = 0.85
 
 @dataclass(frozen=True)
 class TextLine:
-    """A line of text as it is shown.
+    """A line of text on the screen.
 
     Attributes:
-        span: When.
+        span: When it is shown.
         text: Its words.
-        box: Where.
+        box: Where it is shown.
     """
 
     span: Span
@@ -49,7 +49,7 @@ class Slide:
     """A stretch that keeps one title.
 
     Attributes:
-        span: When.
+        span: When it is shown.
         title: Index of the line that is its title, among the given lines.
     """
 

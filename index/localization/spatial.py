@@ -1,4 +1,4 @@
-"""Where things are in a picture: predicates over boxes, and the frames in which two boxes lie so to each other.
+"""Spatial relations in a picture: predicates over boxes, and the frames in which two boxes have a relation.
 
 Left, right, above and below are those of the viewer, decided by the boxes' centres within a cone of
 45° (Peuquet and Ci-Xiang 1987, "An algorithm to determine the directional relationship between arbitrarily-shaped
@@ -101,7 +101,7 @@ def foremost(size: Size, boxes: Sequence[Box]) -> int:
 def pairs(ones: Sequence[Evidence], others: Sequence[Evidence], relation: To) -> list[Pair]:
     """Return all pairs of boxes of one frame that have a relation, by video and time.
 
-    A box belongs to one frame (`frame_seconds`), even if its object was tracked further (`index.indexing.tracks`): its
+    A box belongs to one frame (`frame_seconds`), even if its object was tracked further (`index.indexing.merging.tracks`): its
     position in other frames is not stored. So the pair is also located at that frame.
 
     Args:
@@ -132,7 +132,7 @@ def moment(boxes: Sequence[Evidence]) -> Span:
 def most_at_once(boxes: Sequence[Evidence]) -> list[Evidence]:
     """Return the largest set of objects of one video that are visible at once; the earliest such set, from the left.
 
-    Two boxes of one segment never become one observation (`index.indexing.tracks`), so the overlap is never smaller than
+    Two boxes of one segment never become one observation (`index.indexing.merging.tracks`), so the overlap is never smaller than
     the number of boxes in a frame. It may be larger, because a track continues over a segment in which the
     detector misses the object.
     """

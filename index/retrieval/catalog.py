@@ -376,7 +376,7 @@ class Catalog:
         return (int(found[0][0]), int(found[0][1])) if found else (0, 0)
 
     def row_counts(self, modality: Modality, terms: Iterable[str]) -> dict[str, int]:
-        """In how many rows of a modality each term occurs; terms that occur in none are left out."""
+        """The number of rows of a modality that contain each term; terms without rows are omitted."""
         statement = "SELECT term, rows FROM vocabulary WHERE modality = ? AND term IN (SELECT value FROM json_each(?))"
         return dict(self.all(statement, (modality, json.dumps(list(terms)))))
 

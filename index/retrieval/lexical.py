@@ -66,7 +66,7 @@ def bm25(terms: Sequence[WeightedTerm], counts: Numbers, lengths: Numbers, avera
         terms: Of the query.
         counts: How often each text contains each term, shape `(texts, terms)`.
         lengths: Of the texts, in terms.
-        average_lengths: What counts as usual for each text.
+        average_lengths: The average length for each text.
     """
     idf = np.array([one.idf for one in terms])
     norm = _K1 * (1 - _B + _B * lengths / np.maximum(average_lengths, 1.0))

@@ -272,7 +272,7 @@ def _write(file: BinaryIO, index: Any, ids: Ids, cells: Cells) -> None:
 
 
 def _check_layout(file: BinaryIO, index: Any, places: Ids, cells: Cells) -> None:
-    """Compare the first vector of a cell with FAISS's own reading, for another FAISS may write another layout."""
+    """Compare the first vector of a cell with FAISS's own reading, because another version of FAISS may write another layout."""
     from faiss.contrib.inspect_tools import get_invlist
 
     if not len(cells):

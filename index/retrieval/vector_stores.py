@@ -1,4 +1,4 @@
-"""Where vectors lie: in the library's folder, searched by FAISS, or in LanceDB. Both follow the same protocol."""
+"""Chooses the store of vectors: FAISS files in the library's folder, or LanceDB. Both follow the same protocol."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Files that are replaced in one step, and clear messages for what goes wrong on a disk."""
+"""Files that are replaced atomically, and clear messages for errors of the disk."""
 
 import errno
 import os

@@ -124,7 +124,7 @@ class FileIdentities:
 def _regular(path: Path) -> os.stat_result:
     facts = os.stat(path)
     if not stat.S_ISREG(facts.st_mode):
-        raise MediaError(f"{path} is no file but a folder, pipe or device: give a video file")
+        raise MediaError(f"{path} is a folder, pipe or device, not a file: give a video file")
     return facts
 
 

@@ -290,7 +290,7 @@ class UrlStorage(StorageBackend):
         if self._files.read(LIBRARY) is not None:
             self._exists = True
         elif any(not name.startswith((".", LIBRARY)) for name in self._files.list()):
-            raise RemoteError(f"{self.name} holds something else than a library: choose another folder")
+            raise RemoteError(f"{self.name} holds other files than a library: choose another folder")
         return self._exists
 
     def _damaged(self, video_id: str, reason: str) -> DamagedRemoteError:

@@ -1,4 +1,4 @@
-"""What is committed of a video: its record, and the size and checksum of each file of the committed version.
+"""The committed version of a video: its record, and the size and checksum of each file.
 
     videos/<video_id>/
         video.json       names the current version; replaced by one rename, or one upload
@@ -112,7 +112,7 @@ def video_place(video_id: str) -> str:
         LibraryError: It is not an id.
     """
     if not is_video_id(video_id):
-        raise LibraryError(f"{video_id!r} is no id of a video: 32 hexadecimal digits are expected")
+        raise LibraryError(f"{video_id!r} is not an id of a video: 32 hexadecimal digits are expected")
     return f"{VIDEOS}/{video_id}"
 
 
@@ -124,7 +124,7 @@ def version_name(commit: str) -> str:
     """
     if not _COMMIT.fullmatch(commit):
         raise LibraryError(
-            f"{commit!r} is no id of a commit: 1 to 128 letters, digits, hyphens and underscores are expected"
+            f"{commit!r} is not an id of a commit: 1 to 128 letters, digits, hyphens and underscores are expected"
         )
     return f"v-{commit}"
 

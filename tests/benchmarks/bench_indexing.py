@@ -32,7 +32,7 @@ from report import Figures, percent
 from playhead.index.indexing.build import bring_in_line
 from playhead.index.indexing.change_detection import RecentSegments, segments
 from playhead.index.indexing.extractor_set import Extractors
-from playhead.index.indexing.tracks import merge_detections
+from playhead.index.indexing.merging.tracks import merge_detections
 from playhead.index.records import VideoRecord
 from playhead.index.storage.local import LocalStorage
 from playhead.tools.extractors.ocr import text_reader

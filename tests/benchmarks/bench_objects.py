@@ -1,7 +1,7 @@
 """How many spans of objects are still found, by how often one looks.
 
 Minutes 5 to 15 of `footage.py`'s hour; what the gate does was chosen on the first five. The truth are tracks
-(`index.indexing.tracks.track_objects`) of what the detector finds in one frame a second, without a gate, from a whole second on or
+(`index.indexing.merging.tracks.track_objects`) of what the detector finds in one frame a second, without a gate, from a whole second on or
 from half a second on. A span is found if another run has one of the same label that overlaps it. How far runs that look
 at different frames agree at all, the two ungated runs tell: what one alone has was seen in one frame, nearly always.
 """
@@ -13,7 +13,7 @@ from bench_indexing import local_settings, new_segments, one_a_second
 from footage import HOUR, make_footage
 from report import Figures, percent, real_data
 
-from playhead.index.indexing.tracks import track_objects
+from playhead.index.indexing.merging.tracks import track_objects
 from playhead.tools.extractors.objects import ObjectDetector
 from playhead.tools.records import Observation, Segment
 

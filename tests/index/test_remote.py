@@ -441,7 +441,7 @@ def test_a_format_that_is_not_known_is_refused(place):
 
 def test_a_folder_of_something_else_is_refused(place):
     place.write("holiday.jpg", b"jpeg")
-    with pytest.raises(LibraryError, match="holds something else than a library: choose another folder"):
+    with pytest.raises(LibraryError, match="holds other files than a library: choose another folder"):
         UrlStorage(place.url)
 
 

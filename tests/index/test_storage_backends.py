@@ -180,5 +180,5 @@ def test_a_library_of_another_format_is_refused(storage, place, request):
 def test_what_is_no_id_never_becomes_a_path(storage):
     for video_id in ("", "..", "../../library", VIDEO.upper(), f"{VIDEO}\n", f"{VIDEO}/.."):
         for call in (storage.record, storage.remove, storage.committed):
-            with pytest.raises(LibraryError, match="is no id of a video: 32 hexadecimal digits are expected"):
+            with pytest.raises(LibraryError, match="is not an id of a video: 32 hexadecimal digits are expected"):
                 call(video_id)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playhead.index.indexing.text_lines import are_variants, merge_lines
+from playhead.index.indexing.merging.text_lines import are_variants, merge_lines
 from playhead.tools.records import Box, Span
 
 from ..fakes import observation

@@ -1,6 +1,6 @@
 """Detections of successive segments become one observation: lines that stay, things that move."""
 
-from playhead.index.indexing.tracks import merge_detections, track_objects
+from playhead.index.indexing.merging.tracks import merge_detections, track_objects
 from playhead.tools.records import Box, Span
 
 from ..fakes import BOX, observation

@@ -503,15 +503,15 @@ def test_a_server_that_cannot_list_its_models_needs_the_model_set(script: Script
     ("values", "words"),
     [
         ({}, "video_llm_url is not set: give the base URL"),
-        ({"video_llm_url": "localhost:8000/v1"}, "video_llm_url='localhost:8000/v1' is no server's address"),
-        ({"video_llm_url": "ftp://host/v1"}, "video_llm_url='ftp://host/v1' is no server's address"),
-        ({"video_llm_url": "http://host:99999/v1"}, "video_llm_url='http://host:99999/v1' is no server's address"),
-        ({"video_llm_url": "http://two words/v1"}, "'http://two words/v1' is no server's address"),
-        ({"video_llm_url": "http://host/v1\n"}, r"'http://host/v1\n' is no server's address"),
-        ({"video_llm_url": f"http://{'a' * 64}/v1"}, "is no server's address"),
+        ({"video_llm_url": "localhost:8000/v1"}, "video_llm_url='localhost:8000/v1' is not a server's address"),
+        ({"video_llm_url": "ftp://host/v1"}, "video_llm_url='ftp://host/v1' is not a server's address"),
+        ({"video_llm_url": "http://host:99999/v1"}, "video_llm_url='http://host:99999/v1' is not a server's address"),
+        ({"video_llm_url": "http://two words/v1"}, "'http://two words/v1' is not a server's address"),
+        ({"video_llm_url": "http://host/v1\n"}, r"'http://host/v1\n' is not a server's address"),
+        ({"video_llm_url": f"http://{'a' * 64}/v1"}, "is not a server's address"),
         (
             {"video_llm_url": f"http://ann:{KEY}@host:x/v1?key={KEY}"},
-            "video_llm_url='host:x/v1' is no server's address",
+            "video_llm_url='host:x/v1' is not a server's address",
         ),
         ({"video_llm_url": "http://host/v1", "video_llm_key": f"{KEY}\n{KEY}"}, "no HTTP header takes"),
         ({"video_llm_url": "http://host/v1", "video_llm_key": "schlüssel"}, "no HTTP header takes"),
@@ -549,7 +549,7 @@ def test_check_says_what_is_served(
 @pytest.mark.parametrize(
     ("wanted", "ok", "words"),
     [
-        ("tiny", True, "is up, but does not list its models; tiny is taken on trust"),
+        ("tiny", True, "is up, but does not list its models; tiny was not checked"),
         (None, False, "is up, but does not list its models: set video_llm_model"),
     ],
 )
@@ -640,7 +640,7 @@ def test_the_command_that_serves_the_model(
         ({"video_llm_model": None}, "video_llm_model is not set: name what to serve"),
         ({"video_llm_backend": "transformers"}, "video_llm_backend='transformers' needs no server"),
         ({"video_llm_url": "https://api.host/v1"}, "video_llm_url='api.host' is served elsewhere"),
-        ({"video_llm_url": "host"}, "video_llm_url='host' is no server's address"),
+        ({"video_llm_url": "host"}, "video_llm_url='host' is not a server's address"),
     ],
 )
 def test_what_cannot_be_served_is_an_error(values: dict, words: str) -> None:

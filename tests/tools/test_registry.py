@@ -6,7 +6,7 @@ from importlib.metadata import EntryPoint
 import pytest
 from pydantic import ValidationError
 
-from playhead.index.indexing.merging import MERGES
+from playhead.index.indexing.merging.merges import MERGES
 from playhead.tools.errors import QueryError
 from playhead.tools.extractors import registry
 from playhead.tools.extractors.base import ModalitySpec, UnavailableError

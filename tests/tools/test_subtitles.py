@@ -186,7 +186,7 @@ def test_time_lines_that_cannot_be_read_are_counted(tmp_path):
     path.write_text("1\n00:00:01,000 --> 00:00:02,000\nkept\n\n2\n00:00:7x --> 12:00 noon\nlost\n")
     read = read_subtitles(path)
     assert [cue.text for cue in read.cues] == ["kept"]
-    assert read.notes == ["a.srt: 1 cues are left out, their times cannot be read"]
+    assert read.notes == ["a.srt: 1 cues are skipped, because their times cannot be read"]
 
 
 def test_entities_are_unescaped_as_often_as_they_were_escaped(tmp_path):

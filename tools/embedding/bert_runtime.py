@@ -1,6 +1,6 @@
 """BERT sentence encoders by CTranslate2 in float32, converted from safetensors without torch.
 
-Against sentence-transformers: cosine 1.0000, a twentieth of the time to load, and half as much again sentences a
+Against sentence-transformers: cosine 1.0000, a twentieth of the loading time, and 1.5 times as many sentences per
 second. int8 is not used: its cosine is 0.980 and a tenth of the ten nearest texts change.
 """
 
@@ -115,7 +115,7 @@ def _is_mean(pooling: Mapping[str, Any]) -> bool:
 
 
 def _converted(folder: Path) -> Path:
-    """The converted copy in the cache, made if it is missing or not as it was written."""
+    """The converted copy in the cache, made if it is missing or its checksum differs."""
     target = (
         cache_folder() / "converted" / f"bert-{file_sha256(folder / 'model.safetensors')[:16]}-ct2-float32-{_FORMAT}"
     )

@@ -82,7 +82,7 @@ class ClipEncoder:
         return _stacked([self._run(model.get_text_features, inputs)], model)
 
     def shows(self, query: str, text: str, cosine: float) -> bool:  # noqa: ARG002 (the vector is all it has)
-        """Whether SigLIP's own head gives at least even odds; CLIP has none: from the cosine its true captions reach."""
+        """Whether SigLIP's own head gives a probability of 0.5 or more; for CLIP, whether the cosine is `SURE_CLIP` or more."""
         model, _ = self._load()
         bias = getattr(model, "logit_bias", None)
         if bias is None:

@@ -1,8 +1,8 @@
 """Pictures as vectors of a text encoder, by ConSE over an ImageNet classifier.
 
 "Zero-Shot Learning by Convex Combination of Semantic Embeddings" (Norouzi et al. 2013, section 3.2):
-a picture's vector is the sum of its likeliest labels' text vectors, weighted by their probability.
-It needs no model hub. It knows only what ImageNet has a label for: a person, for one, has none.
+a picture's vector is the sum of its most likely labels' text vectors, weighted by their probability.
+It needs no model hub. It recognises only things with a label in ImageNet; there is none for a person, for example.
 """
 
 import importlib.util
@@ -80,7 +80,7 @@ class ConseEncoder:
         return self._text.encode(queries)
 
     def shows(self, query: str, text: str, cosine: float) -> bool:
-        """Whether the likeliest label means the query, too: a mixture of unlikely labels is near anything."""
+        """Whether the picture and its most likely label are both similar to the query. A mix of unlikely labels is not enough."""
         if not text or cosine < SURE_PICTURE:
             return False
         wanted, label = self._text.encode([query, text.split(", ")[0]])

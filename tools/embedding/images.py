@@ -1,4 +1,4 @@
-"""Which encoder turns pictures into vectors, as the settings name it."""
+"""Chooses the encoder of pictures that the settings name."""
 
 from ..errors import WeightsError
 from ..settings import Settings

@@ -121,7 +121,7 @@ def _loaded(weights: Path) -> "tuple[torch.nn.Module, list[str]]":
 
 
 def _exported(weights: Path) -> Path:
-    """The exported network in the cache, made if it is missing or not as it was written."""
+    """The exported network in the cache, made if it is missing or its checksum differs."""
     target = cache_folder() / "converted" / f"efficientnet-lite2-{file_sha256(weights)[:16]}-{_FORMAT}.onnx"
     checksum = target.with_suffix(".sha256")
     if _is_whole(target, checksum):

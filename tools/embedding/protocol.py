@@ -1,4 +1,4 @@
-"""What every encoder offers: unit vectors of texts and of pictures, and the only normalisation.
+"""The protocols of encoders: unit vectors of texts and pictures, and their normalisation.
 
 Vectors with the same `embedding_id` are comparable; others are never compared.
 """

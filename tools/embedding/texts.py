@@ -33,7 +33,7 @@ _SHORT = 64  # characters
 
 
 class SentenceEncoder:
-    """A text encoder: a sentence-transformers model, run by whichever runtime suits it."""
+    """A text encoder: a sentence-transformers model, run by CTranslate2 or by sentence-transformers."""
 
     # Unrelated English sentences have a lower cosine: see tests/benchmarks/bench_floors.py.
     floor = 0.2
@@ -53,10 +53,10 @@ class SentenceEncoder:
         self._lock = threading.Lock()
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors of the texts; what lies past the model's window (MiniLM: 256 tokens) is not read.
+        """Unit vectors of the texts; text after the model's window (MiniLM: 256 tokens) is ignored.
 
-        Single texts and short ones are cached: every ranking of a search asks for the same query, and every
-        question of a video for its words.
+        Single texts and short ones are cached: all rankings of a search encode the same query, and
+        questions about one video share words.
         """
         if not texts:
             return self.encode_all(texts)

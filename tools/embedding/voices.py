@@ -1,4 +1,4 @@
-"""Voices as unit vectors: windows of speech through Resemblyzer's encoder, the one owner of its weights.
+"""Voices as unit vectors: windows of speech by Resemblyzer's encoder. The only module that loads its weights.
 
 "Generalized End-to-End Loss for Speaker Verification" (Wan et al. 2018): three LSTM layers over 40 mel bands, the last
 state projected. Two windows of one voice have a cosine of about 0.7 to 0.9, of two voices 0.4 to 0.7.

@@ -1,5 +1,5 @@
 """Language models: one protocol, several backends, structured output.
 
-What a model is asked, and when, is decided in `agent`.
+The prompts, and when to send them, belong to `agent`.
 Start reading with `protocol`.
 """

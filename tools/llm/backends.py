@@ -18,7 +18,7 @@ def video_llm(settings: Settings) -> VideoLLM:
 
     Raises:
         SettingsError: The settings name none, or one that cannot be used.
-        ServerError: The server does not say what it serves, and no model is set.
+        ServerError: The server does not report its model, and no model is set.
         WeightsError: The weights of a model for this machine cannot be had.
         MissingExtraError: A library that it needs is not installed.
     """
@@ -52,7 +52,7 @@ def may_see_pictures(settings: Settings) -> bool:
 
 
 def check(settings: Settings) -> ModelState:
-    """Whether the video LLM that the settings name can be used, within 6 s at worst; nothing is generated."""
+    """Check whether the configured video LLM can be used, in at most 6 s; nothing is generated."""
     chosen = settings.with_profile_llm()
     if chosen.video_llm_backend == "llama.cpp":
         return check_llama_cpp(chosen)

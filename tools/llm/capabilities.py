@@ -1,6 +1,6 @@
-"""What a model can do: learnt once from its server's own words, corrected by its errors, kept in the user's cache.
+"""The capabilities of a model: read from its server, corrected by its errors, stored in the user's cache.
 
-No model is named here: each fact is read from the server (`/props` and `/v1/models` of llama.cpp, `/v1/models` of vLLM
+There are no lists of models here: each fact is read from the server (`/props` and `/v1/models` of llama.cpp, `/v1/models` of vLLM
 and SGLang) or from the text of an error.
 """
 
@@ -27,13 +27,13 @@ SMALL_BILLIONS = 4.0
 
 
 class Capabilities(Record):
-    """What a model takes and gives. The defaults are those of a hosted model with eyes."""
+    """The inputs and outputs that a model supports. The defaults are those of a hosted vision model."""
 
     sees_pictures: bool = Field(default=True, description="Whether it takes pictures.")
     most_pictures: int | None = Field(default=None, ge=0, description="Pictures in one request; None: not known.")
     context: int | None = Field(default=None, ge=1, description="Tokens of request and answer together.")
     json_schema: bool = Field(default=True, description="Whether `response_format` with a JSON schema is accepted.")
-    enforces_schema: bool = Field(default=False, description="Whether answers are held to that schema by a grammar.")
+    enforces_schema: bool = Field(default=False, description="Whether a grammar forces answers to follow that schema.")
     max_tokens_name: Literal["max_tokens", "max_completion_tokens"] = Field(
         default="max_tokens", description="The parameter that limits the answer."
     )
@@ -141,7 +141,7 @@ _FORMAT = re.compile(r"response_format|json_schema|json schema|grammar|guided|st
 
 
 def from_error(status: int | None, text: str) -> tuple[str, dict[str, Any]]:
-    """What an error says of the model.
+    """Read the limits of a model from an error.
 
     Args:
         status: HTTP status; None: no answer came.

@@ -1,4 +1,4 @@
-"""Language models by plain names: how large they are, what they need, whether they see pictures, where they come from."""
+"""The catalog of language models: name, size, memory, licence, picture input, and source."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,8 +1,7 @@
 """The connection to an OpenAI-compatible server: address, key, retries, deadlines, and error messages.
 
-Knows no model. Requests run in one event loop, in a thread of its own, so that a deadline holds whatever the server
-does: the timeout of a blocking client starts again with each byte, and a server that sends one every second would never
-reach it.
+It is independent of the model. Requests run in one event loop in a separate thread, so that a deadline is always kept: the
+timeout of a blocking client restarts with each byte, so a server that sends one byte every second would never reach it.
 """
 
 import asyncio
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Server", "listening_at"]
 
 CONNECT_SECONDS = 5.0
-# Between tries, doubled each time; less a random quarter, so that many clients do not come back at once.
+# Seconds between retries, doubled each time, minus up to a quarter at random, so that clients do not retry all at once.
 FIRST_PAUSE = 0.5
 
 _TRY_AGAIN = (408, 409, 425, 429)
@@ -46,7 +45,7 @@ _Body = TypeVar("_Body", bound=BaseModel)
 
 
 class Server:
-    """An address with its client. Holds the key, never shows it. One object may be used by many threads."""
+    """An address with its client. Its key is never shown. One object may be used by many threads."""
 
     def __init__(self, settings: Settings, seconds: float, retries: int) -> None:
         """Nothing is sent yet.
@@ -54,8 +53,8 @@ class Server:
         Args:
             settings: URL and key.
             seconds: How long one try may take.
-            retries: Tries after the first, where the server may do better: on 408, 409, 425, 429, 5xx
-                and where no connection comes about or it breaks.
+            retries: Number of retries, for errors that may pass: 408, 409, 425, 429, 5xx,
+                and failed or broken connections.
 
         Raises:
             SettingsError: URL or key cannot be used.
@@ -81,14 +80,14 @@ class Server:
     def send(
         self, request: "Callable[[openai.AsyncOpenAI], Awaitable[_Result]]", seconds: float | None = None
     ) -> _Result:
-        """Send a request, again where that may help.
+        """Send a request, with retries.
 
         Args:
             request: Called once a try.
             seconds: Time for all tries and the pauses between them.
 
         Raises:
-            ServerError: No answer, or one that says no. Its cause is the openai client's error, or a `TimeoutError`.
+            ServerError: No answer, or an error. Its cause is the openai client's error, or a `TimeoutError`.
         """
         return _wait_for(self._sent(request, Budget(seconds)))
 
@@ -194,7 +193,7 @@ def _address(url: str | None) -> SplitResult:
     if not usable or not url.isprintable() or " " in url:
         shown = url.rpartition("@")[2].partition("?")[0]
         raise SettingsError(
-            f"video_llm_url={shown!r} is no server's address: give http://host:port/v1 or https://…, without a query (?…)"
+            f"video_llm_url={shown!r} is not a server's address: give http://host:port/v1 or https://…, without a query (?…)"
         )
     return parts
 
@@ -208,7 +207,7 @@ def _pause(error: "openai.APIError", tries: int) -> float:
 
 
 def _root_words(error: BaseException) -> str:
-    """The message of an error's first cause: the operating system says more than the client."""
+    """The message of an error's first cause: the operating system's message is more precise than the client's."""
     words = ""
     cause: BaseException | None = error
     while cause:

@@ -1,4 +1,4 @@
-"""A `VideoLLM` in llama.cpp, in a process of its own that all Playhead processes of the user share."""
+"""A `VideoLLM` in llama.cpp, in a separate process that all Playhead processes of the user share."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -49,7 +49,7 @@ class LlamaCppLLM:
         seconds: float | None = None,
         on_text: Callable[[str], None] | None = None,
     ) -> Reply:
-        """As `VideoLLM.ask`. The answer is held to the JSON schema by a grammar.
+        """As `VideoLLM.ask`. A grammar forces the answer to follow the JSON schema.
 
         A process that ended in the meantime is started again, once.
         """

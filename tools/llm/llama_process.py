@@ -1,7 +1,7 @@
 """The process that runs llama.cpp's server: `python -m playhead.tools.llm.llama_process`, started by `llama_runtime`.
 
-Reads one JSON object from standard input (`Launch`), loads the model, and writes the state file once it listens. Ends
-when nothing was asked for the idle time, when the state file is removed, or on SIGTERM.
+Reads one JSON object from standard input (`Launch`), loads the model, and writes the state file once it listens. It ends
+after the idle time without a request, when the state file is removed, or on SIGTERM.
 """
 
 import json
@@ -19,7 +19,7 @@ _TICK_SECONDS = 1.0
 
 
 class Launch(NamedTuple):
-    """What the process is started with."""
+    """The parameters of the process."""
 
     model: str
     mmproj: str | None
@@ -31,7 +31,7 @@ class Launch(NamedTuple):
 
 
 def main() -> None:
-    """Load, serve, and leave when idle."""
+    """Load the model, serve it, and exit when idle."""
     launch = Launch(**json.loads(sys.stdin.read()))
     state_file = Path(launch.state_file)
     signal.signal(signal.SIGTERM, lambda *_: _leave(state_file))
@@ -85,7 +85,7 @@ def _is_busy(address: str, token: str) -> bool:
 def _leave(state_file: Path | None) -> None:
     if state_file is not None:
         state_file.unlink(missing_ok=True)
-    os._exit(0)  # llama.cpp's threads are not ours to join.
+    os._exit(0)  # llama.cpp's threads cannot be joined from Python.
 
 
 def _write_atomically(path: Path, content: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """llama.cpp for this user: one process for each model, started at first use, shared by all Playhead processes.
 
 A lock file and a state file in the user's cache folder hold the loopback address and a random token. The process ends
-by itself after some minutes without a request. Knows nothing of prompts: `server` speaks to it like to any server.
+by itself after some minutes without a request. `server` sends requests to it as to any other server.
 """
 
 import fcntl
@@ -59,7 +59,7 @@ class LlamaProcess:
         token: The API key.
         pid: Its process id.
         model: The path of its model file.
-        state_file: Its time of change is the time of the last request.
+        state_file: Its modification time is the time of the last request.
     """
 
     url: str
@@ -74,7 +74,7 @@ class LlamaProcess:
         return _alive(self.state_file) is not None
 
     def touch(self) -> None:
-        """Note a request: the process ends when the last one is too long ago."""
+        """Record a request: the process ends after the idle time without one."""
         with _ignored():
             os.utime(self.state_file)
 
@@ -195,7 +195,7 @@ def _state_file(model: GgufModel, context: int) -> Path:
 
 
 def _alive(state_file: Path) -> LlamaProcess | None:
-    """The process of a state file, if it lives."""
+    """The process of a state file; None if it does not run."""
     try:
         state: dict[str, Any] = json.loads(state_file.read_text(encoding="utf-8"))
         os.kill(state["pid"], 0)

@@ -1,7 +1,7 @@
-"""What a video LLM is shown: frames at a chosen size, and grids of many small frames with numbered cells.
+"""Pictures for a video LLM: frames at a chosen size, and grids of many small frames with numbered cells.
 
-A model is asked for the numbers of cells, never for times: it invents times, and a number that is
-on no cell is found out.
+The model returns numbers of cells, never times, because models invent times. A number without a cell is
+detected.
 """
 
 import base64
@@ -35,7 +35,7 @@ __all__ = [
 # and keep a structural similarity of 0.975 at least; quality 95 doubles the bytes for 0.991.
 LONGEST_SIDE = 768
 JPEG_QUALITY = 85
-# A token of Qwen-VL is 32 × 32 pixels: nothing smaller can be seen.
+# A token of Qwen-VL is 32 × 32 pixels: smaller pictures carry no information.
 SMALLEST_SIDE = 32
 # A cell has to hold its number: two digits at the height of the strip.
 SMALLEST_CELL = 64
@@ -107,7 +107,7 @@ class Shown:
 
 
 def cells_of(grid: Grid) -> type[Cells]:
-    """`Cells` for one grid: numbers that it has not are not valid, and the JSON schema says so."""
+    """`Cells` for one grid: numbers without a cell are not valid, also in the JSON schema."""
     number = Annotated[int, Field(ge=1, le=len(grid.seconds))]
     said = Cells.model_fields["cells"].description
     return create_model("Cells", __base__=Cells, cells=(tuple[number, ...], Field(description=said)))
@@ -117,8 +117,8 @@ def make_grid(frames: Sequence[Frame], *, columns: int = 4, cell_side: int = 192
     """One picture of all frames, in the order given.
 
     Sixteen 16:9 frames in four columns become 780 × 524 pixels: about 400 tokens of Qwen3-VL, a
-    twelfth of what they cost one by one. The numbers stand on white strips above the pictures:
-    they hide nothing, and a digit inside of a picture is not taken for one.
+    twelfth of what they cost one by one. The numbers are on white strips above the pictures:
+    they cover no part of a picture, and a digit inside a picture is not mistaken for a number.
 
     Args:
         frames: At least one; their pictures may differ in size.

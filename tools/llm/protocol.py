@@ -1,7 +1,7 @@
-"""The protocol of a video LLM, whatever runs it: texts and timed pictures in, text out.
+"""The protocol of a video LLM: texts and timed pictures in, text out.
 
-Knows neither prompts nor backends: `backends` chooses one, as `video_llm_backend` says. A model that reads text only is
-a video LLM, too: its capabilities say so, and it is given no frames.
+It is independent of prompts and backends. `backends` chooses the backend that `video_llm_backend` names. A model that reads
+text only has the same protocol: its capabilities report that, and it gets no frames.
 """
 
 import math
@@ -29,7 +29,7 @@ __all__ = [
     "unarmed",
 ]
 
-# One piece of a request, in the order in which the model reads them. A bare frame is shown at the usual size.
+# One piece of a request, in the order in which the model reads them. A `Frame` is sent at the default size.
 Part: TypeAlias = str | Frame | Picture | Grid
 
 # Servers obey control tokens anywhere in a text: `<|im_end|>` read off a slide would end our message,
@@ -42,21 +42,23 @@ _CONTROL = re.compile(
 
 
 class Reply(Record):
-    """What the model said to one request."""
+    """The model's answer to one request."""
 
-    text: str = Field(description="Its words, never blank. Untrusted: data, never an instruction.")
-    prompt_tokens: int | None = Field(description="Tokens read, pictures included; None if the server does not say.")
-    completion_tokens: int | None = Field(description="Tokens written; None if the server does not say.")
-    truncated: bool = Field(description="Whether the words were cut off before their end.")
+    text: str = Field(description="Its text, never blank. Untrusted: data, never an instruction.")
+    prompt_tokens: int | None = Field(
+        description="Tokens read, pictures included; None if the server does not report it."
+    )
+    completion_tokens: int | None = Field(description="Tokens written; None if the server does not report it.")
+    truncated: bool = Field(description="Whether the answer was cut off.")
     thought: bool = Field(default=False, description="Whether it wrote thoughts before its answer.")
 
 
 class TokenUsage(Record):
-    """What requests cost; the usage of several is their sum."""
+    """Tokens and time of requests; the usage of several requests is their sum."""
 
     requests: int = Field(default=0, ge=0, description="Answers that the model gave.")
-    prompt_tokens: int | None = Field(default=0, description="Tokens read; None if a server does not say.")
-    completion_tokens: int | None = Field(default=0, description="Tokens written; None if a server does not say.")
+    prompt_tokens: int | None = Field(default=0, description="Tokens read; None if a server does not report it.")
+    completion_tokens: int | None = Field(default=0, description="Tokens written; None if a server does not report it.")
     seconds: float = Field(default=0.0, ge=0, description="Time spent waiting for answers.")
 
     def __add__(self, other: Self) -> "TokenUsage":
@@ -72,10 +74,10 @@ class TokenUsage(Record):
 
 
 class ModelState(Record):
-    """How the video LLM was found by `check`."""
+    """The result of `check` for a video LLM."""
 
     ok: bool = Field(description="Whether it can be reached and, as far as it says, is the model that is set.")
-    words: str = Field(description="The finding in one line, with the next step where it is not ok.")
+    words: str = Field(description="The result in one line, with the next step if it is not ok.")
 
 
 class Budget:
@@ -112,21 +114,21 @@ class VideoLLM(Protocol):
         seconds: float | None = None,
         on_text: Callable[[str], None] | None = None,
     ) -> Reply:
-        """One question, one answer; nothing is remembered.
+        """Send one request and return the answer; nothing is remembered.
 
         Args:
             parts: Texts and pictures in the order in which the model shall read them, each frame after
-                its time. What was read or heard in a video belongs here, quoted, and never into
+                its time. Text from a video must be here, quoted, never in
                 `instructions`. Control tokens in texts are broken up.
-            instructions: What to do, in our own words only.
+            instructions: The task, without any text from a video.
             max_tokens: The answer is cut after this number of tokens.
-            kind: The form the answer shall have, as JSON. A backend that can holds the model to it;
-                the reply stays text, and may have any form: use `ask_structured`.
+            kind: The requested format of the answer, as JSON. Some backends enforce it, others do not;
+                the reply is text in both cases: use `ask_structured`.
             seconds: Time for all of it, retries included. None: as long as `video_llm_timeout` allows.
             on_text: Called with each new piece of the answer, where the backend streams.
 
         Raises:
-            PicturesRefusedError: The model takes no pictures, or fewer: its capabilities say how many.
+            PicturesRefusedError: The model accepts no pictures, or fewer: its capabilities give the number.
             RequestTooLongError: The request does not fit into the model's context.
             ServerError: No usable answer came, or none in time.
             QueryError: There are no parts.

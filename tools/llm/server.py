@@ -1,6 +1,6 @@
 """The client of a served video LLM: sends text and timed frames, receives text, over the OpenAI protocol.
 
-It uses what llama.cpp, vLLM, SGLang, `transformers serve` and hosted services agree on: one user message of interleaved
+It uses what llama.cpp, vLLM, SGLang, `transformers serve` and hosted services have in common: one user message of interleaved
 `<12.0 seconds>` texts and JPEG data URIs. Parameters that only some of them take are left out once one refuses them.
 """
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenAIVideoLLM", "check_server", "probed_capabilities"]
 
-# After the first try. A server that took its time and gave no answer is not asked again.
+# Retries after the first try. There is no retry after a timeout.
 RETRIES = 2
 CHECK_SECONDS = 3.0
-# vLLM (since 0.19) leaves out all frames of a JPEG sequence after the 32nd, without a word.
+# vLLM (since 0.19) drops all frames of a JPEG sequence after the 32nd, without an error.
 FRAMES_A_VIDEO = 32
 
 _CUT = ("length", "content_filter")
-# How servers say that they do not know `response_format`, or not what stands in it.
+# HTTP status of servers that do not support `response_format`, or its content.
 _FORMAT_REFUSED = (400, 422)
 # Parameters that one request may lose: the format, the temperature, the stream, and the name of the token limit.
 _MOST_CORRECTIONS = 5
@@ -49,7 +49,7 @@ class OpenAIVideoLLM:
 
         Args:
             settings: URL, key and model.
-            known: What the model can do, where that needs no asking.
+            known: The capabilities, if they are already known.
 
         Raises:
             SettingsError: URL or key cannot be used, or the server offers no single model to choose.
@@ -326,7 +326,7 @@ def _healthy(settings: Settings, server: Server, error: ServerError) -> ModelSta
     up = f"video LLM at {server.url} is up, but does not list its models"
     if settings.video_llm_model is None:
         return ModelState(ok=False, words=f"{up}: set video_llm_model")
-    return ModelState(ok=True, words=f"{up}; {settings.video_llm_model} is taken on trust")
+    return ModelState(ok=True, words=f"{up}; {settings.video_llm_model} was not checked")
 
 
 def _images(content: Iterable[str | Shown]) -> "Iterator[ChatCompletionContentPartParam]":

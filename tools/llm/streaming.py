@@ -1,6 +1,6 @@
-"""Answers that arrive in pieces: server-sent events of the OpenAI protocol, put together to one completion.
+"""Streamed answers: joins the server-sent events of the OpenAI protocol to one completion.
 
-A server that ignores `stream` answers with one JSON object: it is passed on as it is.
+A server that ignores `stream` answers with one JSON object, which is returned unchanged.
 """
 
 import json
@@ -60,7 +60,7 @@ class _Whole:
             return
         if "error" in chunk:
             said = clean_text(json.dumps(chunk["error"], ensure_ascii=False))[:300]
-            raise ServerError(f"the server broke its answer off: {said}")
+            raise ServerError(f"the server ended its answer with an error: {said}")
         self._usage = chunk.get("usage") or self._usage
         for choice in chunk.get("choices") or ():
             delta = choice.get("delta") or {}
@@ -82,7 +82,7 @@ _ESCAPES = {"n": " ", "t": " ", "r": " ", '"': '"', "\\": "\\", "/": "/"}
 
 
 class AnswerText:
-    """The words of an answer inside of a JSON object that is still being written.
+    """The text of an answer inside a JSON object that is still incomplete.
 
     Example: after `{"answer": "It gr` the words are `It gr`.
     """

@@ -1,7 +1,7 @@
-"""Answers of a video LLM as pydantic models: JSON found in its text, validated, and asked for once more if wrong.
+"""Answers of a video LLM as pydantic models: finds JSON in its text, validates it, and retries once if it is not valid.
 
-A server may hold the model to a JSON schema, or ignore it (`transformers serve` does): the answer is validated in both
-cases, and never guessed. Two different JSON objects in one reply are an error.
+Some servers enforce a JSON schema, others ignore it (`transformers serve`). The answer is validated in both cases, and
+never guessed. Two different JSON objects in one reply are an error.
 """
 
 import json
@@ -46,13 +46,13 @@ def ask_structured(
     seconds: float | None = None,
     on_text: Callable[[str], None] | None = None,
 ) -> tuple[_Kind, TokenUsage]:
-    """Ask for an answer of a given form; one that has another is quoted back once, with what is wrong with it.
+    """Request an answer in a given format. An answer that is not valid is sent back once with the error.
 
     Args:
         llm: The model.
         parts: As in `VideoLLM.ask`.
-        kind: The form, a model with named fields. Its own rules decide whether more fields than it has are wrong.
-        instructions: What to do, in our own words only; the form of the answer is added where the server does not
+        kind: The format, a pydantic model. Its configuration decides whether extra fields are allowed.
+        instructions: The task, without any text from a video; the format is added if the server does not
             enforce it.
         max_tokens: Each of the two answers is cut after this number of tokens; four times as many for a model that
             writes its thoughts first.
@@ -60,11 +60,11 @@ def ask_structured(
         on_text: Called with each new piece of the first answer's text.
 
     Returns:
-        The answer, and what it cost.
+        The answer, and its usage.
 
     Raises:
-        AnswerFormatError: Both answers were of another form, or there was no time for the second. The
-            caller can do without; the error's `usage` says what it cost.
+        AnswerFormatError: Both answers had another format, or there was no time for the second. The error's
+            `usage` holds the tokens of the answers.
         ServerError: No usable answer came, or none in time.
         QueryError: There are no parts.
     """
@@ -117,7 +117,7 @@ def ask_structured(
 
 
 def read_json(text: str, kind: type[_Kind]) -> _Kind:
-    """The one JSON object of this kind in a model's text, be it in prose, in a code fence, or after its thoughts.
+    """The one JSON object of this kind in a model's text, in prose, in a code fence, or after its reasoning.
 
     Raises:
         ValueError: There is no object, it is broken or not valid, or there are several that differ. The message

@@ -1,7 +1,7 @@
 """A video LLM in this process: any image-text model that transformers can load, with its own processor.
 
-For one user on one machine: requests run one after the other. A server does more, and holds the model
-to a JSON schema; here only the instructions name the form.
+For one user on one machine: requests run one after the other. A server is faster, and may enforce
+a JSON schema; here only the instructions describe the format.
 """
 
 import threading
@@ -227,8 +227,8 @@ def _load(folder: Path, device: str) -> _Model:
     tokenizer = processor.tokenizer
     special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
     places = [getattr(processor, name, None) for name in ("image_token", "video_token")]
-    told = network.generation_config.eos_token_id
-    ends = {*([told] if isinstance(told, int) else told or ()), tokenizer.eos_token_id} - {None}
+    configured = network.generation_config.eos_token_id
+    ends = {*([configured] if isinstance(configured, int) else configured or ()), tokenizer.eos_token_id} - {None}
     return _Model(
         network=network.to(device).eval(),
         processor=processor,

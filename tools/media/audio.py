@@ -1,6 +1,6 @@
 """The audio track of a file as 16 kHz mono samples on the file's timeline.
 
-Channels are mixed for speech: the centre channel where there is one; one channel where the others would cancel it.
+Channels are mixed for speech: the centre channel if there is one; one channel only if the channels would cancel each other.
 """
 
 import itertools
@@ -25,17 +25,17 @@ RATE = 16_000
 Samples = npt.NDArray[np.float32]
 
 _BLOCK = 30 * RATE
-# Timestamps jitter by less than a tenth of a second without meaning a gap.
+# A difference of less than a tenth of a second is jitter of the timestamps, not a gap.
 _JITTER = RATE // 10
 # A gap of up to this length is filled with silence; after a longer one a new stretch begins.
 _LONGEST_FILLED = 30 * RATE
 
 # The centre carries the dialogue of a film; it is used alone if it has this share of the loudest channel's level.
 _CENTRE_SHARE = 0.05
-# Channels of which the sum has less than this share of the energy that unrelated channels would have, cancel each other.
+# Channels cancel each other if their sum has less than this share of the energy that unrelated channels would have.
 _CANCELLED = 0.25
 
-# All that the mixed samples depend on.
+# Everything that the mixed samples depend on.
 MIXING = (2, _JITTER, _LONGEST_FILLED, _CENTRE_SHARE, _CANCELLED)
 
 
@@ -54,9 +54,9 @@ class AudioBlock(NamedTuple):
 
 
 def audio_blocks(info: VideoInfo) -> Iterator[AudioBlock]:
-    """The track in blocks of about 30 s. Short gaps are filled with silence; long ones are left out.
+    """Yield the track in blocks of about 30 s. Short gaps are filled with silence; long ones separate blocks.
 
-    What is before second 0, and what would sound twice where timestamps go back, is left out.
+    Sound before second 0, and sound that would be repeated because timestamps go back, is skipped.
 
     Args:
         info: From `tools.media.streams.probe`; without an audio stream nothing is yielded.
@@ -127,7 +127,7 @@ def _pieces(info: VideoInfo) -> Iterator[tuple[int, Samples]]:
             else:
                 if 0 < gap <= _LONGEST_FILLED:
                     yield done, np.zeros(gap, np.float32)
-                # What would sound twice, or before second 0, is left out.
+                # Skip sound that is repeated, or before second 0.
                 kept = samples[max(0, -gap) :]
                 done += max(0, gap)
             if len(kept):
@@ -146,9 +146,9 @@ def _mono(frames: "Iterable[tuple[float | None, av.AudioFrame]]", rate: int) -> 
     mixer = _Mixer(rate)
     for second, frame in itertools.chain(frames, [(None, None)]):
         now = (frame.format.name, frame.layout.name, frame.sample_rate) if frame is not None else None
-        if resampler is not None and now != shape:  # the end, or e.g. a broadcast that turns from stereo to surround
+        if resampler is not None and now != shape:  # the end, or e.g. a broadcast that changes from stereo to surround
             for piece in resampler.resample(None):
-                if piece is not None:  # a resampler that has nothing to change returns None
+                if piece is not None:  # a resampler may return None
                     yield None, mixer.mixed(piece.to_ndarray(), names)
             resampler = None
         if frame is None:
@@ -162,7 +162,7 @@ def _mono(frames: "Iterable[tuple[float | None, av.AudioFrame]]", rate: int) -> 
 
 
 class _Mixer:
-    """Mixes the channels of consecutive pieces to one; levels are followed over seconds."""
+    """Mixes the channels of consecutive pieces to one; levels are averaged over seconds."""
 
     def __init__(self, rate: int) -> None:
         self._rate = rate

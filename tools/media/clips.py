@@ -1,6 +1,6 @@
-"""Cuts a stretch of a video into a file of its own: exact to one frame by re-encoding, or fast by copying.
+"""Writes a stretch of a video to a new file: exact to one frame by re-encoding, or fast by copying.
 
-Times are seconds from the start of the picture, as everywhere. Knows nothing of libraries and evidence.
+Times are seconds of the file's timeline.
 """
 
 import heapq
@@ -32,7 +32,7 @@ __all__ = ["Clip", "ClipStyle", "copy_clip", "frames_between", "write_clip", "wr
 _TOLERANCE = 0.001
 _TICKS = 90_000  # a second, as in MPEG
 _SOUND_RATE = 48_000
-# A seek that lands after the wanted second is repeated from farther back, at last from the start of the file.
+# A seek that lands after the wanted second is repeated from earlier seconds, at last from the start of the file.
 _SEEK_BACK = (0.0, 5.0, 30.0)
 _GIF_FRAMES_PER_SECOND = 10
 _GIF_WIDTH = 480
@@ -42,8 +42,8 @@ _MOST_GIF_SECONDS = 60.0
 class Clip(Record):
     """A file that was cut from a video."""
 
-    start: float = Field(ge=0, description="True second of the source that the clip starts with.")
-    end: float = Field(ge=0, description="First second of the source that is not in the clip.")
+    start: float = Field(ge=0, description="Second of the source at which the clip starts.")
+    end: float = Field(ge=0, description="First second of the source after the clip.")
     frames: int = Field(ge=0, description="Number of pictures in the clip.")
     has_sound: bool = Field(description="Whether the clip has sound.")
 
@@ -54,7 +54,7 @@ class ClipStyle:
 
     Attributes:
         max_height: Pictures are scaled down to this height. None: as the source.
-        speed: `fast` for a browser that waits, `good` for a file to keep.
+        speed: `fast` for playback in a browser, `good` for a file to keep.
         is_streamed: Write a fragmented MP4, which a browser can append while it plays (MSE).
         draw: Draws on each picture before it is encoded, given its second in the source.
     """
@@ -75,7 +75,7 @@ def write_clip(source: Path, span: Span, target: Path | BinaryIO, style: ClipSty
 
     Args:
         source: The video.
-        span: The stretch in seconds; what lies after the video's end is left out.
+        span: The stretch in seconds; it is cut at the video's end.
         target: A path, or an open file.
         style: Size and speed.
 
@@ -246,7 +246,7 @@ class _PictureEncoder:
 
 
 class _SoundEncoder:
-    """Encodes mono sound as AAC, in place: silence before it stays silence."""
+    """Encodes mono sound as AAC at its times; silence before it is kept."""
 
     def __init__(self, container: "OutputContainer", span: Span, style: ClipStyle) -> None:
         self._container, self._start, self._style = container, span.start, style
@@ -290,7 +290,7 @@ def _pictures(source: Path, span: Span) -> "Iterator[tuple[float, av.VideoFrame]
 
 
 def _decoded_from(source: Path, second: float) -> "Iterator[tuple[float, av.VideoFrame]]":
-    """Pictures from one at or before a second on."""
+    """Yield pictures from the last one at or before a second."""
     import av
 
     timeline = timeline_of(source)
@@ -323,7 +323,7 @@ def _sounds(source: Path, span: Span) -> Iterator[tuple[float, Any]]:
         return
     with open_media(source) as container:
         sound = container.streams[info.audio.index]
-        target = span.start + timeline.zero - 1.0  # a codec needs some packets before its sound is right
+        target = span.start + timeline.zero - 1.0  # a codec needs some packets before its output is correct
         if target > 0 and not timeline.joints:
             container.seek(round(target / (sound.time_base or 1)), stream=sound)
         following = 0.0

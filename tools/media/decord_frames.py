@@ -1,7 +1,7 @@
-"""Frames by decord 0.6.0, the same as `tools.media.frames` yields; the user chooses it. The only module that imports decord.
+"""Frames by decord 0.6.0, with the interface of `tools.media.frames`. The only module that imports decord.
 
-decord decodes only the best stream, reads nothing of a damaged file, shows what an edit list hides, and knows neither
-mirroring nor pixels that are not square. A file whose frames it times otherwise than the container does is refused.
+decord decodes only the best stream, cannot read a damaged file, ignores edit lists, mirroring and the shape of pixels. A
+file is refused if decord's frame times differ from the container's.
 """
 
 from collections.abc import Iterable, Iterator
@@ -63,7 +63,7 @@ class _Film:
             starts = np.asarray(self._reader.get_frame_timestamp(range(len(self._reader))), dtype=np.float64)[:, 0]
         except self._errors as error:
             raise MediaError(self._failed) from error
-        # decord counts from its first frame, in float32: 2 ms off after ten hours.
+        # decord counts from its first frame, in float32: the error is 2 ms after ten hours.
         if len(starts) != len(self.times) or np.any(
             np.abs((starts - starts[0]) - (self.times - self.times[0])) > FLOAT32_SECONDS
         ):

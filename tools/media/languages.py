@@ -1,4 +1,4 @@
-"""Languages as files name them, as ISO 639-1 codes."""
+"""Converts language tags of files to ISO 639-1 codes."""
 
 __all__ = ["language_code", "language_name"]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["brightness_of", "pixel_aspect", "pixels_of", "rotation_of", "shown_size", "upright"]
 
-# More is a false header; MPEG-4 names 1 for "unknown".
+# A larger ratio is an error in the header; MPEG-4 writes 1 for "unknown".
 _MOST_ASPECT = 8.0
 _MOST_PIXELS = 8192 * 8192
 
@@ -77,7 +77,7 @@ def pixel_aspect(stream: "av.VideoStream") -> float:
 
 
 def brightness_of(frame: "av.VideoFrame") -> Pixels:
-    """The frame's brightness, `uint8`, shape `(height, width)`, not turned: for comparison only."""
+    """The frame's brightness, `uint8`, shape `(height, width)`, not rotated: for comparison only."""
     if _has_alpha(frame):
         rgb = _opaque(_scaled(frame, frame.width, frame.height, "rgba"))
         return np.asarray((rgb @ _LUMA).round(), np.uint8)
@@ -105,7 +105,7 @@ def _scaled_pixels(pixels: Pixels, width: int, height: int) -> Pixels:
 
 
 def _square(width: int, height: int, aspect: float) -> tuple[int, int]:
-    """The size with square pixels: the longer side of a pixel decides, so that nothing is lost."""
+    """The size with square pixels: one side is enlarged, so that no detail is lost."""
     wide = max(1, round(width * aspect)) if aspect > 1 else width
     tall = max(1, round(height / aspect)) if aspect < 1 else height
     return (wide, tall) if wide * tall <= _MOST_PIXELS else (width, height)
@@ -146,7 +146,7 @@ def _is_transparent(pixel_format: str) -> bool:
 
 
 def _opaque(rgba: npt.NDArray[np.uint8]) -> Pixels:
-    """The picture over white; over black if nearly all that is on it is bright."""
+    """Blend the picture over white; over black if nearly all of its opaque pixels are bright."""
     share = rgba[..., 3:].astype(np.float32) / 255
     colours = rgba[..., :3].astype(np.float32)
     seen = share.sum()
@@ -164,7 +164,7 @@ def _without_combs(pixels: Pixels) -> Pixels:
     fourth = np.abs(rows[:-4] - 4 * rows[1:-3] + 6 * rows[2:-2] - 4 * rows[3:-1] + rows[4:]) / 8
     combed = np.zeros(rows.shape, bool)
     combed[2:-2] = fourth > _COMB_LEVELS
-    # A thin line of a letter looks like a comb, too, but not over eight rows.
+    # A thin line of a letter looks like a comb, too, but over fewer rows.
     count = np.cumsum(np.pad(combed, ((5, 4), (0, 0))).astype(np.int16), axis=0)
     combed &= count[9 - 1 : 9 - 1 + len(rows)] - count[: len(rows)] >= _COMB_ROWS
     combed[0::2] = False

@@ -1,4 +1,4 @@
-"""A frame of a scan: its time, a thumbnail to compare it by, and its pixels on request. How long the last one is shown."""
+"""A frame of a scan: its time, its detail for comparison, and its pixels on request; and the end of the last segment."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -10,19 +10,19 @@ from .comparison import thumbnail_of
 
 __all__ = ["TOLERANCE_SECONDS", "Gap", "ScannedFrame", "held_to_end"]
 
-# What lies before a frame. `seen`: nothing, or frames that show the same; `moving`: one shot that moves all the time;
-# `unseen`: anything.
+# The frames that were skipped before a frame. `seen`: none, or frames with the same picture. `moving`: frames of one shot
+# that moves all the time. `unseen`: unknown.
 Gap = Literal["seen", "moving", "unseen"]
 
-# A second that was rounded to milliseconds means the frame that begins there.
+# A time that was rounded to milliseconds still refers to the frame that begins there.
 TOLERANCE_SECONDS = 0.001
-# Where the last decoded frame ends this much before its stream does, the stream is damaged, and the frame is not held.
+# If the last decoded frame ends this much before its stream, the stream is damaged, and the frame is not extended.
 _DAMAGED_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class ScannedFrame:
-    """One frame of a scan; its full pixels are made only when asked for.
+    """One frame of a scan; its full pixels are made on request.
 
     Attributes:
         seconds: Its presentation time, in seconds of the file's timeline.
@@ -43,7 +43,7 @@ class ScannedFrame:
 
 
 def held_to_end(segments: Iterable[Segment], info: VideoInfo) -> Iterator[Segment]:
-    """The same segments; the last one lasts as long as the sound does, as players show it."""
+    """Yield the same segments; extend the last one to the end of the sound, as players do."""
     last: Segment | None = None
     for segment in segments:
         if last is not None:

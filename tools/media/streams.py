@@ -1,4 +1,4 @@
-"""What a media file holds: which streams are used, and which are not."""
+"""Lists the content of a media file: the streams that are used, and notes on those that are not."""
 
 import logging
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 def probe(path: Path, stream: int | None = None, *, language: str | None = None, audio: int | None = None) -> VideoInfo:
-    """What a media file contains; reads all packets of most files, and decodes one frame.
+    """Return what a media file contains; reads all packets of most files, and decodes one frame.
 
     Args:
         path: The file.
@@ -79,10 +79,10 @@ def probe(path: Path, stream: int | None = None, *, language: str | None = None,
 
 
 def _header_note(container: "InputContainer", timeline: Timeline) -> str:
-    """That the header's length is another than the measured one; empty where it is the same, or the header has none.
+    """A note if the header's length differs from the measured one; else empty.
 
-    Without a start time (raw streams) FFmpeg guesses the length from the bit rate: 0.12 s for a minute of MPEG-1. Matroska
-    counts from the clock's zero, or from its first timestamp, as its writer liked.
+    Without a start time (raw streams) FFmpeg guesses the length from the bit rate: 0.12 s for a minute of MPEG-1. In Matroska
+    the length counts from the clock's zero or from the first timestamp, depending on the writer.
     """
     if not container.duration or container.start_time is None or timeline.joints:
         return ""
@@ -123,7 +123,7 @@ def _audio_stream(
             have = ", ".join(str(stream.index) for stream in usable) or "none"
             raise MediaError(f"{path} has no audio stream with index {index} that can be decoded; it has: {have}")
         return chosen
-    # A commentary, or a description of the pictures for the blind, is not what the people in the film say.
+    # Commentary tracks and audio descriptions do not hold the dialogue of the film.
     others = av.stream.Disposition.comment | av.stream.Disposition.visual_impaired
     best = container.streams.best("audio")
     ranked = sorted(

@@ -1,8 +1,8 @@
 """The timeline of a file: one clock for all its streams, measured from the packets.
 
-Second 0 is the start of the earliest stream. Clocks that restart or jump (joined MPEG-TS, VOB, chained Ogg) are moved as
-players do: what follows a joint begins where what comes before it ends. Nothing is decoded here. Containers of the MP4
-family are measured by their index; all others are read once.
+Second 0 is the start of the earliest stream. Clocks that restart or jump (joined MPEG-TS, VOB, chained Ogg) are shifted
+as in players: the part after a joint begins at the end of the part before it. Nothing is decoded here. Containers of the MP4
+family are measured by their index; all other files are read once.
 """
 
 import functools
@@ -23,8 +23,8 @@ __all__ = ["measure", "packet_seconds", "timeline_of"]
 # FFmpeg's own limits for formats whose clock may restart (ffmpeg -dts_delta_threshold): 10 s forward, 0.1 s backward.
 _FORWARD_SECONDS = 10.0
 _BACKWARD_SECONDS = 0.1
-# Elsewhere a hole may be meant: a recorder that sends a frame only when something changes. It is a false timestamp if no
-# stream has anything in ten minutes, and in ten times what was measured so far.
+# In other formats a hole may be intended: some recorders write a frame only when something changes. A timestamp is false if
+# no stream has a packet for ten minutes, and for ten times the length measured so far.
 _HOLE_SECONDS = 600.0
 _HOLE_RATIO = 10.0
 _LOOSE_BACKWARD_SECONDS = 1.0
@@ -44,7 +44,7 @@ def timeline_of(path: Path) -> Timeline:
         MediaError: The file cannot be opened.
     """
     path = Path(path)
-    with open_media(path):  # names what is wrong with the file
+    with open_media(path):  # raises a clear error for a bad file
         status = path.stat()
     return _measured(path, status.st_size, status.st_mtime_ns)
 
@@ -78,7 +78,7 @@ def packet_seconds(packet: "av.Packet") -> float | None:
 
 
 def _is_plain(starts: dict[int, float]) -> bool:
-    """Whether no stream starts a moment after another, which may be reordering that the header does not name."""
+    """Whether no stream starts shortly after another; such a delay may be reordering that the header does not mention."""
     return not any(0 < start - min(starts.values()) < _FORWARD_SECONDS for start in starts.values())
 
 
@@ -102,7 +102,7 @@ def _zero(streams: "Iterable[av.stream.Stream]", starts: dict[int, float]) -> fl
 
 
 def _indexed_ends(streams: "Iterable[av.stream.Stream]", size: int) -> dict[int, float]:
-    """Where each stream ends by its index, as far as the file's bytes go; empty: the index is not complete."""
+    """The end of each stream by its index, within the bytes of the file; empty if the index is not complete."""
     ends: dict[int, float] = {}
     for stream in streams:
         entries = getattr(stream, "index_entries", None)
@@ -121,7 +121,7 @@ def _indexed_ends(streams: "Iterable[av.stream.Stream]", size: int) -> dict[int,
 
 @dataclass
 class _Stretch:
-    """A stretch of one clock: `start` and `end` in container seconds, the streams in it and where they enter it."""
+    """A stretch of one clock: `start` and `end` in container seconds, its streams, and the byte where each begins."""
 
     start: float
     end: float
@@ -146,7 +146,7 @@ class _Progress:
 
 
 class _Measuring:
-    """Reads all packets of a file, and notes where its clock restarts or jumps."""
+    """Reads all packets of a file, and records where its clock restarts or jumps."""
 
     def __init__(self, container: "InputContainer", streams: "list[av.stream.Stream]") -> None:
         self._streams = streams
@@ -180,7 +180,7 @@ class _Measuring:
         keys = (0 if is_new or known is None else known.keys) + packet.is_keyframe
         latest = shown if is_new or known is None else max(shown, known.latest)
         stretch, place = self._stretches[now], (now, stream)
-        if keys <= 1:  # pictures may be shown before the keyframe that they follow in the file
+        if keys <= 1:  # a picture may be shown before the keyframe that precedes it in the file
             stretch.start = min(stretch.start, shown)
             self._begins[place] = min(shown, self._begins.get(place, shown))
         stretch.end = max(stretch.end, end)
@@ -225,7 +225,7 @@ class _Measuring:
 
     def timeline(self) -> Timeline:
         starts = {stream: start for (number, stream), start in self._begins.items() if number == 0}
-        for stream in self._streams:  # the header knows the priming that the decoder will skip
+        for stream in self._streams:  # the header gives the priming that the decoder will skip
             if stream.type == "audio" and stream.index in starts:
                 skipped = _header_start(stream) - starts[stream.index]
                 starts[stream.index] += skipped if 0 < skipped <= _PRIMING_SECONDS else 0.0
@@ -256,7 +256,9 @@ class _Measuring:
                     shifts_here = reached - start
                     jump = start - self._stretches[number - 1].end
                     what = f"jumps ahead by {jump:.0f} s" if jump > 0 else "restarts"
-                    notes.append(f"the clock of the file {what} at {clock(reached)}: what follows is placed there")
+                    notes.append(
+                        f"the clock of the file {what} at {clock(reached)}: later timestamps are shifted to this time"
+                    )
                 if shifts_here is not None:
                     shifts.update(dict.fromkeys(stretch.positions, shifts_here))
                     joints.append(
@@ -272,13 +274,11 @@ class _Measuring:
                 ends[stream] = max(end, ends.get(stream, end))
             reached = max([reached, *ends.values()])
         if self._left_out:
-            notes.append(
-                f"the clock jumps more than {_MOST_JOINTS} times: {self._left_out} packets have no place in time"
-            )
+            notes.append(f"the clock jumps more than {_MOST_JOINTS} times: {self._left_out} packets have no known time")
         return Timeline(zero=zero, starts=_less(starts, zero), ends=ends, joints=tuple(joints), notes=tuple(notes))
 
     def _reordering(self, starts: dict[int, float]) -> dict[int, float]:
-        """Seconds that pictures are late only because of reordering: fragmented MP4 without edit lists does not say so."""
+        """Seconds by which pictures are late because of reordering. Fragmented MP4 without edit lists does not store this."""
         sound = [start for stream, start in starts.items() if not self._delays.get(stream, (0.0, 0.0))[1]]
         first = min(sound, default=None)
         return {
@@ -288,7 +288,7 @@ class _Measuring:
         }
 
     def _is_local(self, number: int) -> bool:
-        """Whether other streams go on in an earlier stretch, after one has jumped."""
+        """Whether only one stream jumped, and the others continue in an earlier stretch."""
         stretch = self._stretches[number]
         if len(stretch.positions) > 1:
             return False

@@ -1,6 +1,6 @@
-"""Subtitles beside a video and inside its container, as speech observations.
+"""Subtitles next to a video and inside its container, as speech observations.
 
-`choice` decides which subtitles count as the transcript, and names the others. `files` reads a file beside a video,
-`embedded` reads a track inside it. `cues` parses SubRip and WebVTT, which people and tools write loosely. `encoding` finds
-out how a file's bytes are to be read.
+`choice` decides which subtitles replace the transcript, and lists the others. `files` reads a file next to a video,
+`embedded` reads a track inside it. `cues` parses SubRip and WebVTT, also with common errors. `encoding` detects the text
+encoding of a file.
 """

@@ -1,4 +1,4 @@
-"""Which subtitles count as the transcript of a video, and which are named as not used."""
+"""Chooses the subtitles that replace the transcript of a video, and reports the others."""
 
 import bisect
 import itertools
@@ -20,13 +20,13 @@ from .files import SUBTITLE_SUFFIXES, UNREAD_SUFFIXES, SubtitleText, read_subtit
 
 __all__ = ["Subtitles", "choose_subtitles"]
 
-# `talk.en.srt`, `talk.pt-BR.forced.vtt`: what may stand between a video's name and its subtitles' suffix.
+# `talk.en.srt`, `talk.pt-BR.forced.vtt`: what may be between a video's name and its subtitles' suffix.
 _MIDDLE = re.compile(
     r"(?:\.(?P<language>[a-z]{2,3}(?:[-_][a-z0-9]{2,8})*))?(?P<kind>(?:\.(?:auto|cc|default|forced|hi|orig|sdh))*)",
     re.I,
 )
 _KINDS = {"auto", "cc", "default", "forced", "hi", "orig", "sdh"}
-# Subtitles whose words are shown for nearly as long are as complete.
+# Subtitles that are shown for this share of the longest time count as complete.
 _AS_COMPLETE = 0.9
 # A folder that changed this recently may change again within the resolution of its time.
 _SETTLED_NS = 2_000_000_000
@@ -37,10 +37,10 @@ class Subtitles:
     """Subtitles of a video.
 
     Attributes:
-        path: The file beside the video; None for a track inside it.
+        path: The file next to the video; None for a track inside it.
         stream: The track inside the video; None for a file.
         language: ISO 639-1; empty if unknown.
-        is_forced: Whether they hold only what is said in a foreign language.
+        is_forced: Whether they only translate the foreign-language parts.
     """
 
     path: Path | None = None
@@ -51,7 +51,7 @@ class Subtitles:
 
     @property
     def name(self) -> str:
-        """How messages and stage reports name them."""
+        """Their name in messages and stage reports."""
         if self.path is not None:
             return self.path.name
         assert self.stream is not None
@@ -81,10 +81,10 @@ class Subtitles:
 
 
 def choose_subtitles(info: VideoInfo, language: str | None) -> tuple[Subtitles | None, list[str]]:
-    """The subtitles that count as the transcript (None: there are none), and a note on each that is not used.
+    """Return the subtitles that replace the transcript (None: there are none), and a note on each that is not used.
 
-    They are in the language of the setting, else of the sound as the container names it. Of these the most complete are
-    chosen. Forced subtitles never replace the transcript.
+    Their language is that of the setting, else that of the audio stream. The most complete ones are chosen. Forced subtitles
+    never replace the transcript.
 
     Args:
         info: The video.
@@ -97,7 +97,7 @@ def choose_subtitles(info: VideoInfo, language: str | None) -> tuple[Subtitles |
     found: list[Subtitles] = []
     for one in (*_beside(info.path, notes), *_inside(info, notes)):
         if one.is_forced:
-            notes.append(f"subtitles {one.name} are forced (only what is said in a foreign language): not used")
+            notes.append(f"subtitles {one.name} are forced (they only translate foreign-language parts): not used")
         else:
             found.append(one)
     wanted = language or (info.audio.language if info.audio else "")
@@ -115,7 +115,7 @@ def choose_subtitles(info: VideoInfo, language: str | None) -> tuple[Subtitles |
 
 
 def _beside(path: Path, notes: list[str]) -> Iterator[Subtitles]:
-    """The subtitle files beside a video; names are compared in one Unicode normal form."""
+    """Yield the subtitle files next to a video; names are compared in one Unicode normal form."""
     stem = unicodedata.normalize("NFC", path.stem)
     for beside in _files_with(path.parent, stem):
         suffix = beside.suffix.lower()
@@ -145,7 +145,7 @@ def _files_with(folder: Path, stem: str) -> list[Path]:
 
 @lru_cache(maxsize=16)
 def _subtitle_names(folder: Path, changed: int) -> list[tuple[str, str]]:  # noqa: ARG001 (part of the key)
-    """Normalized and true names of a folder's subtitle files. A folder of 10,000 videos is listed once, not for each."""
+    """Normalized and original names of a folder's subtitle files. A folder of 10,000 videos is listed only once."""
     names = [(unicodedata.normalize("NFC", name), name) for name in os.listdir(folder)]
     return sorted(pair for pair in names if Path(pair[1]).suffix.lower() in SUBTITLE_SUFFIXES | UNREAD_SUFFIXES)
 
@@ -160,7 +160,7 @@ def _inside(info: VideoInfo, notes: list[str]) -> Iterator[Subtitles]:
 
 
 def _most_complete(found: Iterable[Subtitles], info: VideoInfo) -> Subtitles:
-    """The subtitles whose words are shown longest; of equal ones plain files before tracks."""
+    """The subtitles that are shown for the longest time; if equal, files before tracks."""
     found = list(found)
     shown = {one: _shown(one, info) for one in found}
     most = max(shown.values())

@@ -1,7 +1,7 @@
-"""Parses SubRip, WebVTT and SubViewer files as people and tools write them, in time linear in the file's size.
+"""Parses SubRip, WebVTT and SubViewer files, also with common errors, in time linear in the file's size.
 
-The parser is our own: pysubs2 and webvtt-py drop cues whose times are written loosely, and repeat each line of rolling
-automatic captions.
+pysubs2 and webvtt-py are not used here: they drop cues whose times deviate from the specification, and repeat each line of
+rolling automatic captions.
 """
 
 import html
@@ -18,7 +18,7 @@ _TIME_LINE = re.compile(rf"\s*{_STAMP}\s*(?:-{{1,2}}>|→)\s*{_STAMP}(?=\s|$)")
 _SUBVIEWER = re.compile(r"\s*(\d{1,2}):(\d{2}):(\d{2})\.(\d{1,3}),(\d{1,2}):(\d{2}):(\d{2})\.(\d{1,3})\s*$")
 _ARROW = re.compile(r"-->")
 _MARKUP = re.compile(r"</?[A-Za-z][^<>]{0,300}>|<[\d:.]{3,20}>|\{\\[^{}]{0,300}\}")
-# Words with their own times: automatic captions that repeat the line before while the next one grows.
+# Words with their own times: automatic captions repeat the previous line while the next one grows.
 _WORD_TIME = re.compile(r"<\d+:\d{2}:\d{2}\.\d{3}>")
 _MOST_ESCAPES = 5
 # Rolling captions: cues that follow each other within this time, where this share of the pairs repeat a line.
@@ -28,7 +28,7 @@ _ROLLING_PAIRS = 2
 
 
 class Cue(NamedTuple):
-    """What is shown from `start` to `end`, in seconds, line by line."""
+    """The lines that are shown from `start` to `end`, in seconds."""
 
     start: float
     end: float
@@ -104,7 +104,7 @@ def _is_broken_time_line(line: str) -> bool:
 
 
 def _is_number_of_next(lines: Sequence[str], number: int, *, is_first: bool) -> bool:
-    """Whether the last line before a time line is the number of the cue that begins there, not what is said."""
+    """Whether the last line before a time line is the number of the next cue, not text of the current one."""
     last = lines[-1].strip()
     if not (last.isascii() and last.isdigit() and len(last) <= 9):
         return False
@@ -121,7 +121,7 @@ def _seconds(stamp: Sequence[str | None]) -> float:
 
 
 def _once(cues: list[Cue], *, has_word_times: bool) -> list[Cue]:
-    """The cues of rolling captions with each line where it is new; others as they are."""
+    """Return the cues of rolling captions with each line only once, where it is new; other cues unchanged."""
     ordered = sorted(cues, key=lambda cue: cue.start)
     adjoining = [(a, b) for a, b in pairwise(ordered) if b.start - a.end <= _ADJOINING_SECONDS]
     rolled = sum((shared := _repeated(a.lines, b.lines)) > 0 and shared < len(b.lines) for a, b in adjoining)
@@ -140,5 +140,5 @@ def _once(cues: list[Cue], *, has_word_times: bool) -> list[Cue]:
 
 
 def _repeated(before: Sequence[str], lines: Sequence[str]) -> int:
-    """How many of the first lines are the last ones of the cue before."""
+    """How many of the first lines repeat the last lines of the previous cue."""
     return next((n for n in range(min(len(before), len(lines)), 0, -1) if before[-n:] == lines[:n]), 0)

@@ -1,4 +1,4 @@
-"""How the bytes of a subtitle file are to be read: by their mark, as UTF-8, or by charset-normalizer's guess."""
+"""Decodes the bytes of a subtitle file: by the byte order mark, as UTF-8, or with charset-normalizer's guess."""
 
 import unicodedata
 from typing import NamedTuple
@@ -7,7 +7,7 @@ __all__ = ["DecodedText", "decode_text"]
 
 _MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": "utf-32"}
 _MARKS |= {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-# What subtitles are written in; charset-normalizer knows more, and takes short texts for them.
+# Common encodings of subtitles. charset-normalizer also tries rare ones, and guesses them wrongly for short texts.
 _USUAL = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "koi8_r", "cp874"]
 _USUAL += ["gb18030", "big5", "cp932", "euc_jp", "cp949", "iso8859_2", "iso8859_5", "iso8859_7"]
 # A guess is made from this much of a file.
@@ -24,7 +24,7 @@ class DecodedText(NamedTuple):
 
     Attributes:
         text: The text.
-        note: What a user should know about its encoding; empty if it is certain.
+        note: A note for the user about the encoding; empty if it is certain.
     """
 
     text: str
@@ -32,7 +32,7 @@ class DecodedText(NamedTuple):
 
 
 def decode_text(raw: bytes) -> DecodedText:
-    """Decode a file's bytes. What cannot be decoded becomes U+FFFD and is named in the note."""
+    """Decode a file's bytes. Bytes that cannot be decoded become U+FFFD; the note counts them."""
     for mark, encoding in _MARKS.items():
         if raw.startswith(mark):
             text = raw.decode(encoding, errors="replace").removeprefix("\ufeff")
@@ -88,7 +88,7 @@ def _rare(text: str) -> int:
 
 
 def _oddness(text: str) -> float:
-    """How unlike written words a text is, about 0 to 1: capitals, scripts mixed in a word, signs among letters."""
+    """How improbable a text is, about 0 to 1: capitals inside words, half-width katakana, symbols and control characters."""
     letters = [letter for letter in text if letter > "\x7f"]
     if not letters:
         return 0.0

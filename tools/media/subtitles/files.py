@@ -1,4 +1,4 @@
-"""Reads a subtitle file beside a video."""
+"""Reads a subtitle file next to a video."""
 
 import re
 from pathlib import Path
@@ -24,11 +24,11 @@ _DEFAULT_RATE = 25.0
 
 
 class SubtitleText(NamedTuple):
-    """What a subtitle file says.
+    """The content of a subtitle file.
 
     Attributes:
         cues: In order of time.
-        notes: What a user should know: a guessed encoding, time lines that cannot be read, limits.
+        notes: Notes for the user: a guessed encoding, time lines that cannot be read, limits.
     """
 
     cues: list[Cue]
@@ -61,7 +61,7 @@ def read_subtitles(path: Path, frame_rate: float | None = None) -> SubtitleText:
     if suffix in _LOOSE or (suffix == ".sub" and not _MICRODVD.match(text)):
         cues, unread = parse_cues(text.replace("[br]", "\n") if suffix == ".sub" else text, blank_ends=suffix == ".vtt")
         if unread:
-            notes.append(f"{path.name}: {unread} cues are left out, their times cannot be read")
+            notes.append(f"{path.name}: {unread} cues are skipped, because their times cannot be read")
     else:
         cues = _parsed(path, text, _PYSUBS2.get(suffix, "microdvd"), frame_rate)
     if not cues:

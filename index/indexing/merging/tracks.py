@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from ...tools.records import Box, Observation, Span
+from ....tools.records import Box, Observation, Span
 
 __all__ = ["MERGING", "merge_detections", "merge_same_text", "track_objects"]
 

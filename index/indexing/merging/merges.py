@@ -1,13 +1,13 @@
-"""How the observations of successive segments are merged, as modalities name it in their specifications."""
+"""The kinds of merging that a modality's specification can name."""
 
 from collections.abc import Callable, Sequence
 
-from ...tools.extractors.base import Merge
-from ...tools.extractors.registry import spec_of
-from ...tools.media.frames import frames_between
-from ...tools.records import Observation, VideoInfo
-from ...tools.settings import Settings
-from .stages import Stage
+from ....tools.extractors.base import Merge
+from ....tools.extractors.registry import spec_of
+from ....tools.media.frames import frames_between
+from ....tools.records import Observation, VideoInfo
+from ....tools.settings import Settings
+from ..stages import Stage
 from .text_edges import TEXT_EDGES, refine_edges
 from .text_lines import LINES, merge_lines
 from .tracks import MERGING, merge_detections, merge_same_text, track_objects
@@ -27,7 +27,7 @@ MERGE_PARAMETERS = (*MERGING, *LINES, *TEXT_EDGES)
 
 
 def merged(stage: Stage, info: VideoInfo, settings: Settings) -> list[Observation]:
-    """Return the merged observations of a stage; text over moving pictures gets its true edges.
+    """Return the merged observations of a stage; text over moving pictures gets exact start and end times.
 
     Raises:
         MediaError: The frames around such an edge cannot be read.

@@ -8,7 +8,7 @@ differs in a letter or two. A reading that lasts is never merged with another te
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
-from ...tools.records import Box, Observation, Span
+from ....tools.records import Box, Observation, Span
 from .tracks import merge_detections
 
 __all__ = ["LINES", "are_variants", "merge_lines"]

@@ -1,4 +1,4 @@
-"""The true edges of text over moving pictures: when a caption appears and disappears, to the frame.
+"""Exact start and end of text over moving pictures: when a caption appears and disappears, to one frame.
 
 A moving picture is sampled, so a caption is first read some time after it appeared. Its pixels are compared with those of
 the frames around: edges of letters stay where they are while the picture behind them moves.
@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from ...tools.media.scanned import ScannedFrame
-from ...tools.records import Box, Observation, Pixels, Span
+from ....tools.media.scanned import ScannedFrame
+from ....tools.records import Box, Observation, Pixels, Span
 
 __all__ = ["TEXT_EDGES", "FramesBetween", "refine_edges"]
 
@@ -21,7 +21,7 @@ FramesBetween = Callable[[float, float], Iterator[ScannedFrame]]
 # Correlation of the edges of letters: of the same text over another background 0.6 and more (0.9 with an outline), of
 # another background alone 0.3 at most.
 _SAME_TEXT = 0.5
-# Two captions at one place are told apart by the pixels in which their edges differ by this share of the strongest.
+# Two captions at one place are distinguished by the pixels in which their edges differ by this share of the strongest.
 _OTHER_PIXELS = 0.3
 # Margin around a line, as a share of its height.
 _MARGIN = 0.15
@@ -110,7 +110,7 @@ def _captions(lines: Sequence[Observation], moving: Sequence[Span], sample_secon
 
 
 def _groups(captions: Sequence[_Caption]) -> list[list[_Caption]]:
-    """Split captions into groups of overlapping searches: what is far away is no competitor."""
+    """Split captions into groups whose searched times overlap; distant captions cannot be confused."""
     groups: list[list[_Caption]] = []
     for caption in captions:
         is_near = bool(groups) and caption.first <= max(other.last for other in groups[-1])
