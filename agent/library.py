@@ -545,7 +545,7 @@ class Library:
             MediaError: The video's file cannot be read.
         """
         record = self.video(video)
-        return frame_decisions(probe(self.path_of(record)), self.settings)
+        return frame_decisions(probe(self.path_of(record), self.settings.stream), self.settings)
 
     def chapters(self, video: Path | str, *, titles: bool = False) -> list[Chapter]:
         """Return a video's table of contents: its chapters in order, each with its heading, quotes and scenes.

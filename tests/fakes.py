@@ -22,6 +22,8 @@ from playhead.tools.settings import Settings
 
 from .media import number_in
 
+# The states of the stages when all fakes have worked: there is none that tells speakers apart, as by default.
+DONE = dict.fromkeys(("speech", "text", "object", "caption", "frame"), "done") | {"speaker": "skipped"}
 BOX = Box(left=0.1, top=0.2, right=0.6, bottom=0.7)
 
 
@@ -181,6 +183,11 @@ def calls(gear: Extractors) -> Counter:
     """How often each extractor was asked."""
     parts = gear.by_modality.values()
     return Counter({part.source.split("@")[0].split("-")[0]: part.calls for part in parts if part.calls})
+
+
+def states(found: VideoRecord) -> dict[str, str]:
+    """The state of each stage."""
+    return {stage.modality: stage.state for stage in found.stages}
 
 
 def record(video_id: str = "ab" * 16, **fields) -> VideoRecord:

@@ -71,7 +71,9 @@ def _indexed_again(
         progress(file, *position, stage, done, total)
 
     try:
-        job = Job(file, position[0], video_id, storage.stored_path(file), probe(file), False, is_damaged=True)
+        settings = extractors.settings
+        info = probe(file, settings.stream, language=settings.language, audio=settings.audio_stream)
+        job = Job(file, position[0], video_id, storage.stored_path(file), info, False, is_damaged=True)
     except PlayheadError as error:
         return Outcome(file, "failed", str(error))
     except Exception as error:  # noqa: BLE001 (a demuxer raises anything: the other videos are repaired)

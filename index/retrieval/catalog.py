@@ -130,14 +130,18 @@ class Catalog:
         return made
 
     @classmethod
-    def for_reading(cls, path: Path) -> "Catalog":
-        """Open the last published state of a catalogue. Nothing is written, also on a read-only disk.
+    def for_reading(cls, path: Path, *, is_fixed: bool = False) -> "Catalog":
+        """Open the last published state of a catalogue, also on a read-only disk.
+
+        Args:
+            path: The file.
+            is_fixed: The caller keeps all writers away, and the log is empty: then SQLite needs no room on the disk.
+                Else it makes the index of its log (`-shm`) if no other process has it open.
 
         Raises:
             CatalogError: There is no such file, or it is damaged.
         """
-        wal = path.with_name(path.name + "-wal")
-        is_fixed = not os.access(path.parent, os.W_OK) and not (wal.exists() and wal.stat().st_size)
+        is_fixed = is_fixed or (not os.access(path.parent, os.W_OK) and cls.has_empty_log(path))
         uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if is_fixed else ''}"
         db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
         try:
@@ -157,6 +161,12 @@ class Catalog:
         for statement in _SCHEMA.split(";\n"):
             db.execute(statement)
         return cls(db)
+
+    @staticmethod
+    def has_empty_log(path: Path) -> bool:
+        """Whether the catalogue's file holds all that was published."""
+        log = path.with_name(path.name + "-wal")
+        return not log.exists() or log.stat().st_size == 0
 
     @staticmethod
     def delete(path: Path) -> None:

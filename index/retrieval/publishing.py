@@ -30,12 +30,12 @@ from ..storage.versions import DamagedError
 from .catalog import Catalog, CatalogError
 from .vector_stores import AnyIndex, new_index, open_index
 
-__all__ = ["CATALOG", "PublishProgress", "Publisher", "index_key", "publish"]
+__all__ = ["CATALOG", "PUBLISHING_LOCK", "PublishProgress", "Publisher", "index_key", "publish"]
 
 _log = logging.getLogger(__name__)
 
 CATALOG = "catalog.sqlite"
-_LOCK = "publishing.lock"
+PUBLISHING_LOCK = "publishing.lock"
 # An increment ends after this many observations or seconds: the memory of one, and what a kill repeats.
 _ROWS_AT_ONCE = 50_000
 _SECONDS_AT_ONCE = 10.0
@@ -283,7 +283,7 @@ class Publisher:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         self._folder.mkdir(parents=True, exist_ok=True)
-        with (self._folder / _LOCK).open("a") as lock:
+        with (self._folder / PUBLISHING_LOCK).open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             try:
                 yield

@@ -1,9 +1,10 @@
-"""Read snapshots of the search index. Reading never writes, never waits for an indexer, and never changes its mode.
+"""Read snapshots of the search index. Reading changes nothing, never waits for an indexer, and works on a full disk.
 
 A snapshot is one read transaction of the catalogue: records, rows, index terms and the names of the vector files belong
 to one published state. Vector files never change, so they are shared by snapshots.
 """
 
+import fcntl
 import json
 import logging
 import os
@@ -17,13 +18,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
+from typing import BinaryIO
 
 from ...tools.errors import LibraryError
 from ...tools.records import Modality
 from ..records import VideoRecord
 from ..storage.local import LocalStorage
 from .catalog import Catalog, CatalogError
-from .publishing import CATALOG, PublishProgress, index_key, publish
+from .publishing import CATALOG, PUBLISHING_LOCK, PublishProgress, index_key, publish
 from .vector_stores import AnyIndex, open_index
 
 __all__ = ["Records", "Snapshot", "Snapshots"]
@@ -112,6 +114,7 @@ class Snapshots:
         self._folder = storage.derived_folder
         self._pid = 0
         self._is_damaged = False
+        self._held_lock: BinaryIO | None = None
         self._forget()
 
     @contextmanager
@@ -146,6 +149,9 @@ class Snapshots:
             self._forget()
 
     def _forget(self) -> None:
+        if self._held_lock is not None:
+            self._held_lock.close()
+        self._held_lock = None
         self._catalog: Catalog | None = None
         self._file: tuple[int, int] | None = None
         self._snapshot_id, self._change = "", -1
@@ -178,6 +184,8 @@ class Snapshots:
         finally:
             if self._catalog is catalog:
                 catalog.all("ROLLBACK")
+            if self._held_lock is not None:
+                self.close()
 
     def _opened(self) -> Catalog:
         path = self._folder / CATALOG
@@ -196,12 +204,32 @@ class Snapshots:
             self._catalog = Catalog.for_reading(self._folder / CATALOG)
         except CatalogError as error:
             if isinstance(error, sqlite3.OperationalError):
-                raise LibraryError(f"{path} cannot be read ({error}): check its permissions") from error
-            self._build()
-            self._catalog = Catalog.for_reading(self._folder / CATALOG)
+                self._catalog = self._fixed(error)
+            else:
+                self._build()
+                self._catalog = Catalog.for_reading(self._folder / CATALOG)
         self._pid, self._file = os.getpid(), _identity(self._folder / CATALOG)
         self._check_complete()
         return self._catalog
+
+    def _fixed(self, error: sqlite3.OperationalError) -> Catalog:
+        """Open the catalogue on a full disk: SQLite has no room for its `-shm` file there.
+
+        The publishers' lock is held until the transaction ends. Without it, or with published changes that are in
+        the log only, there is nothing safe to read.
+        """
+        path = self._folder / CATALOG
+        try:
+            self._held_lock = (self._folder / PUBLISHING_LOCK).open("rb")
+            fcntl.flock(self._held_lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            if not Catalog.has_empty_log(path):
+                raise error
+            return Catalog.for_reading(path, is_fixed=True)
+        except (OSError, CatalogError) as failure:
+            self._forget()
+            raise LibraryError(
+                f"{path} cannot be read ({error}): check that the disk has room, and its permissions"
+            ) from failure
 
     def _has_videos(self) -> bool:
         folder = self._storage.videos_folder

@@ -578,21 +578,6 @@ def test_a_disk_that_does_not_take_it_is_one_line(number, words, talks, playhead
     assert playhead("index", "talks").code == 0
 
 
-@pytest.fixture
-def small_disk(tmp_path) -> Iterator[Path]:
-    """A disk of half a megabyte, where this user may mount one."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = shutil.which("mount") and subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=512k", "none", str(place)], capture_output=True
-    )
-    if not mounted or mounted.returncode:
-        pytest.skip("needs the right to mount a small disk (root)")
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
-
-
-@pytest.mark.xfail(reason="SQLite cannot open the catalog on a full disk, so reading fails, too", strict=False)
 def test_on_a_full_disk_nothing_is_lost(small_disk, talks, playhead):
     library = small_disk / "library"
     assert playhead("index", talks / "budget.mp4", "--library", library).code == 0

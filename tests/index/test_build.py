@@ -22,12 +22,22 @@ from playhead.tools.errors import LibraryError, MediaError, ServerError, Setting
 from playhead.tools.media.frames import frames_at
 from playhead.tools.settings import Settings
 
-from ..fakes import BagOfWords, Captions, Detector, Pictures, Reader, Speaker, calls, extractors, write_pictures
+from ..fakes import (
+    DONE,
+    BagOfWords,
+    Captions,
+    Detector,
+    Pictures,
+    Reader,
+    Speaker,
+    calls,
+    extractors,
+    states,
+    write_pictures,
+)
 from ..media import beep, ffmpeg, write_media
 
 MODALITIES = ("speech", "text", "object", "caption", "frame")
-# The state of each stage of a film. The fakes have no extractor of speakers: it is off by default.
-DONE = dict.fromkeys(MODALITIES, "done") | {"speaker": "skipped"}
 
 
 @pytest.fixture(scope="session")
@@ -59,10 +69,6 @@ def index(store, *paths, gear=None, force=False):
 
 def told(outcomes):
     return [(o.path.name, o.state) for o in outcomes]
-
-
-def states(record):
-    return {stage.modality: stage.state for stage in record.stages}
 
 
 def texts(store, modality=None):
@@ -871,6 +877,19 @@ def test_damage_hides_no_other_video_and_is_repaired(store, talks, films, part, 
     with closing(Search(healed, Settings(), BagOfWords())) as search:
         assert len(search.find("hello from the sound", modalities=["speech"])) == 2
     assert list(repair(healed, gear, lambda *_: None)) == []
+
+
+def test_a_repair_reads_the_stream_that_is_set(store, talks, films):
+    other = write_media(talks / "other.mp4", [0, 1, 2], first=5)
+    ffmpeg("-i", films[0], "-i", other, "-map", "0:v", "-map", "0:a", "-map", "1:v", "-c", "copy", talks / "both.mkv")
+    other.unlink()
+    gear = extractors(Settings(stream=2))
+    assert told(index(store, gear=gear)) == [("both.mkv", "indexed")]
+    assert texts(store, "text") == ["number 5", "number 6", "number 7"]
+    (record,) = store.read().values()
+    (store.version_folder(record) / "observations.parquet").write_bytes(b"")
+    assert [o.state for o in repair(store, gear, lambda *_: None)] == ["indexed"]
+    assert texts(store, "text") == ["number 5", "number 6", "number 7"]
 
 
 def test_a_damaged_video_without_its_file_stays_damaged_and_is_named(store, talks, films):

@@ -1,6 +1,7 @@
 """Search: what fits best comes first, filters are exact, and an open search sees what others commit."""
 
 import errno
+import fcntl
 import io
 import json
 import logging
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 
 from playhead.index.indexing.build import bring_in_line
 from playhead.index.retrieval.catalog import Catalog
-from playhead.index.retrieval.publishing import publish
+from playhead.index.retrieval.publishing import PUBLISHING_LOCK, publish
 from playhead.index.retrieval.search import Search
 from playhead.index.retrieval.vectors import VectorIndex
 from playhead.index.storage.local import LocalStorage
@@ -625,6 +626,33 @@ def test_a_read_only_library_is_searched(store, monkeypatch):
     shutil.rmtree(store.derived_folder)
     assert found(opened(store), "gold") == [(VIDEO, "gold one")]
     assert not store.derived_folder.exists()
+
+
+def test_a_library_on_a_full_disk_is_searched(small_disk):
+    """SQLite has no room for its `-shm` file: the catalogue is read while publishers are kept away."""
+    store = LocalStorage(small_disk / "library")
+    store.create()
+    commit(store, [observation("gold one")], BagOfWords())
+    with pytest.raises(OSError, match="No space left"):
+        (small_disk / "filler").write_bytes(bytes(1 << 20))
+    search = opened(store)
+    assert [found(search, "gold") for _ in range(2)] == [[(VIDEO, "gold one")]] * 2
+    with (store.derived_folder / PUBLISHING_LOCK).open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with pytest.raises(LibraryError, match="check that the disk has room"):
+            search.find("gold")
+    log = store.derived_folder / "catalog.sqlite-wal"
+    (small_disk / "filler").unlink()
+    log.write_bytes(b"published, but in the log only")
+    (small_disk / "filler").touch()
+    with pytest.raises(OSError, match="No space left"):
+        (small_disk / "filler").write_bytes(bytes(1 << 20))
+    with pytest.raises(LibraryError, match="check that the disk has room"):
+        search.find("gold")
+    log.unlink()
+    (small_disk / "filler").unlink()
+    commit(store, [observation("gold two")], BagOfWords(), video_id=OTHER)
+    assert sorted(found(search, "gold")) == [(VIDEO, "gold one"), (OTHER, "gold two")]
 
 
 def test_searching_writes_nothing(store, monkeypatch):
