@@ -15,7 +15,7 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="eval",
-    help="""Evaluate on published data, next to baselines, with costs.
+    help="""Evaluate systems and baselines on published data, with costs.
 
     \b
     playhead eval nextgqa --captions nextgqa/
@@ -30,10 +30,12 @@ app = typer.Typer(
 AsJson = Annotated[bool, typer.Option("--json", help="Print data for programs.")]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", metavar="DIR", readable=False, help="Keep the runs in this folder; what is there goes on."),
+    typer.Option(
+        "--out", metavar="DIR", readable=False, help="Keep the runs in this folder; an existing run continues."
+    ),
 ]
-Split = Annotated[str | None, typer.Option("--split", metavar="NAME", help="Which part of the data set.")]
-Seed = Annotated[int, typer.Option("--seed", metavar="NUMBER", help="Of all that is drawn by chance.")]
+Split = Annotated[str | None, typer.Option("--split", metavar="NAME", help="Part of the data set.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="NUMBER", help="Seed of all random choices.")]
 
 
 @app.command(cls=Command)
@@ -52,11 +54,11 @@ def nextgqa(
     *,
     chosen: Chosen,
 ) -> None:
-    """NExT-GQA: from when to when a question is about, found in captions, without any LLM."""
+    """NExT-GQA: find the span of a question in captions, without an LLM."""
     from .offline import run_nextgqa
 
     with _folder(out) as folder:
-        found = run_nextgqa(captions, Path(folder), chosen.settings(), split, seed, _told(chosen))
+        found = run_nextgqa(captions, Path(folder), chosen.settings(), split, seed, _progress_bar(chosen))
     _show("NExT-GQA", found, as_json)
 
 
@@ -74,21 +76,21 @@ def tutorialvqa(
     *,
     chosen: Chosen,
 ) -> None:
-    """TutorialVQA: which sentences, of which video of the library, answer a question; without any LLM."""
+    """TutorialVQA: find the sentences that answer a question among all videos, without an LLM."""
     from .offline import run_tutorialvqa
 
     with _folder(out) as folder:
-        found = run_tutorialvqa(transcripts, Path(folder), chosen.settings(), split, seed, _told(chosen))
+        found = run_tutorialvqa(transcripts, Path(folder), chosen.settings(), split, seed, _progress_bar(chosen))
     _show("TutorialVQA", found, as_json)
 
 
 @app.command(cls=Command)
 @with_settings(*MODELS)
 def haystack(
-    hours: Annotated[int, typer.Option("--hours", metavar="NUMBER", min=1, help="How many videos.")] = 1,
-    minutes: Annotated[int, typer.Option("--minutes", metavar="NUMBER", min=2, help="How long each is.")] = 60,
+    hours: Annotated[int, typer.Option("--hours", metavar="NUMBER", min=1, help="Number of videos.")] = 1,
+    minutes: Annotated[int, typer.Option("--minutes", metavar="NUMBER", min=2, help="Length of each video.")] = 60,
     clips: Annotated[
-        Path | None, typer.Option("--clips", metavar="DIR", readable=False, help="Real clips to lay in.")
+        Path | None, typer.Option("--clips", metavar="DIR", readable=False, help="Real clips to insert.")
     ] = None,
     seed: Seed = 0,
     out: Out = None,
@@ -96,36 +98,41 @@ def haystack(
     *,
     chosen: Chosen,
 ) -> None:
-    """Hours composed from a seed, with known truth: what is found, answered and declined, offline."""
+    """Videos composed from a seed, with known truth: score search, answers and refusals, offline."""
     from .haystack.needles import run_haystack
 
     with _folder(out) as folder:
-        found = run_haystack(Path(folder), chosen.settings(), seed, hours, minutes, clips, _told(chosen))
+        found = run_haystack(Path(folder), chosen.settings(), seed, hours, minutes, clips, _progress_bar(chosen))
     _show("Haystack", found, as_json)
 
 
 @app.command(cls=Command)
 @with_settings(*MODELS)
 def run(
-    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Its name, as `playhead eval datasets` lists it.")],
-    folder: Annotated[Path, typer.Argument(metavar="DIR", readable=False, help="The files that its authors publish.")],
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="A name of `playhead eval datasets`.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", readable=False, help="Folder with the authors' files.")],
     systems: Annotated[
-        str, typer.Option("--systems", metavar="NAME,...", help="Who answers.")
+        str, typer.Option("--systems", metavar="NAME,...", help="The systems to evaluate.")
     ] = "blind,one-random-frame,uniform,agent",
     videos: Annotated[
-        Path | None, typer.Option("--videos", metavar="DIR", readable=False, help="Where the videos lie.")
+        Path | None, typer.Option("--videos", metavar="DIR", readable=False, help="Folder of the videos.")
     ] = None,
     library: Annotated[
-        Path | None, typer.Option("--library", metavar="DIR", readable=False, help="Where they are indexed.")
+        Path | None,
+        typer.Option("--library", metavar="DIR", readable=False, help="Library that holds the indexed videos."),
     ] = None,
-    present: Annotated[bool, typer.Option("--present", help="Leave out questions whose video is not here.")] = False,
-    frames: Annotated[int, typer.Option("--frames", metavar="NUMBER", min=1, help="Frames for one question.")] = 32,
+    present: Annotated[bool, typer.Option("--present", help="Leave out questions whose video is missing.")] = False,
+    frames: Annotated[
+        int, typer.Option("--frames", metavar="NUMBER", min=1, help="Most frames for one question.")
+    ] = 32,
     masks: Annotated[
-        str | None, typer.Option("--mask", metavar="MODALITY,...", help="Once more without each of these.")
+        str | None, typer.Option("--mask", metavar="MODALITY,...", help="Repeat the run without each of these.")
     ] = None,
-    circular: Annotated[bool, typer.Option("--circular", help="Turn the options, too (CircularEval).")] = False,
+    circular: Annotated[
+        bool, typer.Option("--circular", help="Also rotate the answer options (CircularEval).")
+    ] = False,
     judge: Annotated[bool, typer.Option("--judge", help="Have open-ended answers judged by the video LLM.")] = False,
-    visual: Annotated[bool, typer.Option("--visual", help="Compare chosen frames by what they show, too.")] = False,
+    visual: Annotated[bool, typer.Option("--visual", help="Also compare chosen frames by picture content.")] = False,
     split: Split = None,
     seed: Seed = 0,
     out: Out = None,
@@ -133,7 +140,7 @@ def run(
     *,
     chosen: Chosen,
 ) -> None:
-    """Run systems on a data set, on one budget."""
+    """Run systems on a data set with the same budget."""
     from .datasets import load
     from .harness import Wanted, evaluate, modalities_of
     from .records import Budget
@@ -153,17 +160,17 @@ def run(
         visual=visual,
     )
     with _folder(out) as place:
-        found = evaluate(data, wanted, Path(place), chosen.settings(), library, _told(chosen))
+        found = evaluate(data, wanted, Path(place), chosen.settings(), library, _progress_bar(chosen))
     _show(data.title, found, as_json)
 
 
 @app.command(cls=Command)
 @with_settings()
 def datasets(as_json: AsJson = False, *, chosen: Chosen) -> None:
-    """List the data sets that can be read: licence, where to get them, which files."""
+    """List the supported data sets: licence, source and files."""
     from .datasets import ADAPTERS
 
-    del chosen  # it has set what is logged
+    del chosen  # creating it has set the log level
     rows = [
         {"name": one.name, "title": one.title, "licence": one.licence, "source": one.source, "files": one.files}
         for one in ADAPTERS.values()
@@ -178,8 +185,10 @@ def datasets(as_json: AsJson = False, *, chosen: Chosen) -> None:
 @app.command(cls=Command, name="compare")
 @with_settings()
 def compare_(
-    first: Annotated[Path, typer.Argument(metavar="FIRST", readable=False, help="A run's folder.")],
-    second: Annotated[Path, typer.Argument(metavar="SECOND", readable=False, help="Another's, on the same questions.")],
+    first: Annotated[Path, typer.Argument(metavar="FIRST", readable=False, help="Folder of a run.")],
+    second: Annotated[
+        Path, typer.Argument(metavar="SECOND", readable=False, help="Folder of another run on the same questions.")
+    ],
     metrics: Annotated[
         str | None, typer.Option("--metrics", metavar="NAME,...", help="Only these, e.g. accuracy,mIoU.")
     ] = None,
@@ -192,7 +201,7 @@ def compare_(
     from .compare import compare
     from .tables import print_comparison
 
-    del chosen  # it has set what is logged
+    del chosen  # creating it has set the log level
     wanted = [part.strip() for part in metrics.split(",")] if metrics else []
     found = compare(first, second, seed, wanted)
     if as_json:
@@ -206,13 +215,16 @@ def compare_(
 def report(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", readable=False, help="Folders of runs.")],
     to: Annotated[
-        Path, typer.Option("--to", metavar="FILE", readable=False, help="The page; its plot is written next to it.")
+        Path,
+        typer.Option(
+            "--to", metavar="FILE", readable=False, help="HTML file to write; its plot is written next to it."
+        ),
     ] = Path("report.html"),
     seed: Seed = 0,
     *,
     chosen: Chosen,
 ) -> None:
-    """Write one HTML page of some runs: scores, costs, differences from the first, every question."""
+    """Write one HTML page about runs: scores, costs, differences from the first run, all questions."""
     from .report import write_report
 
     written = write_report(runs, to, seed)
@@ -221,13 +233,13 @@ def report(
 
 
 def _folder(out: Path | None) -> Any:
-    """The folder for runs: the one that is named, or one that goes when they are scored."""
+    """Return the given folder for runs, or a temporary one that is deleted after scoring."""
     if out is None:
         return tempfile.TemporaryDirectory(prefix="playhead-eval-")
     return nullcontext(out)
 
 
-def _told(chosen: Chosen) -> Any:
+def _progress_bar(chosen: Chosen) -> Any:
     if chosen.quiet or not sys.stderr.isatty():
         return None
 

@@ -1,4 +1,4 @@
-"""Two runs on the same questions, in pairs: what the difference is, and what chance could make of it."""
+"""Compares two runs on the same questions: paired differences with confidence intervals."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,39 +17,39 @@ __all__ = ["Comparison", "Difference", "compare"]
 class Difference(Record):
     """One metric of two runs."""
 
-    metric: str = Field(description="Its usual name.")
-    questions: int = Field(description="In both runs, with the truth that the metric needs.")
+    metric: str = Field(description="Name of the metric.")
+    questions: int = Field(description="Number of questions in both runs with the truth that the metric needs.")
     first: float = Field(description="Mean of the first run.")
     second: float = Field(description="Mean of the second run.")
-    difference: float = Field(description="Second less first.")
-    interval: tuple[float, float] = Field(description="Of the difference, 95 %.")
-    is_clear: bool = Field(description="Whether the interval leaves 0 out.")
+    difference: float = Field(description="Second minus first.")
+    interval: tuple[float, float] = Field(description="95 % interval of the difference.")
+    is_clear: bool = Field(description="Whether the interval excludes 0.")
 
 
 class Comparison(Record):
-    """Two runs."""
+    """The comparison of two runs."""
 
     first: str = Field(description="System of the first run.")
     second: str = Field(description="System of the second run.")
-    questions: int = Field(description="That are in both.")
+    questions: int = Field(description="Number of questions in both runs.")
     only_first: int = Field(description="Questions of the first run only; left out.")
     only_second: int = Field(description="Questions of the second run only; left out.")
-    differences: tuple[Difference, ...] = Field(description="By metric.")
-    costs: tuple[Cost, Cost] = Field(description="What each cost on the questions of both.")
+    differences: tuple[Difference, ...] = Field(description="One difference per metric.")
+    costs: tuple[Cost, Cost] = Field(description="Cost of each run on the common questions.")
 
 
 def compare(first: Path, second: Path, seed: int = 0, metrics: Sequence[str] = ()) -> Comparison:
     """Paired differences with 95 % intervals from a bootstrap over videos.
 
     Args:
-        first: A run's folder; what the second is measured against.
-        second: Another's.
-        seed: Of the resampling.
-        metrics: Only these; empty: all that are means over questions.
+        first: Folder of the reference run.
+        second: Folder of the other run.
+        seed: Seed of the resampling.
+        metrics: Only these; empty: all metrics that are means over questions.
 
     Raises:
-        LibraryError: A folder holds no run, or a damaged one.
-        QueryError: The runs share no question, or have other truths for one, or no metric of these names.
+        LibraryError: A folder holds no run, or a damaged run.
+        QueryError: The runs share no question, differ in a question, or have no metric of these names.
     """
     one, other = open_run(first), open_run(second)
     asked = {question.question_id: question for question in one.questions}
@@ -59,7 +59,7 @@ def compare(first: Path, second: Path, seed: int = 0, metrics: Sequence[str] = (
         raise QueryError(f"{first} and {second} share no question: compare runs on the same data set")
     changed = [q.question_id for q in both if q.question != theirs[q.question_id].question]
     if changed:
-        raise QueryError(f"question {changed[0]} is another one in {second}: compare runs on the same data set")
+        raise QueryError(f"question {changed[0]} is different in {second}: compare runs on the same data set")
     rows = [rows_of_scores(both, run.predictions) for run in (one, other)]
     names = list(dict.fromkeys(name for row in rows[0] for name in row))
     unknown = sorted(set(metrics) - set(names))

@@ -1,4 +1,4 @@
-"""Systems on a data set, on one budget: a run each, with what the metrics need beyond a first pass."""
+"""Runs systems on a data set with the same budget, with the extra passes that some metrics need."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -30,13 +30,15 @@ __all__ = ["Wanted", "evaluate", "judged", "modalities_of", "visual"]
 class Wanted(Record):
     """What to evaluate, and how."""
 
-    systems: tuple[str, ...] = Field(description="Of `BASELINES`.")
-    budget: Budget = Field(default_factory=Budget, description="For one question, the same for all.")
-    seed: int = Field(default=0, description="Of all that is drawn by chance.")
-    masks: tuple[Modality, ...] = Field(default=(), description="Each system runs once more without each of these.")
-    circular: bool = Field(default=False, description="Turn the options, too (CircularEval).")
+    systems: tuple[str, ...] = Field(description="Names of `BASELINES`.")
+    budget: Budget = Field(default_factory=Budget, description="Budget of one question, the same for all systems.")
+    seed: int = Field(default=0, description="Seed of all random choices.")
+    masks: tuple[Modality, ...] = Field(
+        default=(), description="Each system runs again without each of these modalities."
+    )
+    circular: bool = Field(default=False, description="Also rotate the answer options (CircularEval).")
     judge: bool = Field(default=False, description="Have open-ended answers judged by the video LLM, twice.")
-    visual: bool = Field(default=False, description="Compare chosen frames with true ones by what they show, too.")
+    visual: bool = Field(default=False, description="Also compare chosen frames with true frames by picture content.")
 
 
 def evaluate(
@@ -47,23 +49,23 @@ def evaluate(
     library: Path | None = None,
     progress: Progress | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Run systems and score them. What is in `out` already is not asked again.
+    """Run systems and score them. Predictions that are already in `out` are reused.
 
     Args:
-        data: What is asked.
-        wanted: Of whom, and how.
-        out: The runs' folders lie in it, each named as its system.
-        settings: Models, and the video LLM.
-        library: Where the videos are indexed, for the systems that search.
+        data: The questions.
+        wanted: The systems and their options.
+        out: Folder of the runs; each run's folder has the name of its system.
+        settings: Models, the video LLM included.
+        library: The library of the videos, for systems that search.
         progress: Called with the number of answered questions and the number of all.
 
     Returns:
         By run: metrics under their usual names, as fractions, and cost.
 
     Raises:
-        QueryError: A system is not known, or lacks a library or a video LLM.
-        LibraryError: A folder holds another run.
-        ServerError: The video LLM does not answer the very first question.
+        QueryError: A system is unknown, or needs a library or a video LLM that is not set.
+        LibraryError: A folder holds a different run.
+        ServerError: The video LLM does not answer the first question.
     """
     unknown = [name for name in wanted.systems if name not in BASELINES]
     if unknown:
@@ -103,10 +105,10 @@ def evaluate(
 
 
 def judged(run: Run, llm: VideoLLM) -> dict[str, float]:
-    """`judged`: share of open-ended answers that a judge holds correct; `judge_kappa`: its agreement with itself.
+    """Return `judged`, the share of open-ended answers judged correct, and `judge_kappa`, the judge's self-agreement.
 
-    The second time it is given answer and reference in each other's place: an answer that says the same says it
-    either way. The verdicts are kept in `judgements.json`.
+    The second pass exchanges answer and reference: the verdict should not depend on their order. The verdicts are
+    stored in `judgements.json`.
 
     Raises:
         ServerError: The judge does not answer.
@@ -132,7 +134,7 @@ def judged(run: Run, llm: VideoLLM) -> dict[str, float]:
 
 
 def visual(questions: Sequence[Question], predictions: Mapping[str, Prediction]) -> dict[str, float]:
-    """`V-Precision`, `V-Recall`, `V-F1` of chosen frames by SSIM (see `keyframes`), of questions with true keyframes.
+    """Return `V-Precision`, `V-Recall` and `V-F1` by SSIM (see `keyframes`) for questions with true keyframes.
 
     Raises:
         MediaError: A video cannot be read.
@@ -164,10 +166,10 @@ def _of(question: Question, held: Mapping[str, Prediction]) -> Prediction:
 
 
 def modalities_of(text: str | None) -> tuple[Modality, ...]:
-    """Modalities as a person lists them.
+    """Parse a comma-separated list of modalities.
 
     Raises:
-        QueryError: One of them is none.
+        QueryError: One of them is not a modality.
     """
     named = find_modalities(part for part in (text or "").split(",") if part.strip())
     return tuple(name for name in modality_names() if name in named)

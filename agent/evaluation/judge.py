@@ -1,6 +1,6 @@
-"""Open-ended answers judged by a language model, and how far judges agree.
+"""Open-ended answers judged by a language model, and the agreement of judges.
 
-A judge only supplements: it is given with the model that judged, and with its agreement (Cohen's kappa) with another
+A judge only supplements other metrics: report it with the model that judged, and its agreement (Cohen's kappa) with another
 judge, with itself asked again, or with people.
 """
 
@@ -31,27 +31,29 @@ class _Draft(BaseModel):
 
 
 class Judgement(Record):
-    """One answer, judged."""
+    """The verdict on one answer."""
 
-    question_id: str = Field(description="Of the question.")
-    correct: bool | None = Field(description="None: the judge gave no usable verdict; it counts as wrong.")
-    reason: Text = Field(description="Why. Untrusted.")
+    question_id: str = Field(description="Id of the question.")
+    correct: bool | None = Field(
+        description="Whether the answer is correct; None: no usable verdict, which counts as wrong."
+    )
+    reason: Text = Field(description="Reason of the verdict. Untrusted.")
 
 
 class Judged(Record):
-    """Many answers, judged by one model."""
+    """Verdicts of one model on many answers."""
 
     judge: str = Field(description="The model.")
-    judgements: tuple[Judgement, ...] = Field(description="Of the questions with a known answer.")
-    accuracy: float | None = Field(description="Share that is correct; None: no question has a known answer.")
-    unusable: int = Field(description="Questions without a usable verdict.")
-    usage: TokenUsage = Field(description="What judging cost.")
+    judgements: tuple[Judgement, ...] = Field(description="Verdicts on the questions with a known answer.")
+    accuracy: float | None = Field(description="Share of correct answers; None: no question has a known answer.")
+    unusable: int = Field(description="Number of questions without a usable verdict.")
+    usage: TokenUsage = Field(description="Cost of judging.")
 
 
 def judge(llm: VideoLLM, question: Question, prediction: Prediction) -> tuple[Judgement, TokenUsage]:
-    """Whether an answer says what the reference says: correct or not, as VideoEval-Pro judges (Ma et al. 2025, section 3).
+    """Judge whether an answer agrees with the reference, as VideoEval-Pro does (Ma et al. 2025, section 3).
 
-    A prediction without words is wrong; the judge is not asked.
+    A prediction without words is wrong without asking the judge.
 
     Raises:
         QueryError: The question has no known answer.
@@ -78,7 +80,7 @@ def judge(llm: VideoLLM, question: Question, prediction: Prediction) -> tuple[Ju
 
 
 def judge_all(llm: VideoLLM, questions: Sequence[Question], predictions: Mapping[str, Prediction]) -> Judged:
-    """Judge the answers to all questions that have a known one; a question without a prediction is wrong.
+    """Judge the answers to all questions with a known answer; a question without a prediction counts as wrong.
 
     Raises:
         ServerError: The judge does not answer.
@@ -103,14 +105,13 @@ def judge_all(llm: VideoLLM, questions: Sequence[Question], predictions: Mapping
 def cohens_kappa(first: Sequence[object], second: Sequence[object]) -> float | None:
     """Agreement of two judges beyond chance, -1 to 1 (Cohen 1960); None without items.
 
-    Where both give all items one and the same label, chance explains everything and kappa is not defined: it is 1
-    there, for they agree.
+    If both judges give all items the same label, kappa is undefined; this function returns 1, because they agree.
 
     Raises:
-        ValueError: They did not judge as many items.
+        ValueError: The numbers of verdicts differ.
     """
     if len(first) != len(second):
-        raise ValueError(f"two judges of the same items are compared, got {len(first)} and {len(second)} verdicts")
+        raise ValueError(f"got {len(first)} and {len(second)} verdicts: both judges must judge the same items")
     if not first:
         return None
     count = len(first)

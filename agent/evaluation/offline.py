@@ -1,4 +1,4 @@
-"""The evaluations that need neither videos nor a language model: captions and transcripts, MiniLM, a seed."""
+"""Evaluations without videos and without a language model: captions or transcripts, and a text encoder."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,13 +12,13 @@ from .metrics.resampling import halves, interval
 from .metrics.scoring import Scores, rows_of_scores, score
 from .records import Budget, Prediction, Question, System
 from .runs import Progress, execute, run_info
-from .systems.cached_vectors import KeptVectors
+from .systems.cached_vectors import CachedVectors
 from .systems.finders import FINDERS, TranscriptFinder
 from .systems.grounders import CaptionGrounder, read_captions
 
 __all__ = ["run_nextgqa", "run_tutorialvqa"]
 
-# Of these an interval is given, too.
+# Metrics that are reported with an interval.
 _WITH_INTERVAL = ("mIoU", "mIoP", "R@1", "R@10")
 
 
@@ -30,14 +30,14 @@ def run_nextgqa(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Ground NExT-GQA's questions in captions, for IoU (`balanced`) and for IoP (`precise`, spans of 2 s at least).
+    """Ground NExT-GQA's questions in captions, for IoU (`balanced`) and for IoP (`precise`, spans of at least 2 s).
 
     Args:
-        folder: With captions (see `grounders.read_captions`) and the questions.
-        out: Where the runs are kept.
-        settings: Which encoder.
-        split: Of the questions.
-        seed: Of the halves of videos (`index.localization.grounding` was tuned on the first one) and the intervals.
+        folder: Folder of the captions (see `grounders.read_captions`) and the questions.
+        out: Folder of the runs.
+        settings: Names the text encoder.
+        split: Split of the questions.
+        seed: Seed of the halves (`index.localization.grounding` was tuned on the first half) and of the intervals.
         progress: Called with the number of answered questions and the number of all.
 
     Returns:
@@ -45,12 +45,12 @@ def run_nextgqa(
         `halves` those of the `tuned` and the `held_out` videos.
 
     Raises:
-        QueryError: A file is missing or of another form.
+        QueryError: A file is missing or has an unknown form.
     """
     captions = read_captions(folder)
     data = load("nextgqa", folder, split=split)
     questions = [question for question in data.questions if question.video in captions]
-    vectors = KeptVectors(SentenceEncoder(settings))
+    vectors = CachedVectors(SentenceEncoder(settings))
     systems = {
         "balanced": CaptionGrounder(captions, questions, vectors, "balanced"),
         "precise": CaptionGrounder(captions, questions, vectors, "precise"),
@@ -68,28 +68,28 @@ def run_tutorialvqa(
 ) -> dict[str, Any]:
     """Find where TutorialVQA's questions are answered in the library of all its transcripts.
 
-    `words` is BM25 over sentences, `search` is the library's own,
-    `passages` are stretches of seven sentences (`index.retrieval.passages`, tuned on the first half of the videos). A place is a hit if it overlaps the true
-    stretch of sentences; all videos are searched, whatever half a question is from.
+    `words` is BM25 over sentences, `search` is the library's search,
+    `passages` are stretches of seven sentences (`index.retrieval.passages`, tuned on the first half of the videos). A result is a hit if it overlaps the true
+    sentences. All videos are searched, for the questions of both halves.
 
     Args:
-        folder: With the transcripts and the questions.
-        out: Where the runs are kept.
-        settings: Which encoder.
-        split: Of the questions: `test` where none is named.
-        seed: Of the halves of videos and the intervals.
+        folder: Folder of the transcripts and the questions.
+        out: Folder of the runs.
+        settings: Names the text encoder.
+        split: Split of the questions; None: `test`.
+        seed: Seed of the halves and of the intervals.
         progress: Called with the number of answered questions and the number of all.
 
     Returns:
-        By way to find: metrics under their usual names, as fractions, of all questions, and under `halves` those of
+        By search method: metrics under their usual names, as fractions, of all questions, and under `halves` those of
         the `tuned` and the `held_out` videos.
 
     Raises:
-        QueryError: A file is missing or of another form.
+        QueryError: A file is missing or has an unknown form.
     """
     questions = list(load("tutorialvqa", folder, split=split).questions)
     lines = tutorial_lines(folder)
-    vectors = KeptVectors(SentenceEncoder(settings))
+    vectors = CachedVectors(SentenceEncoder(settings))
     vectors.encode([question.question for question in questions])
     systems: dict[str, System] = {
         finder: TranscriptFinder(out / "libraries" / finder, lines, vectors, finder, settings) for finder in FINDERS
@@ -122,12 +122,16 @@ def _by_half(
         run = execute(out / name, system, questions, run_info(system, dataset, questions, Budget(), seed), progress)
         run.scores()
         predictions = run.predictions
-        found[name] = _told_of(questions, predictions, seed)
-        found[name]["halves"] = {part: _told_of(asked, predictions, seed) for part, asked in parts.items() if asked}
+        found[name] = _scores_with_intervals(questions, predictions, seed)
+        found[name]["halves"] = {
+            part: _scores_with_intervals(asked, predictions, seed) for part, asked in parts.items() if asked
+        }
     return found
 
 
-def _told_of(questions: Sequence[Question], predictions: Mapping[str, Prediction], seed: int) -> dict[str, Any]:
+def _scores_with_intervals(
+    questions: Sequence[Question], predictions: Mapping[str, Prediction], seed: int
+) -> dict[str, Any]:
     scores: Scores = score(questions, predictions)
     rows = rows_of_scores(questions, predictions)
     intervals = {}

@@ -1,4 +1,4 @@
-"""The score–cost plot: the one owner of matplotlib."""
+"""The score–cost plot. Only this module imports matplotlib."""
 
 import io
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ class Dot(NamedTuple):
 
 
 def score_cost_plot(dots: Sequence[Dot], cost: str, metric: str) -> bytes:
-    """A PNG: each run's score over its cost, with its 95 % interval, and the runs that none beats on both joined.
+    """Plot each run's score over its cost as a PNG, with 95 % intervals and a line through the Pareto frontier.
 
     Args:
-        dots: One a run.
+        dots: One per run.
         cost: Name of the cost, with its unit.
         metric: Name of the score.
 
@@ -41,7 +41,7 @@ def score_cost_plot(dots: Sequence[Dot], cost: str, metric: str) -> bytes:
     for dot in dots:
         spread = [[max(0.0, dot.score - dot.low)], [max(0.0, dot.high - dot.score)]]
         axes.errorbar([dot.cost], [dot.score], yerr=spread, fmt="o", capsize=3)
-        # A name with $ or _ is no formula.
+        # Names may contain $ or _: do not read them as formulas.
         axes.annotate(dot.name, (dot.cost, dot.score), (6, 6), textcoords="offset points", fontsize=9, parse_math=False)
     front = frontier(dots)
     if len(front) > 1:
@@ -58,7 +58,7 @@ def score_cost_plot(dots: Sequence[Dot], cost: str, metric: str) -> bytes:
 
 
 def frontier(dots: Sequence[Dot]) -> list[Dot]:
-    """The runs that no other beats on cost and score both, by cost."""
+    """Return the Pareto frontier by cost: runs that no other run beats in both cost and score."""
     best: list[Dot] = []
     for dot in sorted(dots, key=lambda one: (one.cost, -one.score)):
         if not best or dot.score > best[-1].score:

@@ -1,6 +1,6 @@
-"""One HTML page of some runs: scores, costs, differences, and each question. It loads nothing from elsewhere.
+"""Writes one HTML page about runs: scores, costs, differences, and each question. The page needs no network.
 
-What was asked and answered is untrusted text: it is escaped, and the page may run no script.
+Questions and answers are untrusted text: they are escaped, and the page may not run scripts.
 """
 
 import base64
@@ -20,7 +20,7 @@ from .runs import Run, open_run
 
 __all__ = ["write_report"]
 
-# The first of these that all runs have is plotted.
+# The plot shows the first of these metrics that all runs have.
 _LEADING = ("accuracy", "Acc@GQA", "R@1", "mIoU", "T-F1")
 _COLUMNS = (
     "accuracy", "accuracy_above_blind", "judged", "chance", "mIoU", "IoU@0.3", "IoU@0.5", "mIoP", "IoP@0.5", "R@1", "R@5",
@@ -35,20 +35,20 @@ def write_report(folders: Sequence[Path], to: Path, seed: int = 0) -> list[Path]
     """Write `report.html`, and `score_cost.png` next to it.
 
     Args:
-        folders: Of runs on one data set; differences are measured against the first.
-        to: The page; the plot is written next to it.
-        seed: Of the intervals.
+        folders: Runs on one data set; differences are relative to the first.
+        to: HTML file to write; the plot is written next to it.
+        seed: Seed of the intervals.
 
     Returns:
-        What was written.
+        The written files.
 
     Raises:
-        LibraryError: A folder holds no run, or a damaged one.
-        QueryError: There is no run, or two share no question.
+        LibraryError: A folder holds no run, or a damaged run.
+        QueryError: There is no run, or two runs share no question.
         MissingExtraError: matplotlib is not installed.
     """
     if not folders:
-        raise QueryError("a report is of one run at least: name the folders that --out made")
+        raise QueryError("a report needs at least one run: give the folders that --out created")
     runs = [open_run(folder) for folder in folders]
     blind = next((run for run in runs if run.info.system == "blind"), None)
     scores = [run.scores(blind if run is not blind else None) for run in runs]
@@ -81,7 +81,7 @@ def write_report(folders: Sequence[Path], to: Path, seed: int = 0) -> list[Path]
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
-    """The systems; with the folder's name where two runs are of the same."""
+    """Return the names of the systems, with the folder's name if two runs have the same system."""
     systems = [run.info.system + (f" without {', '.join(run.info.masked)}" if run.info.masked else "") for run in runs]
     return [
         name if systems.count(name) == 1 else f"{name} ({run.folder.name})"
@@ -123,7 +123,7 @@ def _scores_table(names: Sequence[str], scores: Sequence[Scores]) -> str:
 
 
 def _differences(folders: Sequence[Path], names: Sequence[str], seed: int) -> str:
-    """Each run against the first, in the leading metrics."""
+    """Compare each run with the first, in the leading metrics."""
     if len(folders) < 2:
         return ""
     rows = []
@@ -137,12 +137,12 @@ def _differences(folders: Sequence[Path], names: Sequence[str], seed: int) -> st
             for one in found.differences
             if one.metric in _COLUMNS
         ]  # fmt: skip
-    head = ["system", "metric", "questions", f"less {names[0]}", "95 %", "clear"]
+    head = ["system", "metric", "questions", f"minus {names[0]}", "95 %", "clear"]
     return f"<h2>Against {_text(names[0])}, in pairs</h2><div class='wide'>{_table(head, rows)}</div>"
 
 
 def _modalities(runs: Sequence[Run], scores: Sequence[Scores], names: Sequence[str]) -> str:
-    """What each masked modality costs, where a run of the same system has all of them."""
+    """Report the loss without each modality, if a run of the same system has all modalities."""
     whole = {run.info.system: one for run, one in zip(runs, scores, strict=True) if not run.info.masked}
     rows = []
     for run, one, name in zip(runs, scores, names, strict=True):
@@ -155,7 +155,7 @@ def _modalities(runs: Sequence[Run], scores: Sequence[Scores], names: Sequence[s
                 rows.append([name, metric, _number(one.metrics[metric], 3), f"{lost:+.3f}"])
     if not rows:
         return "<p class='note'>No run has a modality masked.</p>"
-    return f"<div class='wide'>{_table(['system', 'metric', 'score', 'what the modality gives'], rows)}</div>"
+    return f"<div class='wide'>{_table(['system', 'metric', 'score', 'gain from the modality'], rows)}</div>"
 
 
 def _questions(runs: Sequence[Run], names: Sequence[str]) -> str:
@@ -187,7 +187,7 @@ def _said(question: Question, prediction: Prediction | None) -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], text_from: int | None = None) -> str:
-    """An HTML table; every cell is escaped here and nowhere else."""
+    """Return an HTML table. All cells are escaped here."""
     top = "".join(f"<th>{_text(cell)}</th>" for cell in head)
     body = []
     for row in rows:

@@ -1,8 +1,8 @@
-"""Runs as folders: what was asked of what, each prediction as it comes, and the scores. One that was stopped goes on.
+"""Runs as folders: the questions, the predictions and the scores. An interrupted run continues.
 
-`run.json` (settings and versions), `questions.jsonl` (with their truth), `predictions.jsonl`, `traces.jsonl` (how each
-was found) and `metrics.json`. A prediction is written before the next question is asked; a last line that was cut off
-is asked again.
+A folder contains `run.json` (settings and versions), `questions.jsonl` (with their truth), `predictions.jsonl`,
+`traces.jsonl` (steps to each prediction) and `metrics.json`. A prediction is written before the next question is
+asked. If the last line is incomplete, its question is asked again.
 """
 
 import time
@@ -26,16 +26,16 @@ _Kind = TypeVar("_Kind", bound=BaseModel)
 
 
 class RunInfo(Record):
-    """What a run is of. Runs with the same are repetitions."""
+    """The identity of a run. Runs with equal values are repetitions."""
 
     system: str = Field(description="Name of the system.")
-    fingerprint: str = Field(description="Of its settings and models.")
-    dataset: str = Field(description="Name of the data set, with its part.")
-    questions: int = Field(description="How many are asked.")
-    seed: int = Field(default=0, description="Of all that is drawn by chance.")
-    budget: Budget = Field(default_factory=Budget, description="For one question.")
-    masked: tuple[str, ...] = Field(default=(), description="Modalities that the system was not given.")
-    playhead: str = Field(description="Version that made it.")
+    fingerprint: str = Field(description="Hash of its settings and models.")
+    dataset: str = Field(description="Name of the data set, with the split.")
+    questions: int = Field(description="Number of questions.")
+    seed: int = Field(default=0, description="Seed of all random choices.")
+    budget: Budget = Field(default_factory=Budget, description="Budget of one question.")
+    masked: tuple[str, ...] = Field(default=(), description="Modalities hidden from the system.")
+    playhead: str = Field(description="Playhead version of the run.")
 
 
 class _Trace(Record):
@@ -46,14 +46,14 @@ class _Trace(Record):
 
 
 class Run:
-    """A folder with a run, whole or on the way."""
+    """A folder with a complete or incomplete run."""
 
     def __init__(self, folder: Path, info: RunInfo) -> None:
         self.folder, self.info = folder, info
 
     @property
     def questions(self) -> list[Question]:
-        """What is asked, with its truth.
+        """The questions with their truth.
 
         Raises:
             LibraryError: The file is missing or damaged.
@@ -62,17 +62,17 @@ class Run:
 
     @property
     def predictions(self) -> dict[str, Prediction]:
-        """What was answered so far, by question id.
+        """The predictions so far, by question id.
 
         Raises:
-            LibraryError: The file is damaged, other than by a last line that was cut off.
+            LibraryError: The file is damaged; an incomplete last line is not an error.
         """
         path = self.folder / "predictions.jsonl"
         return {one.question_id: one for one in _read(path, Prediction)} if path.exists() else {}
 
     @property
     def traces(self) -> dict[str, tuple[TraceStep, ...]]:
-        """How each prediction was found, by question id.
+        """The trace of each prediction, by question id.
 
         Raises:
             LibraryError: As for `predictions`.
@@ -87,7 +87,7 @@ class Run:
         _append(self.folder / "predictions.jsonl", prediction.model_copy(update={"trace": ()}))
 
     def scores(self, blind: "Run | None" = None) -> Scores:
-        """Score what was answered so far, and write `metrics.json`.
+        """Score the predictions so far, and write `metrics.json`.
 
         Args:
             blind: A run of the blind baseline on the same questions.
@@ -105,7 +105,7 @@ def run_info(
     seed: int = 0,
     masked: tuple[str, ...] = (),
 ) -> RunInfo:
-    """What a run of a system is of."""
+    """Return the identity of a run of a system."""
     return RunInfo(
         system=system.name,
         fingerprint=system.fingerprint,
@@ -119,10 +119,10 @@ def run_info(
 
 
 def open_run(folder: Path) -> Run:
-    """The run in a folder.
+    """Open the run in a folder.
 
     Raises:
-        LibraryError: There is none, or it is damaged.
+        LibraryError: The folder holds no run, or a damaged run.
     """
     path = folder / "run.json"
     try:
@@ -140,21 +140,21 @@ def execute(
 ) -> Run:
     """Ask a system every question that has no prediction yet.
 
-    What a system raises on one question (a video that cannot be read, an answer that never came) is a prediction
-    `failed` with its reason, and counts as wrong; the first question's error ends the run: then nothing works.
+    An error of the system on one question (an unreadable video, a timeout) becomes a prediction `failed` with its
+    reason and counts as wrong. An error on the first question ends the run: the system does not work at all.
 
     Args:
-        folder: Of the run; one that was stopped goes on.
-        system: What is evaluated.
-        questions: With truth; the system does not see it.
-        info: What the run is of.
+        folder: Folder of the run; an interrupted run continues.
+        system: The system to evaluate.
+        questions: With truth, which the system does not see.
+        info: Identity of the run.
         progress: Called with the number of answered questions and the number of all.
 
     Raises:
-        LibraryError: The folder holds a run of something else, or is damaged.
-        PlayheadError: The system fails on the very first question.
+        LibraryError: The folder holds a different run, or is damaged.
+        PlayheadError: The system fails on the first question.
     """
-    run = _begun(folder, questions, info)
+    run = _open_or_create(folder, questions, info)
     known = run.predictions
     for place, question in enumerate(questions, start=1):
         if question.question_id not in known:
@@ -175,7 +175,7 @@ def execute(
     return run
 
 
-def _begun(folder: Path, questions: Sequence[Question], info: RunInfo) -> Run:
+def _open_or_create(folder: Path, questions: Sequence[Question], info: RunInfo) -> Run:
     if (folder / "run.json").exists():
         run = open_run(folder)
         if run.info != info:
@@ -185,8 +185,8 @@ def _begun(folder: Path, questions: Sequence[Question], info: RunInfo) -> Run:
             )
         if [one.question_id for one in run.questions] != [one.question_id for one in questions]:
             raise LibraryError(f"{folder} holds a run of other questions: name another folder with --out, or delete it")
-        _mend(folder / "predictions.jsonl")
-        _mend(folder / "traces.jsonl")
+        _drop_incomplete_line(folder / "predictions.jsonl")
+        _drop_incomplete_line(folder / "traces.jsonl")
         return run
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / "questions.jsonl", "".join(one.model_dump_json() + "\n" for one in questions))
@@ -194,8 +194,8 @@ def _begun(folder: Path, questions: Sequence[Question], info: RunInfo) -> Run:
     return Run(folder, info)
 
 
-def _mend(path: Path) -> None:
-    """Take a last line out that was cut off."""
+def _drop_incomplete_line(path: Path) -> None:
+    """Remove an incomplete last line."""
     if not path.exists():
         return
     held = path.read_bytes()
@@ -208,11 +208,13 @@ def _read(path: Path, kind: type[_Kind]) -> Iterator[_Kind]:
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
         raise LibraryError(f"{path} cannot be read: {error.strerror}") from error
-    for number, line in enumerate(lines[:-1], start=1):  # what follows the last line's end was cut off
+    for number, line in enumerate(lines[:-1], start=1):  # text after the last newline is an incomplete line
         try:
             yield kind.model_validate_json(line)
         except ValueError as error:
-            raise LibraryError(f"{path}, line {number} is damaged: delete it, it is asked again") from error
+            raise LibraryError(
+                f"{path}, line {number} is damaged: delete it, and its question is asked again"
+            ) from error
 
 
 def _append(path: Path, row: BaseModel) -> None:

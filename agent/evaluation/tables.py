@@ -1,4 +1,4 @@
-"""Scores in a terminal."""
+"""Prints scores in a terminal."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ _SHOWN = (
 
 
 def print_scores(title: str, found: dict[str, Any]) -> None:
-    """A table of what `offline` or `harness` found: one row a system, and one a half of the videos."""
+    """Print the result of `offline` or `harness`: one row per system, and one per half of the videos."""
     systems = {name: scores for name, scores in found.items() if isinstance(scores, dict) and "cost" in scores}
     rows = [
         (name, part, scores)
@@ -37,8 +37,8 @@ def print_scores(title: str, found: dict[str, Any]) -> None:
 
 
 def print_comparison(found: Comparison) -> None:
-    """A table of paired differences."""
-    table = Table(title=f"{found.second} less {found.first}, {found.questions} questions", title_justify="left")
+    """Print a table of paired differences."""
+    table = Table(title=f"{found.second} minus {found.first}, {found.questions} questions", title_justify="left")
     for column in ("metric", "questions", found.first, found.second, "difference", "95 %"):
         table.add_column(column, justify="left" if column == "metric" else "right")
     for one in found.differences:
@@ -52,5 +52,5 @@ def print_comparison(found: Comparison) -> None:
 def _console() -> Console:
     console = Console()
     if not console.is_terminal:
-        console.width = 180  # a file has no edge to wrap at
+        console.width = 180  # do not wrap lines in a file
     return console

@@ -1,6 +1,6 @@
-"""Looks at real frames without a video LLM: the detector and the picture encoder see what stored evidence only suggests.
+"""Inspects decoded frames without a video LLM: object detector and image encoder check what stored evidence suggests.
 
-Stored vectors and detections say where to look first; the temporal search decides frame by frame where to look next.
+Stored vectors and detections give the prior; the temporal search then selects the next frame after each frame.
 """
 
 import re
@@ -20,26 +20,26 @@ from ...tools.words import is_same, tokens
 
 __all__ = ["Eyes", "Watched", "priors_of", "watch"]
 
-# What a search result or a stored detection alone is worth as a belief that the thing is there.
+# Prior probability that the thing is visible, from a search result or a stored detection alone.
 PRIOR_WEIGHT = 0.6
-# What was said is seen some seconds before or after.
+# A spoken thing is visible within this many seconds before or after.
 PAD_SECONDS = 4.0
-# No bin is longer, and a long video has no more of them.
+# Longest bin in seconds, and most bins of a video.
 _BIN_SECONDS, _MOST_BINS = 2.0, 3600
 _ROUND = 4
-# A frame that the encoder finds alike, but not surely; from its floor up to this.
+# Highest score of a frame that is similar but not certain; the lowest is the encoder's floor.
 _ALIKE, _SURE = 0.35, 0.9
-# Words for people, whom detectors call a person.
+# Words for people; the detector's label is "person".
 _PERSON = frozenset("people person man men woman women boy girl child children somebody someone speaker player".split())
 
 
 @dataclass(frozen=True)
 class Eyes:
-    """What can look at a frame; None where it is not here.
+    """The models that inspect frames; None if one is not available.
 
     Attributes:
-        detector: Knows a fixed list of things, and knows them well.
-        encoder: Compares a picture with any words.
+        detector: Finds objects of a fixed list of classes.
+        encoder: Compares a picture with any text.
     """
 
     detector: Detector | None
@@ -48,11 +48,11 @@ class Eyes:
 
 @dataclass(frozen=True)
 class Watched:
-    """What looking at one video gave.
+    """The result of inspecting one video.
 
     Attributes:
-        moments: Where the thing is, the surest first.
-        frames: How many frames were looked at.
+        moments: Moments with the thing, the most certain first.
+        frames: Number of inspected frames.
     """
 
     moments: tuple[Moment, ...]
@@ -70,17 +70,17 @@ def watch(
     frames: int = 32,
     decoder: Decoder = "pyav",
 ) -> Watched:
-    """Find in one video what a description shows, by looking at frames.
+    """Find a described thing in one video by inspecting frames.
 
     Args:
-        query: A description of what is to be seen.
+        query: A description of the visible content.
         record: The video.
-        video: Its file.
-        stored: Segments of the video, which tell where the picture changes, and evidence found for the query.
-        eyes: What looks; at least one of them is there.
-        kind: What ends the search: see `index.localization.temporal_search.Goal`.
-        frames: Look at no more frames.
-        decoder: What decodes them.
+        video: Path of the video's file.
+        stored: The video's segments, and the evidence retrieved for the query.
+        eyes: The models; at least one is available.
+        kind: When the search ends: see `index.localization.temporal_search.Goal`.
+        frames: Largest number of frames to inspect.
+        decoder: The video decoder.
 
     Raises:
         MediaError: The file cannot be read.
@@ -101,7 +101,7 @@ def watch(
 
 
 def priors_of(evidence: Iterable[Evidence]) -> list[Prior]:
-    """Where evidence says that the one target may be seen."""
+    """Return the prior of the target from stored evidence."""
     found = []
     for one in evidence:
         pad = PAD_SECONDS if one.modality == "speech" else 0.0
@@ -111,7 +111,7 @@ def priors_of(evidence: Iterable[Evidence]) -> list[Prior]:
 
 
 def _by_detector(query: str, detector: Detector | None) -> Callable[[Frame], float] | None:
-    """The score of the things named in the query; None if the detector knows none of them."""
+    """Return a scorer for the objects in the query; None if the detector knows none of them."""
     if detector is None:
         return None
     asked = tokens(query)
@@ -127,7 +127,7 @@ def _by_detector(query: str, detector: Detector | None) -> Callable[[Frame], flo
     def see(frame: Frame) -> float:
         found = detector.observe([_segment(frame)])
         best = [max((o.score for o in found if o.text == label), default=0.0) for label in sorted(wanted)]
-        return min(best)  # all things that are named
+        return min(best)  # all named things
 
     return see
 

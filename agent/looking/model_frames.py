@@ -1,7 +1,7 @@
-"""The node that looks: which rows and which stills a video LLM is given, and how large.
+"""Chooses the evidence lines and keyframes that a video LLM receives, and their size.
 
-Stored evidence says where to look first; where a video has more stills than may be shown, a temporal
-search shows the model grids of small frames until it is sure, and the stills are chosen by what it saw.
+Stored evidence gives the prior of the search. If a video has more segments than the model may see, a temporal
+search shows the model grids of small frames until it is sure, and the result selects the keyframes.
 """
 
 import math
@@ -30,31 +30,31 @@ from .detector import priors_of
 
 __all__ = ["Looked", "frames_cited", "frames_within", "look"]
 
-# Rows that the model reads, of each kind, so that text does not drown the frames.
+# Most evidence lines of each modality, so that text does not crowd out the frames.
 ROWS_A_MODALITY = 10
 MOST_VIDEOS = 3
 GRID = 16
-# Belief from a grid cell that the model names, and from one that it passes over.
+# Score of a grid cell that the model names, and of a cell that it does not name.
 NAMED, PASSED = 0.9, 0.05
-# From one that the model said nothing usable of: half of what is sure, which speaks neither for nor against.
+# Score of a cell without a usable answer: half of a sure score, which is neutral.
 UNTOLD = 0.35
 # Qwen-VL reads one token for 32 × 32 pixels; other models are near it.
 _TOKEN_SIDE = 32
-# A smaller frame tells nothing: fewer are shown instead.
+# Smaller frames are unreadable: fewer frames are shown instead.
 _SMALLEST_SIDE = 256
-# At which a claim is checked against a still that it cites.
+# Size of a cited keyframe when a claim is verified.
 CHECKED_SIDE = 512
 
 
 @dataclass(frozen=True)
 class Looked:
-    """What the answerer is given.
+    """The input of the model that answers.
 
     Attributes:
         rows: Text evidence, by video and time.
-        frames: Segments, at the size they shall have.
-        inspected: Small frames shown in grids on the way.
-        usage: What the grids cost.
+        frames: Keyframes of segments, at the size in which they are shown.
+        inspected: Number of small frames shown in grids during the search.
+        usage: Cost of the grids.
     """
 
     rows: tuple[Evidence, ...]
@@ -72,16 +72,16 @@ def look(
     most: int,
     seconds: float,
 ) -> Looked:
-    """Choose rows and stills for a plan.
+    """Choose evidence lines and keyframes for a plan.
 
     Args:
-        plan: What is looked for.
-        evidence: What retrieval found, best first.
-        library: Where stills are stored.
+        plan: The question.
+        evidence: The retrieved evidence, best first.
+        library: The library that stores the keyframes.
         settings: Budgets of tokens, and the decoder.
         llm: Looks at grids of frames.
-        most: So many frames may be seen, small ones in grids and those that are to be shown together.
-        seconds: Time for it.
+        most: Largest number of frames, those in grids included.
+        seconds: Time limit.
 
     Raises:
         ServerError: The model did not answer.
@@ -114,14 +114,14 @@ def look(
 
 
 def frames_cited(evidence: Sequence[Evidence]) -> list[SizedFrame]:
-    """The stills among cited evidence, to be shown once more."""
+    """Return the keyframes among the cited evidence, for verification."""
     return [SizedFrame(one, _second(one), CHECKED_SIDE) for one in evidence if one.modality == "frame"]
 
 
 def frames_within(video_id: str, scenes: Sequence[Span], library: Search, most: int) -> list[SizedFrame]:
-    """At most so many stills of a video's scenes, by time: from the middle of each scene, the longest scenes first.
+    """Return a limited number of keyframes, by time: one from the middle of each scene, the longest scenes first.
 
-    Where there are more frames than scenes, the longest have several, as far apart as may be.
+    If there are more frames than scenes, the longest scenes get several, as far apart as possible.
     """
     segments = library.of_video(video_id, "frame")
     chosen: dict[Evidence, None] = {}
@@ -141,7 +141,7 @@ class _Relevance:
 
 
 def _videos(plan: Plan, evidence: Sequence[Evidence], library: Search) -> list[str]:
-    """The videos that hold most of the evidence; without any, those that are asked about, if they are few."""
+    """Return the videos with most of the evidence; without evidence those of the question, if they are few."""
     worth: dict[str, float] = {}
     for one in evidence:
         worth[one.video_id] = worth.get(one.video_id, 0.0) + one.score
@@ -168,10 +168,10 @@ def _relevance(
     budget: Budget,
     videos: int,
 ) -> _Relevance:
-    """How likely each still shows what is looked for: by stored evidence; and by looking, where not all can be shown."""
+    """Return the relevance of each segment: from stored evidence, and from a search if not all can be shown."""
     timeline = Timeline(
         bins=tuple(segment.span for segment in segments),
-        scenes=tuple(range(len(segments))),  # a still begins where the picture changed
+        scenes=tuple(range(len(segments))),  # a segment starts at a change of the picture
         seconds=tuple(_second(segment) for segment in segments),
     )
     ours = [one for one in evidence if one.video_id == segments[0].video_id]

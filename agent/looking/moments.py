@@ -1,6 +1,6 @@
-"""Moments of videos that a description or question is about: ranked evidence, grounded to spans.
+"""Finds the moments that match a description or question: ranks evidence and grounds it to spans.
 
-Retrieval and the reader say where; all observations in the minutes around say from when to when.
+Retrieval and the reader find the place; all observations in the minutes around it give the start and end.
 """
 
 from collections.abc import Sequence
@@ -23,29 +23,31 @@ from .detector import Eyes, watch
 
 __all__ = ["Moment", "find_moments", "look_for_moments"]
 
-# Grounding is sharp to a 48th of its window: five minutes give six seconds.
+# The resolution of grounding is 1/48 of its window: six seconds for five minutes.
 WINDOW_SECONDS = 300.0
 CANDIDATES = 40
 SAME_SPAN_IOU = 0.5
-# Videos whose frames are looked at for one query.
+# Most videos whose frames are inspected for one query.
 MOST_WATCHED = 3
 
 
 class Moment(Record):
-    """One stretch of a video, best first in a list of them."""
+    """One span of a video that matches a query."""
 
     video_id: str = Field(description="The video's content hash.")
     video: str = Field(description="Absolute path of the video's file.")
     start: Seconds = Field(description="First second.")
     end: Seconds = Field(description="First second after it.")
     score: float = Field(ge=0, le=1, description="Probability that the best evidence in it answers the query.")
-    evidence: tuple[Evidence, ...] = Field(description="What was found there, best first, with its relevance.")
-    seen: bool = Field(default=False, description="Whether a look at a frame of it showed what is meant.")
-    frames: int = Field(default=0, ge=0, description="How many frames of its video were looked at to find it.")
+    evidence: tuple[Evidence, ...] = Field(description="Evidence in the span, best first, with its relevance.")
+    seen: bool = Field(
+        default=False, description="Whether a frame of the moment was inspected and showed the described thing."
+    )
+    frames: int = Field(default=0, ge=0, description="Number of frames of its video that were inspected to find it.")
 
     @property
     def span(self) -> Span:
-        """The stretch as a record."""
+        """The span as a record."""
         return Span(start=self.start, end=self.end)
 
 
@@ -59,15 +61,15 @@ def find_moments(
     mode: Literal["balanced", "precise"] = "balanced",
     reader: Reader | None = None,
 ) -> list[Moment]:
-    """Find the moments that fit a query best, best first; none overlaps another.
+    """Return the moments that match a query, best first, without overlaps.
 
     Args:
-        query: A description, or a question; what it says of time ("at the end", "after she sat down") counts.
-        library: Where to look.
+        query: A description or a question; its time expressions ("at the end", "after she sat down") are used.
+        library: The library to search.
         k: At most this many.
-        modalities: Only these; None: those that the query's words tell ("said", "written", "shown"), else all.
+        modalities: Only these; None: those that the query names ("said", "written", "shown"), else all.
         video_ids: Only these videos; None: all.
-        between: Only this stretch of each video.
+        between: Only this span of each video.
         mode: `balanced` spans cover the moment, `precise` ones lie inside it.
         reader: Scores the evidence; None: the package's own.
 
@@ -78,7 +80,7 @@ def find_moments(
     if between is None and stretch is not None and not from_end:
         query, between = rest, stretch
     asked = grounding_query(query)
-    # "When does the video show …?" asks for pictures: what is said of it comes only where there are none.
+    # "When does the video show …?" asks for pictures: speech is returned only if no picture matches.
     where = modalities or places_of(query) or None
     found = library.find(asked.text or query, CANDIDATES, where, video_ids, between)
     if not found and where != modalities:
@@ -119,19 +121,20 @@ def look_for_moments(
     frames: int = 32,
     decoder: Decoder = "pyav",
 ) -> list[Moment]:
-    """The moments that show what is described, found by looking at frames: those that were seen first.
+    """Return the moments that show a described thing, found by inspecting frames; confirmed moments come first.
 
-    Stored evidence chooses the videos and where in them to look first; what it suggests, and no look showed, follows.
+    Stored evidence selects the videos and the frames to inspect first. Moments that only stored evidence suggests
+    come last.
 
     Args:
-        query: A description of what is to be seen.
-        library: Where to look.
+        query: A description of the visible content.
+        library: The library to search.
         k: At most this many.
-        eyes: What looks.
+        eyes: The models that inspect frames.
         video_ids: Only these videos; None: all.
-        between: Only this stretch of each video.
-        frames: Look at no more frames, of all videos together.
-        decoder: What decodes them.
+        between: Only this span of each video.
+        frames: Largest number of frames to inspect, over all videos.
+        decoder: The video decoder.
 
     Raises:
         QueryError: The query or a filter is not valid.
@@ -181,21 +184,21 @@ def _grounded(
     between: Span | None,
     mode: Literal["balanced", "precise"],
 ) -> Span:
-    """From when to when, around a hit."""
+    """Return the span around a hit."""
     window = _window(hit, library.records[hit.video_id].duration, between)
     channels = _channels(asked.text, library, hit, modalities, window)
     anchors = _channels(asked.anchor, library, hit, modalities, window) if asked.anchor else []
-    # A place such as "at the end" is one of the whole video.
+    # An expression such as "at the end" refers to the whole video.
     whole = window.duration >= library.records[hit.video_id].duration - 1e-6
     usual = asked if whole else asked.model_copy(update={"place": None})
     spans = span_posterior(window, channels, usual, anchors).best(mode, k=8)
     best = next((one.span for one in spans if one.span.overlap(hit.span) > 0), hit.span)
-    # What was perceived has exact edges; the posterior's are those of its bins.
+    # Observations have exact edges; the edges of the posterior are those of its bins.
     return hit.span if best.iou(hit.span) >= SAME_SPAN_IOU else best
 
 
 def _channels(text: str, library: Search, hit: Evidence, modalities: Sequence[Modality], window: Span) -> list[Channel]:
-    """What was perceived in the window and how alike it is to a text: by meaning, and by rare words."""
+    """Return the observations in the window and their similarity to a text: by embeddings, and by rare words."""
     channels = []
     for modality in modalities:
         rows = library.compare(text, modality, hit.video_id, window)
@@ -208,7 +211,7 @@ def _channels(text: str, library: Search, hit: Evidence, modalities: Sequence[Mo
 
 
 def _window(hit: Evidence, duration: float, between: Span | None) -> Span:
-    """The whole video if it is short; else some minutes around the hit."""
+    """Return the whole video if it is short, otherwise some minutes around the hit."""
     start, end = 0.0, max(duration, hit.end)
     if between is not None:
         start, end = max(start, between.start), min(end, between.end)

@@ -1,4 +1,4 @@
-"""File names, folders and dates of videos as facts: they can scope a question ("in the interview of 3 May")."""
+"""Limits a question to videos by file name, folder or date ("in the interview of 3 May")."""
 
 import re
 from collections.abc import Mapping
@@ -23,12 +23,12 @@ _IN_VIDEO = re.compile(
     r"(?: *(?:[?.!,]|\Z)| (?:what|who|when|where|why|how|which|does|do|did|is|are|was|were|say|says|said)\b))",
     re.IGNORECASE,
 )
-# Words for a video that need not be part of its name.
+# Words for a video that may be missing in its name.
 _KINDS = frozenset("video videos clip clips film films movie recording recordings file one".split())
 
 
 def names_of(record: VideoRecord) -> str:
-    """The words of a video's file name and folder, and its date in words, as one text."""
+    """Return the words of a video's file name and folder, and its date in words, as one text."""
     path = PurePath(record.paths[0])
     parts = (*path.parts[-2:-1], path.stem)
     words = [word for part in parts for word in _SPLIT.split(_DATE.sub(" ", part)) if word]
@@ -46,10 +46,10 @@ def names_of(record: VideoRecord) -> str:
 def scoped_by_names(plan: Plan, records: Mapping[str, VideoRecord]) -> Plan:
     """Limit a plan to the videos that the question names by their file name, folder or date.
 
-    A phrase names videos if each of its content words is part of the names of some, and not of all, videos.
+    A phrase names videos if the names of some, but not all, videos contain each of its content words.
 
     Args:
-        plan: The question; one that is limited to videos already stays as it is.
+        plan: The question; a plan that is already limited to videos is returned unchanged.
         records: The videos of the library by id.
     """
     if plan.video_ids is not None or len(records) < 2:

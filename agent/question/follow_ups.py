@@ -1,7 +1,7 @@
-"""A follow-up question put in full: what it leaves out is taken from the question before it. By rules.
+"""Completes a follow-up question by rules: missing parts come from the question before it.
 
 Rewriting a question so that it needs no conversation is Elgohary et al. 2019, "Can You Unpack That? Learning to
-Rewrite Questions-in-Context"; the rules are our own, know English, and leave a question that stands by itself alone.
+Rewrite Questions-in-Context"; the rules are our own, handle English only, and do not change a complete question.
 """
 
 import re
@@ -19,7 +19,7 @@ from .time_expressions import FAR, moment_of, part_of, stretch_of
 
 __all__ = ["plan_in_thread"]
 
-# "What happens after that?" is answered by what is perceived so many seconds after what was cited.
+# "What happens after that?" is answered from the observations in this many seconds after the last citation.
 NEXT_SECONDS = 10.0
 
 _OPENER = re.compile(
@@ -46,7 +46,7 @@ _AT_THAT_TIME = re.compile(
     re.IGNORECASE,
 )
 _HAPPENS = re.compile(r"\A(?:what|who|where|is|are|was|were|does|do|did|which)\b|\A\W*\Z", re.IGNORECASE)
-# It and they as what is asked about, not the "it" of the weather, of the time, or of a clause that follows.
+# "It" and "they" as pronouns for a thing; not "it" for the weather, for the time, or before a clause.
 _THING = re.compile(
     r"\b(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would) (?:it|they)\b"
     r"(?! (?:true|possible|clear|rain\w*|snow\w*|dark|cold|hot|late|early)\b)(?!.*\b(?:that|to)\b)|\b(?:it|them)(?=\W*\Z)",
@@ -67,7 +67,7 @@ _ABOUT = re.compile(r"\babout (?P<what>.+)\Z", re.IGNORECASE)
 
 _WEEKDAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
 _MONTHS = frozenset("january february march april may june july august september october november december".split())
-# What is added to a question that names none of its sort: "What about 2019?" → "… in 2019?"
+# Preposition before a date that is added to a question without one: "What about 2019?" → "… in 2019?"
 _WHEN = {"year": "in ", "month": "in ", "day": "on ", "number": ""}
 _COLOURS = frozenset("black white red green blue yellow orange purple brown pink grey gray silver gold copper".split())
 
@@ -79,18 +79,18 @@ def plan_in_thread(
     between: Span | None = None,
     options: tuple[str, ...] = (),
 ) -> Plan:
-    """What to look for, where a question may follow others.
+    """Make a plan for a question that may follow others.
 
-    A question that names nothing and says "it" or "that", or that only names another thing ("What about 2019?"), is put
-    in full with the words, videos and times of the question before; "after that" is after what its answer cites. The
-    plan's `question` is the full one. Any other question is planned by itself.
+    A question with "it" or "that" and no other topic, or with only another topic ("What about 2019?"), is completed
+    with the words, videos and times of the question before. "After that" means after the citations of its answer. The
+    plan's `question` is the complete one. Any other question is planned unchanged.
 
     Args:
-        question: As a person asks it.
-        turns: What was asked before, the oldest first.
+        question: The question as typed.
+        turns: The earlier questions with their answers, the oldest first.
         video_ids: Only these videos; None: all, or those of the question that this one follows.
-        between: Only this stretch of each video; what the question says of time is used if None.
-        options: The answers to choose from; without any, those that the question lists.
+        between: Only this span of each video; None: the time expressions of the question are used.
+        options: The answer options; empty: those that the question lists.
     """
     video_ids, options = tuple(video_ids) if video_ids is not None else None, tuple(options)  # from a checkpoint: lists
     if not turns:
@@ -105,7 +105,7 @@ def plan_in_thread(
 
 
 def _scoped(plan: Plan, before: Plan) -> Plan:
-    """With the time and the places of the question before, where a plan has none of its own."""
+    """Add the time and modalities of the earlier question to a plan without its own."""
     changes: dict[str, object] = {}
     if plan.between is None and plan.part is None:
         names_nothing = plan.kind == "needle" and not any(term.required for term in plan.terms)
@@ -119,7 +119,7 @@ def _scoped(plan: Plan, before: Plan) -> Plan:
 
 
 def _in_sequence(question: str, before: Turn, video_ids: tuple[str, ...] | None) -> Plan | None:
-    """A question about what is before, after or at the time of what the last answer cites; None: it asks for nothing such."""
+    """Plan a question about the time before, after or at the last citations; None for any other question."""
     if not before.citations:
         return None
     cited = before.citations[0]
@@ -149,7 +149,7 @@ def _in_sequence(question: str, before: Turn, video_ids: tuple[str, ...] | None)
 
 
 def _in_full(question: str, before: str) -> str | None:
-    """The question with what it leaves out; None: it stands by itself."""
+    """Return the completed question; None if it is already complete."""
     opener = _OPENER.match(question)
     said = question[opener.end() :] if opener and opener[0] else question
     said = " ".join(said.split()).rstrip(" ?!.,")
@@ -171,7 +171,7 @@ def _in_full(question: str, before: str) -> str | None:
 
 
 def _leaves_out(question: str, said: str, opens: bool) -> bool:
-    """Whether a question that names nothing is about something all the same, and not about all of a video or a time."""
+    """Whether a question without a topic refers to an earlier topic, not to a whole video or a time."""
     if opens or _BARE.search(said):
         return True
     alone = make_plan(question)
@@ -181,7 +181,7 @@ def _leaves_out(question: str, said: str, opens: bool) -> bool:
 
 
 def _completed(said: str, topic: str) -> str:
-    """A question with its topic where a pronoun stands for it, else at its end."""
+    """Insert the topic in place of its pronoun, otherwise at the end of the question."""
     mine = set(tokens(said)) - STOP_WORDS
     while topic and mine & set(tokens(topic.split()[0])):  # "Who built the bridge?", "When was it built?"
         topic = topic.partition(" ")[2]
@@ -194,7 +194,7 @@ def _completed(said: str, topic: str) -> str:
 
 
 def _swapped(said: str, named: set[str], earlier: str, topic: str) -> str:
-    """The earlier question with another thing in the place of its own: "What about 2019?"."""
+    """Replace the topic of the earlier question by another one: "What about 2019?"."""
     words = [
         word for word in re.findall(r"[\w'’.:-]*\w", said) if not set(tokens(word)) <= STOP_WORDS | {"one", "ones"}
     ]
@@ -212,12 +212,12 @@ def _swapped(said: str, named: set[str], earlier: str, topic: str) -> str:
 
 
 def _between(text: str, places: Sequence[re.Match[str]]) -> str:
-    """What stands between neighbours of these places, without the places."""
+    """Return the text between neighbouring matches."""
     return " ".join(text[one.end() : other.start()] for one, other in pairwise(places))
 
 
 def _sort(word: str, named: set[str]) -> str:
-    """What sort of exact word this is, for which only one of its own sort can stand; empty: it is none."""
+    """Return the class of an exact word, which only a word of the same class can replace; empty: no exact word."""
     low = word.casefold()
     if re.fullmatch(r"(?:1[5-9]|20)\d\d", low):
         return "year"
@@ -230,7 +230,7 @@ def _sort(word: str, named: set[str]) -> str:
 
 
 def _timeless(question: str) -> str:
-    """A question without its list of answers, and without what it says of time."""
+    """Return a question without its answer options and time expressions."""
     text = stretch_of(options_of(question)[0])[0]
     for read in (part_of, moment_of):
         if found := read(text):
@@ -244,7 +244,7 @@ def _is_only_a_time(said: str) -> bool:
 
 
 def _topic(question: str) -> str:
-    """What a question is about, as it is written there; empty: it names nothing."""
+    """Return the topic of a question as written; empty if it names nothing."""
     if quoted := [phrase for _, phrase in phrases_of(question)]:
         return " ".join(f'"{phrase}"' for phrase in quoted)
     if (about := _ABOUT.search(question)) and names_something(about["what"]):

@@ -1,6 +1,6 @@
-"""Which kind of answer a question wants: a moment, a number, an order, a comparison, a summary; and its parts. By rules.
+"""Classifies a question by rules: a moment, a number, an order, a comparison or a summary; and splits it into parts.
 
-Rules recognise how people usually put such a question; anything else is a needle, asked for as a whole.
+The rules recognise common phrasings; every other question is a needle and is searched as a whole.
 """
 
 import re
@@ -27,19 +27,19 @@ _ORDINAL = "|".join(_ORDINALS)
 
 @dataclass(frozen=True)
 class Shape:
-    """A question taken apart.
+    """A question split into parts.
 
     Attributes:
-        kind: What form its answer has.
-        rest: What is left to look for.
-        subjects: What is counted, compared or put in order, as written.
-        ordinal: Which occurrence: 1 the first, -1 the last.
-        relation: How what is asked for lies in time to `event`.
-        event: What something happens after, before or during, as written.
-        event_ordinal: Which occurrence of the event.
-        place: How `thing` lies in the picture, or to `other`.
-        thing: What has the place, as written; empty: whatever has it.
-        other: What it lies so to; empty: the picture.
+        kind: Form of the answer.
+        rest: The remaining text to search for.
+        subjects: Things to count, compare or order, as written.
+        ordinal: Number of the occurrence: 1 the first, -1 the last.
+        relation: Relation in time to `event`: after, before or during.
+        event: The event, as written.
+        event_ordinal: Number of the event's occurrence.
+        place: Position of `thing` in the picture, or relative to `other`.
+        thing: The thing with this position, as written; empty: any thing.
+        other: The reference of the position; empty: the picture.
     """
 
     kind: Kind
@@ -59,7 +59,7 @@ _MOST_OPTIONS = 10
 
 
 def options_of(question: str) -> tuple[str, tuple[str, ...]]:
-    """The question without its list of answers, and these: labelled `A) …`, `(b) …` or `1. …`, in order from the first."""
+    """Split off the answer options: labelled `A) …`, `(b) …` or `1. …`, in order from the first label."""
     marks = list(_LABELLED.finditer(question))
     for number, mark in enumerate(marks):
         if mark[1].upper() not in ("A", "1") or not question[: mark.start()].strip():
@@ -78,7 +78,7 @@ def options_of(question: str) -> tuple[str, tuple[str, ...]]:
 
 
 def shape_of(question: str) -> Shape:
-    """Take a question apart; what it says in clocks and its options are gone already."""
+    """Split a question into parts; its clock times and answer options are already removed."""
     text = " ".join(question.split()).rstrip(" ?!.")
     for read in (_whole, _compared, _ordered, _counted):
         if shape := read(text):
@@ -99,12 +99,12 @@ _WHOLE = re.compile(
     r"|what (?:happens|happened) (?:in|during|throughout)\b|describe|tell me about)\b",
     re.IGNORECASE,
 )
-# "What does the man on the stage talk about?" asks for all of the talk, whoever gives it.
+# "What does the man on the stage talk about?" asks for a summary of the talk.
 _TALKS_ABOUT = re.compile(
     r"what (?:do|does|did|is|are|was|were) [^,]{1,60}? (?:talk|talking|speak|speaking|lecture|lecturing) about\Z",
     re.IGNORECASE,
 )
-# What a summary is asked of, and how long.
+# Words in a request for a summary about its source and length.
 _SUMMARISED = re.compile(
     r"\b(?:brief(?:ly)?|short(?:ly)?|quick(?:ly)?|general|whole|entire|full|complete|content(?:s)?|covered|discussed|"
     r"main|key|in (?:one|two|three|a few|\d+) (?:sentences?|words?|lines?|points?|bullets?)|bullet points?|"
@@ -116,7 +116,7 @@ _SUMMARISED = re.compile(
 
 
 def _whole(text: str) -> Shape | None:
-    """A question about all of it: one that names nothing once the words for a summary and for a video are gone."""
+    """Parse a question about a whole video: nothing is left without the words for a summary and for a video."""
     if _TALKS_ABOUT.match(text):
         return Shape("whole", text)
     if not (found := _WHOLE.search(text)):
@@ -176,7 +176,7 @@ def _ordered(text: str) -> Shape | None:
 
 
 def _kept_places(text: str) -> str:
-    """Words that tell where the parts of a list are to be looked for: "Which is mentioned first, …" → "mentioned"."""
+    """Return the words for the modality of a list's items: "Which is mentioned first, …" → "mentioned"."""
     where = places_of(text)
     return "" if not where else "mentioned" if "speech" in where else "written" if "text" in where else "shown"
 
@@ -238,12 +238,12 @@ _HOW: dict[str, Literal["after", "before", "during"]] = {
     "after": "after", "once": "after", "as soon as": "after", "before": "before", "until": "before", "while": "during",
     "when": "during", "at the moment": "during",
 }  # fmt: skip
-# "When we …" and "after you …" tell of no event in a video, "after that" of one that is not named.
+# "When we …" and "after you …" describe no event in a video; "after that" does not name its event.
 _NO_EVENT = re.compile(r"\A(?:(?:i|you|we|one|that|this|it|all|then|the fact)\b|\d)", re.IGNORECASE)
 _PART = re.compile(
     r"\A(?:the )?(?:video|clip|film|movie|talk|recording)?\s*(?:starts?|begins?|ends?|is over)\Z", re.IGNORECASE
 )
-# What comes next to an event is what is told of it anyway: "the last thing that she says before …".
+# Superfluous with "before" and "after", which already return the nearest: "the last thing that she says before …".
 _NEXT_THING = re.compile(
     r"\bthe (?:very )?(?:first|last|next) (?:thing|words?|sentence|line)s?\b(?: that)?", re.IGNORECASE
 )
@@ -251,7 +251,7 @@ _NTH = re.compile(rf"\A(?:the )?(?P<nth>{_ORDINAL}) (?:time (?:that )?)?(?P<what
 
 
 def _anchored(text: str) -> Shape:
-    """What happens after, before or during something else."""
+    """Parse a question about the time after, before or during an event."""
     for pattern in _CLAUSES:
         found = pattern.search(text)
         if not found or _NO_EVENT.search(found["event"]) or _PART.search(found["event"]):
@@ -272,7 +272,7 @@ def _anchored(text: str) -> Shape:
 
 
 _VERBS = r"(?:appear|mention|show|say|said|see|saw|talk|speak|spoke|writ|introduc|hear|refer|display|visible|use)\w*"
-# One of all things said, also where it is not told what they are about.
+# One of all spoken sentences, also without a topic.
 _THING_SAID = re.compile(
     rf"\b(?:the |her |his |their )?(?:very )?(?P<nth>{_ORDINAL}) (?:thing|sentence|remark|statement)\b(?: that)?",
     re.IGNORECASE,
@@ -290,7 +290,7 @@ _OCCURRENCE = (
 
 
 def nth_of(text: str) -> tuple[str, int] | None:
-    """The question without which of all things is asked for ("the last thing she said"), and that number; None: none is."""
+    """Split off the number of a sentence in the video ("the last thing she said"); the number is None if not given."""
     text = text.rstrip(" ?!.")
     if not (found := _THING_SAID.search(text) or _AT_ITS_END.search(text)):
         return None
@@ -299,7 +299,7 @@ def nth_of(text: str) -> tuple[str, int] | None:
 
 
 def _occurrence(shape: Shape) -> Shape:
-    """Which occurrence is asked for: "When is the cat first shown?", "the last time that she mentions gold"."""
+    """Parse the number of an occurrence: "When is the cat first shown?", "the last time that she mentions gold"."""
     for pattern in _OCCURRENCE:
         found = pattern.search(shape.rest)
         if not found:
@@ -339,7 +339,7 @@ _PICTURE_SIDES: dict[str, Relation] = {
     "left": "left", "right": "right", "top": "above", "bottom": "below", "centre": "centre", "center": "centre", "middle": "centre",
 }  # fmt: skip
 _SIZE = re.compile(r"\b(?:the )?(?P<size>biggest|largest|smallest|tiniest) (?P<thing>[\w-]+)", re.IGNORECASE)
-# What a place is told of without naming a thing: "What is left of the dog?", "Who stands next to her?".
+# Subjects of a position that name no thing: "What is left of the dog?", "Who stands next to her?".
 _NOTHING_NAMED = re.compile(
     r"\b(?:is|are|was|were|do|does|we|you|see|seen|shown|visible|stands?|standing|sits?|sitting|lies|lying|there|it|object|objects|thing|things)\b",
     re.IGNORECASE,
@@ -347,7 +347,7 @@ _NOTHING_NAMED = re.compile(
 
 
 def _placed(shape: Shape) -> Shape:
-    """Where in the picture: only what stored boxes can tell."""
+    """Parse a position in the picture that stored boxes can answer."""
     text = shape.rest
     if found := _TO_PICTURE.search(text):
         thing = re.sub(

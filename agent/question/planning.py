@@ -1,4 +1,4 @@
-"""From a question to a plan, by rules. It knows English, and does not pretend to understand more than it does."""
+"""Turns a question into a plan by rules, for English only."""
 
 import re
 
@@ -12,9 +12,9 @@ from .time_expressions import moment_of, part_of, stretch_of
 
 __all__ = ["make_plan"]
 
-# What follows is no longer a question; no evidence holds more terms, and each costs time.
+# Longer text is not a question; more terms match no evidence, and each costs time.
 MOST_CHARACTERS = 4000
-# All that is said in so many seconds is an answer; of what is said in ten minutes a few sentences are none.
+# Longest span whose whole speech is an answer: a few sentences do not answer for ten minutes.
 MOST_MOMENT_SECONDS = 30.0
 
 # "Is it shown?" asks about one thing that it does not name; "What does it say on the slide?" asks for all that is there.
@@ -28,13 +28,13 @@ def make_plan(
     between: Span | None = None,
     options: tuple[str, ...] = (),
 ) -> Plan:
-    """What to look for, where, and what form the answer has.
+    """Make the plan of a question: what to search, where, and the form of the answer.
 
     Args:
-        question: As a person asks it; only the first 4000 characters are read.
+        question: The question as typed; only the first 4000 characters are read.
         video_ids: Only these videos; None: all.
-        between: Only this stretch of each video; what the question says of time is used if None.
-        options: The answers to choose from; without any, those that the question lists.
+        between: Only this span of each video; None: the time expressions of the question are used.
+        options: The answer options; empty: those that the question lists.
     """
     asked, listed = options_of(without_request(_ENUMERATOR.sub("", question[:MOST_CHARACTERS])))
     rest, span, from_end = stretch_of(asked)
@@ -68,13 +68,13 @@ def make_plan(
 
 
 def _names_place_only(rest: str) -> bool:
-    """Whether a question asks for whatever is said, written or shown: "What does the slide say?"."""
+    """Whether a question names only a modality and no topic: "What does the slide say?"."""
     places = places_of(rest)
     return bool(places and tokens(rest)) and not _UNNAMED.search(rest) and not terms_of(rest, places)
 
 
 def _plan(question: str, shape: Shape) -> Plan:
-    """The plan of what a question asks for, wherever and whenever."""
+    """Make the plan of a question without its time and videos."""
     rest = shape.rest
     places = places_of(rest)
     subjects = tuple(subject_of(part, question, places or modality_names()) for part in shape.subjects)

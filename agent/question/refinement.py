@@ -1,8 +1,8 @@
-"""A plan made better by a language model: what the rules do not see in a question. Only checked parts of it are used.
+"""Improves a plan with a language model. Only checked parts of its answer are used.
 
-The model writes descriptions and says what kind of answer is wanted. It names no times, and no videos: what a question
-says of these is read by rules. A plan that contradicts itself is sent back with the reason, once, as VURF does with
-programs that do not run (Mahmood et al. 2024, section 3.3).
+The model writes descriptions and chooses the kind of answer. It sets no times and no videos: rules parse these from
+the question. An inconsistent plan is sent back once with the reason, as VURF does with programs that fail
+(Mahmood et al. 2024, section 3.3).
 """
 
 from collections.abc import Sequence
@@ -56,20 +56,20 @@ class _PlanDraft(BaseModel):
 def refined(
     llm: VideoLLM, plan: Plan, turns: Sequence[Turn] = (), seconds: float | None = None
 ) -> tuple[Plan, TokenUsage]:
-    """A plan with descriptions of what may have been said, written, shown or described, and the kind that a model sees.
+    """Add a model's descriptions of possible evidence to a plan, and its kind of answer.
 
-    Decoupling the query by kind of evidence is Video-RAG's (Luo et al. 2024, section 3.2). What the rules are sure of
-    stays: only a plain needle becomes something else.
+    One query per modality is the method of Video-RAG (Luo et al. 2024, section 3.2). Only a plain needle changes its
+    kind; all other kinds from the rules stay.
 
     Args:
-        llm: Whom to ask.
-        plan: Made by rules.
-        turns: What was asked before in the conversation.
-        seconds: Time for it.
+        llm: The language model.
+        plan: The plan made by rules.
+        turns: Earlier questions of the conversation.
+        seconds: Time limit.
 
     Raises:
-        AnswerFormatError: The model did not answer in the form asked for, twice.
-        ServerError: No usable answer came, or none in time.
+        AnswerFormatError: The model did not answer in the requested form, twice.
+        ServerError: The server gave no usable answer within the time limit.
     """
     draft, usage = ask_structured(
         llm,

@@ -1,4 +1,4 @@
-"""Where in each video a plan's answer may lie, in seconds: of clocks, of the last ten minutes, of a part such as the end."""
+"""Turns the time limits of a plan into spans in seconds: clock times, the last ten minutes, parts such as the end."""
 
 from ...index.records import Evidence, VideoRecord
 from ...index.retrieval.search import Search
@@ -7,16 +7,16 @@ from ..records import Part, Plan, Scope
 
 __all__ = ["find_in", "scopes_of"]
 
-# "At the end" means the last tenth of a video, and some seconds at least.
+# "At the end" means the last tenth of a video, but at least this many seconds.
 PART_SHARE, PART_SECONDS = 0.1, 30.0
 _SHORTEST = 0.001
 
 
 def scopes_of(plan: Plan, search: Search) -> tuple[Scope, ...] | None:
-    """The stretch of each video in which the answer may lie; None: the same of all, as `plan.between` says.
+    """Return the span of each video that may contain the answer; None: `plan.between` holds for all videos.
 
     Args:
-        plan: What is asked; its anchor is not looked at.
+        plan: The question; its anchor is ignored.
         search: The library.
     """
     if plan.scopes is not None:
@@ -33,7 +33,7 @@ def scopes_of(plan: Plan, search: Search) -> tuple[Scope, ...] | None:
 
 
 def find_in(plan: Plan, search: Search, query: str, k: int, modalities: tuple[Modality, ...]) -> list[Evidence]:
-    """The evidence that fits a query best where the plan's answer may lie, best first."""
+    """Return the best evidence for a query within the spans of the plan, best first."""
     scopes = scopes_of(plan, search)
     if scopes is None:
         return search.find(query, k, modalities, plan.video_ids, plan.between)

@@ -1,6 +1,6 @@
-"""Typing errors: a word that the library does not hold, one edit away from one that it does.
+"""Corrects typing errors: replaces a word that the library does not contain by one that is one edit away.
 
-A word of an English word list is never changed: "gold" is not a typing error where the library says "cold".
+An English word is never changed: "gold" is not a typing error for "cold" in the library.
 The word list and the edits are pyspellchecker's (Norvig 2007, "How to Write a Spelling Corrector").
 """
 
@@ -15,7 +15,7 @@ from ..records import Correction
 __all__ = ["corrected"]
 
 _WORD = re.compile(r"(?<![\w'’\-./@])[a-z]{3,20}(?![\w'’\-/@])")
-# Words that questions are made of, and that no library need hold.
+# Common words of questions, which need not be in the library.
 _QUESTION_WORDS = frozenset(
     "video videos mentioned mention said says shown show about please tell find".split()
 ) | frozenset(word for word in STOP_WORDS if len(word) > 2)
@@ -25,11 +25,11 @@ def corrected(question: str, search: Search) -> tuple[str, tuple[Correction, ...
     """Correct the typing errors of a question; names, codes, numbers and quoted phrases stay as they are.
 
     Args:
-        question: As a person typed it.
-        search: The library: a correction is a word that it holds.
+        question: The question as typed.
+        search: The library; it contains every corrected word.
 
     Returns:
-        The question with corrections, and what was corrected.
+        The corrected question, and the corrections.
     """
     quoted = [found.span() for found in re.finditer(r"[\"“”«»„][^\"“”«»„]*[\"“”«»„]", question)]
     found = [
@@ -48,7 +48,7 @@ def corrected(question: str, search: Search) -> tuple[str, tuple[Correction, ...
 
 
 def _fix(word: str, search: Search) -> str | None:
-    """The likeliest word that is meant; None if the word is English, or nothing is one edit away."""
+    """Return the most likely intended word; None if the word is English, or no word is one edit away."""
     speller = _speller()
     if speller.known([word]):
         return None
@@ -56,7 +56,7 @@ def _fix(word: str, search: Search) -> str | None:
     counts = dict.fromkeys(near & _QUESTION_WORDS, 1)
     if len(word) > 3:
         counts |= {one: count for one, count in search.counts(sorted(near))[1].items() if count and len(one) > 2}
-    # Two letters in the wrong order are the commonest slip, and the first letter is seldom wrong.
+    # Two swapped letters are the most frequent error, and the first letter is rarely wrong.
     ranked = sorted(
         counts, key=lambda one: (sorted(one) != sorted(word), one[0] != word[0], not speller.known([one]), -counts[one])
     )

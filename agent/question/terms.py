@@ -1,4 +1,4 @@
-"""The words of a question: which modality it names, what an answer is about, and how to describe it. By rules."""
+"""Parses the words of a question by rules: modalities, the terms of an answer, and a description to search for."""
 
 import re
 from collections.abc import Set
@@ -19,13 +19,13 @@ __all__ = [
     "without_request",
 ]
 
-# No evidence holds more terms, and each costs time.
+# More terms match no evidence, and each costs time.
 MOST_TERMS = 64
 
 _PICTURES = "pictures?|photos?|photographs?|images?|frames?|footage|shots?|views?|close-ups?"
 _WRITINGS = "slides?|headlines?|captions?|subtitles?|labels?|signs?|titles?|posters?|banners?|whiteboards?|blackboards?"
 
-# What tells where to look: "What does the slide say?" asks for what is written, though it has "say" in it.
+# Phrases that name a modality. "What does the slide say?" asks for written text, although it contains "say".
 _WRITTEN = re.compile(
     rf"\bwritten\b(?! by\b)|\b(?:which|what) slides?\b"
     rf"|\b(?:{_WRITINGS})(?: [\w'-]+){{0,4}}? (?:says?|said|reads?|shows?|lists?|states?|tells?|mentions?|contains?|gives?|gave|names?|announces?)\b"
@@ -37,7 +37,7 @@ _WRITING_ABOUT = re.compile(
     rf"\b(?:{_WRITINGS}) (?:about|on|with|titled|called|of|for|that|which|listing|showing)\b|\b(?:{_WRITINGS})\Z",
     re.IGNORECASE,
 )
-# An order to us is none of these: "Tell me …", "Explain …".
+# Requests to the program are excluded: "Tell me …", "Explain …".
 _SAID = re.compile(
     r"(?<=\W)(?:say|says|said|saying|speaks?|spoke|spoken|speaking|talk(?:s|ed|ing)? (?:about|of|to|with)"
     r"|mention(?:s|ed)?|tells?(?! me\b| us\b)|told|hear|hears|heard|discuss(?:es|ed)?|explain(?:s|ed)?|announce[sd]?"
@@ -47,12 +47,12 @@ _SHOWN = re.compile(
     rf"(?<=\W)(?:(?:videos?|clips?|films?|movies?|recordings?|cameras?|{_PICTURES}) shows?|(?:videos?|clips?|films?|{_PICTURES}) show|shown|showing|seen|visible|depict(?:s|ed)|displayed|looks? like"
     rf"|on (?:the )?camera|(?:you|we) (?:can )?see|in the (?:{_PICTURES}|background|foreground)|(?:{_PICTURES}) of)\b"
 )
-# What the asker wants to do is no place to look: "How do I show the rulers?", "What do I do to add a title?".
+# An action of the user names no modality: "How do I show the rulers?", "What do I do to add a title?".
 _DOING = re.compile(
     r"\bhow (?:to|do|can|could|should|would|must)\b"
     r"|\b(?:do|can|could|should|must|may|would|will|if|when|after|before) i\b"
 )
-# Where something is in a video; no part of what it is.
+# Phrases for the position in a video; not part of the description.
 _ACCORDING = re.compile(rf",? *\baccording to (?:the |an? |this |that )?(?:[\w-]+ )?(?:{_WRITINGS})\b", re.IGNORECASE)
 _DEPICTED = re.compile(rf"\b(?:{_PICTURES}) of (?=\w)", re.IGNORECASE)
 _INSIDE = re.compile(
@@ -63,7 +63,7 @@ _INSIDE = re.compile(
 )
 _ONCE = re.compile(r"\b(?:after|before|if|once|when) (?:i|you|we)\b", re.IGNORECASE)
 
-# What a question is made of, not what it is about.
+# Function words of questions, not topics.
 _ASKING = frozenset(
     "say says said saying speak speaks spoke spoken speaking talk talks talked talking mention mentions mentioned "
     "tell tells told according hear hears heard discuss discusses discussed explain explains explained speaker narrator "
@@ -72,16 +72,16 @@ _ASKING = frozenset(
     "clip clips footage recording recordings moment moments someone somebody anyone anybody everyone something "
     "anything happen happens happened happening many much please mean means meant titled stated states let us me".split()
 )
-# Of these, the ones that may be what a question is about, where it names nothing else.
+# Those that may be the topic of a question without another topic.
 _CONTENT = frozenset("recording lecturer narrator presenter speaker hear titled overview".split())
 _SURFACES = re.compile(rf"(?:{_PICTURES}|{_WRITINGS}|screens?|words?|texts?|background|foreground)\Z")
-# What says something, and need not name itself: "What does the schedule say about …?"
+# Sources of text, which need not contain their own name: "What does the schedule say about …?"
 _SOURCE = re.compile(
     r"\b(schedule|agenda|table|chart|graph|diagram|document|report|page|list|menu|map|letter|article|paper|programme?|"
     r"board|display|notes?|email|message|book|manual|form|contract|code)s? (?:says?|said|reads?|shows?|lists?|states?|"
     r"tells?|mentions?|contains?|means?|stands? for|looks? like)\b"
 )
-# Words that an answer may leave out: "What time does it start?" is answered by "Beta: 09:30".
+# Words that an answer may omit: "What time does it start?" is answered by "Beta: 09:30".
 _LIGHT = frozenset(
     "able above access across actually again against allow allows along already among amount announce announced "
     "announces another answer answers around ask asked asks available begin begins behind below benefit beside "
@@ -95,12 +95,12 @@ _LIGHT = frozenset(
     "took topic toward towards type types usage use used uses using utilise utilize various versus via vs want wants "
     "way ways week weeks work works year years".split()
 )
-# Names, also where they are written in lower case; May, which is a verb too, has a rule of its own.
+# Names, also in lower case; "May", which is also a verb, has its own rule.
 _CALENDAR = frozenset(
     "monday tuesday wednesday thursday friday saturday sunday january february march april june july august september "
     "october november december".split()
 )
-# What a person says to a program before the question itself: "Can you give me the quote about …", "show me where …".
+# Request phrases before the question: "Can you give me the quote about …", "show me where …".
 _REQUEST = re.compile(
     r"\A(?:(?:please|hey|hi|hello|ok(?:ay)?|so|well)\b,? *"
     r"|(?:can|could|would|will) (?:you|u|we)(?: please)? (?=(?:give|show|find|tell|get|play|quote|search|look)\b)"
@@ -112,7 +112,7 @@ _REQUEST = re.compile(
     r" (?:about|of|where|when|in which|that|on|with|for) *(?=\S))",
     re.IGNORECASE,
 )
-# "Which two extensions …?" asks for two things; an answer need not hold the word "two".
+# "Which two extensions …?" asks for two things; an answer need not contain the word "two".
 _ASKED_COUNT = re.compile(
     r"\b(?:which|what|the|these|those|his|her|their|its|our|give|list|name|in)(?: \w+)? "
     r"(two|three|four|five|six|seven|eight|nine|ten)\b(?! (?:hundred|thousand|million|billion|percent|per|o'clock)\b)",
@@ -121,9 +121,9 @@ _ASKED_COUNT = re.compile(
 _ORDINALS = frozenset("first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split())
 
 _CHUNK = re.compile(r"\w[\w\-./:@#&+'’]*")
-_COUNTED = re.compile(r"\d+(?:st|nd|rd|th|s)?(?:-[a-z]+)*")  # "2nd", "1990s", "12-year-old" are no codes
+_COUNTED = re.compile(r"\d+(?:st|nd|rd|th|s)?(?:-[a-z]+)*")  # "2nd", "1990s", "12-year-old" are not codes
 _THE_WORD = re.compile(r"\b(?:words?|phrase|term|expression|sentence|name|text)s?\s+(?=[\"“”«»„'])", re.IGNORECASE)
-# A month, not the verb: capital, and beside a day or what goes before a month.
+# The month, not the verb: with a capital letter, next to a day or a preposition of a month.
 _MAY = re.compile(
     r"\b(?:\d{1,2}(?:st|nd|rd|th)?(?: of)?|[Ii]n|since|until|by|last|next|this|early|late|of|on|for|during|before|after) May\b"
     r"|\bMay \d|\A\W*May\W*\Z"
@@ -132,12 +132,12 @@ _QUOTED = re.compile(r"[\"“”«»„]([^\"“”«»„]{2,200})[\"“”«»
 
 
 def asks_how_to(question: str) -> bool:
-    """Whether the asker wants to do something: "How do I show the rulers?"."""
+    """Whether the question asks for instructions: "How do I show the rulers?"."""
     return bool(_DOING.search(question.casefold()))
 
 
 def without_request(question: str) -> str:
-    """The question without words of request in front: "give me the quote about trains" → "trains"."""
+    """Remove request words from the start: "give me the quote about trains" → "trains"."""
     rest = question
     while found := _REQUEST.match(rest):
         rest = rest[found.end() :]
@@ -145,12 +145,12 @@ def without_request(question: str) -> str:
 
 
 def names_something(text: str) -> bool:
-    """Whether a question or a part of one names something to look for."""
+    """Whether a question or a part of one names something to search for."""
     return any(term.required for term in terms_of(text, places_of(f" {text}")))
 
 
 def places_of(question: str) -> tuple[Modality, ...]:
-    """Where an answer must come from; empty: anywhere."""
+    """Return the modalities that an answer must come from; empty: any."""
     text = question.casefold()
     if asks_how_to(question):
         return ()
@@ -167,14 +167,14 @@ def places_of(question: str) -> tuple[Modality, ...]:
 
 
 def description_of(question: str) -> str:
-    """The question without what makes it one: "What does she say about the red car?" → "the red car"."""
+    """Turn a question into a description: "What does she say about the red car?" → "the red car"."""
     question = _ACCORDING.sub(" ", question)
     if found := _DEPICTED.search(question):
         question = question[found.end() :]
     kept = [chunk.strip('?!.,;:"“”«»()[]') for chunk in question.split()]
     kept = [chunk for chunk in kept if chunk]
     telling = [number for number, chunk in enumerate(kept) if _tells(chunk)]
-    # "In which part is there a red car?": light words around what tells are left out, inside they stay.
+    # "In which part is there a red car?": light words at both ends of the description are removed, inside they stay.
     heavy = [number for number in telling if not set(tokens(kept[number])) <= _LIGHT] or telling
     if not heavy:
         return ""
@@ -188,7 +188,7 @@ def _tells(chunk: str) -> bool:
 
 
 def phrases_of(question: str) -> list[tuple[bool, str]]:
-    """The quoted phrases; each with whether something is asked about it, not where it occurs."""
+    """Return the quoted phrases, each with whether the question is about it, not about its position."""
     return [
         (question[: found.start()].casefold().rstrip().endswith(" about"), " ".join((found[1] or found[2]).split()))
         for found in _QUOTED.finditer(question)
@@ -196,12 +196,12 @@ def phrases_of(question: str) -> list[tuple[bool, str]]:
 
 
 def terms_of(question: str, places: tuple[Modality, ...], named: Set[str] | None = None) -> tuple[Term, ...]:
-    """What an answer must be about: phrases, codes, names, numbers, and the content words left over.
+    """Return the terms of an answer: phrases, codes, names, numbers, and the other content words.
 
     Args:
         question: The question, or a part of it.
-        places: Where the answer must come from, if its words tell that.
-        named: The words that are names; None: as the text itself tells.
+        places: The modalities that the question names.
+        named: The words that are names; None: derived from the text.
     """
     terms: dict[str, Term] = {}
     rest = _QUOTED.sub(" ", _THE_WORD.sub(" ", question))
@@ -226,7 +226,7 @@ def terms_of(question: str, places: tuple[Modality, ...], named: Set[str] | None
         is_light = word in _LIGHT or word in sources
         terms.setdefault(word, Term(text=word, exact=is_exact, required=is_exact or not is_light))
     found = tuple(terms.values())[:MOST_TERMS]
-    if not found and not places:  # "What is he recording?" is about a recording all the same
+    if not found and not places:  # "What is he recording?" has no other topic than "recording"
         found = tuple(Term(text=word, exact=False) for word in dict.fromkeys(tokens(rest)) if word in _CONTENT)
     if any(term.required for term in found):
         return found
@@ -234,12 +234,12 @@ def terms_of(question: str, places: tuple[Modality, ...], named: Set[str] | None
 
 
 def subject_of(text: str, question: str, otherwise: tuple[Modality, ...] = ()) -> Subject:
-    """A thing or event that a part of a question names.
+    """Return the thing or event that a part of a question names.
 
     Args:
         text: The part.
-        question: The whole, which tells what is a name.
-        otherwise: Where it is to be looked for if its own words do not tell; empty: in all modalities.
+        question: The whole question, which shows the names.
+        otherwise: Modalities if the part names none; empty: all.
     """
     where = ("text",) if _WRITING_ABOUT.search(text) else places_of(f" {text}")
     return Subject(

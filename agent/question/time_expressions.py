@@ -1,8 +1,8 @@
-"""The time parser: what an English question says of time, read by rules.
+"""The time parser: parses the time expressions of an English question by rules.
 
-It reads clock times ("between 10:00 and 12:30"), relative stretches ("in the last ten minutes"), parts of a video
+It parses clock times ("between 10:00 and 12:30"), relative spans ("in the last ten minutes"), parts of a video
 ("at the end") and the order of two clauses ("after she sat down"). `ask`, `find` and `search` use this parser only.
-A language model never sets a time: what it proposes counts only if this parser finds it in the question.
+A language model never sets a time: its proposal counts only if this parser finds it in the question.
 """
 
 import re
@@ -39,7 +39,7 @@ _PART = re.compile(
 _UNITS = {"second": 1.0, "sec": 1.0, "minute": 60.0, "min": 60.0, "hour": 3600.0}
 _PARTS = {"half": 0.5, "quarter": 0.25, "few": 3.0, "couple": 2.0, "several": 3.0}
 
-# Where the middle of a span lies, as a share of the video, with the standard deviation of that share.
+# The middle of a span as a share of the video, with the standard deviation of that share.
 _PLACES = {"start": 0.05, "middle": 0.5, "end": 0.95}
 _HALVES = {"first": 0.25, "second": 0.75}
 _PLACE_WIDTH, _HALF_WIDTH = 0.1, 0.15
@@ -65,11 +65,11 @@ _DOES = re.compile(r"\b(?:do|doing|react|respond)$")
 
 
 def stretch_of(question: str) -> tuple[str, Span | None, bool]:
-    """Read the stretch of time that a question names.
+    """Parse the span that a question names.
 
     Returns:
-        The question without the time expression; the stretch in seconds, None if there is none; and whether the
-        stretch counts backwards from the end of the video.
+        The question without the time expression; the span in seconds, None if there is none; and whether the span
+        counts backwards from the end of the video.
     """
     if found := _BETWEEN.search(question) or _MINUTES.search(question):
         start, end = (parse_clock(edge) if ":" in edge else 60.0 * float(edge) for edge in found.groups())
@@ -90,7 +90,7 @@ def stretch_of(question: str) -> tuple[str, Span | None, bool]:
 
 
 def part_of(question: str) -> tuple[str, Part] | None:
-    """Read the part of a video that a question names ("at the end").
+    """Parse the part of a video that a question names ("at the end").
 
     Returns:
         The question without it, and the part; None if it names none.
@@ -103,7 +103,7 @@ def part_of(question: str) -> tuple[str, Part] | None:
 
 
 def moment_of(question: str) -> tuple[str, Span] | None:
-    """Read the single second that a question names ("at 12:30", "at minute 3").
+    """Parse the single second that a question names ("at 12:30", "at minute 3").
 
     Returns:
         The question without it, and that second; None if it names none.
@@ -115,9 +115,9 @@ def moment_of(question: str) -> tuple[str, Span] | None:
 
 
 def grounding_query(question: str) -> GroundingQuery:
-    """Turn a question into a description and what it says of the place and order in time.
+    """Split a question into a description, its place in the video, and a clause before or after it.
 
-    Clauses of one moment (when, while, as) stay together.
+    Clauses of the same moment (when, while, as) stay together.
 
     Example:
         "What did the boy do after he fell at the end?" gives the text "the boy", after "he fell", near the end.
@@ -158,7 +158,7 @@ def _without(question: str, found: re.Match[str]) -> str:
 
 
 def _count(text: str) -> float:
-    """A number in figures or words ("ten", "2.5", "half an"); 1 for no word at all ("the last minute"); 0 if unknown."""
+    """Parse a number in digits or words ("ten", "2.5", "half an"); 1 without a word ("the last minute"); 0 if unknown."""
     total = 0.0
     words = [word for word in tokens(text) if word not in ("a", "an", "and", "of")]
     for word in words:

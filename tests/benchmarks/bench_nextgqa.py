@@ -25,7 +25,7 @@ from playhead.agent.evaluation.datasets import load
 from playhead.agent.evaluation.metrics.resampling import halves, interval
 from playhead.agent.evaluation.metrics.spans import best_iop, best_iou, grounding
 from playhead.agent.evaluation.records import Question
-from playhead.agent.evaluation.systems.cached_vectors import KeptVectors
+from playhead.agent.evaluation.systems.cached_vectors import CachedVectors
 from playhead.agent.evaluation.systems.grounders import Captioned, CaptionGrounder, read_captions
 from playhead.tools.embedding.texts import SentenceEncoder
 from playhead.tools.records import Span
@@ -44,7 +44,7 @@ def measure() -> Figures:
         "tuned on": [question for question in questions if question.video in tuned_on],
         "other": [question for question in questions if question.video not in tuned_on],
     }
-    steps = _steps(captions, CaptionGrounder(captions, questions, KeptVectors(SentenceEncoder(Settings()))))
+    steps = _steps(captions, CaptionGrounder(captions, questions, CachedVectors(SentenceEncoder(Settings()))))
     return {
         "NExT-GQA": [
             {"half": half, "videos": len({question.video for question in asked}), "questions": len(asked)}

@@ -243,7 +243,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     (tmp_path / "AB2.mp4").touch()
     data = load("charadessta", tmp_path)
     assert data.missing == ("AB1",)
-    with pytest.raises(MediaError, match=r"1 of the 2 videos of Charades-STA are not here: AB1\. Get them from https"):
+    with pytest.raises(MediaError, match=r"1 of the 2 videos of Charades-STA are missing: AB1\. Get them from https"):
         data.need_videos()
     assert [one.video for one in data.present().questions] == ["AB2"]
     data.present().need_videos()
@@ -261,12 +261,12 @@ def test_two_files_of_one_name_are_an_error(tmp_path: Path) -> None:
 def test_errors_say_what_is_wanted(tmp_path: Path) -> None:
     with pytest.raises(QueryError, match="no data set 'imagenet': there are activitynet, cgbench"):
         load("imagenet", tmp_path)
-    with pytest.raises(QueryError, match=r"is no folder: put cgbench\.json of CG-Bench there, from https"):
+    with pytest.raises(QueryError, match=r"is not a folder: put cgbench\.json of CG-Bench there, from https"):
         load("cgbench", tmp_path / "none")
     with pytest.raises(QueryError, match=r"holds none of cgbench\.json"):
         load("cgbench", tmp_path)
     put(tmp_path, "cgbench.json", [{"qid": 1}])
-    with pytest.raises(QueryError, match=r"not of the form that is known \(KeyError: 'choices'\)"):
+    with pytest.raises(QueryError, match=r"have an unknown form \(KeyError: 'choices'\)"):
         load("cgbench", tmp_path)
     (tmp_path / "cgbench.json").write_text("{", encoding="utf-8")
     with pytest.raises(QueryError, match=r"cannot be read as \.json"):

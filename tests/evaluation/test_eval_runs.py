@@ -18,7 +18,7 @@ from playhead.agent.evaluation.records import Budget, Line, Prediction, Question
 from playhead.agent.evaluation.report import write_report
 from playhead.agent.evaluation.runs import execute, open_run, run_info
 from playhead.agent.evaluation.systems.baselines import BASELINES, Baseline, baseline
-from playhead.agent.evaluation.systems.cached_vectors import KeptVectors
+from playhead.agent.evaluation.systems.cached_vectors import CachedVectors
 from playhead.agent.evaluation.systems.finders import TranscriptFinder
 from playhead.agent.evaluation.systems.grounders import Captioned, CaptionGrounder
 from playhead.agent.evaluation.systems.masking import masked_library
@@ -179,7 +179,7 @@ def test_a_report_escapes_what_was_said_and_loads_nothing(tmp_path: Path) -> Non
     assert "$title" in text
     assert "default-src 'none'" in text
     assert plot.read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(QueryError, match="one run at least"):
+    with pytest.raises(QueryError, match="at least one run"):
         write_report([], page)
 
 
@@ -316,7 +316,7 @@ def test_captions_ground_a_question(tmp_path: Path) -> None:
     captions = {"v0": Captioned(Span(start=0, end=60), spans, tuple(said))}
     asked = [Question(question_id="q", question="what does the dog jump over", video="v0")]
     asked.append(asked[0].model_copy(update={"question_id": "r", "video": "nowhere"}))
-    vectors = KeptVectors(BagOfWords(), tmp_path)
+    vectors = CachedVectors(BagOfWords(), tmp_path)
     for mode in ("balanced", "precise"):
         system = CaptionGrounder(captions, asked, vectors, mode)
         found = system.answer(asked[0], Budget()).spans[0]
@@ -447,7 +447,7 @@ def test_a_passage_is_found_by_what_its_sentences_say_together(tmp_path: Path) -
         "b": ["choose a layer", *filler, "the size of a file"],
     }
     lines = {name: [Line(n, n + 1, text) for n, text in enumerate(talk)] for name, talk in talks.items()}
-    system = TranscriptFinder(tmp_path / "library", lines, KeptVectors(BagOfWords(), tmp_path / "v"), "passages")
+    system = TranscriptFinder(tmp_path / "library", lines, CachedVectors(BagOfWords(), tmp_path / "v"), "passages")
     question = Question(question_id="q", question="how do i choose the size of the brush", video="")
     first, *others = system.answer(question, Budget()).spans
     assert first.video == "a"
@@ -462,7 +462,7 @@ def test_a_finder_names_the_video(tmp_path: Path, finder: str) -> None:
         "a": [Line(0, 4, "the owl hoots at night")],
         "b": [Line(0, 3, "a train arrives"), Line(3, 6, "doors open")],
     }
-    vectors = KeptVectors(BagOfWords(), tmp_path / "vectors")
+    vectors = CachedVectors(BagOfWords(), tmp_path / "vectors")
     system = TranscriptFinder(tmp_path / "library", texts, vectors, finder, Settings(offline=True))
     question = Question(question_id="q", question="when does the train arrive?", video="")
     first = system.answer(question, Budget()).spans[0]
@@ -471,9 +471,9 @@ def test_a_finder_names_the_video(tmp_path: Path, finder: str) -> None:
 
 def test_vectors_are_kept(tmp_path: Path) -> None:
     encoder = BagOfWords()
-    kept = KeptVectors(encoder, tmp_path)
+    kept = CachedVectors(encoder, tmp_path)
     first = kept.encode(["a", "b"])
-    assert np.array_equal(KeptVectors(encoder, tmp_path).encode(["a", "b"]), first)
+    assert np.array_equal(CachedVectors(encoder, tmp_path).encode(["a", "b"]), first)
     assert np.array_equal(kept.encode(["b"])[0], first[1])
     assert encoder.asked == ["a", "b"]
 

@@ -1,4 +1,4 @@
-"""Data sets as their authors publish them, read to one record; nothing is downloaded, and no video is needed to read."""
+"""Reads data sets in their authors' formats into one record. Downloads nothing, and needs no video."""
 
 from .base import Dataset
 from .registry import ADAPTERS, load

@@ -1,4 +1,4 @@
-"""What all adapters share: the record of a data set, rows of published files, and where videos lie."""
+"""The common parts of all adapters: the record of a data set, rows of published files, and the search for videos."""
 
 import csv
 import gzip
@@ -26,15 +26,15 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Adapter:
-    """How one data set is read.
+    """The adapter of one data set.
 
     Attributes:
-        name: As on the command line.
-        title: Its authors' name for it.
-        licence: Of the questions; videos often have another.
-        source: Where its files are.
-        files: What is looked for in the folder.
-        read: Folder, and split or None → questions, without files of videos.
+        name: Name on the command line.
+        title: The authors' name.
+        licence: Licence of the questions; the videos often have another one.
+        source: URL of the files.
+        files: Names of the required files.
+        read: Reads the questions from a folder and a split (or None), without the files of videos.
     """
 
     name: str
@@ -48,22 +48,22 @@ class Adapter:
 class Dataset(Record):
     """The questions of a data set."""
 
-    name: str = Field(description="As on the command line.")
-    title: str = Field(description="Its authors' name for it.")
-    licence: str = Field(description="Of the questions; videos often have another.")
-    source: str = Field(description="Where its files are.")
-    questions: tuple[Question, ...] = Field(description="In the authors' order.")
+    name: str = Field(description="Name on the command line.")
+    title: str = Field(description="The authors' name.")
+    licence: str = Field(description="Licence of the questions; the videos often have another one.")
+    source: str = Field(description="URL of the files.")
+    questions: tuple[Question, ...] = Field(description="The questions in the authors' order.")
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """The authors' names of the videos that are not here, each once."""
+        """The authors' names of the missing videos, without duplicates."""
         return tuple(dict.fromkeys(question.video for question in self.questions if question.file is None))
 
     def need_videos(self) -> None:
-        """Go on only with all videos.
+        """Check that all videos exist.
 
         Raises:
-            MediaError: Some are not here; the message names them, and where to get them.
+            MediaError: Videos are missing; the message names them and their source.
         """
         if not self.missing:
             return
@@ -71,18 +71,18 @@ class Dataset(Record):
         named = ", ".join(self.missing[:_NAMED])
         more = f" and {len(self.missing) - _NAMED} more" if len(self.missing) > _NAMED else ""
         raise MediaError(
-            f"{len(self.missing)} of the {total} videos of {self.title} are not here: {named}{more}. Get them from "
+            f"{len(self.missing)} of the {total} videos of {self.title} are missing: {named}{more}. Get them from "
             f"{self.source} (licence of the questions: {self.licence}) and name their folder with --videos DIR, or "
             f"leave out their questions with --present"
         )
 
     def present(self) -> "Dataset":
-        """The questions whose videos are here."""
+        """Return the data set without the questions whose videos are missing."""
         return self.model_copy(update={"questions": tuple(q for q in self.questions if q.file is not None)})
 
 
 class VideoFiles:
-    """Where the videos and subtitles below some folders lie, by the names that authors use."""
+    """Finds videos and subtitles below some folders by the names that authors use."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self._videos: dict[str, list[Path]] = {}
@@ -103,7 +103,7 @@ class VideoFiles:
                         held.setdefault(path.stem, []).append(path)
 
     def video(self, name: str) -> Path | None:
-        """The file of a video: by its path or name with or without ending; None where there is none.
+        """Return the file of a video by its path or name, with or without ending; None if it is missing.
 
         Raises:
             MediaError: Several files have this name.
@@ -111,7 +111,7 @@ class VideoFiles:
         return _only(name, self._videos)
 
     def subtitles(self, name: str) -> Path | None:
-        """The `.srt` or `.vtt` with a video's name; None where there is none.
+        """Return the `.srt` or `.vtt` file with a video's name; None if it is missing.
 
         Raises:
             MediaError: Several files have this name.
@@ -120,10 +120,10 @@ class VideoFiles:
 
 
 def first_file(folder: Path, *patterns: str) -> Path:
-    """The first file that fits one of the patterns, below the folder, in the order of the patterns.
+    """Return the first file below the folder that matches a pattern, in the order of the patterns.
 
     Raises:
-        QueryError: There is none.
+        QueryError: No file matches.
     """
     for pattern in patterns:
         found = sorted(folder.glob(pattern))
@@ -133,10 +133,10 @@ def first_file(folder: Path, *patterns: str) -> Path:
 
 
 def rows_of(path: Path) -> Iterator[Row]:
-    """The rows of a published file: `.json` (a list, or columns), `.jsonl`, `.csv`, `.parquet`, also gzipped (`.gz`).
+    """Return the rows of a published file: `.json` (a list, or columns), `.jsonl`, `.csv`, `.parquet`, also gzipped (`.gz`).
 
     Raises:
-        QueryError: The file cannot be read as what its ending says.
+        QueryError: The content does not match the file's ending.
     """
     kind = "".join(path.suffixes[-2:] if path.suffix == ".gz" else path.suffixes[-1:])
     try:
@@ -158,23 +158,23 @@ def rows_of(path: Path) -> Iterator[Row]:
 
 
 def number(value: object) -> float | None:
-    """A published number, be it text or none."""
+    """Parse a published number, which may be text or missing."""
     if value is None or value == "":
         return None
     return float(str(value))
 
 
 def span_of(start: object, end: object) -> Span | None:
-    """A published span in seconds; None where it is empty or reversed, as a few annotations are."""
+    """Parse a published span in seconds; None if it is empty or reversed, as a few annotations are."""
     first, last = number(start), number(end)
     return Span(start=max(0.0, first), end=last) if first is not None and last is not None and last > first else None
 
 
 def option_of(answer: object, options: Sequence[str]) -> int | None:
-    """The option that a published answer means: a number from 0, a letter, or the option's own words.
+    """Return the index of a published answer: an index from 0, a letter, or the words of the option.
 
     Raises:
-        QueryError: It means none of them.
+        QueryError: The answer matches no option.
     """
     if answer is None or answer == "":
         return None
@@ -194,7 +194,7 @@ def option_of(answer: object, options: Sequence[str]) -> int | None:
 
 
 def unlettered(option: str) -> str:
-    """An option without its letter: `A. red`, `(A) red` and `A: red` give `red`."""
+    """Remove the letter of an option: `A. red`, `(A) red` and `A: red` give `red`."""
     text = option.strip()
     bare = text.removeprefix("(")
     if len(bare) > 2 and bare[0].isalpha() and bare[0].isupper() and bare[1] in ".):":
@@ -218,9 +218,11 @@ def _only(name: str, held: dict[str, list[Path]]) -> Path | None:
         stem = stem.removesuffix(ending)
     found = held.get(stem, [])
     if len(found) > 1:
-        # `2_needle/a.mp4` beside `3_ego/a.mp4`: the authors' folder distinguishes them.
+        # `2_needle/a.mp4` and `3_ego/a.mp4`: the authors' folder distinguishes them.
         folder = Path(name).parent.parts
         found = [path for path in found if folder and path.parent.parts[-len(folder) :] == folder] or found
     if len(found) > 1:
-        raise MediaError(f"{len(found)} files are named {stem}: {', '.join(map(str, found[:_NAMED]))}; leave one")
+        raise MediaError(
+            f"{len(found)} files are named {stem}: {', '.join(map(str, found[:_NAMED]))}; keep only one of them"
+        )
     return found[0] if found else None

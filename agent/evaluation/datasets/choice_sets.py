@@ -1,4 +1,4 @@
-"""Adapters of sets of multiple-choice questions on videos: what to answer, not where it is.
+"""Adapters of multiple-choice data sets, which have answers but no spans.
 
 Video-MME, LongVideoBench, LVBench, MLVU, EgoSchema and VideoEval-Pro (whose questions are asked without options).
 """
@@ -35,8 +35,9 @@ def _videomme(folder: Path, split: str | None) -> list[Question]:
 def _longvideobench(folder: Path, split: str | None) -> list[Question]:
     """`lvb_val.json`, or `validation-*.parquet`: id, video_path, question, candidates, correct_choice (from 0), duration.
 
-    `position` counts frames of the authors' decoding and no rate is published with it, so that it is no time here.
-    `lvb_test_wo_gt.json` (split `test`) has no right answers. Subtitles are JSON in a form of their own: not read.
+    `position` counts frames of the authors' decoding. No frame rate is published, so it gives no time.
+    `lvb_test_wo_gt.json` (split `test`) has no right answers. The subtitles have a JSON format of their own and are
+    not read.
     """
     names = ("lvb_test_wo_gt.json", "test-*.parquet") if split == "test" else ("lvb_val.json", "validation-*.parquet")
     questions = []
@@ -61,7 +62,7 @@ def _longvideobench(folder: Path, split: str | None) -> list[Question]:
 def _lvbench(folder: Path, _: str | None) -> list[Question]:
     """`video_info.meta.jsonl`: key, and `qa` with uid, question (its options on lines `(A) …`), answer, time_reference.
 
-    `time_reference` (`00:15-00:19`) becomes the true span; one that is no such pair of times is left out.
+    `time_reference` (`00:15-00:19`) becomes the true span; any other form is ignored.
     """
     questions = []
     for row in rows_of(first_file(folder, "**/video_info.meta.jsonl")):
@@ -79,7 +80,7 @@ def _mlvu(folder: Path, split: str | None) -> list[Question]:
     """`json/1_plotQA.json` …: a list of video, duration, question, candidates, answer (its words), question_type.
 
     The multiple-choice tasks 1 to 7; the file of a video lies in a folder named as its task. `split`: one task,
-    e.g. `2_needle`. Of MLVU-Test (`test_multi_choice_tasks.json`) the right answers lie elsewhere: without them.
+    e.g. `2_needle`. MLVU-Test (`test_multi_choice_tasks.json`) is published without the right answers.
     """
     found = [p for p in sorted(folder.glob("**/json/[1-7]_*.json")) if split in (None, p.stem)]
     if not found:

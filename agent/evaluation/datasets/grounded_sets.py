@@ -1,4 +1,4 @@
-"""Adapters of sets that say both what the answer is and where it is seen: NExT-GQA, CG-Bench, LV-Haystack."""
+"""Adapters of data sets with both answers and true spans: NExT-GQA, CG-Bench, LV-Haystack."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ def _nextgqa(folder: Path, split: str | None) -> list[Question]:
     """`val.csv` or `test.csv` (video_id, question, answer, qid, type, a0 … a4) with `gsub_val.json` or `gsub_test.json`.
 
     `answer` is the words of the right option; gsub holds, by video, `duration` and `location`: spans by qid. The
-    split is `val` where none is named. Where these files are not there, `questions.jsonl` with one row a question
+    default split is `val`. If these files are missing, `questions.jsonl` with one row per question
     (video_id, qid, type, question, choices, answer, spans) is read.
     """
     name = split or "val"
@@ -50,7 +50,7 @@ def _cgbench(folder: Path, split: str | None) -> list[Question]:
     """`cgbench.json`, or `cgbench_mini.json` for the split `mini`: a list of video_uid, qid, question, choices, right_answer.
 
     `right_answer` is a letter, `clue_intervals` the true spans, `sub_category` the kind; a video is `<video_uid>.mp4`.
-    All clues together are the truth there, not any of them: `acc@IoU` reads them so.
+    In CG-Bench all clues together are the truth, not any one of them; `acc@IoU` uses them this way.
     """
     questions = []
     for row in rows_of(first_file(folder, "cgbench_mini.json" if split == "mini" else "cgbench.json")):

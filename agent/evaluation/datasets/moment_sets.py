@@ -1,4 +1,4 @@
-"""Adapters of sets that ask for moments: QVHighlights, Charades-STA, ActivityNet Captions, MomentSeeker, TutorialVQA."""
+"""Adapters of moment retrieval data sets: QVHighlights, Charades-STA, ActivityNet Captions, MomentSeeker, TutorialVQA."""
 
 import bisect
 import re
@@ -18,7 +18,7 @@ _STA = re.compile(r"^(\S+) (\S+) (\S+)##(.+)$")
 def _qvhighlights(folder: Path, split: str | None) -> list[Question]:
     """`highlight_<split>_release.jsonl`: qid, query, duration, vid, relevant_windows, relevant_clip_ids, saliency_scores.
 
-    The split is `val` where none is named; that of `test` has neither windows nor scores. A video is `<vid>.mp4`.
+    The default split is `val`; `test` has neither windows nor scores. A video is `<vid>.mp4`.
     """
     questions = []
     for row in rows_of(first_file(folder, f"**/highlight_{split or 'val'}_release.jsonl")):
@@ -39,7 +39,7 @@ def _qvhighlights(folder: Path, split: str | None) -> list[Question]:
 def _charades(folder: Path, split: str | None) -> list[Question]:
     """`charades_sta_<split>.txt`, lines `ID start end##sentence`, with lengths from `Charades_v1_<split>.csv` (id, length).
 
-    The split is `test` where none is named. Lengths are left out where the second file is not there.
+    The default split is `test`. Without the second file, lengths are unknown.
     """
     name = split or "test"
     lengths: dict[str, float | None] = {}
@@ -63,7 +63,7 @@ def _charades(folder: Path, split: str | None) -> list[Question]:
 
 
 def _activitynet(folder: Path, split: str | None) -> list[Question]:
-    """`<split>.json`, `val_1` where none is named: by video (`v_…`) its duration, timestamps and sentences."""
+    """`<split>.json` (default `val_1`): by video (`v_…`) its duration, timestamps and sentences."""
     name = split or "val_1"
     questions = []
     for row in rows_of(first_file(folder, f"{name}.json", f"**/{name}.json")):
@@ -84,9 +84,9 @@ def _activitynet(folder: Path, split: str | None) -> list[Question]:
 def _momentseeker(folder: Path, split: str | None) -> list[Question]:
     """`json/<domain>_t2v.json`: qry_text, candidate_video_list with output_path `…/<video>/<start>_<end>.mp4`, gt_indices.
 
-    Read as the authors' evaluation code reads it (`MomentSeeker/evaluate_languagebind.py`). Queries by text only:
-    those with a picture or a video (`ti2v`, `tv2v`) need what no system here takes. The split is a file's name,
-    e.g. `movie_t2v`. Its authors have published other forms since: one without these fields is an error.
+    Follows the authors' evaluation code (`MomentSeeker/evaluate_languagebind.py`). Only text queries are read: no
+    system here accepts queries with a picture or a video (`ti2v`, `tv2v`). The split is a file's name, e.g.
+    `movie_t2v`. The authors have published other formats since; a file without these fields is an error.
     """
     questions = []
     patterns = (f"**/{split}.json",) if split else ("**/*_t2v.json",)
@@ -112,8 +112,8 @@ def _momentseeker(folder: Path, split: str | None) -> list[Question]:
 def _tutorialvqa(folder: Path, split: str | None) -> list[Question]:
     """`questions.jsonl`, or `<split>.json`: split, video_id, question, answer_start, answer_end (sentences, from 0).
 
-    The split is `test` where none is named; `all` reads every one. A span's seconds are those of `tutorial_lines`.
-    Empty questions, of which there are some, are left out.
+    The default split is `test`; `all` reads every question. Spans use the seconds of `tutorial_lines`. Some questions
+    are empty and are left out.
     """
     wanted = split or "test"
     lines = tutorial_lines(folder)
@@ -145,8 +145,8 @@ def tutorial_lines(folder: Path) -> dict[str, list[Line]]:
     """The sentences of each TutorialVQA video, in seconds.
 
     `videos.json`: a list of video_id, transcript (sentences) and segments with `timestamps` and `sentence_indexes`.
-    Only segments have times: sentences between two known times share them by their number of words, and what lies
-    outside of all is read at 2.5 words a second.
+    Only segments have times. Sentences between two known times share the interval in proportion to their number of
+    words; outside of all segments the rate is 2.5 words a second.
 
     Raises:
         QueryError: The file is missing or broken.

@@ -1,4 +1,4 @@
-"""Which data sets can be read, and the reading of one."""
+"""The registry of data sets, and the function that reads one."""
 
 from pathlib import Path
 
@@ -23,14 +23,14 @@ def load(name: str, folder: Path | str, videos: Path | str | None = None, split:
     """Read a data set from its authors' files.
 
     Args:
-        name: Of `ADAPTERS`.
-        folder: Where its files lie.
-        videos: Where its videos and subtitles lie, at any depth; None: in `folder`.
-        split: Which part, as the adapter's own docstring says; None: the usual one.
+        name: A name of `ADAPTERS`.
+        folder: Folder of the authors' files.
+        videos: Folder of the videos and subtitles, at any depth; None: `folder`.
+        split: Part of the data set, see the docstring of the adapter; None: its default.
 
     Raises:
-        QueryError: There is no such data set, its files are not in the folder, or they are of another form.
-        MediaError: Several videos have one name.
+        QueryError: There is no such data set, its files are missing, or they have an unknown form.
+        MediaError: Several videos have the same name.
     """
     adapter = ADAPTERS.get(name)
     if adapter is None:
@@ -38,15 +38,15 @@ def load(name: str, folder: Path | str, videos: Path | str | None = None, split:
     place = Path(folder)
     if not place.is_dir():
         raise QueryError(
-            f"{place} is no folder: put {adapter.files} of {adapter.title} there, from {adapter.source} "
+            f"{place} is not a folder: put {adapter.files} of {adapter.title} there, from {adapter.source} "
             f"(licence: {adapter.licence})"
         )
     try:
         questions = adapter.read(place, split)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise QueryError(
-            f"the files of {adapter.title} in {place} are not of the form that is known ({type(error).__name__}: "
-            f"{error}): wanted are {adapter.files} from {adapter.source}"
+            f"the files of {adapter.title} in {place} have an unknown form ({type(error).__name__}: "
+            f"{error}): expected are {adapter.files} from {adapter.source}"
         ) from error
     if not questions:
         raise QueryError(f"{adapter.title} in {place} holds no question of split {split!r}: name another")

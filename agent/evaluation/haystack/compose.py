@@ -1,4 +1,4 @@
-"""A benchmark that everyone can make: hour-long videos composed from a seed, and questions with true spans.
+"""A benchmark that anyone can reproduce: hour-long videos composed from a seed, and questions with true spans.
 
 Slides with text, photographs, a synthetic voice and, if there are some, real clips lie in a row; near duplicates with
 other names, numbers and dates lie near each needle, words are said that are never shown, and the other way round.
@@ -33,15 +33,15 @@ def compose_hours(
 ) -> list[HaystackQuestion]:
     """Write `hours` videos to `folder/videos` and their questions to `folder/questions.jsonl`.
 
-    The same seed, and the same clips, give the same questions byte by byte. A video that is there already is kept.
+    The same seed and clips give the same questions, byte by byte. An existing video is kept.
 
     Args:
-        folder: Where; made if missing.
-        seed: What everything is drawn from.
+        folder: Target folder; created if missing.
+        seed: Seed of all random choices.
         hours: How many videos.
         clips: A folder that holds real clips (those of `haystack_sights.CLIPS` are used); None: photographs only.
-        minutes: How long each video is; below 20 it holds fewer questions.
-        progress: Told the name of each video before it is made.
+        minutes: Length of each video; below 20 it has fewer questions.
+        progress: Called with the name of each video before it is made.
 
     Raises:
         QueryError: A number is too small.
@@ -73,7 +73,7 @@ def read_questions(folder: Path) -> list[HaystackQuestion]:
     """The questions of a composed folder.
 
     Raises:
-        QueryError: Nothing was composed there.
+        QueryError: The folder holds no composed videos.
     """
     path = folder / QUESTIONS
     if not path.exists():
@@ -82,6 +82,6 @@ def read_questions(folder: Path) -> list[HaystackQuestion]:
 
 
 def code_hash() -> str:
-    """8 hex digits over the code that composes: videos made by other code are others."""
+    """Return 8 hex digits of a hash over the composing code: a change of the code gives other videos."""
     parts = sorted(path for path in Path(__file__).parent.glob("*.py") if path.name != "needles.py")
     return hashlib.blake2b(b"".join(part.read_bytes() for part in parts), digest_size=4).hexdigest()

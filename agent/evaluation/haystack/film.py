@@ -36,12 +36,12 @@ _LOOKS = (
 
 
 def write_film(path: Path, hour: Hour, clips: Path | None) -> None:
-    """Encode an hour; no metadata in the file describes its content.
+    """Encode an hour. The file's metadata does not describe the content.
 
     Args:
-        path: Where, ending in `.mp4`.
-        hour: What is shown and said.
-        clips: The folder of the clips that it holds.
+        path: Target file, ending in `.mp4`.
+        hour: The script.
+        clips: Folder of the real clips in the script.
     """
     import av
 
@@ -94,7 +94,7 @@ def _frames(block: Block, clips: Path | None) -> Iterator["av.VideoFrame"]:
         pictures = map(_as_video, _moving(block, clips))
     else:
         pictures = repeat(_as_video(draw(block.picture)))
-    for pts, frame in zip(range(block.first, block.last), pictures, strict=False):  # a still picture has no last frame
+    for pts, frame in zip(range(block.first, block.last), pictures, strict=False):  # a photograph has no last frame
         frame.pts, frame.time_base = pts, Fraction(1, FPS)
         frame.pict_type = PictureType.I if pts == block.first else PictureType.NONE
         yield frame
@@ -118,7 +118,7 @@ def _padded(image: Image.Image) -> Image.Image:
 
 
 def _track(block: Block, clips: Path | None) -> Samples:
-    """The block's sound: sentences in silence, or what the clip sounds like."""
+    """Return the block's audio: sentences with silence between them, or the audio of the clip."""
     if isinstance(block.picture, Sight) and block.picture.is_clip:
         return _heard(block, _file(block.picture, clips))
     first = block.first * _SAMPLES_A_FRAME

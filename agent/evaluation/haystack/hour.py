@@ -1,4 +1,4 @@
-"""The script of one composed hour: what is shown when, and what is said over it. Everything is drawn from one generator.
+"""The script of one composed hour: what is shown and what is said at each time, drawn from one random generator.
 
 An hour is a row of blocks without gaps: slides, photographs, stretches of clips. Slides do not move, and share what
 the others leave of the time. The same seed gives the same hour.
@@ -59,7 +59,7 @@ class Slide:
 
 @dataclass(frozen=True)
 class Spoken:
-    """A sentence in its place: from its first audible sample to its last."""
+    """A spoken sentence with its position, from the first audible sample to the last."""
 
     text: str
     first: int
@@ -68,7 +68,7 @@ class Spoken:
 
     @property
     def span(self) -> Span:
-        """When it is heard."""
+        """The span in which it is audible."""
         return Span(start=round(self.first / RATE, 3), end=round((self.first + len(self.samples)) / RATE, 3))
 
 
@@ -83,22 +83,22 @@ class Block:
 
     @property
     def span(self) -> Span:
-        """When it is on the screen."""
+        """The span in which it is visible."""
         return Span(start=self.first / FPS, end=self.last / FPS)
 
 
 @dataclass(frozen=True)
 class Hour:
-    """A composed hour, and what was left out of it on purpose.
+    """A composed hour, and the values that it leaves out on purpose.
 
     Attributes:
         blocks: In order, without gaps.
-        said: Facts that are spoken, each with near duplicates, by family; the first of each is the needle.
-        written: The same of slides.
-        words: Words that are said so many times, and how many.
-        held_back: Of each pool of blanks, those that occur nowhere.
+        said: Spoken facts with their near duplicates, by family; the first of each family is the needle.
+        written: The same for slides.
+        words: Counted words, with the number of times each is said.
+        held_back: Values of each pool that the video never contains.
         unseen: Sights that are not shown.
-        scale: Share of the questions that it is long enough for.
+        scale: Share of a full hour's questions; below 1 for a short video.
     """
 
     blocks: tuple[Block, ...]
@@ -111,23 +111,23 @@ class Hour:
 
 
 def scaled(count: int, scale: float) -> int:
-    """Of so many in an hour, how many there are in one that is shorter; at least 1."""
+    """Scale a number for a full hour down to a shorter video; at least 1."""
     return max(1, round(count * scale))
 
 
 def plan_hour(seed: str, seconds: int, clips: Path | None) -> Hour:
-    """Everything that is shown and said in one video.
+    """Plan the pictures and sentences of one video.
 
     Args:
-        seed: What all is drawn from.
+        seed: Seed of all random choices.
         seconds: How long it is.
         clips: A folder with real clips; None: photographs only.
 
     Raises:
-        QueryError: It is too short for what it has to hold.
+        QueryError: The video is too short for its content.
         MissingExtraError: eSpeak is not installed.
     """
-    rng = random.Random(seed)  # noqa: S311 (a draw that can be made again, no secret)
+    rng = random.Random(seed)  # noqa: S311 (seeded on purpose, not secret)
     scale = min(1.0, seconds / _FULL_SECONDS)
     pools = {name: rng.sample(values, len(values)) for name, values in POOLS.items()}
     keys = {family.key for family in (*SAID, *WRITTEN)}
@@ -156,7 +156,7 @@ def plan_hour(seed: str, seconds: int, clips: Path | None) -> Hour:
 
 
 class _Line(NamedTuple):
-    """A sentence that is to be said."""
+    """A sentence to be spoken."""
 
     text: str
     fact: Fact | None = None
@@ -186,7 +186,7 @@ def _number(rng: random.Random, name: str) -> str:
 
 
 def _slides(rng: random.Random, facts: Sequence[Fact], words: Sequence[str]) -> list[Slide]:
-    """A slide for each fact; some wear a stamp; and one for each word that is counted where it is said."""
+    """Make one slide for each fact, some with a stamp, and one slide for each counted word."""
     slides = []
     for fact in facts:
         title, *rows = (_capital(fact.fill(line)) for line in (fact.family.text, *fact.family.rows))
@@ -207,7 +207,7 @@ def _capital(text: str) -> str:
 
 
 def _sights(rng: random.Random, scale: float, clips: Path | None) -> tuple[list[Sight], tuple[Sight, ...]]:
-    """What is shown, two photographs several times; and what is not."""
+    """Choose the sights to show, two photographs several times, and those to leave out."""
     photos = rng.sample(PHOTOS, len(PHOTOS))
     there = [clip for clip in CLIPS if clips is not None and (clips / clip.file).is_file()]
     moving = rng.sample(there, len(there))
@@ -219,7 +219,7 @@ def _sights(rng: random.Random, scale: float, clips: Path | None) -> tuple[list[
 
 
 def _drafts(rng: random.Random, pictures: list[Slide | Sight], lines: list[_Line]) -> list[_Draft]:
-    """Pictures in an order in which none follows itself; every second slide and third photograph is talked over."""
+    """Order the pictures without direct repetition; every second slide and third photograph has speech."""
     rng.shuffle(pictures)
     while any(one is other for one, other in pairwise(pictures)):
         rng.shuffle(pictures)
@@ -235,7 +235,7 @@ def _drafts(rng: random.Random, pictures: list[Slide | Sight], lines: list[_Line
 
 
 def _placed(rng: random.Random, drafts: Sequence[_Draft], seconds: int) -> tuple[Block, ...]:
-    """Speak, and give each block its time."""
+    """Synthesise the speech, and give each block its span."""
     voices = iter(speak([line.text for _, said in drafts for line in said]))
     sounds = [[next(voices) for _ in said] for _, said in drafts]
     needed = [_needed(picture, sound) for (picture, _), sound in zip(drafts, sounds, strict=True)]
@@ -254,7 +254,7 @@ def _placed(rng: random.Random, drafts: Sequence[_Draft], seconds: int) -> tuple
 
 
 def _needed(picture: Slide | Sight, sound: Sequence[Samples]) -> int:
-    """Frames that a block takes at least."""
+    """Return the smallest number of frames of a block."""
     if isinstance(picture, Sight) and picture.is_clip:
         return round((picture.end - picture.start) * FPS)
     least = _LEAST_SLIDE if isinstance(picture, Slide) else _LEAST_PHOTO
@@ -263,7 +263,7 @@ def _needed(picture: Slide | Sight, sound: Sequence[Samples]) -> int:
 
 
 def _shared(rng: random.Random, frames: int, may: Sequence[bool]) -> list[int]:
-    """So many frames, dealt out to those who may have some, by lot."""
+    """Distribute frames at random among the blocks that may be longer."""
     weights = [rng.uniform(0.2, 1.0) if one else 0.0 for one in may]
     total, given, shares = sum(weights), 0.0, []
     for weight in weights:
@@ -275,7 +275,7 @@ def _shared(rng: random.Random, frames: int, may: Sequence[bool]) -> list[int]:
 def _in_place(
     rng: random.Random, said: Sequence[_Line], sound: Sequence[Samples], first_frame: int, slack: int
 ) -> tuple[Spoken, ...]:
-    """The sentences of a block, one after the other, from anywhere in it on."""
+    """Place the sentences of a block one after the other, with a random start."""
     now = round((first_frame / FPS + _LEAD + rng.random() * slack / FPS) * RATE)
     spoken = []
     for line, samples in zip(said, sound, strict=True):

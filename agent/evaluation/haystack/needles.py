@@ -1,4 +1,4 @@
-"""The haystack, asked: composed hours are indexed, every question is asked of its own hour, and the truth is known."""
+"""The haystack benchmark: indexes composed hours, asks every question about its own hour, and scores the answers."""
 
 import re
 import time
@@ -23,13 +23,13 @@ _NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve"
 
 @dataclass(frozen=True)
 class Asked:
-    """A question and what came of it.
+    """A question with its answer and cost.
 
     Attributes:
-        question: With its truth.
-        answer: What Playhead said.
-        seconds: How long that took.
-        frames: Frames that were decoded for it.
+        question: The question with its truth.
+        answer: Playhead's answer.
+        seconds: Wall time.
+        frames: Number of decoded frames.
     """
 
     question: HaystackQuestion
@@ -39,7 +39,7 @@ class Asked:
 
     @property
     def is_right(self) -> bool:
-        """Whether the first claim cites a true second; a number is the true one; what never happens is declined."""
+        """Whether the first claim cites a true second, a number is correct, and a question without truth is declined."""
         asked, said = self.question, self.answer
         if asked.kind == "never":
             return said.status == "insufficient"
@@ -62,17 +62,17 @@ def run_haystack(
     """Compose hours from a seed, index them, and ask all their questions.
 
     Args:
-        out: Where videos, library and answers (`answers.jsonl`) are kept; what is there is not made again.
+        out: Folder for videos, library and answers (`answers.jsonl`); existing ones are reused.
         settings: Models and budgets.
-        seed: What everything is drawn from.
+        seed: Seed of all random choices.
         hours: How many videos.
-        minutes: How long each is.
-        clips: A folder of real clips to lay in; None: slides, voice and photographs only.
+        minutes: Length of each video.
+        clips: Folder of real clips to insert; None: slides, voice and photographs only.
         progress: Called with the number of asked questions and the number of all.
 
     Returns:
-        By kind of question: how many, `right`, `answered`, `refused` and `R@1` (`find`'s first moment overlaps the truth)
-        as fractions, and the cost. The same for the same seed and settings, but for the seconds.
+        By kind of question: the number of questions; `right`, `answered`, `refused` and `R@1` (`find`'s first moment
+        overlaps the truth) as fractions; and the cost. Reproducible for the same seed and settings, except the seconds.
 
     Raises:
         MediaError: A composed video could not be indexed.

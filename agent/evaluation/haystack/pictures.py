@@ -1,4 +1,4 @@
-"""What composed hours show: photographs of scikit-image, and stretches of real clips where there is a folder of them."""
+"""The pictures of composed hours: photographs of scikit-image, and parts of real clips if a folder has them."""
 
 import importlib.util
 from pathlib import Path
@@ -10,7 +10,7 @@ __all__ = ["CLIPS", "PHOTOS", "Asked", "Sight", "photo_path"]
 
 
 class Asked(NamedTuple):
-    """A question about what is said or written in a stretch of a clip."""
+    """A question about speech or written text in a part of a clip."""
 
     kind: str
     question: str
@@ -19,17 +19,17 @@ class Asked(NamedTuple):
 
 
 class Sight(NamedTuple):
-    """Something to be seen.
+    """A photograph or a part of a clip.
 
     Attributes:
-        file: Its file's name.
-        name: What it is, as a question names it.
-        described: The same in other words.
-        labels: Classes of COCO (Lin et al. 2014) that it shows and few other sights do.
-        start: First second of the clip that is used; of a photograph 0.
-        end: First second that is not; of a photograph 0.
-        asked: What else may be asked, in seconds of the clip.
-        says: Words that it says by itself, and that may be counted elsewhere.
+        file: Name of the file.
+        name: Name of the content in a question.
+        described: The content in other words.
+        labels: Classes of COCO (Lin et al. 2014) that it shows and few other sights show.
+        start: First second of the used part of the clip; 0 for a photograph.
+        end: First second after the used part; 0 for a photograph.
+        asked: Further questions about it, in seconds of the clip.
+        says: Words in the clip's own speech that may also be counted words.
     """
 
     file: str
@@ -43,12 +43,12 @@ class Sight(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All ways to say what it is."""
+        """All names and descriptions of the content."""
         return (self.name, *self.described)
 
     @property
     def is_clip(self) -> bool:
-        """Whether it moves, and has a sound of its own."""
+        """Whether it is a clip with its own audio, not a photograph."""
         return self.end > 0
 
 
@@ -67,7 +67,7 @@ PHOTOS = (
     Sight("moon.png", "the surface of the moon", ("craters of the moon", "the moon from near")),
 )
 
-# Public clips that many test suites share; looked for by name, left out where the folder has them not.
+# Public clips that many test suites share; found by file name; missing ones are left out.
 CLIPS = (
     Sight("boats.mp4", "sailing boats", ("two boats on the water", "boats with white sails"), ("boat",), 0, 12.4),
     Sight("sam_dog.mp4", "a dog", ("a woman playing with a dog", "a dog on a path"), ("dog",), 0, 9.6),
@@ -135,7 +135,7 @@ CLIPS = (
 
 
 def photo_path(sight: Sight) -> Path:
-    """Where a photograph lies.
+    """Return the path of a photograph.
 
     Raises:
         MissingExtraError: scikit-image is not installed.

@@ -1,4 +1,4 @@
-"""Questions about a composed hour, each with its true spans: by the frames and samples that were written."""
+"""Questions about a composed hour with true spans, computed from the written frames and audio samples."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ __all__ = ["HaystackKind", "HaystackQuestion", "ask_about"]
 
 HaystackKind = Literal["said", "written", "shown", "before-after", "count", "never"]
 
-# In an hour.
+# Numbers of questions in a full hour.
 _SHOWN, _CLASSES, _BEFORE_AFTER, _COUNTS = 8, 5, 6, 5
 _SOON = 45.0  # seconds until the next sentence, for "right after" to be natural
 
@@ -40,25 +40,25 @@ _WRITTEN_COUNTED = (
 
 
 class HaystackQuestion(Record):
-    """A question about one composed video, and what is true."""
+    """A question about one composed video, with its truth."""
 
     question_id: str = Field(min_length=1, description="Unique in its folder: `hour_1-said-03`.")
     video: str = Field(description="Name of the video's file.")
-    kind: HaystackKind = Field(description="What it asks for; `never`: what does not happen.")
-    detail: str = Field(description="What it asks for exactly: `absent name`, `said after a slide`.")
+    kind: HaystackKind = Field(description="Kind of the answer; `never`: the video does not contain it.")
+    detail: str = Field(description="Exact kind, for example `absent name` or `said after a slide`.")
     question: Text = Field(description="As a person would ask it.")
-    spans: tuple[Span, ...] = Field(description="Where the answer is, any of them; empty: nowhere.")
-    answer: Text = Field(default="", description="The words that answer; empty: there are none.")
-    count: int | None = Field(default=None, description="How many, where that is asked.")
+    spans: tuple[Span, ...] = Field(description="True spans, any of which answers; empty: the video has no answer.")
+    answer: Text = Field(default="", description="The right words; empty: none are known.")
+    count: int | None = Field(default=None, description="The right number of a counting question.")
 
 
 def ask_about(hour: Hour, seed: str, video: str) -> list[HaystackQuestion]:
-    """All questions about an hour, by kind; the same for the same seed.
+    """Return all questions about an hour, by kind. The same seed gives the same questions.
 
     Args:
-        hour: What is shown and said.
-        seed: What their wording is drawn from.
-        video: Name of its file; the questions' ids begin with its stem.
+        hour: The script.
+        seed: Seed of the wording.
+        video: Name of the video's file; the ids of the questions begin with its stem.
     """
     asker = _Asker(hour, random.Random(f"questions of {seed}"), video)  # noqa: S311 (no secret)
     by_kind = (asker.said(), asker.written(), asker.shown(), asker.before_after(), asker.counts(), asker.never())
@@ -66,7 +66,7 @@ def ask_about(hour: Hour, seed: str, video: str) -> list[HaystackQuestion]:
 
 
 class _Asker:
-    """Asks about one hour."""
+    """Makes the questions about one hour."""
 
     def __init__(self, hour: Hour, rng: random.Random, video: str) -> None:
         self._hour, self._rng, self._video = hour, rng, video
@@ -75,7 +75,7 @@ class _Asker:
         self._spoken = [one for block in hour.blocks for one in block.spoken]
 
     def said(self) -> list[HaystackQuestion]:
-        """One of each group of near duplicates; and what real clips are known to say."""
+        """Ask about the needle of each group of near duplicates, and about the known speech of real clips."""
         asked = [
             self._made("said", "near duplicates", self._of(facts[0]), [spoken.span], spoken.text)
             for facts in self._hour.said
@@ -85,7 +85,7 @@ class _Asker:
         return self._numbered([*asked, *self._of_clips("said")])
 
     def written(self) -> list[HaystackQuestion]:
-        """As `said`, of slides."""
+        """Ask the same as `said` about slides."""
         asked = [
             self._made("written", "near duplicates", self._of(facts[0]), [block.span], " / ".join(slide.lines))
             for facts in self._hour.written
@@ -95,7 +95,7 @@ class _Asker:
         return self._numbered([*asked, *self._of_clips("written")])
 
     def shown(self) -> list[HaystackQuestion]:
-        """What is in photographs and clips: in free text, and by class."""
+        """Ask about the content of photographs and clips, in free text and by object class."""
         sights = sorted({sight for _, sight in self._sights})
         wanted = scaled(_SHOWN, self._hour.scale)
         asked = [
@@ -110,7 +110,7 @@ class _Asker:
         return self._numbered(asked)
 
     def before_after(self) -> list[HaystackQuestion]:
-        """What lies next to something that occurs once; each relation in turn."""
+        """Ask what comes before or after something that occurs once; each relation in turn."""
         by_detail: dict[str, list[HaystackQuestion]] = {}
         found = list(self._relations())
         self._rng.shuffle(found)
@@ -121,7 +121,7 @@ class _Asker:
         return self._numbered(in_turn[: scaled(_BEFORE_AFTER, self._hour.scale)])
 
     def counts(self) -> list[HaystackQuestion]:
-        """How often a word is said, a picture shown, a stamp written."""
+        """Ask how often a word is said, a picture shown or a stamp written."""
         asked: list[list[HaystackQuestion]] = [[], [], []]
         heard = {word for _, sight in self._sights for word in sight.says}
         for word in self._hour.words:
@@ -141,7 +141,7 @@ class _Asker:
         return self._numbered(in_turn[: scaled(_COUNTS, self._hour.scale)])
 
     def never(self) -> list[HaystackQuestion]:
-        """What does not happen: absent names, names of other facts, other numbers, another channel, absent things."""
+        """Ask what the video does not contain: absent names, keys of other facts, changed numbers, other modalities."""
         hour, rng = self._hour, self._rng
         said, written = cycle(rng.sample(hour.said, len(hour.said))), cycle(rng.sample(hour.written, len(hour.written)))
         things = [sight.name for sight in hour.unseen if sight.labels] + list(ABSENT)
@@ -168,12 +168,12 @@ class _Asker:
         return fact.fill(fact.family.called)
 
     def _as_written(self, fact: Fact) -> str:
-        """A question for a slide about what is only said."""
+        """Ask for a slide about a fact that is only spoken."""
         about = next(one for one in fact.family.questions if " about " in one).partition(" about ")[2]
         return f"What do the slides say about {fact.fill(about)}"
 
     def _without(self, facts: Sequence[Fact]) -> Fact:
-        """The fact with a key that none of its near duplicates has, nor anything else."""
+        """Return the fact with a key that nothing else in the video has."""
         key = facts[0].family.key
         absent = self._hour.held_back.get(key)
         if absent is not None:
@@ -189,7 +189,7 @@ class _Asker:
         return Fact(facts[0].family, facts[0].blanks | {key: value[::-1]})
 
     def _swapped(self, facts: Sequence[Fact]) -> Fact:
-        """The fact with a key that only other facts have."""
+        """Return the fact with a key that only other facts have."""
         key = facts[0].family.key
         own = {fact.blanks[key] for fact in facts}
         others = {
@@ -250,7 +250,7 @@ class _Asker:
             yield self._related("said after a slide", question, soon[0].span, soon[0].text)
 
     def _is_static(self, start: float, end: float) -> bool:
-        """Whether no clip, which may speak for itself, is shown then."""
+        """Whether no clip is shown then; a clip may have speech of its own."""
         clips = [block.span for block, sight in self._sights if sight.is_clip]
         return not any(span.start < end and span.end > start for span in clips)
 

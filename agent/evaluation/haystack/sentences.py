@@ -1,7 +1,7 @@
 """What composed hours say and write: sentences and slides with blanks, and what goes into the blanks.
 
 A family makes near duplicates: the same sentence or slide of another person, city or number. Its questions name
-what tells them apart (`key`), and ask for the rest.
+the distinguishing blank (`key`), and ask for the rest.
 """
 
 from typing import NamedTuple
@@ -23,12 +23,12 @@ class Family(NamedTuple):
     """A sentence, or the title of a slide, with blanks (`{city}`).
 
     Attributes:
-        key: The blank that tells near duplicates apart.
+        key: The blank that distinguishes near duplicates.
         text: The sentence or title.
         questions: Several ways to ask about it; each holds the key.
         called: How other questions name the slide.
         rows: The slide's rows.
-        code: What is set apart at its foot; may be empty.
+        code: Separate text at the bottom of the slide; may be empty.
     """
 
     key: str
@@ -40,7 +40,7 @@ class Family(NamedTuple):
 
 
 POOLS: dict[str, tuple[str, ...]] = {
-    # Names and words that Whisper base hears right in this voice: a search is to be measured, not an accent.
+    # Names and words that Whisper base transcribes correctly in this voice: the benchmark measures search, not recognition.
     "who": tuple(
         "Oliver Michael Peter Victor Martin Alice Robert Helen Thomas George Edward Monica Patrick Rachel Simon Vanessa "
         "David Christopher Elizabeth Kevin Stephanie Jonathan Margaret Nicholas Gregory Jessica Alexander Benjamin "
@@ -69,7 +69,7 @@ POOLS: dict[str, tuple[str, ...]] = {
     "food": ("mushrooms", "lentils", "tomatoes", "potatoes", "carrots", "cabbages", "apples"),
     "goods": ("medicine", "newspapers", "blankets", "mirrors", "flowers", "furniture"),
     "things": ("stamps", "postcards", "seashells", "old watches", "dolls", "books"),
-    "extractor": ("guitar", "trumpet", "flute", "harp", "violin", "clarinet"),
+    "instrument": ("guitar", "trumpet", "flute", "harp", "violin", "clarinet"),
     "company": tuple(
         "Bluewater Foods|Granite Logistics|Maple Insurance|Orbit Travel|Falcon Textiles|Silver Oak Press|Harbor Tools|"
         "Crescent Dairy|Summit Paints|Lantern Books|Redwood Motors|Velvet Sound|Copperfield Bank|Ivory Dental".split(
@@ -132,10 +132,10 @@ SAID = (
     ),
     Family(
         "who",
-        "{who} teaches the {extractor} to young children every {day}.",
+        "{who} teaches the {instrument} to young children every {day}.",
         (
             "On which day does {who} teach children?",
-            "Which extractor does {who} teach, according to the speaker?",
+            "Which instrument does {who} teach, according to the speaker?",
             "What does the speaker say about {who} and the children's music lessons?",
         ),
     ),

@@ -1,4 +1,4 @@
-"""A voice for composed hours: eSpeak NG, in a process of its own, because what it says depends on what it said before.
+"""Speech synthesis for composed hours: eSpeak NG in its own process, because its output depends on earlier calls.
 
 The library comes with the package `espeakng-loader` (extra `demo`, GPL-3.0). Only that process loads it.
 """
@@ -26,11 +26,11 @@ Samples = npt.NDArray[np.int16]
 
 
 def speak(sentences: Sequence[str]) -> list[Samples]:
-    """Each sentence as mono samples, `RATE` a second, without silence around it. The same list sounds the same.
+    """Return each sentence as mono samples, `RATE` a second, without silence at both ends. Deterministic for a list.
 
     Raises:
         MissingExtraError: eSpeak is not installed.
-        PlayheadError: It does not speak.
+        PlayheadError: The synthesis failed.
     """
     if importlib.util.find_spec("espeakng_loader") is None:
         raise MissingExtraError("composing videos with speech", "espeakng_loader", "demo")
@@ -38,8 +38,10 @@ def speak(sentences: Sequence[str]) -> list[Samples]:
     command = [sys.executable, "-P", "-m", __name__]
     done = subprocess.run(command, input=asked, capture_output=True, check=False)  # noqa: S603 (this very module)
     if done.returncode != 0:
-        why = done.stderr.decode(errors="replace").strip().splitlines() or ["it says nothing of why"]
-        raise PlayheadError(f"eSpeak does not speak ({why[-1]}): reinstall with pip install 'playhead[demo]'")
+        why = done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
+        raise PlayheadError(
+            f"speech synthesis with eSpeak failed ({why[-1]}): reinstall with pip install 'playhead[demo]'"
+        )
     head, _, sound = done.stdout.partition(b"\n")
     track = np.frombuffer(sound, np.int16)
     return np.split(track, np.cumsum(json.loads(head))[:-1])

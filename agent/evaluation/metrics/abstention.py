@@ -1,6 +1,6 @@
-"""Metrics of knowing when not to answer: risk and coverage.
+"""Metrics of abstention: risk and coverage.
 
-A prediction that declines (`insufficient`, or no answer) comes last in confidence: it is covered only when all is.
+A prediction without an answer (`insufficient`) has the lowest confidence: it is covered only at full coverage.
 """
 
 import math
@@ -15,14 +15,14 @@ Numbers = npt.NDArray[np.float64]
 
 
 def risk_coverage(correct: Sequence[float], confidence: Sequence[float]) -> tuple[Numbers, Numbers]:
-    """Coverage and selective risk if the n surest are answered, for each n, shape `(questions,)` each.
+    """Coverage and selective risk if the n most confident predictions are answered, for each n, shape `(questions,)` each.
 
     El-Yaniv and Wiener 2010; Geifman and El-Yaniv 2017, section 2. Predictions of equal confidence count as their mean,
     so that their order does not matter.
 
     Args:
-        correct: 1 right, 0 wrong; a share between where a judge gives one.
-        confidence: Higher is surer; what is no number is least sure.
+        correct: 1 right, 0 wrong; values between are allowed.
+        confidence: Higher is more confident; NaN is the lowest.
     """
     right = np.array(correct, float)
     sure = np.array([value if not math.isnan(value) else -math.inf for value in confidence], float)
@@ -47,13 +47,13 @@ def aurc(correct: Sequence[float], confidence: Sequence[float]) -> float | None:
 
 
 def excess_aurc(correct: Sequence[float], confidence: Sequence[float]) -> float | None:
-    """What of the AURC a perfect ranking of the same answers would save (E-AURC, there); None without questions."""
+    """The AURC minus that of a perfect ranking of the same answers (E-AURC, ibid.); None without questions."""
     ours, best = aurc(correct, confidence), aurc(correct, correct)
     return None if ours is None or best is None else ours - best
 
 
 def selective(correct: Sequence[float], answered: Sequence[bool]) -> dict[str, float]:
-    """`coverage`: share that was answered; `selective_accuracy`: share of these that is right. Empty without questions."""
+    """Return `coverage` (share answered) and `selective_accuracy` (share of those right). Empty without questions."""
     if len(correct) != len(answered):
         raise ValueError(f"{len(correct)} answers need as many flags, got {len(answered)}")
     if not correct:

@@ -20,7 +20,7 @@ _NAMED = re.compile(rf"\b(?:answer|option|choice)(?:\s+is)?\s*:?\s*{_LETTER}", r
 
 
 def read_option(text: str, options: Sequence[str]) -> int | None:
-    """Which option a model's words name, by letter or by its own words; None if none or several.
+    """Return the option that a model's text names, by letter or by its words; None if it names none or several.
 
     Args:
         text: A model's answer: `B`, `(b) red`, `The answer is B.`, or the words of the option.
@@ -38,27 +38,27 @@ def read_option(text: str, options: Sequence[str]) -> int | None:
 
 
 def is_correct(question: Question, prediction: Prediction) -> bool | None:
-    """Whether the right option was chosen; None where it is not known."""
+    """Whether the right option was chosen; None if the right option is unknown."""
     if question.option is None:
         return None
     return prediction.option == question.option
 
 
 def accuracy(questions: Sequence[Question], predictions: Sequence[Prediction]) -> float | None:
-    """Share of questions whose right option was chosen; None where none has a known one."""
+    """Share of questions with the right option chosen; None if no right option is known."""
     right = [is_correct(question, given) for question, given in zip(questions, predictions, strict=True)]
     known = [one for one in right if one is not None]
     return sum(known) / len(known) if known else None
 
 
 def chance(questions: Sequence[Question]) -> float | None:
-    """What a guess among the options gets on average; None where no question has options."""
+    """Expected accuracy of random guesses among the options; None if no question has options."""
     shares = [1 / len(question.options) for question in questions if question.options]
     return sum(shares) / len(shares) if shares else None
 
 
 def rotated(question: Question, by: int) -> Question:
-    """The question with its options moved `by` places on: option 0 becomes option `by`."""
+    """Rotate the options by some places: option 0 becomes option `by`."""
     count = len(question.options)
     if not count:
         return question
@@ -68,14 +68,14 @@ def rotated(question: Question, by: int) -> Question:
 
 
 def circular(questions: Sequence[Question], passes: Sequence[Sequence[Prediction]]) -> float | None:
-    """Share of questions answered right however the options are turned; None where none has a known right option.
+    """Share of questions answered right for all rotations of the options; None if no right option is known.
 
     CircularEval of MMBench (Liu et al. 2024, section 4.1): a question with N options is asked N times.
 
     Args:
         questions: As published.
-        passes: The predictions of each turn, in the order of the questions: pass `n` answered `rotated(question, n)`.
-            A question with fewer options than there are passes counts with its first ones.
+        passes: The predictions of each pass, in the order of the questions: pass `n` answered `rotated(question, n)`.
+            For a question with fewer options than passes, only its first passes count.
 
     Raises:
         ValueError: There are fewer passes than a question has options.
@@ -97,7 +97,7 @@ def circular(questions: Sequence[Question], passes: Sequence[Sequence[Prediction
 def above_blind(
     questions: Sequence[Question], predictions: Sequence[Prediction], blind: Sequence[Prediction]
 ) -> dict[str, float]:
-    """What is left of the accuracy once the blind baseline is taken away; empty where no right option is known.
+    """Accuracy compared with the blind baseline; empty if no right option is known.
 
     `accuracy_above_blind` is the difference; `accuracy_not_blind` is the accuracy on the questions that the blind
     baseline, which sees no video, gets wrong (as MMStar selects its questions, Chen et al. 2024, section 3.2).
@@ -116,7 +116,7 @@ def above_blind(
 
 
 def shuffled(question: Question, seed: int) -> Question:
-    """The question with its options in an order that depends on the seed and its id only."""
+    """Shuffle the options; the order depends only on the seed and the question's id."""
     count = len(question.options)
     order = random.Random(f"{seed}/{question.question_id}").sample(range(count), count)  # noqa: S311 (not secret)
     option = None if question.option is None else order.index(question.option)

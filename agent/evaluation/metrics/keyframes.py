@@ -1,4 +1,4 @@
-"""Metrics of chosen frames against true keyframes, as LV-Haystack has them: in time, and in what they show.
+"""Metrics of chosen frames against true keyframes, as in LV-Haystack: by time and by picture content.
 
 Ye et al. 2025 (Re-thinking Temporal Search for Long-Form Video Understanding, CVPR, arXiv 2504.02259, section 3.3);
 `LVHaystackBench/val_tstar_results.py` of github.com/mll-lab-nu/TStar. Unlike there, a question without a chosen
@@ -18,7 +18,7 @@ __all__ = ["Quality", "mean_quality", "ssim", "temporal_quality", "visual_qualit
 
 Numbers = npt.NDArray[np.float64]
 
-# A true keyframe is found by a frame that lies no farther from it.
+# Largest distance in seconds between a chosen frame and the true keyframe that it finds.
 NEAR_SECONDS = 5.0
 # Of SSIM: Wang et al. 2004, section III-C, with pixels from 0 to 1.
 _WINDOW, _SIGMA = 11, 1.5
@@ -34,12 +34,12 @@ class Quality(NamedTuple):
 
 
 def temporal_quality(chosen: Sequence[float], true: Sequence[float], near: float = NEAR_SECONDS) -> Quality | None:
-    """How many chosen frames lie near a true one, and how many true ones near a chosen one; None without truth.
+    """Return the shares of chosen frames near a true one and of true frames near a chosen one; None without truth.
 
     Args:
-        chosen: Seconds; what is no number is near nothing.
+        chosen: Seconds of the chosen frames; NaN matches nothing.
         true: Seconds of the true keyframes.
-        near: So many seconds at most.
+        near: Largest distance of a match, in seconds.
     """
     if not true:
         return None
@@ -54,7 +54,7 @@ def visual_quality(chosen: Sequence[Pixels], true: Sequence[Pixels]) -> Quality 
     """Similarity (SSIM) of the chosen frames to the true keyframes, and of the true keyframes to the chosen; None without truth.
 
     Args:
-        chosen: RGB, all of one size and of that of `true`.
+        chosen: RGB pictures, all of the same size as those of `true`.
         true: The true keyframes.
 
     Raises:
@@ -72,9 +72,9 @@ def mean_quality(each: Sequence[Quality], prefix: str, f1_of_means: bool = False
     """`<prefix>Precision`, `…Recall` and `…F1` over questions; empty without any.
 
     Args:
-        each: One a question.
-        prefix: E.g. `T-` for time, `V-` for what is shown.
-        f1_of_means: F1 of the mean precision and recall, as the official code has it for SSIM; else the mean F1.
+        each: One value per question.
+        prefix: For example `T-` for time, `V-` for picture content.
+        f1_of_means: F1 of the mean precision and recall, as the official code computes it for SSIM; else the mean F1.
     """
     if not each:
         return {}

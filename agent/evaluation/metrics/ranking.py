@@ -17,7 +17,7 @@ Numbers = npt.NDArray[np.float64]
 # IoU thresholds of moment retrieval: 0.5, 0.55 … 0.95.
 _THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 _MOST_WINDOWS = 10
-# True windows by their length in seconds, the first edge left out.
+# Classes of true windows by length in seconds; the lower edge is exclusive.
 _LENGTHS = {"short": (0, 10), "middle": (10, 30), "long": (30, 150), "full": (0, 150)}
 _CLIP_SECONDS = 2
 _GRADES = {"Fair": 2, "Good": 3, "VeryGood": 4}
@@ -28,12 +28,12 @@ def average_precision(
 ) -> Numbers:
     """Average precision of one query's spans at each IoU threshold, shape `(len(thresholds),)`.
 
-    Interpolated as by Pascal VOC's later devkit and ActivityNet's: spans by falling score, each takes the free
-    true span that it fits best. What is no span takes a rank and hits nothing; a score that is no number is last.
-    There is at least one true span.
+    Interpolated as in the later devkit of Pascal VOC and in ActivityNet: in the order of falling score, each span
+    takes the free true span with the highest IoU. An invalid span keeps its rank and is no hit; a NaN score comes last.
+    There must be at least one true span.
     """
     ranked = sorted(predicted, key=lambda one: -one.score if one.score == one.score else math.inf)
-    # Each span's true ones with any overlap, best first; plain lists: there are ten of them, and thousands of queries.
+    # The overlapping true spans of each span, best first. Plain lists are faster than arrays for ten spans a query.
     fits = []
     for one in ranked:
         shares = [(iou(one, true), place) for place, true in enumerate(truths)]
@@ -49,8 +49,8 @@ def moment_retrieval(questions: Sequence[Question], predictions: Sequence[Predic
     true windows of up to 10, 30 and 150 s; a query counts where it has one.
 
     Args:
-        questions: With true spans; others are left out.
-        predictions: One a question, in the same order.
+        questions: Those without true spans are left out.
+        predictions: One per question, in the same order.
     """
     found: dict[str, float] = {}
     for name, (least, most) in _LENGTHS.items():
@@ -76,8 +76,8 @@ def highlights(questions: Sequence[Question], predictions: Sequence[Prediction])
     As the official code: missing clips score 0, those beyond the video are cut off, no clip at all hits nothing.
 
     Args:
-        questions: With saliency and a duration; others are left out.
-        predictions: One a question, in the same order.
+        questions: Those without saliency or duration are left out.
+        predictions: One per question, in the same order.
     """
     found: dict[str, float] = {}
     pairs = [
@@ -126,7 +126,7 @@ def map_at_5(questions: Sequence[Question], predictions: Sequence[Prediction]) -
 
 
 def _hits(fits: Sequence[Sequence[tuple[float, int]]], threshold: float) -> list[bool]:
-    """Whether each span, best first, takes a free true one; `fits` are their IoUs and places, best first."""
+    """Whether each span, best first, matches a free true span; `fits` are IoUs and indices of true spans, best first."""
     taken: set[int] = set()
     hits = []
     for fit in fits:
@@ -148,7 +148,7 @@ def _interpolated(hits: Sequence[bool], truths: int) -> float:
 
 
 def _grades(question: Question) -> Numbers:
-    """Each annotator's grade of each clip, shape `(clips, annotators)`; 0 for what is not relevant."""
+    """Each annotator's grade of each clip, shape `(clips, annotators)`; 0 for irrelevant clips."""
     assert question.duration is not None
     grades = np.zeros((int(question.duration / _CLIP_SECONDS), len(question.saliency[0][1])))
     for clip, given in question.saliency:
@@ -157,7 +157,7 @@ def _grades(question: Question) -> Numbers:
 
 
 def _precision_of_scores(is_true: npt.NDArray[np.bool_], scores: Numbers) -> float:
-    """Interpolated average precision at each recalled step; 0 where nothing is true, 1 where all is."""
+    """Interpolated average precision at each recall step; 0 if no clip is true, 1 if all are."""
     if is_true.all() or not is_true.any():
         return float(is_true.all())
     order = np.argsort(-scores, kind="stable")

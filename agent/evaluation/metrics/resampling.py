@@ -1,4 +1,4 @@
-"""What chance could do to a score: halves of videos, and intervals by resampling them. All seeded."""
+"""The uncertainty of scores: random halves of the videos, and confidence intervals by resampling videos. All seeded."""
 
 import random
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ _LEVEL = (2.5, 97.5)
 
 
 class Interval(Record):
-    """A mean, and where 95 % of resamplings put it."""
+    """A mean with its 95 % confidence interval."""
 
     mean: float
     low: float
@@ -23,7 +23,7 @@ class Interval(Record):
 
 
 def halves(videos: Iterable[str], seed: int = 0) -> tuple[frozenset[str], frozenset[str]]:
-    """The videos in two halves by chance: one to tune on, one to report on. A video is never in both."""
+    """Split the videos at random into two halves: one for tuning, one for reporting."""
     names = sorted(set(videos))
     random.Random(seed).shuffle(names)  # noqa: S311 (not secret)
     return frozenset(names[: len(names) // 2]), frozenset(names[len(names) // 2 :])
@@ -36,16 +36,18 @@ def interval(values: Sequence[float], videos: Sequence[str], seed: int = 0, draw
     are right or wrong together (cluster bootstrap, Field and Welsh 2007).
 
     Args:
-        values: One a question.
-        videos: The video of each.
-        seed: Of the resampling.
-        draws: How many resamplings.
+        values: One per question.
+        videos: The video of each question.
+        seed: Seed of the resampling.
+        draws: Number of resamplings.
 
     Raises:
-        ValueError: There is no value, or not one video a value.
+        ValueError: There is no value, or the number of videos is different.
     """
     if not values or len(values) != len(videos):
-        raise ValueError(f"as many videos as values are wanted, and at least one: {len(videos)} and {len(values)}")
+        raise ValueError(
+            f"{len(videos)} videos for {len(values)} values: give one video for each value, and at least one value"
+        )
     cluster = np.unique(np.asarray(videos), return_inverse=True)[1]
     sums, counts = np.bincount(cluster, np.asarray(values, float)), np.bincount(cluster)
     drawn = np.random.default_rng(seed).integers(0, len(counts), (draws, len(counts)))
@@ -60,8 +62,8 @@ def paired_difference(
     """How much higher the second's mean is on the same questions, with its 95 % interval.
 
     Raises:
-        ValueError: There are not as many of each, or none.
+        ValueError: The numbers of values are different, or 0.
     """
     if len(first) != len(second):
-        raise ValueError(f"pairs are wanted, got {len(first)} and {len(second)} values")
+        raise ValueError(f"got {len(first)} and {len(second)} values: give the same number of each")
     return interval([b - a for a, b in zip(first, second, strict=True)], videos, seed, draws)

@@ -1,7 +1,7 @@
-"""All metrics of a set of predictions, and what they cost: each where the questions' truth allows it.
+"""Computes all metrics that the truth of the questions allows, and the cost of the predictions.
 
 A metric that is a mean over questions is computed question by question first (`question_scores`), so that two runs can
-be compared in pairs; the others (`mAP`, risk–coverage) are of the whole.
+be compared in pairs; the others (`mAP`, risk–coverage) are computed over all predictions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,25 +24,25 @@ _NO_SPAN = ScoredSpan(start=0.0, end=0.0)
 
 
 class Cost(Record):
-    """What predictions cost, a question on average, and together. None: the server does not report tokens."""
+    """Cost of predictions: the mean per question, and the total. None: the server does not report tokens."""
 
-    frames: float = Field(description="Frames shown to a video LLM, a question.")
-    prompt_tokens: float | None = Field(description="Tokens read, a question.")
-    completion_tokens: float | None = Field(description="Tokens written, a question.")
-    seconds: float = Field(description="Wall time, a question.")
-    rounds: float = Field(description="Rounds of search, a question.")
-    total_tokens: int | None = Field(description="Tokens read and written, in all.")
-    total_seconds: float = Field(description="Wall time, in all.")
+    frames: float = Field(description="Frames shown to a video LLM, mean per question.")
+    prompt_tokens: float | None = Field(description="Tokens read, mean per question.")
+    completion_tokens: float | None = Field(description="Tokens written, mean per question.")
+    seconds: float = Field(description="Wall time, mean per question.")
+    rounds: float = Field(description="Rounds of search, mean per question.")
+    total_tokens: int | None = Field(description="Tokens read and written, total.")
+    total_seconds: float = Field(description="Wall time, total.")
 
 
 class Scores(Record):
     """The metrics of a set of predictions."""
 
-    questions: int = Field(description="How many were asked.")
-    failed: int = Field(description="How many failed, of these: they count as wrong.")
-    metrics: dict[str, float] = Field(description="By their usual names, as fractions.")
-    counted: dict[str, int] = Field(description="Questions with the truth that a metric needs, by its name.")
-    cost: Cost = Field(description="What that cost.")
+    questions: int = Field(description="Number of questions.")
+    failed: int = Field(description="Number of failed questions; they count as wrong.")
+    metrics: dict[str, float] = Field(description="Metrics under their usual names, as fractions.")
+    counted: dict[str, int] = Field(description="By metric, the number of questions with the truth that it needs.")
+    cost: Cost = Field(description="Cost of the predictions.")
 
 
 def score(
@@ -51,9 +51,9 @@ def score(
     """Score predictions.
 
     Args:
-        questions: With their truth.
-        predictions: By question id; a question without one counts as answered wrong.
-        blind: Those of the blind baseline, where it ran.
+        questions: Questions with their truth.
+        predictions: By question id; a question without a prediction counts as wrong.
+        blind: Predictions of the blind baseline, if it ran.
     """
     given = [_own(one, predictions.get(one.question_id)) for one in questions]
     columns: dict[str, list[float]] = {}
@@ -74,12 +74,12 @@ def score(
 
 
 def rows_of_scores(questions: Sequence[Question], predictions: Mapping[str, Prediction]) -> list[dict[str, float]]:
-    """`question_scores` of each question, in their order."""
+    """Return `question_scores` of each question, in order."""
     return [question_scores(one, _own(one, predictions.get(one.question_id))) for one in questions]
 
 
 def question_scores(question: Question, prediction: Prediction) -> dict[str, float]:
-    """One question's share in each metric that is a mean; without what its truth does not allow.
+    """Return the scores of one question in the metrics that are means, if its truth allows them.
 
     `accuracy`; of the first span `mIoU`, `IoU@t`, `mIoP`, `IoP@t`; `R@k` (one of the first k spans overlaps the
     truth) and `R@k,IoU=0.5`; `Acc@GQA`; of all spans together `union_IoU`; of the chosen frames `T-Precision`,
@@ -109,7 +109,7 @@ def question_scores(question: Question, prediction: Prediction) -> dict[str, flo
 
 
 def cost_of(predictions: Sequence[Prediction]) -> Cost:
-    """What predictions cost, together and on average."""
+    """Return the total and the mean cost of predictions."""
     usages = [one.usage for one in predictions]
     count = max(1, len(usages))
     read = [usage.prompt_tokens for usage in usages if usage.prompt_tokens is not None]
@@ -127,7 +127,7 @@ def cost_of(predictions: Sequence[Prediction]) -> Cost:
 
 
 def _of_the_whole(questions: Sequence[Question], given: Sequence[Prediction]) -> dict[str, float]:
-    """Metrics that are no mean over questions."""
+    """Return the metrics that are not means over questions."""
     found: dict[str, float] = {}
     guess = chance(questions)
     if guess is not None:
@@ -140,7 +140,7 @@ def _of_the_whole(questions: Sequence[Question], given: Sequence[Prediction]) ->
     if known:
         right = [float(is_correct(question, prediction) or False) for question, prediction in known]
         answered = [prediction.option is not None for _, prediction in known]
-        # What declines is surer of nothing: it is covered last.
+        # A prediction without an answer has the lowest confidence: it is covered last.
         sure = [p.confidence if is_sure else float("-inf") for (_, p), is_sure in zip(known, answered, strict=True)]
         found |= selective(right, answered)
         found |= {
@@ -160,7 +160,7 @@ def _of_the_whole(questions: Sequence[Question], given: Sequence[Prediction]) ->
 
 
 def _own(question: Question, prediction: Prediction | None) -> Prediction:
-    """The prediction, none being a failure; a span of another video is no span, but keeps its rank."""
+    """Return the prediction, or a failed one if it is missing; a span in another video is invalid but keeps its rank."""
     if prediction is None:
         return Prediction(question_id=question.question_id, status="failed", error="there is no prediction")
 

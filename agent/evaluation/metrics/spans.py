@@ -1,12 +1,12 @@
-"""Metrics of where: how predicted spans lie to true ones.
+"""Metrics of localization: compare predicted spans with true spans.
 
-What is degenerate has one meaning everywhere in this package:
+Degenerate cases have one meaning everywhere in this package:
 
 - No prediction scores 0 and stays in the mean. (NExT-GQA's own script leaves such questions out.)
-- A span that is empty, reversed or no number is no span. (NExT-GQA's own script gives a point inside of the
-  truth an IoP of 1, which a system could live on.)
-- A span outside of the video is taken as it is: what lies outside overlaps nothing.
-- Of several true spans the one counts that fits best, unless a metric says otherwise.
+- An empty or reversed span, or one with NaN, is no span. (NExT-GQA's own script gives a point inside of the
+  truth an IoP of 1, which a system could exploit.)
+- A span may exceed the video: the part outside overlaps nothing.
+- With several true spans the best match counts, unless a metric says otherwise.
 - A question without true spans has no score: it is left out of the mean, and of the reported count.
 """
 
@@ -31,7 +31,7 @@ __all__ = [
     "union_iou",
 ]
 
-# CG-Bench's; the mean over them is its rec.@IoU and acc.@IoU.
+# Thresholds of CG-Bench; the mean over them is its rec.@IoU and acc.@IoU.
 _CG_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)
 
 
@@ -46,12 +46,12 @@ class Stretch(Protocol):
 
 
 def is_span(one: Stretch) -> bool:
-    """Whether a span has a length: its edges are numbers, the second greater than the first."""
+    """Whether a span is valid: its edges are numbers, and the end is greater than the start."""
     return math.isfinite(one.start) and math.isfinite(one.end) and one.end > one.start
 
 
 def iou(predicted: Stretch, true: Stretch) -> float:
-    """Temporal intersection over union, 0 to 1; 0 for what is no span."""
+    """Temporal intersection over union, 0 to 1; 0 for an invalid span."""
     if not is_span(predicted) or not is_span(true):
         return 0.0
     shared = _shared(predicted, true)
@@ -99,7 +99,7 @@ def grounding(
     Args:
         predicted: The first span of each prediction.
         truths: The true spans of each question.
-        thresholds: At which a span is a hit: at this IoU or above.
+        thresholds: Smallest IoU of a hit.
     """
     pairs = [(one, true) for one, true in zip(predicted, truths, strict=True) if any(map(is_span, true))]
     if not pairs:
@@ -118,15 +118,15 @@ def recall_at(
     truths: Sequence[Sequence[Stretch]],
     threshold: float | None = None,
 ) -> float | None:
-    """Share of questions of which one of the first `k` spans is a hit; None where no question has a true span.
+    """Share of questions with a hit among the first `k` spans; None if no question has a true span.
 
     "R@n, IoU=m" of Gao et al. 2017 (TALL, section 4.2).
 
     Args:
-        k: How deep to look.
+        k: Number of spans that count.
         predicted: The spans of each prediction, best first.
         truths: The true spans of each question.
-        threshold: A hit has this IoU or above with a true span; None: it shares any time with one.
+        threshold: Smallest IoU of a hit with a true span; None: any overlap is a hit.
     """
     hits = [
         any(
@@ -173,10 +173,10 @@ def acc_at_iou(
 
 
 def citation_precision(cited: Iterable[Sequence[Stretch]], truths: Iterable[Sequence[Stretch]]) -> float | None:
-    """Share of cited spans that overlap a true one, over all questions with truth; None if nothing is cited there.
+    """Share of cited spans that overlap a true one, over all questions with truth; None without citations.
 
     The precision of ALCE (Gao et al. 2023, section 3.3) with overlap in time in place of entailment.
-    A cited span that is none counts as wrong.
+    An invalid cited span counts as wrong.
     """
     hits = [
         is_span(one) and any(_shared(one, true) > 0 for true in filter(is_span, true_ones))

@@ -1,7 +1,7 @@
-"""Published ways to answer a question on a video, and this agent, behind one protocol and on one budget.
+"""Published methods to answer a question about a video, and this agent, with the same protocol and budget.
 
-All but the agent ask the video LLM once: with nothing (`blind`), with frames that are chosen in different ways, with
-retrieved text with frames (Video-RAG), or with captions only (LLoVi).
+Each baseline asks the video LLM once: without any video (`blind`), with frames from different selection methods,
+with retrieved text and frames (Video-RAG), or with captions only (LLoVi).
 """
 
 import hashlib
@@ -33,7 +33,7 @@ __all__ = ["BASELINES", "AgentSystem", "Baseline", "Shown", "baseline", "setting
 
 _LONGEST_SIDE = 512
 _ANSWER_TOKENS = 64
-# Rows of text that Video-RAG gives, of each kind; characters of captions that LLoVi gives.
+# Text lines of each modality for Video-RAG; characters of captions for LLoVi.
 _ROWS_A_MODALITY = 10
 _CAPTION_CHARACTERS = 40_000
 _GRID = 4  # T* here looks at grids of 4 × 4, which a video LLM can read; its detector looks at 8 × 8
@@ -42,13 +42,13 @@ _SEEN, _UNSEEN = 0.9, 0.0
 
 @dataclass(frozen=True)
 class Shown:
-    """What a baseline gives the video LLM, and what finding it cost.
+    """The input of the video LLM, and the cost of its selection.
 
     Attributes:
-        seconds: Of the frames, in order of time.
+        seconds: Times of the frames, in order.
         rows: Text, in order of time.
-        looked: Frames that were shown on the way.
-        usage: Tokens that were used on the way.
+        looked: Number of frames shown during the selection.
+        usage: Tokens used during the selection.
     """
 
     seconds: tuple[float, ...] = ()
@@ -59,13 +59,13 @@ class Shown:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a baseline may look: an indexed video, or one that is only a file.
+    """The video of a question, indexed or only a file, with everything that a baseline may use.
 
     Attributes:
-        question: What is asked.
-        budget: What may be spent.
-        seed: Of what is drawn by chance.
-        llm: Who looks.
+        question: The question.
+        budget: Limits for the question.
+        seed: Seed of all random choices.
+        llm: The video LLM.
         library: The indexed videos; None: nothing is indexed.
     """
 
@@ -78,7 +78,7 @@ class _Place:
     @property
     def file(self) -> Path:
         if self.question.file is None:
-            raise QueryError(f"the video {self.question.video} is not here: question {self.question.question_id}")
+            raise QueryError(f"the video {self.question.video} is missing: question {self.question.question_id}")
         return self.question.file
 
     def evidence(self, modality: Modality) -> list[Evidence]:
@@ -109,12 +109,12 @@ class _Place:
 
 
 def _blind(_: _Place) -> Shown:
-    """The question only: what options and common sense give away."""
+    """The question only: measures guessing from options and common sense."""
     return Shown()
 
 
 def _one_random_frame(place: _Place) -> Shown:
-    """One frame drawn by chance: over half of Video-MME falls to it (VideoEval-Pro, Ma et al. 2025, section 2)."""
+    """One random frame; it is enough for over half of Video-MME (VideoEval-Pro, Ma et al. 2025, section 2)."""
     drawn = random.Random(f"{place.seed}/{place.question.question_id}").random()  # noqa: S311 (not secret)
     return Shown((drawn * _duration(place),))
 
@@ -165,13 +165,13 @@ def _t_star(place: _Place) -> Shown:
 
 
 def _video_rag(place: _Place) -> Shown:
-    """Video-RAG in a single turn (Luo et al. 2024): K frames evenly, and what was heard, read and detected that fits."""
+    """Video-RAG in a single turn (Luo et al. 2024): K uniform frames, with matching speech, text and objects."""
     rows = [one for modality in cited_as_text() for one in place.found(modality, _ROWS_A_MODALITY)]
     return Shown(_uniform(place).seconds, tuple(sorted(rows, key=lambda one: one.start)))
 
 
 def _llovi(place: _Place) -> Shown:
-    """Captions only (LLoVi, Zhang et al. 2024): all of them in order, evenly thinned to what a model can read."""
+    """Captions only (LLoVi, Zhang et al. 2024): all in order, uniformly subsampled to the limit of characters."""
     captions = place.evidence("caption")
     total = sum(len(one.text) for one in captions)
     step = max(1, -(-total // _CAPTION_CHARACTERS))
@@ -192,7 +192,7 @@ BASELINES = (*_GATHERS, "agent")
 
 
 class Baseline:
-    """One way to gather, one question to the video LLM."""
+    """A baseline: selects input by one method and asks the video LLM once."""
 
     def __init__(
         self,
@@ -202,14 +202,14 @@ class Baseline:
         masked: Sequence[Modality] = (),
         seed: int = 0,
     ) -> None:
-        """Choose the way.
+        """Choose the method.
 
         Args:
-            name: Of `BASELINES`, but not `agent`.
-            llm: Who answers.
-            library: Where the videos are indexed, for the baselines that search; without what is masked.
-            masked: Modalities that it is not given; without `frame` it is shown none.
-            seed: Of what is drawn by chance.
+            name: A name of `BASELINES`, except `agent`.
+            llm: The video LLM that answers.
+            library: The library for baselines that search, without the masked modalities.
+            masked: Hidden modalities; without `frame` the model sees no frames.
+            seed: Seed of all random choices.
 
         Raises:
             QueryError: There is no such baseline.
@@ -222,12 +222,12 @@ class Baseline:
         self._sees = "frame" not in masked
 
     def answer(self, question: Question, budget: Budget) -> Prediction:
-        """Gather, ask once, read the answer.
+        """Select the input, ask once, and parse the answer.
 
         Raises:
             MediaError: The video cannot be read.
             ServerError: The video LLM does not answer.
-            QueryError: The video is not here, or not indexed where the baseline needs that.
+            QueryError: The video is missing, or not indexed although the baseline needs it.
         """
         began = time.perf_counter()
         place = _Place(question, budget, self._seed, self._llm, self._library)
@@ -266,8 +266,8 @@ class AgentSystem:
         """Ask a library.
 
         Args:
-            library: Where the videos are indexed, without what is masked; its settings are the agent's.
-            masked: Modalities that it is not given.
+            library: The library without the masked modalities; its settings are the agent's.
+            masked: Hidden modalities.
         """
         self._library = library
         self.fingerprint = _hash("agent", library.settings.fingerprint(), masked)
@@ -278,7 +278,7 @@ class AgentSystem:
         Raises:
             PlayheadError: As `Library.ask`.
         """
-        del budget  # the library's settings hold it: see `settings_for`
+        del budget  # the library's settings contain the budget: see `settings_for`
         asked = self._library.ask(question.question, videos=question.file or question.video, options=question.options)
         return Prediction.of(question, asked)
 
@@ -290,10 +290,10 @@ def baseline(
     masked: Sequence[Modality] = (),
     seed: int = 0,
 ) -> Baseline | AgentSystem:
-    """A system by its name.
+    """Return the system with a name.
 
     Raises:
-        QueryError: There is no such system, or it lacks a library or a video LLM.
+        QueryError: There is no such system, or it needs a library or a video LLM that is not set.
     """
     if name == "agent":
         if library is None:
@@ -305,7 +305,7 @@ def baseline(
 
 
 def settings_for(settings: Settings, budget: Budget) -> Settings:
-    """Settings under which the agent keeps to a budget."""
+    """Return settings that limit the agent to a budget."""
     return settings.model_copy(
         update={
             "max_frames": max(1, budget.frames),

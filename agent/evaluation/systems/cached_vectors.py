@@ -1,4 +1,4 @@
-"""Vectors of many texts, kept on disk: a benchmark embeds its captions once."""
+"""Caches text vectors on disk, so that a benchmark embeds its captions once."""
 
 import hashlib
 from collections.abc import Sequence
@@ -9,18 +9,18 @@ import numpy as np
 from ....tools.embedding.protocol import TextEncoder, Vectors
 from ....tools.settings import cache_folder
 
-__all__ = ["KeptVectors"]
+__all__ = ["CachedVectors"]
 
 
-class KeptVectors:
-    """An encoder of texts that remembers, in a folder, what it was given at once."""
+class CachedVectors:
+    """A text encoder with a cache of batches in a folder."""
 
     def __init__(self, encoder: TextEncoder, folder: Path | None = None) -> None:
-        """Nothing is encoded yet.
+        """Wrap an encoder; nothing is encoded yet.
 
         Args:
-            encoder: What encodes.
-            folder: Where vectors are kept; None: in the user's cache folder.
+            encoder: The text encoder.
+            folder: Cache folder; None: in the user's cache folder.
         """
         self.embedding_id, self.floor = encoder.embedding_id, encoder.floor
         self._encoder = encoder
@@ -28,7 +28,7 @@ class KeptVectors:
         self._known: dict[str, Vectors] = {}
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors, float32, shape `(len(texts), dimensions)`; a single text that came in a batch is known."""
+        """Return unit vectors, float32, shape `(len(texts), dimensions)`; texts of earlier batches are reused."""
         if len(texts) == 1 and texts[0] in self._known:
             return self._known[texts[0]][None]
         if len(texts) < 2:
@@ -45,6 +45,6 @@ class KeptVectors:
         return vectors
 
     def by_text(self, texts: Sequence[str]) -> dict[str, Vectors]:
-        """The vector of each different text, shape `(dimensions,)`."""
+        """Return the vector of each distinct text, shape `(dimensions,)`."""
         different = sorted(set(texts))
         return dict(zip(different, self.encode(different), strict=True))

@@ -1,6 +1,6 @@
-"""Systems that find where a library's transcripts answer a question, over all videos: no LLM.
+"""Systems that search all transcripts of a library for the answer to a question, without an LLM.
 
-They do not know which video a question is about. They use the product's own search.
+They do not know the video of a question. They use the product's own search.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from ....index.retrieval.search import Search
 from ....tools.settings import Settings
 from ...records import Usage
 from ..records import Budget, Line, Prediction, Question, ScoredSpan
-from .cached_vectors import KeptVectors
+from .cached_vectors import CachedVectors
 from .transcripts import text_library, text_video_id
 
 __all__ = ["FINDERS", "Finder", "TranscriptFinder"]
@@ -24,13 +24,13 @@ FINDERS: tuple[Finder, ...] = ("words", "search", "passages")
 
 
 class TranscriptFinder:
-    """Ten places in a library of transcripts, best first."""
+    """Returns the ten best spans in a library of transcripts."""
 
     def __init__(
         self,
         folder: Path,
         transcripts: Mapping[str, Sequence[Line]],
-        vectors: KeptVectors,
+        vectors: CachedVectors,
         finder: Finder = "passages",
         settings: Settings | None = None,
     ) -> None:
@@ -38,10 +38,10 @@ class TranscriptFinder:
 
         Args:
             folder: Folder of the new library.
-            transcripts: By the name of the video.
+            transcripts: Transcripts by name of the video.
             vectors: Embeds the lines and the questions.
-            finder: How to find.
-            settings: Of the search.
+            finder: Search method.
+            settings: Settings of the search.
         """
         self.name: str = finder
         self.fingerprint = f"{vectors.embedding_id} {finder}"

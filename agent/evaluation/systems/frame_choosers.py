@@ -1,7 +1,7 @@
-"""Published ways to choose frames, as they were published, flaws included: what `frames` and `temporal` are measured against.
+"""Published methods to choose frames, reproduced with their flaws, as baselines for `frames` and `temporal`.
 
-`uniform`, `top_k` and `aks` choose from frames that all have a score already; `t_star` looks at frames itself.
-Nothing of Playhead uses them but its benchmarks.
+`uniform`, `top_k` and `aks` choose from scored frames; `t_star` inspects frames itself. Only the evaluation uses
+them.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,8 +22,8 @@ __all__ = ["Chooser", "TStarGoal", "TStarSearched", "aks", "t_star", "top_k", "u
 Chooser = Callable[[Sequence[Candidate], int], tuple[Candidate, ...]]
 Floats = npt.NDArray[np.float64]
 
-# Of T*: a hit raises the scores of so many neighbours on each side; a cue weighs half of a target; only frames
-# from this percentile on are propagated and sampled; the spline may miss the scores by this sum of squares.
+# Constants of T*: neighbours on each side whose scores a hit raises; weight of a cue relative to a target; percentile
+# of the frames that are propagated and sampled; smoothing of the spline as a sum of squared residuals.
 _WINDOW = 5
 _CUE_WEIGHT = 0.5
 _PERCENTILE = 75
@@ -31,7 +31,7 @@ _SMOOTHING = 0.5
 
 
 def uniform(candidates: Sequence[Candidate], k: int) -> tuple[Candidate, ...]:
-    """The middle one of each of `k` equal runs of candidates, in order of time, whatever their relevance.
+    """Return the middle of each of `k` equal groups of candidates, in order of time, without using relevance.
 
     As Temporal Segment Networks sample at test time (Wang et al. 2016; `dataset.py` of github.com/yjxiong/tsn-pytorch).
     The `linspace` from the first to the last frame that many video LLMs use spends two frames on the edges, and
@@ -48,9 +48,9 @@ def uniform(candidates: Sequence[Candidate], k: int) -> tuple[Candidate, ...]:
 
 
 def top_k(candidates: Sequence[Candidate], k: int) -> tuple[Candidate, ...]:
-    """The `k` most relevant in order of time, of equals the earlier.
+    """Return the `k` most relevant candidates in order of time; ties go to the earlier one.
 
-    The strategy TOP in AKS (Tang et al. 2025). On a cluster of good scores all chosen are neighbours.
+    The strategy TOP in AKS (Tang et al. 2025). In a cluster of good scores all chosen frames are neighbours.
 
     Raises:
         QueryError: `k` is less than 1.
@@ -96,19 +96,23 @@ def aks(candidates: Sequence[Candidate], k: int, threshold: float = 0.8, depth: 
 
 
 class TStarGoal(Record):
-    """What T* searches for, and how much it may cost."""
+    """The target of a T* search, and its limits."""
 
     k: int = Field(ge=1, description="How many frames it chooses in the end.")
-    budget: int = Field(ge=1, description="Start no grid once so many frames were looked at (the last may exceed it).")
-    targets: int = Field(default=1, ge=1, description="The first so many columns of a look are targets; the rest cues.")
+    budget: int = Field(
+        ge=1, description="No new grid starts after this number of inspected frames (the last grid may exceed it)."
+    )
+    targets: int = Field(
+        default=1, ge=1, description="Number of columns of scores that are targets; the others are cues."
+    )
     grid: int = Field(default=8, ge=2, description="Rows, and columns, of frames that are looked at together.")
     threshold: float = Field(default=0.5, gt=0, lt=1, description="A score above it confirms a target.")
-    seed: int = Field(default=0, ge=0, description="Of the sampling; the original has none.")
+    seed: int = Field(default=0, ge=0, description="Seed of the sampling; the original has none.")
 
 
 @dataclass(frozen=True)
 class TStarSearched:
-    """What T* found.
+    """The result of a T* search.
 
     Attributes:
         chosen: Seconds of the chosen frames, in order of time.
@@ -124,7 +128,7 @@ class TStarSearched:
 
     @property
     def inspected(self) -> int:
-        """How many different frames were looked at."""
+        """The number of distinct inspected frames."""
         return len(set(self.looked))
 
 
@@ -209,13 +213,13 @@ class _TStar:
         return scores
 
     def _weighted(self, seen: Floats) -> Floats:
-        """A frame's score: that of its surest object, cues at half."""
+        """Return a frame's score: the highest score of its objects, with cues at half weight."""
         weights = np.where(np.arange(seen.shape[1]) < self._goal.targets, 1.0, _CUE_WEIGHT)
         best: Floats = (seen * weights).max(axis=1)
         return best
 
     def _propagate(self, sampled: Sequence[int]) -> None:
-        """Raise the scores of the neighbours of the best quarter, the less the farther."""
+        """Raise the scores of the neighbours of the best quarter, less with more distance."""
         own = self.scores[sampled]
         least = np.percentile(own, _PERCENTILE)
         for i in [i for i, score in zip(sampled, own, strict=True) if score >= least]:
@@ -241,7 +245,7 @@ class _TStar:
         spread = self._distribution() + count / total
         fresh = spread * ~self.visited
         fresh *= fresh >= np.percentile(fresh, _PERCENTILE)
-        # Too few left: the original then samples again from all, visited or not.
+        # Too few frames are left: the original then samples from all, visited or not.
         weights = fresh if np.count_nonzero(fresh) >= count else spread
         drawn: list[int] = self._random.choice(total, count, replace=False, p=weights / weights.sum()).tolist()
         return drawn
@@ -266,5 +270,5 @@ def _in_order(candidates: Sequence[Candidate], k: int) -> tuple[Candidate, ...]:
 
 
 def _best(scores: Sequence[float], of: Sequence[int], k: int) -> list[int]:
-    """The `k` places with the greatest scores, of equals the earlier."""
+    """Return the indices of the `k` greatest scores; ties go to the earlier one."""
     return sorted(of, key=lambda i: (-scores[i], i))[:k]

@@ -1,4 +1,4 @@
-"""Systems that find the span of a video from captions that others wrote: no model but the sentence encoder, no LLM."""
+"""Systems that ground a question in given captions with a sentence encoder, without an LLM."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from ...question.time_expressions import grounding_query
 from ...records import Usage
 from ..datasets.base import rows_of
 from ..records import Budget, Prediction, Question, ScoredSpan
-from .cached_vectors import KeptVectors
+from .cached_vectors import CachedVectors
 
 __all__ = ["CaptionGrounder", "Captioned", "Reading", "read_captions"]
 
-# What is read of the question: nothing but its words; where in the video it points; that, and its order of clauses.
+# Parts of the question that are used: its words only; also its position in the video; also its order of clauses.
 Reading = Literal["words", "place", "all"]
 
 
@@ -27,9 +27,9 @@ class Captioned:
     """The captions of one video.
 
     Attributes:
-        whole: The video.
-        spans: When each caption is.
-        captions: In order of time.
+        whole: Span of the whole video.
+        spans: Span of each caption.
+        captions: Captions in order of time.
     """
 
     whole: Span
@@ -38,13 +38,13 @@ class Captioned:
 
 
 def read_captions(folder: Path) -> dict[str, Captioned]:
-    """The captions of videos by their name, from `captions.jsonl` or `captions.jsonl.gz` in a folder.
+    """Read the captions of videos, by name, from `captions.jsonl` or `captions.jsonl.gz` in a folder.
 
-    A row is `{"video_id": …, "duration": seconds, "captions": [[second, text], …]}`: one caption describes the
-    second that it names, as those published with VideoTree (Wang et al. 2025).
+    A row is `{"video_id": …, "duration": seconds, "captions": [[second, text], …]}`: a caption describes the given
+    second, as in the captions of VideoTree (Wang et al. 2025).
 
     Raises:
-        QueryError: The file is missing or of another form.
+        QueryError: The file is missing or has an unknown form.
     """
     path = next((folder / name for name in ("captions.jsonl.gz", "captions.jsonl") if (folder / name).exists()), None)
     if path is None:
@@ -59,28 +59,28 @@ def read_captions(folder: Path) -> dict[str, Captioned]:
             for video in rows_of(path)
         }
     except (ValueError, KeyError, TypeError) as error:
-        raise QueryError(f"{path} is not of the form that is known ({error}): see read_captions") from error
+        raise QueryError(f"{path} has an unknown form ({error}): see read_captions") from error
 
 
 class CaptionGrounder:
-    """Finds the span a question is about from its video's captions; see `index.localization.grounding`."""
+    """Finds the span of a question in the captions of its video; see `index.localization.grounding`."""
 
     def __init__(
         self,
         captions: Mapping[str, Captioned],
         questions: Sequence[Question],
-        vectors: KeptVectors,
+        vectors: CachedVectors,
         mode: Mode = "balanced",
         shortest_seconds: float = 2.0,
     ) -> None:
         """Embed all captions and questions.
 
         Args:
-            captions: By the name of the video.
-            questions: All that will be asked: they are embedded together.
-            vectors: Where vectors come from.
+            captions: Captions by name of the video.
+            questions: All questions; they are embedded together.
+            vectors: The encoder.
             mode: `balanced` for IoU, `precise` for IoP.
-            shortest_seconds: Of a precise span.
+            shortest_seconds: Shortest precise span.
         """
         self.name = f"captions-{mode}" + (f"-{shortest_seconds:g}s" if mode == "precise" else "")
         self.fingerprint = f"{vectors.embedding_id} {mode} {shortest_seconds:g}"
@@ -94,8 +94,8 @@ class CaptionGrounder:
         self._compared: dict[tuple[str, str], list[Channel]] = {}
 
     def answer(self, question: Question, budget: Budget) -> Prediction:
-        """The best span; `insufficient` where the video has no captions."""
-        del budget  # it shows nothing to anybody
+        """Return the best span; `insufficient` if the video has no captions."""
+        del budget  # uses no frames and no tokens
         if question.video not in self._captions:
             return Prediction(question_id=question.question_id, status="insufficient")
         span, score = self.locate(question.question, question.video, self._mode, self._shortest)
@@ -115,15 +115,15 @@ class CaptionGrounder:
         reading: Reading = "all",
         channels: int = 2,
     ) -> tuple[Span, float]:
-        """The span that is expected to score best, and that score, 0 to 1.
+        """Return the span with the best expected score, and that score, 0 to 1.
 
         Args:
-            question: One of those that were given.
-            video: One of those with captions.
-            mode: What the score is: IoU or IoP.
-            shortest_seconds: Of a precise span.
-            reading: What is read of the question.
-            channels: 2: meaning and words of the captions; 1: meaning only; 0: no caption is read.
+            question: One of the embedded questions.
+            video: A video with captions.
+            mode: Kind of score: IoU or IoP.
+            shortest_seconds: Shortest precise span.
+            reading: Parts of the question that are used.
+            channels: 2: embeddings and words of the captions; 1: embeddings only; 0: no captions.
         """
         asked = self._read(question, reading)
         there = self.channels(video, asked.text)[:channels]
@@ -133,7 +133,7 @@ class CaptionGrounder:
         return best[0].span, best[0].score
 
     def channels(self, video: str, text: str) -> list[Channel]:
-        """A video's captions compared with a text: by meaning, and by words."""
+        """Compare a video's captions with a text, by embeddings and by words."""
         if (video, text) not in self._compared:
             captioned = self._captions[video]
             rows = np.stack([self._vectors[caption] for caption in captioned.captions])

@@ -1,7 +1,7 @@
-"""A library without some modalities: what the rest of a system can do without them.
+"""Makes a library without some modalities, to measure the value of each modality.
 
-After Assessing Modality Bias in Video Question Answering Benchmarks (Park et al. 2024, arXiv 2408.12763): a modality
-matters as far as the score falls when it is taken away.
+Method of "Assessing Modality Bias in Video Question Answering Benchmarks" (Park et al. 2024, arXiv 2408.12763): the
+value of a modality is the loss of score without it.
 """
 
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ __all__ = ["masked_library"]
 
 
 def masked_library(source: Path, masked: Sequence[Modality], folder: Path) -> Path:
-    """A copy of a library without the observations of some modalities; the videos are not copied.
+    """Copy a library without the observations of some modalities; the videos are not copied.
 
     Args:
         source: The library's folder.
-        masked: What to leave out.
-        folder: Where the copy is made; a video that is there already is kept.
+        masked: Modalities to leave out.
+        folder: Folder of the copy; videos already in it are kept.
 
     Returns:
         The copy's folder.

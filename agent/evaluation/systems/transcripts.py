@@ -1,4 +1,4 @@
-"""Transcripts and captions as a library: text that others wrote, filed through the index's own seam, without videos."""
+"""Makes a library from given transcripts or captions, without videos."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ __all__ = ["text_library", "text_record", "text_video_id"]
 
 
 def text_video_id(name: str) -> str:
-    """The id under which `text_library` files a transcript."""
+    """Return the video id that `text_library` gives to a transcript."""
     return hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
 
 
@@ -30,14 +30,14 @@ def text_library(
     embedding_id: str,
     modality: Modality = "speech",
 ) -> LocalStorage:
-    """A library that holds each transcript as the observations of one video.
+    """Make a library with each transcript as the observations of one video.
 
     Args:
-        folder: Where it is made.
-        texts: Lines by the transcript's name; at least one each.
-        vectors: Unit vectors of the lines, by the transcript's name; None: the lines are not embedded.
-        embedding_id: Their vector space.
-        modality: What the lines are: `speech`, `caption`.
+        folder: Folder of the new library.
+        texts: Lines by name of the transcript; at least one each.
+        vectors: Unit vectors of the lines, by name of the transcript; None: the lines are not embedded.
+        embedding_id: Embedding model id of the vectors.
+        modality: Modality of the lines: `speech` or `caption`.
     """
     store = LocalStorage(folder)
     store.create()
@@ -61,9 +61,9 @@ def text_record(name: str, observations: Sequence[Observation], embedding_id: st
     """Return the record of observations that have no video.
 
     Args:
-        name: Of the transcript: it gives the video id.
+        name: Name of the transcript; it gives the video id.
         observations: At least one.
-        embedding_id: Of their vectors; empty: they are not embedded.
+        embedding_id: Embedding model id of their vectors; empty: not embedded.
     """
     end = max(observation.span.end for observation in observations)
     found = {observation.modality for observation in observations}
