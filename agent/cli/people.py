@@ -40,7 +40,7 @@ def speakers(
         case ["forget", name]:
             opened.forget_speaker(name)
         case other:
-            raise QueryError(f"speakers {' '.join(other)}: `name NUMBER NAME` or `forget NAME` is wanted")
+            raise QueryError(f"speakers {' '.join(other)}: expected `name NUMBER NAME` or `forget NAME`")
     found = opened.speakers()
     if as_json:
         print_json([one.model_dump(mode="json") | {"title": one.title} for one in found])
@@ -48,7 +48,7 @@ def speakers(
         print_speakers(found)
     else:
         print(
-            "no speakers: nobody was told apart, or speakers are not indexed (`playhead index` with "
+            "no speakers: no voices were found, or speakers are not indexed (`playhead index` with "
             "--set speakers_model=resemblyzer)",
             file=sys.stderr,
         )

@@ -167,7 +167,7 @@ def _library_of(place: Path) -> Path:
 
 
 def modalities_of(within: str | None) -> list[str] | None:
-    """Return the names in `--in`, which may be those that people use ("said")."""
+    """Return the names in `--in`, which may be participles ("said")."""
     return [part for part in within.split(",") if part.strip()] if within else None
 
 
@@ -188,7 +188,7 @@ def storage_named(library: str) -> "LocalStorage | UrlStorage":
 
 
 def _check_folder(library: str) -> None:
-    """Raise if a URL stands where a folder must be, also one with a slash missing: a folder of that name would be made."""
+    """Raise if a URL is given instead of a folder, also with a missing slash, which would create a folder of that name."""
     if _URL.match(library):
         raise LibraryError(
             f"library {library} is not a folder: `playhead pull URL` copies a library from a URL such as "

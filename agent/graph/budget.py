@@ -16,7 +16,7 @@ from ...tools.llm.protocol import Part, Reply, TokenUsage, VideoLLM
 
 __all__ = ["Metered", "TokensSpentError"]
 
-# A shorter answer is of no use: the request is not sent.
+# Fewer tokens are too few for an answer: the request is not sent.
 _FEWEST_ANSWER_TOKENS = 48
 
 
@@ -32,8 +32,8 @@ class Metered:
 
         Args:
             llm: The model.
-            most: Tokens, read and written together.
-            spent: What a resumed question has cost before.
+            most: Limit of tokens, read and written together.
+            spent: Tokens that a resumed question has already used.
         """
         self._llm = llm
         self._most = most

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Conversation"]
 
-# Earlier questions that a thread remembers.
+# Number of earlier questions that a thread keeps.
 MOST_TURNS = 20
 # Requests that run in parallel.
 MOST_REQUESTS = 4
@@ -38,8 +38,8 @@ class Conversation:
     """One thread.
 
     Attributes:
-        context: What its questions are answered with.
-        thread_id: Its name; None: one question, of which nothing is kept.
+        context: Models, settings and library of its questions.
+        thread_id: Its name; None: a single question that is not stored.
         folder: The library's folder.
         saver: LangGraph's checkpointer of named threads.
     """
@@ -81,9 +81,9 @@ class Conversation:
             yield from self._run(state, cast(State, {}))
 
     def resume(self) -> Iterator[Event]:
-        """Resume the thread's last question where it was interrupted; of one that was answered, give the answer again.
+        """Resume the thread's last question where it was interrupted; an answered question returns its answer again.
 
-        Time in which nothing ran is not counted.
+        Time between the interruption and the resumption is not counted.
 
         Yields:
             The events from there on; the answer is the last.
@@ -112,7 +112,7 @@ class Conversation:
             yield from self._run(None, state)
 
     def _held(self) -> AbstractContextManager[None]:
-        """A thread asked twice at once is asked one question after the other."""
+        """Hold the thread's lock: questions of one thread run one after the other."""
         if self.thread_id is None or self.folder is None:
             return nullcontext()
         return one_at_a_time(self.folder, self.thread_id, self.context.settings.max_seconds)
@@ -139,9 +139,9 @@ class Conversation:
             return run_plain(given, context)
         from langgraph.types import Overwrite
 
-        # A thread's state holds an earlier question: what reducers would add up begins again.
+        # The thread's state contains an earlier question: keys with reducers are reset.
         start = given and {key: Overwrite(value) if key in REDUCERS else value for key, value in given.items()}
-        # Each step is stored before the next one begins: a process that is killed loses one step at most.
+        # Each step is stored before the next one begins: a killed process loses at most one step.
         steps: Iterator[tuple[str, Any]] = self._graph.stream(
             start,
             self._config,
@@ -159,7 +159,7 @@ class Conversation:
     @cached_property
     def _graph(self) -> Any:
         graph = compiled(self.saver)
-        graph.stream_eager = True  # an event is passed on at once, not when the step is over
+        graph.stream_eager = True  # events are forwarded immediately, not at the end of the step
         return graph
 
     @property
@@ -201,12 +201,12 @@ class Conversation:
 
 
 def _videos(state: State) -> tuple[str, ...] | None:
-    """The videos that were asked about, also those that a question follows; its plan may hold the likeliest only."""
+    """Return the videos of the question or of the one it follows; the plan may contain only the most relevant ones."""
     if state["video_ids"] is None and state["turns"] and state["plan"].question != state["question"]:
         return state["turns"][-1].plan.video_ids
     return None if state["video_ids"] is None else tuple(state["video_ids"])  # from a checkpoint: a list
 
 
 def _seconds(trace: Sequence[TraceStep]) -> float:
-    """How long steps took together; those of one name in a row ran side by side."""
+    """Return the total time of steps; consecutive steps with the same name ran in parallel."""
     return sum(max(step.seconds for step in steps) for _, steps in groupby(trace, key=lambda step: step.step))

@@ -1,4 +1,4 @@
-"""What happens while a question is answered, as typed events. The node that acts writes them to the graph's stream."""
+"""Typed events of answering a question. Each node writes its own events to the graph's stream."""
 
 from pathlib import Path
 from typing import Annotated, Literal

@@ -1,6 +1,6 @@
 """The graph's nodes that ask the video LLM: it looks, writes, notes chapters, and verifies claims.
 
-A small model is asked to compose only: one plain request over the best lines.
+A small model only composes: one plain request with the best lines.
 """
 
 import time
@@ -20,20 +20,20 @@ from .state import OneClaim, OneSection, Running, State, over_budget, seconds_le
 
 __all__ = ["CHAPTER_FRAMES", "chapter_node", "compose_node", "digest_node", "gather_node", "look_node", "verify_node"]
 
-# Of each chapter the model reads this many lines at most, the most telling ones, and is shown this many keyframes.
+# Most lines and keyframes of one chapter for the model, the most representative first.
 CHAPTER_ROWS, CHAPTER_FRAMES = 24, 2
-# A third of the frames that are left is kept for the rounds that may follow.
+# A third of the remaining frames is reserved for later rounds.
 LATER_ROUNDS = 3
 # Notes may take this share of the token budget: the rest is for the answer, and for verifying it.
 CHAPTERS_SHARE = 0.7
 # Lines of one request. A small model on two cores reads 67 tokens a second: ten lines take 4 to 6 s.
 SMALL_LINES, LINES, MANY_LINES = 12, 30, 60
-# Where a similar question was answered before, what answered it comes first, and half of the lines are enough.
+# If a similar question was answered before, its evidence comes first, and half of the lines are enough.
 HINTED_LINES = 6
 
 
 def look_node(state: State, runtime: Running) -> State:
-    """Evidence → the lines and keyframes that the video LLM is given; a model that sees no pictures gets lines only."""
+    """Evidence → the lines and keyframes for the video LLM; a model without vision gets lines only."""
     began = time.perf_counter()
     context = runtime.context
     assert context.llm is not None
@@ -75,7 +75,7 @@ def look_node(state: State, runtime: Running) -> State:
 
 
 def compose_node(state: State, runtime: Running) -> State:
-    """Lines and keyframes → the video LLM's claims; a failure where it gives no usable answer."""
+    """Lines and keyframes → the video LLM's claims; a failure if its answer is not usable."""
     began = time.perf_counter()
     context = runtime.context
     assert context.llm is not None
@@ -100,7 +100,7 @@ def compose_node(state: State, runtime: Running) -> State:
 
 
 def digest_node(state: State, runtime: Running) -> State:
-    """Chapters → a small model's summary, in one request over the heading and the most telling lines of each."""
+    """Chapters → a small model's summary, in one request with the heading and the most representative lines of each."""
     began = time.perf_counter()
     context = runtime.context
     assert context.llm is not None
@@ -125,7 +125,7 @@ def digest_node(state: State, runtime: Running) -> State:
 
 
 def chapter_node(state: OneSection, runtime: Running) -> State:
-    """One chapter → notes on it, in parallel with the others; none where the video LLM gives no usable ones."""
+    """One chapter → notes on it, in parallel with the others; no notes if the video LLM's answer is not usable."""
     began = time.perf_counter()
     context, section = runtime.context, state["section"]
     assert context.llm is not None
@@ -194,7 +194,7 @@ def gather_node(state: State, runtime: Running) -> State:
 
 
 def verify_node(state: OneClaim, runtime: Running) -> State:
-    """One claim against what it cites, in parallel with the others; without a verdict it stays unverified."""
+    """One claim → its verdict from the cited evidence, in parallel with the others; without a verdict: unverified."""
     began = time.perf_counter()
     context, claim = runtime.context, state["claim"]
     assert context.llm is not None
@@ -225,7 +225,7 @@ def verify_node(state: OneClaim, runtime: Running) -> State:
 
 
 def _words_of(running: Running) -> Callable[[str], None]:
-    """Passes the answer's words on as events, out of the JSON that is being written."""
+    """Return a callback that emits the answer's words as events while the JSON is being written."""
     return AnswerText(lambda words: running.stream_writer(AnswerWritten(text=words))).add
 
 
@@ -239,7 +239,7 @@ def _drafted(draft: Draft, runtime: Running, began: float) -> State:
         detail += f"; {draft.dropped} without a citation that exists left out"
     if draft.missing:
         detail += f"; wants {', '.join(draft.missing)}"
-    # A larger model's word is taken; a small one's is weighed against retrieval, in `judge`.
+    # A larger model's decision is final; a small model's is compared with retrieval in `judge`.
     claims = draft.claims if draft.is_found or context.is_small else ()
     runtime.stream_writer(ClaimsDrafted(claims=claims))
     return {
@@ -257,7 +257,7 @@ def _drafted(draft: Draft, runtime: Running, began: float) -> State:
 def _unusable(error: ServerError, state: State, runtime: Running, began: float) -> State:
     context = runtime.context
     assert context.llm is not None
-    usage = usage_of(error, context)  # raises what is not the model's words but its server's state
+    usage = usage_of(error, context)  # raises errors of the server; only errors in the model's answer continue
     over = "" if isinstance(error, AnswerFormatError) else over_budget(state, context)
     if isinstance(error, TokensSpentError):
         over = str(error)

@@ -58,7 +58,7 @@ def plan_node(state: State, runtime: Running) -> State:
 
 
 def retrieve_node(state: State, runtime: Running) -> State:
-    """Plan → evidence, beside that of earlier rounds; of many videos the likeliest are chosen first."""
+    """Plan → evidence, in addition to earlier rounds; with many videos the most relevant ones are chosen first."""
     began = time.perf_counter()
     search = runtime.context.search
     known = {one.evidence_id: one for one in state["evidence"]}
@@ -91,7 +91,7 @@ def retrieve_node(state: State, runtime: Running) -> State:
 
 
 def outline_node(state: State, runtime: Running) -> State:
-    """Plan → the chapters of its videos; without a video LLM also what stands for each, quoted."""
+    """Plan → the chapters of its videos; without a video LLM also quotes that represent each."""
     began = time.perf_counter()
     sections = outline(state["plan"], runtime.context.search)
     message = f"{len(sections)} chapters of {len({one.video_id for one in sections})} videos"
@@ -106,7 +106,7 @@ def outline_node(state: State, runtime: Running) -> State:
 
 
 def tally_node(state: State, runtime: Running) -> State:
-    """Plan → claims computed from stored rows: how often, which came first, where in the picture."""
+    """Plan → claims computed from stored observations: counts, orders, positions in the picture."""
     began = time.perf_counter()
     counted = tally(state["plan"], runtime.context.search, runtime.context.reader)
     evidence = {one.evidence_id: one for one in state["evidence"]}
@@ -128,7 +128,7 @@ def tally_node(state: State, runtime: Running) -> State:
 
 
 def quote_node(state: State, runtime: Running) -> State:
-    """Evidence → claims that quote what the reader scores as an answer; else the closest passages."""
+    """Evidence → claims that quote the passages that the reader accepts; otherwise the closest passages."""
     began = time.perf_counter()
     plan, search, reader = state["plan"], runtime.context.search, runtime.context.reader
     least = runtime.context.threshold
@@ -148,7 +148,7 @@ def quote_node(state: State, runtime: Running) -> State:
 
 
 def check_node(state: State, runtime: Running) -> State:
-    """Claims → those of which a citation resolves and, of a model's, those whose words occur in the lines it read."""
+    """Claims → those with a citation that resolves; for a model's claims also with words from the lines that it read."""
     began = time.perf_counter()
     context = runtime.context
     kept: list[Claim] = []
@@ -169,7 +169,7 @@ def check_node(state: State, runtime: Running) -> State:
 
 
 def judge_node(state: State, runtime: Running) -> State:
-    """Verdicts → the claims that are kept, and what the next round looks for if there are none."""
+    """Verdicts → the claims to keep, or the queries of the next round if none is left."""
     began = time.perf_counter()
     context = runtime.context
     if context.llm is None:
@@ -179,7 +179,7 @@ def judge_node(state: State, runtime: Running) -> State:
         detail = f"{len(claims)} claims are kept"
         return {"confidence": state["confidence"] if claims else 0.0, "trace": traced("judge", detail, began)}
     judged = claims_by_key(state)
-    for key, claim in judged.items():  # those that no node of their own judged
+    for key, claim in judged.items():  # claims without a verification node
         if key not in state["verdicts"]:
             runtime.stream_writer(ClaimJudged(claim=claim))
     supported = sum(claim.verdict in ("supported", "verbatim") for claim in judged.values())
@@ -208,7 +208,7 @@ def judge_node(state: State, runtime: Running) -> State:
 
 
 def _in_the_librarys_language(plan: Plan, question: str, context: Context) -> tuple[Plan, TokenUsage, str]:
-    """The plan for a translated question: where no word and no meaning was found, it may be in another language."""
+    """Plan the translated question: without any match, the library may be in another language."""
     assert context.llm is not None
     language = context.settings.language or "English"
     try:
@@ -221,16 +221,16 @@ def _in_the_librarys_language(plan: Plan, question: str, context: Context) -> tu
 
 
 def _read(state: State, claim: Claim, context: Context) -> list[Evidence]:
-    """The lines that a claim was made from: those that the model read, and those that its citations name."""
+    """Return the lines behind a claim: those that the model read, and those that its citations name."""
     cited = [one for one in (context.search.evidence(c.evidence_id) for c in claim.citations) if one]
     lines = {one.evidence_id: one for one in (*state["rows"], *cited) if one.text}
     return list(lines.values())
 
 
 def _weighed(state: State, runtime: Running, claims: Sequence[Claim]) -> tuple[list[Claim], float, list[Evidence]]:
-    """A small model's claims where the reader finds an answer likely; else quotes, else the closest passages.
+    """Return a small model's claims if the reader finds an answer likely, otherwise quotes or the closest passages.
 
-    The model composes, retrieval and the reader decide: it answers also what no line answers.
+    The reader decides, because a small model also writes answers that no line supports.
     """
     plan, context = state["plan"], runtime.context
     scored = ranked(plan, state["evidence"], context.search, context.reader)
@@ -245,16 +245,16 @@ def _weighed(state: State, runtime: Running, claims: Sequence[Claim]) -> tuple[l
 
 
 def _wanted(state: State) -> list[str]:
-    """What the next round searches for: what the model missed, else the parts of the question; nothing twice."""
+    """Return the queries of the next round: what the model missed, else the parts of the question; no query twice."""
     parts = state["wanted"] or [subject.query for subject in state["plan"].subjects]
     return [text for text in dict.fromkeys(parts) if text.strip() and text not in state["searched"]]
 
 
 def _located(plan: Plan, context: Context) -> tuple[Plan, str]:
-    """The plan where its event leaves it to look, and a note.
+    """Return the plan limited by its event, and a note for the trace.
 
-    Without a video LLM nothing is looked for beside an event that is not there; a video LLM reads the times of what
-    is found, and may know the event by other words.
+    If the event is not found, nothing is searched without a video LLM. A video LLM may recognise the event in other
+    words, and compares times itself.
     """
     if plan.anchor is None or plan.scopes is not None:
         return plan, ""
@@ -268,7 +268,7 @@ def _located(plan: Plan, context: Context) -> tuple[Plan, str]:
 
 
 def _understood(plan: Plan, question: str) -> str:
-    """A plan in words."""
+    """Describe a plan in words."""
     message = f"understood as “{plan.question}”; " if plan.question != question else ""
     message += f"{plan.planner}: {plan.kind}; look for “{plan.query}” in {', '.join(plan.modalities)}"
     message += "".join(f"; “{query.text}” in {', '.join(query.modalities)}" for query in plan.more)
@@ -287,7 +287,7 @@ def _understood(plan: Plan, question: str) -> str:
 
 
 def _missing(plan: Plan, scored: list[Scored]) -> list[str]:
-    """The terms of a question that nothing which was found holds: names, numbers and codes only, if there are some."""
+    """Return the terms that no evidence contains: only names, numbers and codes if any of these is missing."""
     held = {word for one in scored for word in one.evidence.matched}
     missing = [term for term in plan.terms if term.required and term.text not in held]
     return [term.text for term in missing if term.exact] or [term.text for term in missing]

@@ -1,4 +1,4 @@
-"""From the state in which a graph ends to the answer that leaves."""
+"""Builds the answer from the final state of the graph."""
 
 from collections.abc import Sequence
 
@@ -15,12 +15,12 @@ __all__ = ["final_answer"]
 def final_answer(
     state: State, records: Sequence[VideoRecord], settings: Settings, thread_id: str, seconds: float
 ) -> Answer:
-    """Build the answer; its status is `answered` only if a claim is left, `failed` if the model is to blame.
+    """Build the answer; its status is `answered` only if a claim is left, `failed` if the model failed.
 
     Args:
-        state: Where the graph ended.
-        records: The videos that were asked about.
-        settings: What it was made with.
+        state: The final state.
+        records: The videos of the question.
+        settings: The settings of the run.
         thread_id: The conversation.
         seconds: Wall time.
     """
@@ -66,7 +66,7 @@ def _status(state: State, has_claims: bool) -> Status:
 
 
 def _refusal(plan: Plan, missing: Sequence[str], reason: str, records: Sequence[VideoRecord]) -> str:
-    """Why there is no answer, and what was not even indexed."""
+    """Return the reason for a missing answer, and the modalities that are not indexed."""
     if plan.kind == "whole":
         return "Nothing that could be summarised was said, written or described in the indexed videos."
     if plan.planner == "rules" and not plan.terms and not plan.is_moment:
@@ -80,7 +80,7 @@ def _refusal(plan: Plan, missing: Sequence[str], reason: str, records: Sequence[
         text += f" {reason[0].upper()}{reason[1:].rstrip('.')}."
     blind = sorted({participle(modality) for record in records for modality in _blind(record, plan.modalities)})
     if blind:
-        text += f" Not every video was indexed for what is {', '.join(blind)}: `playhead show VIDEO` tells why."
+        text += f" Not every video was indexed for what is {', '.join(blind)}: `playhead show VIDEO` names the reason."
     return text
 
 

@@ -1,4 +1,4 @@
-"""What the graph's nodes hand on, and what they work with."""
+"""The state of the graph, and the context of its nodes."""
 
 import math
 import operator
@@ -54,7 +54,7 @@ __all__ = [
     "usage_of",
 ]
 
-# What a checkpoint may hold besides plain data.
+# Types that a checkpoint may contain besides plain data.
 STORED_RECORDS = (
     Box,
     Anchor,
@@ -78,7 +78,7 @@ STORED_RECORDS = (
 )
 
 
-# How the updates of nodes that run in parallel are put together; any other key is replaced.
+# Reducers for keys that parallel nodes update; any other key is replaced.
 REDUCERS: dict[str, Callable[[Any, Any], Any]] = {
     "frames_seen": operator.add,
     "notes": operator.or_,
@@ -90,19 +90,19 @@ REDUCERS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 class State(TypedDict, total=False):
-    """What the nodes hand on; a checkpoint holds it."""
+    """The state that nodes pass on; a checkpoint stores it."""
 
     question: str
     video_ids: tuple[str, ...] | None
     between: Span | None
     options: tuple[str, ...]
     turns: list[Turn]  # earlier questions of the thread, the oldest first
-    asked_at: float  # of the system's clock; tells the questions of a thread apart
-    answerer: str  # who answers, as it was when the question was asked
+    asked_at: float  # system clock; distinguishes the questions of a thread
+    answerer: str  # the answering model when the question was asked
     rounds: int
-    among: tuple[str, ...] | None  # the videos that are asked about, before the likeliest of them are chosen
-    searched: list[str]  # descriptions that were searched for already
-    hints: list[Evidence]  # what answered a similar question before
+    among: tuple[str, ...] | None  # the videos of the question, before the most relevant ones are chosen
+    searched: list[str]  # descriptions that were already searched
+    hints: list[Evidence]  # evidence that answered a similar question before
     new: list[str]  # ids of the evidence that the last round found
     plan: Plan
     evidence: list[Evidence]
@@ -129,7 +129,7 @@ class State(TypedDict, total=False):
 
 
 class OneClaim(TypedDict):
-    """What the check of one claim is given."""
+    """Input of the node that verifies one claim."""
 
     key: str
     question: str
@@ -137,7 +137,7 @@ class OneClaim(TypedDict):
 
 
 class OneSection(TypedDict):
-    """What the notes on one chapter are made of."""
+    """Input of the node that writes notes on one chapter."""
 
     key: str
     question: str
@@ -147,15 +147,15 @@ class OneSection(TypedDict):
 
 @dataclass(frozen=True)
 class Context:
-    """What the nodes work with; no checkpoint holds it.
+    """The models, settings and library of the nodes; not stored in checkpoints.
 
     Attributes:
         search: The library.
         settings: Budgets.
         llm: The video LLM; None: evidence is quoted.
-        memory: The folder that keeps what earlier answers rested on; None: nothing is remembered.
+        memory: Folder with the evidence of earlier answers; None: not used.
         reader: Scores how likely evidence answers the question.
-        deadline: When the question's time is over, by the system's clock.
+        deadline: End of the question's time limit, system clock.
     """
 
     search: Search
@@ -167,32 +167,32 @@ class Context:
 
     @property
     def threshold(self) -> float:
-        """The score from which on evidence is an answer: as set, else as the reader was calibrated."""
+        """Lowest score of an answer: from the settings, else from the reader's calibration."""
         chosen = self.settings.answer_threshold
         return self.reader.threshold if chosen is None else chosen
 
     @property
     def is_small(self) -> bool:
-        """Whether the model is asked to compose only: it neither plans nor verifies."""
+        """Whether the model only composes, and neither plans nor verifies."""
         return self.llm is not None and self.llm.capabilities.is_small
 
     @property
     def spent(self) -> float:
-        """How much of the token budget is spent: 1 is all of it."""
+        """The used share of the token budget, 0 to 1."""
         return self.llm.share if isinstance(self.llm, Metered) else 0.0
 
     @property
     def answerer(self) -> str:
-        """Who answers."""
+        """Name of the answering model."""
         return "extractive" if self.llm is None else self.llm.source
 
 
 class Running(Protocol):
-    """What a node is given beside the state: LangGraph's `Runtime`, or the runner's own where there is no model."""
+    """The second argument of a node: LangGraph's `Runtime`, or that of `run_plain`."""
 
     @property
     def context(self) -> Context:
-        """What the nodes work with."""
+        """The context of the nodes."""
         ...
 
     @property
@@ -248,12 +248,12 @@ def start_state(
 
 
 def key_of(state: State, number: int) -> str:
-    """What tells a claim or chapter from those of other questions and rounds."""
+    """Return a key of a claim or chapter that is unique over questions and rounds."""
     return f"{state['asked_at']:.6f}/{state['rounds']}/{number}"
 
 
 def claims_by_key(state: State) -> dict[str, Claim]:
-    """The claims under their keys in `verdicts` (question, round, number), each with its verdict as far as there is one."""
+    """Return the claims by their keys in `verdicts` (question, round, number), each with its verdict if it has one."""
     keys = (key_of(state, number) for number in range(len(state["claims"])))
     return {
         key: claim.model_copy(update={"verdict": state["verdicts"].get(key, claim.verdict)})
@@ -262,15 +262,15 @@ def claims_by_key(state: State) -> dict[str, Claim]:
 
 
 def seconds_left(context: Context) -> float:
-    """Until the deadline; a second at least, so that a request fails by itself and not by a senseless limit."""
+    """Return the seconds until the deadline; at least 1, because a request needs a positive timeout."""
     return max(1.0, context.deadline - time.time())
 
 
 def usage_of(error: ServerError, context: Context) -> TokenUsage:
-    """What a failed request cost. A form that is wrong is no answer, nor is one that came too late; other failures rise.
+    """Return the cost of a request that failed by its form or by the deadline; raise all other errors.
 
     Raises:
-        ServerError: The server failed, and not because the question's time is over.
+        ServerError: The server failed before the question's deadline.
     """
     if isinstance(error, AnswerFormatError):
         return error.usage or TokenUsage(requests=1)
@@ -282,7 +282,7 @@ def usage_of(error: ServerError, context: Context) -> TokenUsage:
 
 
 def over_budget(state: State, context: Context) -> str:
-    """Which budget is spent; empty: none."""
+    """Return the exceeded budget; empty: none."""
     settings = context.settings
     if time.time() >= context.deadline:
         return f"max_seconds={settings.max_seconds:g} are over"
@@ -293,5 +293,5 @@ def over_budget(state: State, context: Context) -> str:
 
 
 def traced(step: str, detail: str, began: float) -> list[TraceStep]:
-    """A line of the trace: what a node did since it began, by the performance counter."""
+    """Return a trace step: the action of a node, and its time since `began` (performance counter)."""
     return [TraceStep(step=step, detail=detail, seconds=round(time.perf_counter() - began, 4))]

@@ -1,8 +1,8 @@
 """The graph `plan → retrieve → (look) → answer → check → (verify) → judge → (retrieve | done)`: its wiring.
 
-Without a video LLM nothing is looked at, evidence is quoted, and one round is all there is. With one, claims are verified
-in parallel, and a round without a supported claim is followed by another that looks for what was missing, within the
-budgets. A small model only composes: one request, whose claims are checked against the lines that it read. A question
+Without a video LLM there is one round that quotes evidence and inspects no frames. With a video LLM, claims are
+verified in parallel, and a round without a supported claim is followed by another round that searches for missing
+facts, within the budgets. A small model only composes: one request, whose claims are checked against the lines that it read. A question
 about whole videos goes through their chapters instead.
 
 LangGraph runs it. A question without a model and without a thread is a straight line: `run_plain` walks the same nodes
@@ -39,7 +39,7 @@ def _to_evidence(state: State, runtime: Running) -> str:  # noqa: ARG001 (as all
 
 
 def _to_answerer(state: State, runtime: Running) -> str:
-    """What can be computed is; the video LLM is asked for the rest."""
+    """Compute the answer if possible; otherwise ask the video LLM."""
     if is_tallied(state["plan"]) and state["rounds"] == 1:
         return "tally"
     return "quote" if runtime.context.llm is None else "look"
@@ -78,15 +78,15 @@ def _to_verifiers(state: State, runtime: Running) -> Any:
     sends = [
         Send("verify", OneClaim(key=key, question=state["plan"].question, claim=claim))
         for key, claim in claims_by_key(state).items()
-        if claim.basis == "quote"  # what was computed was computed again by the check
+        if claim.basis == "quote"  # the check has already recomputed computed claims
     ]
     return sends or "judge"
 
 
 def _to_next_round(state: State, runtime: Running) -> str | None:
-    """Another round where no claim is left, something more was wanted, and the budgets allow it."""
+    """Start another round if no claim is left, there are new queries, and the budgets allow it."""
     settings, context = runtime.context.settings, runtime.context
-    # Where what was computed was wrong, the video LLM looks for itself.
+    # If a computed claim was wrong, the video LLM answers instead.
     wants = bool(state["wanted"]) or (is_tallied(state["plan"]) and state["rounds"] == 1)
     may = context.llm is not None and not context.is_small and not state["claims"] and wants
     if may and not state["over_budget"] and not state["failure"] and state["rounds"] < settings.max_rounds:
@@ -130,17 +130,17 @@ EDGES: dict[str, str | tuple[Callable[[State, Running], Any], tuple[str | None, 
 
 @dataclass(frozen=True)
 class _Plain:
-    """What nodes are given by `run_plain`."""
+    """The runtime of nodes in `run_plain`."""
 
     context: Context
     stream_writer: Callable[[Event], None]
 
 
 def run_plain(state: State, context: Context) -> Iterator[tuple[str, Any]]:
-    """Walk the graph without LangGraph: for a question without a model, of which nothing is kept.
+    """Run the graph without LangGraph: for a question without a model and without a thread.
 
     Yields:
-        As LangGraph's stream does: `("custom", event)`, and `("values", state)` after each node.
+        The same as LangGraph's stream: `("custom", event)`, and `("values", state)` after each node.
     """
     events: list[Event] = []
     runtime = _Plain(context, events.append)

@@ -103,7 +103,7 @@ def test_of_a_video_that_says_nothing_the_times_are_told_and_how_to_go_on(store:
     printed = CliRunner().invoke(app, ["chapters", str(store.folder), "--scenes"]).stdout
     assert printed.splitlines() == [
         f"{video} · 00:00:30.0",
-        f"nothing said, written or described is indexed: `playhead show {video}` tells why",
+        f"no speech, text or description is indexed: `playhead show {video}` names the reason",
         "00:00:00.0–00:00:30.0",
         "                       scene 00:00:00.0–00:00:09.0",
         "                       scene 00:00:09.0–00:00:30.0",
