@@ -267,7 +267,7 @@ def test_own_models_without_characters_need_a_file_of_them(own: Path) -> None:
 def test_own_models_that_cannot_be_used_are_refused_at_once(own: Path) -> None:
     settings = Settings(ocr_model=str(own), device="cpu", offline=True)
     (own / "my_rec.onnx").write_bytes(b"no model")
-    with pytest.raises(WeightsError, match=r"my_rec\.onnx is no model"):
+    with pytest.raises(WeightsError, match=r"my_rec\.onnx is not a model"):
         RapidOcrReader(settings)
     (own / "my_rec.onnx").rename(own / "other.onnx")
     with pytest.raises(
