@@ -144,7 +144,7 @@ def candidates_of(plan: Plan, found: Sequence[Evidence], search: Search) -> list
             known = one.model_copy(update={"similarity": rows[at].similarity})
             before, after = _lines_shown_with(known, rows) if modality == "text" else _neighbours(rows, at)
             made[one.evidence_id] = Candidate(known, before, after, names)
-    weights = _rarities(plan.terms, search) if plan.terms else {}
+    weights = _rarities(plan.terms, search) if plan.terms and found else {}
     return [replace(made[one.evidence_id], features=_features(made[one.evidence_id], plan, weights)) for one in found]
 
 

@@ -149,8 +149,9 @@ def chapter_node(state: OneSection, runtime: Running) -> State:
     except ServerError as error:
         detail = f"no notes on {section.span}: {error}"
         usage = usage_of(error, context)
+        notes = None if isinstance(error, TokensSpentError) else []  # None: the budget has no room for this chapter
         runtime.stream_writer(ChapterRead(video_id=section.video_id, span=section.span, notes=()))
-        return {"notes": {state["key"]: []}, "tokens": usage, "trace": traced("chapter", detail, began)}
+        return {"notes": {state["key"]: notes}, "tokens": usage, "trace": traced("chapter", detail, began)}
     runtime.stream_writer(ChapterRead(video_id=section.video_id, span=section.span, notes=draft.claims))
     return {
         "notes": {state["key"]: list(draft.claims)},

@@ -297,13 +297,15 @@ def test_a_server_that_trickles_is_held_to_the_deadline(talk_library: Library, s
 
 
 def test_no_request_begins_past_the_token_budget(talk_library: Library, server: Scripted) -> None:
-    """Each request costs 400 of 1000 tokens: the plan, a chapter or two side by side, and nothing more."""
+    """The plan costs 400 of 1000 tokens; a chapter needs more than the 600 that are left, so it is not sent."""
     note = draft(("Money.", ["E1"]))
     server.say(PLAN, note, prompt_tokens=399, completion_tokens=1)
     answer = ask(talk_library, server, "Summarise the video.", max_tokens=1000)
     assert answer.status == "truncated"
     assert "max_tokens=1000" in answer.text
-    assert len(server.requests) <= 1 + 4  # no more than run side by side
+    assert "left no room for 3 chapters" in answer.text
+    assert len(server.requests) == 1
+    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (399, 1)
 
 
 def test_a_summary_without_all_chapters_says_so(talk_library: Library, server: Scripted) -> None:

@@ -9,12 +9,14 @@ import pytest
 from playhead import Library, Settings
 from playhead.agent.answering.summary import Section
 from playhead.agent.graph import model_nodes
-from playhead.agent.graph.state import Context, start_state
+from playhead.agent.graph.state import REDUCERS, Context, start_state
 from playhead.agent.graph.wiring import _to_chapters
 from playhead.agent.looking.model_frames import _sized
 from playhead.agent.question.planning import make_plan
 from playhead.index.records import Evidence
 from playhead.tools.errors import QueryError, ServerError
+from playhead.tools.llm.capabilities import Capabilities
+from playhead.tools.llm.protocol import TokenUsage
 from playhead.tools.records import Observation, Span, Word
 
 from ..fakes import commit, observation
@@ -135,6 +137,7 @@ def test_what_cannot_be_meant_is_an_error_of_ours(spoken: Library, filters: dict
 
 class Silent:
     source = "silent"
+    capabilities = Capabilities()
 
 
 def runtime(settings: Settings, deadline: float = math.inf) -> Any:
@@ -159,7 +162,8 @@ def test_a_look_that_comes_too_late_is_none(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(model_nodes, "look", late)
     state = start_state("Is gold shown?") | {"plan": make_plan("Is gold shown?"), "frames_seen": 0}
     update = model_nodes.look_node(state, runtime(Settings(), deadline=0.0))
-    assert (update["rows"], update["frames"], update["frames_seen"]) == ([], [], 0)
+    assert (update["rows"], update["frames"], update["tokens"]) == ([], [], TokenUsage(requests=1))
+    assert "frames_seen" not in update  # it adds up: nothing was shown
     with pytest.raises(ServerError):
         model_nodes.look_node(state, runtime(Settings()))
 
@@ -182,4 +186,5 @@ def test_no_more_frames_are_shown_than_their_tokens_allow() -> None:
 
 def test_notes_and_verdicts_of_earlier_questions_are_dropped() -> None:
     state = start_state("And then?")
-    assert (state["notes"], state["verdicts"]) == (None, None)
+    assert (state["notes"], state["verdicts"]) == ({}, {})
+    assert {"notes", "verdicts"} <= set(REDUCERS)  # the first step of a question overwrites these: see `Conversation`
