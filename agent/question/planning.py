@@ -50,7 +50,10 @@ def make_plan(
             shape = shape_of(rest) if shape.kind == "count" else Shape("needle", rest)
     is_short = stretch is not None and stretch.duration <= MOST_MOMENT_SECONDS and not names_something(rest)
     is_moment = shape == Shape("needle", rest) and bool(
-        part or ordinal or (span and span.duration == 1) or (is_short and places_of(rest))
+        part
+        or ordinal
+        or (span and span.duration == 1)
+        or (is_short and places_of(rest))
         or (not stretch and _names_place_only(rest))
     )
     plan = _plan(question, shape)

@@ -55,14 +55,16 @@ def test_the_command_prints_the_same_for_people_and_programs(talk_library: Libra
     found = talk_library.chapters("talk.mp4")
     lines = CliRunner().invoke(app, ["chapters", str(talk), "--scenes"]).stdout.splitlines()
     assert lines[0].endswith("talk.mp4 · 00:01:18.0")
-    assert [line.partition("  ")[2] for line in lines if "Incident" in line] == ["Incident report"]
+    assert [line.partition("  ")[2] for line in lines if "Incident" in line] == [
+        "Incident report · Last month our website was down for half an hour."
+    ]
     assert sum("scene 00:" in line for line in lines) == sum(len(chapter.scenes) for chapter in found)
     (video,) = json.loads(CliRunner().invoke(app, ["chapters", str(talk), "--json"]).stdout)
     assert [Chapter.model_validate(one) for one in video["chapters"]] == found
 
 
 def test_there_is_one_video_to_a_table_of_contents(talk_library: Library) -> None:
-    with pytest.raises(LibraryError, match=r"'other\.mp4' names no videos of this library, one is wanted"):
+    with pytest.raises(LibraryError, match=r"'other\.mp4' names no videos of this library, and exactly one is needed"):
         talk_library.chapters("other.mp4")
 
 
@@ -127,6 +129,5 @@ def test_a_heading_is_not_quoted_again_and_texts_are_on_one_line(store: LocalSto
     assert [quote.quote for quote in chapter.quotes] == ["We speak of water [31m and [bold]more[/bold]"]
     printed = CliRunner().invoke(app, ["chapters", str(store.folder)]).stdout
     assert printed.splitlines()[1:] == [
-        f"00:00:00.0–00:00:30.0  {title}",
-        "                       We speak of water [31m and [bold]more[/bold]",
+        f"00:00:00.0–00:00:30.0  {title} · We speak of water [31m and [bold]more[/bold]",
     ]

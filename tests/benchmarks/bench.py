@@ -55,7 +55,8 @@ def run(name: str) -> None:
 
 def _forget_user_settings() -> None:
     """No setting of whoever runs this counts, and no model hub is asked."""
-    for name in [name for name in os.environ if name.startswith("PLAYHEAD_")]:
+    ours = [name for name in os.environ if name.startswith("PLAYHEAD_") and not name.startswith("PLAYHEAD_BENCH_")]
+    for name in ours:
         del os.environ[name]
     os.environ["PLAYHEAD_SETTINGS_FILE"] = str(_HERE / "none.toml")
     os.environ["PLAYHEAD_OFFLINE"] = "1"
