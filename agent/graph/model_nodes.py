@@ -14,6 +14,7 @@ from ..answering.ranking import ranked
 from ..composing.compose import Asked, Draft, Task, compose, gather, verify
 from ..composing.reading import lines_to_read
 from ..looking.model_frames import frames_cited, frames_within, look
+from ..records import Claim
 from .budget import TokensSpentError
 from .events import AnswerWritten, ChapterRead, ClaimJudged, ClaimsDrafted, FramesLookedAt, LookedFrame
 from .state import OneClaim, OneSection, Running, State, over_budget, seconds_left, traced, usage_of
@@ -149,7 +150,8 @@ def chapter_node(state: OneSection, runtime: Running) -> State:
     except ServerError as error:
         detail = f"no notes on {section.span}: {error}"
         usage = usage_of(error, context)
-        notes = None if isinstance(error, TokensSpentError) else []  # None: the budget has no room for this chapter
+        # None: the budget has no room for this chapter.
+        notes: list[Claim] | None = None if isinstance(error, TokensSpentError) else []
         runtime.stream_writer(ChapterRead(video_id=section.video_id, span=section.span, notes=()))
         return {"notes": {state["key"]: notes}, "tokens": usage, "trace": traced("chapter", detail, began)}
     runtime.stream_writer(ChapterRead(video_id=section.video_id, span=section.span, notes=draft.claims))
