@@ -111,12 +111,12 @@ def test_a_word_for_people_is_a_person(video):
 
 def test_without_eyes_it_is_an_error_that_says_what_to_do(tmp_path):
     made = Library(tmp_path / "library", Settings(objects_model="off", image_model="off", offline=True))
-    with pytest.raises(SettingsError, match=r"nothing can look at frames .* set objects_model or image_model"):
+    with pytest.raises(SettingsError, match=r"no model can examine frames .* set objects_model or image_model"):
         _ = made._eyes
 
 
 def test_kinds_of_evidence_cannot_be_chosen_beside_a_look(talk_library):
-    with pytest.raises(QueryError, match="modalities cannot be chosen"):
+    with pytest.raises(QueryError, match="modalities and look cannot be used together: leave one"):
         talk_library.find("a cat", look=True, modalities="speech")
 
 

@@ -59,7 +59,7 @@ def test_a_fork_opens_the_library_again(folder, no_models):
     library = Library(folder)
     assert texts(library) == ["a word about gold"]
     parents = library._search
-    with parents._lock:
+    with parents._snapshots._lock, parents._encoders._lock:
         child = os.fork()
         if not child:
             signal.alarm(60)
