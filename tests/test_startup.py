@@ -1,9 +1,11 @@
 """What starts must start at once: no heavy library is loaded before it is used."""
 
 import json
+import os
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +15,10 @@ LOADED = f"import json, sys; print(json.dumps([m for m in '{HEAVY}'.split() if m
 LOADED_AT_EXIT = f"import atexit; atexit.register(exec, {LOADED!r}, {{}})"
 
 
-def run(code: str) -> str:
-    """The output of a fresh interpreter."""
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
+def run(code: str, **variables: str) -> str:
+    """The output of a fresh interpreter, with these environment variables changed."""
+    command, environment = [sys.executable, "-c", code], os.environ | variables
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, env=environment).stdout
 
 
 @pytest.mark.parametrize(
@@ -36,14 +39,23 @@ def test_the_help_loads_nothing_heavy():
     assert json.loads(told.splitlines()[-1]) == []
 
 
-def test_the_help_takes_less_than_half_a_second_of_cpu():
+def cpu_seconds(code: str, cache: Path) -> float:
+    """CPU time of a fresh interpreter with compiled modules, as an installation has; the least of three."""
+    compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(cache)}
+    run(code, **compiled)
     taken = []
     for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        run(HELP)
+        run(code, **compiled)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         taken.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
-    assert min(taken) < 0.5, taken
+    return min(taken)
+
+
+def test_the_help_takes_less_than_half_a_second_of_cpu(tmp_path: Path):
+    """On a busy or slow machine: less than twice what its two libraries take there."""
+    libraries = cpu_seconds("import typer, pydantic_settings", tmp_path)
+    assert cpu_seconds(HELP, tmp_path) < max(0.5, 2 * libraries)
 
 
 def test_the_package_shows_its_public_names_and_nothing_else():
