@@ -79,6 +79,13 @@ def test_what_is_nowhere_is_not_answered(library):
     assert "penguins" in answer.text
 
 
+def test_a_quoted_phrase_alone_is_answered_by_the_lines_that_hold_it(library):
+    answer = library.ask('Where does she say "is hurt"?')
+    assert (answer.status, answer.confidence) == ("answered", 1.0)
+    assert [claim.text for claim in answer.claims] == ["Nobody is hurt."]
+    assert library.ask('Where does she say "was hurt"?').status == "insufficient"
+
+
 def test_each_step_of_an_answer_is_told_as_it_happens(library):
     *steps, last = library.stream("What happens to the red car?")
     assert [step.kind for step in steps] == ["plan", "evidence", "draft", "verdict"]

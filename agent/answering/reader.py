@@ -16,6 +16,7 @@ from pydantic import Field
 
 from ...index.records import Evidence
 from ...tools.records import Record
+from ...tools.words import tokens
 from ..records import Plan
 from .candidates import Candidate, Features, text_of
 from .matching import held_terms
@@ -76,10 +77,13 @@ class FeatureReader:
     def score(self, plan: Plan, candidates: Sequence[Candidate]) -> list[float]:
         """The probability that each candidate answers the question, 0 to 1.
 
-        For a moment ("What is said at 12:30?") every observation at that time answers: the score is 1.
+        For a moment ("What is said at 12:30?") every observation at that time answers: the score is 1. For a question that
+        consists of quoted phrases ("Where does she say “half an hour”?") every line with the phrases answers: 1, else 0.
         """
         if plan.is_moment:
             return [1.0] * len(candidates)
+        if _is_only_phrases(plan):
+            return [float(holds_exact(plan, one)) for one in candidates]
         if not plan.terms:
             return [0.0] * len(candidates)
         is_dense = any(one.features and one.features.cosine for one in candidates)
@@ -115,6 +119,11 @@ def same_place(one: Evidence, other: Evidence) -> bool:
     """Whether two observations are of the same moment."""
     near = one.start < other.end + SAME_PLACE_SECONDS and one.end > other.start - SAME_PLACE_SECONDS
     return one.video_id == other.video_id and near
+
+
+def _is_only_phrases(plan: Plan) -> bool:
+    phrases = {" ".join(tokens(phrase)) for phrase in plan.phrases}
+    return bool(plan.terms) and all(term.exact and term.text in phrases for term in plan.terms)
 
 
 def _logit(features: Features, weights: Regression) -> float:

@@ -140,10 +140,10 @@ def test_a_broken_object_is_not_replaced_by_one_that_happens_to_be_whole(text: s
     ["{" * 100_000, '{"a":' * 100_000, '{"a' * 100_000, '{"' * 100_001, '"' * 100_001 + "{", '{"a":1}' * 30_000],
 )
 def test_a_hostile_answer_does_not_take_long(text: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(ValueError, match=r"\w"):
         read_json(text, Verdict)
-    assert time.monotonic() - started < 3
+    assert time.process_time() - started < 3
 
 
 def test_the_schema_names_fields_once_and_forbids_more() -> None:
