@@ -630,6 +630,7 @@ def test_the_settings_choose_the_server_by_default(script: Scripted) -> None:
 def test_the_command_that_serves_the_model(
     monkeypatch: pytest.MonkeyPatch, url: str | None, cuda: bool, command: str
 ) -> None:
+    monkeypatch.setattr("playhead.tools.device._has_cuda_driver", lambda: cuda)
     monkeypatch.setattr("torch.cuda.is_available", lambda: cuda)
     assert serve_command(Settings(video_llm_url=url, video_llm_model="org/m")) == command.split()
 
