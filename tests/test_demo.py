@@ -26,10 +26,10 @@ def photo(truth, what: str) -> Span:
 
 
 def cited(library: Library, question: str):
-    """The answer's one claim, and its first citation."""
+    """The answer's first claim, and its first citation."""
     answer = library.ask(question)
     assert answer.status == "answered", answer
-    (claim,) = answer.claims
+    claim = answer.claims[0]
     assert claim.verdict in ("verbatim", "supported")
     assert answer.confidence > 0.3
     return claim, claim.citations[0]

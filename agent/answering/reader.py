@@ -92,7 +92,13 @@ class FeatureReader:
             _logit(one.features, weights) if one.features and holds_exact(plan, one) else -math.inf
             for one in candidates
         ]
-        return [_calibrated(number, logits, candidates, weights) for number in range(len(candidates))]
+        scores = [_calibrated(number, logits, candidates, weights) for number in range(len(candidates))]
+        # The questions that the weights are fitted on hardly ask about pictures. The image encoder has a measured threshold of
+        # its own (`tests/benchmarks/bench_floors.py`), so what it finds in a picture is an answer.
+        return [
+            max(score, self.threshold) if one.shows and logit > -math.inf else score
+            for one, logit, score in zip(candidates, logits, scores, strict=True)
+        ]
 
 
 def holds_exact(plan: Plan, candidate: Candidate) -> bool:

@@ -20,7 +20,11 @@ from playhead.tools.settings import Settings
 
 from ..fakes import write_pictures
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
+# Starting the processes of Ray takes minutes on two cores: `make test-all` runs these tests.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed"),
+]
 
 SLIDES = 16  # two batches
 WORDS = "harbour lantern meadow pepper quarry ribbon saddle timber velvet walnut".split()
@@ -122,7 +126,7 @@ def test_two_workers_and_processes_that_are_killed(folder, alone, tmp_path):
     from playhead.index.indexing.fleet import Fleet
 
     store, told = LocalStorage(tmp_path / "library"), []
-    killer = Killer(store.folder, "_extract", "_Model.ask")
+    killer = Killer(store.folder, "_extract", "_Model.call")
     killer.start()
     with Fleet(READING, workers=2) as fleet:
         assert fleet.workers == 2
