@@ -272,4 +272,8 @@ class TransformersServer:
 
     def stop(self) -> None:
         self._process.terminate()
-        self._process.wait(10)
+        try:
+            self._process.wait(60)  # it first ends the request that it generates for
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(10)
