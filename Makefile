@@ -2,6 +2,9 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 STAMP := .venv/.ready
+# The reference is read from the source, which must lie in a folder named `playhead`: a link makes it so in any clone.
+SITE = source=$$(mktemp -d) && ln -s "$(CURDIR)" $$source/playhead && \
+	PYTHONPATH=$$source $(BIN)/mkdocs build --strict --site-dir build/site
 
 .PHONY: pictures setup demo test test-all check docs bench lock
 
@@ -31,11 +34,11 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy agent tools index prompts
 	$(BIN)/python .ci/check_wheel.py
-	$(BIN)/mkdocs build --quiet --strict --site-dir build/site
+	$(SITE) --quiet
 
 # The documentation as a web site in build/site.
 docs: $(STAMP)
-	$(BIN)/mkdocs build --strict --site-dir build/site
+	$(SITE)
 
 # Writes figures to tests/benchmarks/results/. Choose benchmarks with `make bench ONLY="speech search"`.
 bench: $(STAMP)
