@@ -22,7 +22,13 @@ from ..async_iteration import in_background
 from ..records import Answer
 from .service import LibraryService, between_of
 
-__all__ = ["api_router"]
+__all__ = ["Count", "Names", "QueryText", "Seconds", "api_router"]
+
+# Parameters of requests, for the page's routes, too.
+QueryText = Annotated[str, Query(min_length=1, max_length=2000)]
+Names = Annotated[list[str], Query()]
+Seconds = Annotated[float | None, Query(ge=0)]
+Count = Annotated[int, Query(ge=1, le=50)]
 
 _MODEL = "playhead"
 _MOST_MESSAGES = 200
@@ -91,21 +97,21 @@ def api_router(service: LibraryService) -> APIRouter:
 
     @router.get("/search")
     def search(
-        q: Annotated[str, Query(min_length=1, max_length=2000)],
-        kind: Annotated[list[str], Query()] = [],  # noqa: B006 (FastAPI copies it)
-        video: Annotated[list[str], Query()] = [],  # noqa: B006
-        start: Annotated[float | None, Query(ge=0)] = None,
-        end: Annotated[float | None, Query(ge=0)] = None,
-        k: Annotated[int, Query(ge=1, le=50)] = 10,
+        q: QueryText,
+        kind: Names = [],  # noqa: B006 (FastAPI copies it)
+        video: Names = [],  # noqa: B006
+        start: Seconds = None,
+        end: Seconds = None,
+        k: Count = 10,
     ) -> dict[str, Any]:
         """Evidence that fits a query, best first."""
         return {"results": service.search(q, kind, video, between_of(start, end), k)}
 
     @router.get("/find")
     def find(
-        q: Annotated[str, Query(min_length=1, max_length=2000)],
-        video: Annotated[list[str], Query()] = [],  # noqa: B006
-        k: Annotated[int, Query(ge=1, le=50)] = 5,
+        q: QueryText,
+        video: Names = [],  # noqa: B006
+        k: Count = 5,
     ) -> dict[str, Any]:
         """Moments that fit a description, best first, each with start and end."""
         return {"moments": service.find(q, video, k)}

@@ -25,7 +25,7 @@ from ...tools.errors import LibraryError, PlayheadError, QueryError
 from ...tools.records import Record, clean_text
 from ..async_iteration import in_background
 from .access import Access, AccessControl
-from .api import api_router
+from .api import Count, Names, QueryText, Seconds, api_router
 from .playback import Pieces, media_type
 from .service import LibraryService, between_of
 
@@ -115,12 +115,12 @@ def _add_data(app: FastAPI, service: LibraryService) -> None:
 
     @app.get("/api/search")
     def search(
-        q: Annotated[str, Query(min_length=1, max_length=2000)],
-        kind: Annotated[list[str], Query()] = [],  # noqa: B006 (FastAPI copies it)
-        video: Annotated[list[str], Query()] = [],  # noqa: B006
-        start: Annotated[float | None, Query(ge=0)] = None,
-        end: Annotated[float | None, Query(ge=0)] = None,
-        k: Annotated[int, Query(ge=1, le=50)] = 20,
+        q: QueryText,
+        kind: Names = [],  # noqa: B006 (FastAPI copies it)
+        video: Names = [],  # noqa: B006
+        start: Seconds = None,
+        end: Seconds = None,
+        k: Count = 20,
     ) -> dict[str, Any]:
         return {"results": service.search(q, kind, video, between_of(start, end), k)}
 
