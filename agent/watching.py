@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..index.indexing.jobs import Outcome
 from ..index.records import Evidence
 from ..tools.errors import MediaError, MissingExtraError
+from .answering.reader import feature_reader
 
 if TYPE_CHECKING:
     from .library import Library
@@ -32,11 +33,11 @@ class StandingQuery:
 
     Attributes:
         text: What to look for, in plain words.
-        threshold: Relevance (0 to 1) from which on a result is a match.
+        threshold: Relevance (0 to 1) from which on a result is a match; None: that of an answer to a question.
     """
 
     text: str
-    threshold: float = 0.41
+    threshold: float | None = None
 
 
 class FolderWatch:
@@ -134,8 +135,9 @@ class FolderWatch:
             if outcome.state != "indexed" or outcome.record is None:
                 continue
             for query in self._queries if matched else ():
+                least = feature_reader().threshold if query.threshold is None else query.threshold
                 for evidence in self._library.search(query.text, _MOST_MATCHES, videos=outcome.record.video_id):
-                    if matched and (evidence.relevance or 0.0) >= query.threshold:
+                    if matched and (evidence.relevance or 0.0) >= least:
                         matched(query, evidence)
 
     def _observer(self) -> Any:
