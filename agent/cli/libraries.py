@@ -52,7 +52,7 @@ def index(
     from ...index.storage.local import LocalStorage
     from ..display.data import outcome_data
     from ..display.indexing import IndexingView
-    from ..index_runs import index_videos
+    from ..library.index_runs import index_videos
 
     storage = storage_named(library) if library else LocalStorage(folder_for(paths))
     settings = chosen.settings()
@@ -167,7 +167,7 @@ def remove(
 ) -> None:
     """Remove videos from the library; their files stay."""
     from ..display.data import record_data, video_data
-    from ..index_runs import remove_video
+    from ..library.index_runs import remove_video
 
     removed = []
     for video in videos:

@@ -11,7 +11,7 @@ from ...tools.media.frames import frames_at
 from ...tools.records import Box, Modality, Record, Seconds, Span, clock
 
 if TYPE_CHECKING:
-    from ..library import Library
+    from ..library.browsing import Browsing
     from .references import NamedMoment
 
 __all__ = ["BundleFrame", "MomentBundle", "bundle"]
@@ -49,7 +49,7 @@ class MomentBundle(Record):
 
 
 def bundle(
-    library: "Library", moment: "NamedMoment", count: int = 4, crop: Box | None = None, width: int | None = None
+    library: "Browsing", moment: "NamedMoment", count: int = 4, crop: Box | None = None, width: int | None = None
 ) -> MomentBundle:
     """Collect a stretch.
 
@@ -90,7 +90,7 @@ def bundle(
 
 
 def _frames(
-    library: "Library", moment: "NamedMoment", count: int, crop: Box | None, width: int | None
+    library: "Browsing", moment: "NamedMoment", count: int, crop: Box | None, width: int | None
 ) -> tuple[BundleFrame, ...]:
     from PIL import Image
 

@@ -9,7 +9,7 @@ from ...tools.extractors.registry import participle
 from ...tools.records import clean_text
 
 if TYPE_CHECKING:
-    from ..library import Library
+    from ..library.searching import Searching
 
 __all__ = ["context_text"]
 
@@ -22,7 +22,7 @@ _HEAD = (
 )
 
 
-def context_text(library: "Library", question: str, max_tokens: int) -> str:
+def context_text(library: "Searching", question: str, max_tokens: int) -> str:
     """Return the best evidence for a question, sorted by video and time, in at most `max_tokens` tokens.
 
     Tokens are estimated from above: one for each three bytes of UTF-8.

@@ -14,7 +14,7 @@ from .notes import transcript_notes
 from .subtitles import chapters_as_matroska, chapters_as_vtt, chapters_as_youtube, srt, title_of, txt, vtt
 
 if TYPE_CHECKING:
-    from ..library import Library
+    from ..library.searching import Searching
 
 __all__ = ["FORMATS", "ExportFormat", "Format", "exported", "format_of"]
 
@@ -68,7 +68,7 @@ def format_of(path: Path) -> ExportFormat:
 
 
 def exported(
-    library: "Library",
+    library: "Searching",
     record: VideoRecord,
     style: ExportFormat,
     modalities: Sequence[Modality] | None = None,
@@ -108,7 +108,7 @@ def exported(
     return texts[style](rows if style in ("json", "csv") else [row for row in rows if row.text]).encode()
 
 
-def _cuts(library: "Library", record: VideoRecord, query: str | None) -> list[Cut]:
+def _cuts(library: "Searching", record: VideoRecord, query: str | None) -> list[Cut]:
     path = library.path_of(record)
     if query is None:
         chapters = library.chapters(record.video_id)

@@ -11,6 +11,7 @@ from ...tools.records import Record, Span, parse_clock
 
 if TYPE_CHECKING:
     from ..library import Library
+    from ..library.browsing import Browsing
 
 __all__ = ["NamedMoment", "citation_moment", "named_moment"]
 
@@ -28,7 +29,7 @@ class NamedMoment(Record):
     evidence_id: str | None = Field(default=None, description="The evidence that named it.")
 
 
-def named_moment(library: "Library", moment: str) -> NamedMoment:
+def named_moment(library: "Browsing", moment: str) -> NamedMoment:
     """Return the stretch of video that `VIDEO@START-END`, `VIDEO@START` or an evidence id names.
 
     Args:

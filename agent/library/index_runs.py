@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from ..index.indexing.build import IndexProgress, bring_in_line
-from ..index.indexing.extractor_set import Extractors
-from ..index.indexing.fleet import Fleet
-from ..index.indexing.jobs import Outcome
-from ..index.records import VideoRecord
-from ..index.storage.backend import StorageBackend
-from ..tools.errors import LibraryError, SettingsError
-from ..tools.settings import Settings
-from .records import EngineName
+from ...index.indexing.build import IndexProgress, bring_in_line
+from ...index.indexing.extractor_set import Extractors
+from ...index.indexing.fleet import Fleet
+from ...index.indexing.jobs import Outcome
+from ...index.records import VideoRecord
+from ...index.storage.backend import StorageBackend
+from ...tools.errors import LibraryError, SettingsError
+from ...tools.settings import Settings
+from ..records import EngineName
 from .video_names import one_video
 
 __all__ = ["collect", "ignore_progress", "index_videos", "remove_video"]

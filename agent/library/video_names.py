@@ -4,9 +4,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..index.records import VideoRecord
-from ..index.storage.backend import StorageBackend
-from ..tools.errors import LibraryError
+from ...index.records import VideoRecord
+from ...index.storage.backend import StorageBackend
+from ...tools.errors import LibraryError
 
 __all__ = ["one_video", "video_ids"]
 

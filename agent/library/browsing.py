@@ -1,0 +1,153 @@
+"""Reads what is indexed: videos, observations, keyframes, chapters, decisions about frames."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...index.indexing.change_detection import FrameDecision
+from ...index.indexing.frame_pipeline import frame_decisions
+from ...index.records import Evidence, VideoRecord
+from ...index.storage.references import read_keyframe
+from ...tools.errors import QueryError, SettingsError
+from ...tools.media.streams import probe
+from ...tools.records import Span
+from ..answering.summary import Chapter, contents
+from ..composing.titles import titled
+from ..records import Citation
+from .opening import OpenLibrary
+from .video_names import one_video, video_ids
+
+__all__ = ["Browsing", "span_between"]
+
+
+class Browsing(OpenLibrary):
+    """Reads what a library holds."""
+
+    def videos(self, among: Path | str | Sequence[Path | str] | None = None) -> list[VideoRecord]:
+        """Return the indexed videos, sorted by path.
+
+        Args:
+            among: Paths, file names or ids of videos, or folders of them. None: all.
+
+        Raises:
+            LibraryError: One of them is not in the library.
+        """
+        records = sorted(self._store.read().values(), key=lambda record: record.paths)
+        chosen = None if among is None else video_ids(self._store, records, among)
+        return [record for record in records if chosen is None or record.video_id in chosen]
+
+    def video(self, video: Path | str) -> VideoRecord:
+        """Return the one video with a path, file name or id.
+
+        Raises:
+            LibraryError: The library holds no such video, or several.
+        """
+        return one_video(self._store, self.videos(), video)
+
+    def path_of(self, record: VideoRecord) -> Path:
+        """Return the path of a video's file: the first that exists."""
+        return self._store.file_of(record)
+
+    def paths_of(self, record: VideoRecord) -> list[Path]:
+        """Return the paths of all files with a video's content; first the one from `path_of`."""
+        first = self.path_of(record)
+        return [first, *(path for path in map(self._store.absolute_path, record.paths) if path != first)]
+
+    def evidence(self, evidence_id: str) -> Evidence | None:
+        """Return the evidence with an id; None: the library holds no such evidence.
+
+        Raises:
+            LibraryError: The library is empty or damaged.
+        """
+        return self._opened().evidence(evidence_id)
+
+    def observed(self, video: Path | str) -> tuple[VideoRecord, list[Evidence]]:
+        """Return a video's record and all its observations, sorted by modality and time.
+
+        Raises:
+            LibraryError: The library holds no such video, or several.
+        """
+        record = self.video(video)
+        return record, self._opened().of_video(record.video_id)
+
+    def keyframe(self, shown: Evidence | Citation | Chapter) -> bytes | None:
+        """Return the stored picture (WebP) of a piece of evidence, a citation or a chapter; None: there is none.
+
+        The picture is the one on screen at that moment, at most 512 pixels wide or high.
+        """
+        found = read_keyframe(shown.keyframe) if shown.keyframe else None
+        return found.picture if found else None
+
+    def keyframe_at(self, video: Path | str, seconds: float) -> bytes | None:
+        """Return the stored picture of a video that shows a second, as WebP: at most 512 pixels wide and high.
+
+        It is the last keyframe at or before the second, else the first; None if the video has none.
+
+        Args:
+            video: Its path, file name or id.
+            seconds: Seconds from the start.
+
+        Raises:
+            LibraryError: There is no such video in the library, or several; or the picture is damaged.
+        """
+        found = self._store.keyframe(self.video(video), seconds)
+        return found.picture if found else None
+
+    def chapters(self, video: Path | str, *, titles: bool = False) -> list[Chapter]:
+        """Return a video's table of contents: its chapters in order, each with its heading, quotes and scenes.
+
+        Headings and quotes are stored evidence. A short video, or one without observations, is one chapter.
+
+        Args:
+            video: A path, file name or id.
+            titles: Have the language model write a title and a one-line abstract of each chapter from its lines.
+
+        Raises:
+            LibraryError: The library holds no such video, or several; or it is damaged.
+            SettingsError: Titles are wanted, and no language model is set.
+            ServerError: The model gave no usable answer.
+        """
+        record = self.video(video)
+        listed = contents(record.video_id, self._opened())
+        return [self._titled(one) for one in listed] if titles else listed
+
+    def changes(self, video: Path | str) -> list[FrameDecision]:
+        """Return what change detection decides about each frame of a video that it compares, and why; decodes the video.
+
+        Args:
+            video: A path, file name or id.
+
+        Raises:
+            LibraryError: The library holds no such video, or several; or it is damaged.
+            MediaError: The video's file cannot be read.
+        """
+        record = self.video(video)
+        return frame_decisions(probe(self.path_of(record), self.settings.stream), self.settings)
+
+    def _titled(self, chapter: Chapter) -> Chapter:
+        if self._llm is None:
+            raise SettingsError("titles need a language model: `playhead model use NAME`, or set video_llm_url")
+        cited = [*filter(None, [chapter.heading]), *chapter.quotes]
+        best = [one for one in (self._opened().evidence(citation.evidence_id) for citation in cited) if one]
+        spoken = [
+            one for one in self._opened().of_video(chapter.video_id, "speech") if one.span.overlap(chapter.span) > 0
+        ]
+        rows = list({one.evidence_id: one for one in (*best, *spoken)}.values())
+        written, _ = titled(self._llm, rows, seconds=self.settings.max_seconds)
+        if written is None:
+            return chapter
+        changes = {"title": written.title, "abstract": written.abstract, "titled_by": self._llm.source}
+        return chapter.model_copy(update=changes)
+
+    def _video_ids(self, videos: Path | str | Sequence[Path | str] | None) -> tuple[str, ...] | None:
+        return None if videos is None else video_ids(self._store, self.videos(), videos)
+
+
+def span_between(between: tuple[float, float] | Span | None) -> Span | None:
+    """Return `between` as a span; raise `QueryError` if it is none."""
+    if between is None or isinstance(between, Span):
+        return between
+    start, end = between
+    if not 0 <= start < end < math.inf:
+        raise QueryError(f"between=({start}, {end}): give a start of 0 or more and a later end, in seconds")
+    return Span(start=start, end=end)

@@ -1,0 +1,169 @@
+"""Searches a library: evidence for a query, moments for a description, retrievers for other frameworks."""
+
+import asyncio
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+from ...index.records import Evidence
+from ...tools.errors import MissingExtraError, QueryError
+from ...tools.extractors.registry import find_modalities
+from ...tools.records import Modality, Span
+from ..answering.ranking import found_evidence
+from ..exporting.contexts import context_text
+from ..looking.moments import Moment, find_moments, look_for_moments
+from .browsing import Browsing, span_between
+
+__all__ = ["Searching"]
+
+
+class Searching(Browsing):
+    """Searches a library."""
+
+    def search(
+        self,
+        query: str,
+        k: int = 10,
+        *,
+        modalities: Modality | Sequence[Modality] | None = None,
+        videos: Path | str | Sequence[Path | str] | None = None,
+        between: tuple[float, float] | Span | None = None,
+        speaker: str | None = None,
+    ) -> list[Evidence]:
+        """Return the evidence that fits a query best, best first.
+
+        Each carries its `relevance`, a calibrated probability, and the words of the query that it `matched`. What only
+        resembles the query, where something else answers it, is left out.
+
+        Args:
+            query: Plain words.
+            k: At most this many results.
+            modalities: By name or participle: `speech` or `said`, `text` or `written`, …. None: all.
+            videos: Paths, file names or ids of videos, or folders of them. None: all.
+            between: Start and end in seconds: only evidence that overlaps them.
+            speaker: Only what this speaker says: a name, or `Speaker 2` of `speakers`.
+
+        Raises:
+            QueryError: The query or a filter is not valid.
+            LibraryError: The library is empty or damaged.
+        """
+        kinds = None if modalities is None else find_modalities(modalities)
+        where = (self._video_ids(videos), span_between(between))
+        if speaker is None:
+            return self._voices.attributed(found_evidence(query, self._opened(), k, kinds, *where))
+        wanted = self._voices.find(speaker)
+        among = [one.video_id for one in wanted.videos if where[0] is None or one.video_id in where[0]]
+        depth = 4 * k
+        while True:
+            found = found_evidence(query, self._opened(), depth, ("speech",), among, where[1]) if among else []
+            said = [one for one in self._voices.attributed(found) if one.speaker == wanted.title]
+            if len(said) >= k or len(found) < depth:
+                return said[:k]
+            depth *= 4
+
+    async def asearch(
+        self,
+        query: str,
+        k: int = 10,
+        *,
+        modalities: Modality | Sequence[Modality] | None = None,
+        videos: Path | str | Sequence[Path | str] | None = None,
+        between: tuple[float, float] | Span | None = None,
+    ) -> list[Evidence]:
+        """As `search`, without blocking the event loop."""
+        return await asyncio.to_thread(self.search, query, k, modalities=modalities, videos=videos, between=between)
+
+    def find(
+        self,
+        query: str,
+        k: int = 5,
+        *,
+        modalities: Modality | Sequence[Modality] | None = None,
+        videos: Path | str | Sequence[Path | str] | None = None,
+        between: tuple[float, float] | Span | None = None,
+        mode: Literal["balanced", "precise"] = "balanced",
+        look: bool = False,
+    ) -> list[Moment]:
+        """Return the moments that fit a description or question best, best first: when each starts and ends.
+
+        With `look`, the detector and the picture encoder examine up to `max_frames` frames, chosen by the stored
+        evidence; moments that they confirm come first. This finds what indexing missed.
+
+        Args:
+            query: Plain words; expressions such as "at the end" or "after she sat down" are understood.
+            k: At most this many moments.
+            modalities: By name or participle: `speech` or `said`, …. None: those that the words of the query
+                suggest, else all.
+            videos: Paths, file names or ids of videos, or folders of them. None: all.
+            between: Start and end in seconds: only this stretch of each video.
+            mode: `balanced` spans cover the whole moment, `precise` spans lie inside it.
+            look: Examine frames; the query describes what they show.
+
+        Raises:
+            QueryError: The query or a filter is not valid.
+            LibraryError: The library is empty or damaged.
+            SettingsError: `look` is set and neither a detector nor a picture encoder is available.
+            MediaError: `look` is set and a video's file cannot be read.
+        """
+        kinds = None if modalities is None else find_modalities(modalities)
+        if look:
+            if kinds is not None:
+                raise QueryError("modalities and look cannot be used together: leave one of them out")
+            frames, decoder = self.settings.max_frames, self.settings.decoder
+            search, among = self._opened(), self._video_ids(videos)
+            return look_for_moments(
+                query, search, k, self._eyes, among, span_between(between), frames=frames, decoder=decoder
+            )
+        return find_moments(query, self._opened(), k, kinds, self._video_ids(videos), span_between(between), mode)
+
+    async def afind(
+        self,
+        query: str,
+        k: int = 5,
+        *,
+        modalities: Modality | Sequence[Modality] | None = None,
+        videos: Path | str | Sequence[Path | str] | None = None,
+        between: tuple[float, float] | Span | None = None,
+        mode: Literal["balanced", "precise"] = "balanced",
+        look: bool = False,
+    ) -> list[Moment]:
+        """As `find`, without blocking the event loop."""
+        return await asyncio.to_thread(
+            self.find, query, k, modalities=modalities, videos=videos, between=between, mode=mode, look=look
+        )
+
+    def context(self, question: str, max_tokens: int = 4000) -> str:
+        """Return the best evidence for a question as text for any language model, with ids to cite.
+
+        Args:
+            question: In plain words.
+            max_tokens: The text has at most this many tokens, estimated from above as a third of its bytes.
+
+        Raises:
+            QueryError: The question is empty, or the budget has no room for one line.
+            LibraryError: The library is empty or damaged.
+        """
+        return context_text(self, question, max_tokens)
+
+    def as_retriever(
+        self, framework: Literal["langchain", "llama_index", "haystack"] = "langchain", k: int = 10, **filters: Any
+    ) -> Any:
+        """Return the library as a retriever of another framework; its documents name video and seconds.
+
+        Args:
+            framework: Which one: its package must be installed.
+            k: The number of documents, at most.
+            filters: As in `search`: `modalities`, `videos`, `between`.
+
+        Raises:
+            MissingExtraError: The framework is not installed.
+            QueryError: The framework is not one of these.
+        """
+        if framework not in ("langchain", "llama_index", "haystack"):
+            raise QueryError(f"framework={framework!r} is not known: use langchain, llama_index or haystack")
+        try:
+            module = import_module(f"..retrievers.{framework}", __package__)
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(f"the retriever for {framework}", error.name or framework, "retrievers") from error
+        return module.retriever(self, k, filters)
