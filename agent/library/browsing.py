@@ -144,7 +144,7 @@ class Browsing(OpenLibrary):
 
 
 def span_between(between: tuple[float, float] | Span | None) -> Span | None:
-    """Return `between` as a span; raise `QueryError` if it is none."""
+    """Return the span from a start to an end; raise `QueryError` where they are not one."""
     if between is None or isinstance(between, Span):
         return between
     start, end = between
