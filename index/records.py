@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from ..tools.extractors.registry import stage_names
+from ..tools.media.metadata.records import Metadata
 from ..tools.records import Box, Modality, Record, Seconds, Span, Text, VideoInfo, Word
 
 __all__ = ["Evidence", "StageReport", "VideoRecord"]
@@ -37,6 +38,7 @@ class VideoRecord(Record):
         description="Paths of files with this content; relative to the library's parent folder if below it.",
     )
     info: VideoInfo = Field(description="What the file contains; its path at the time of indexing.")
+    metadata: Metadata = Field(default=Metadata(), description="What the file and its sidecars say about it.")
     duration: Seconds = Field(description="Length in seconds, measured during indexing.")
     notes: tuple[str, ...] = Field(default=(), description="Faults of the file, and streams that are not used.")
     stages: tuple[StageReport, ...] = Field(description="One report for each stage.")

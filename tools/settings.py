@@ -130,6 +130,9 @@ class Settings(BaseSettings):
     sidecars: bool = Field(
         True, description="Use subtitle files next to a video, or tracks inside it, instead of a transcription."
     )
+    read_location: bool = Field(
+        False, description="Read where a video was recorded from its tags. Off: the place is not stored."
+    )
     ocr: Literal["rapidocr", "easyocr", "off"] | None = Field(
         None, description="The OCR engine for text in the picture."
     )

@@ -10,7 +10,8 @@ from ...index.localization.slides import TextLine, slides_of
 from ...index.records import Evidence
 from ...index.retrieval.search import Search
 from ...tools.embedding.protocol import Vectors
-from ...tools.records import Modality, Record, Seconds, Span
+from ...tools.media.metadata.records import TitledSpan
+from ...tools.records import Modality, Record, Seconds, Span, Text
 from ...tools.words import tokens
 from ..question.scopes import scopes_of
 from ..records import Citation, Claim, Plan
@@ -40,6 +41,7 @@ class Section(Record):
 
     video_id: str = Field(description="The video's content hash.")
     span: Span = Field(description="When.")
+    title: Text = Field(default="", description="Its title in the metadata of the video; empty: it has none.")
     heading: Evidence | None = Field(description="The line in the largest letters that appears in the chapter.")
     rows: tuple[Evidence, ...] = Field(description="Texts of the chapter, the most representative first.")
     scenes: tuple[Span, ...] = Field(
@@ -62,9 +64,9 @@ class Chapter(Record):
     keyframe: str | None = Field(
         description="Reference of the stored picture of its longest scene: `Library.keyframe` returns it."
     )
-    title: str = Field(default="", description="A title by a model; empty: not requested.")
+    title: str = Field(default="", description="A title by the source of the video or by a model; may be empty.")
     abstract: str = Field(default="", description="One sentence by a model, from the chapter's lines.")
-    titled_by: str = Field(default="", description="The model that wrote title and abstract.")
+    titled_by: str = Field(default="", description="The model that wrote title and abstract, or `source`.")
 
     @property
     def span(self) -> Span:
@@ -99,6 +101,8 @@ def outline(plan: Plan, search: Search) -> list[Section]:
 def contents(video_id: str, search: Search) -> list[Chapter]:
     """Return the table of contents of a video: its chapters in order; they cover the video.
 
+    Chapters that the metadata of the video name are taken as they are.
+
     Args:
         video_id: The video.
         search: The library that holds it.
@@ -110,7 +114,8 @@ def contents(video_id: str, search: Search) -> list[Chapter]:
     segments = search.of_video(video_id, "frame")
     whole = Span(start=0, end=max(search.records[video_id].duration, _SHORTEST))
     video = str(search.file_of(video_id))
-    return [_listed(section, video, segments) for section in _sections(video_id, whole, search)]
+    named = search.records[video_id].metadata.chapters
+    return [_listed(section, video, segments) for section in _sections(video_id, whole, search, named)]
 
 
 def quote_sections(sections: Sequence[Section]) -> list[Claim]:
@@ -141,10 +146,12 @@ def _listed(section: Section, video: str, segments: Sequence[Evidence]) -> Chapt
         quotes=tuple(map(Citation.of, quotes[:MOST_QUOTES])),
         scenes=section.scenes,
         keyframe=pictured.keyframe if pictured else None,
+        title=section.title,
+        titled_by="source" if section.title else "",
     )
 
 
-def _sections(video_id: str, whole: Span, search: Search) -> list[Section]:
+def _sections(video_id: str, whole: Span, search: Search, named: Sequence[TitledSpan] = ()) -> list[Section]:
     kinds: dict[Modality, tuple[list[Evidence], Vectors]] = {}
     for modality in (*_SENTENCES, "frame"):
         rows, vectors = search.embedded(video_id, modality)
@@ -160,12 +167,20 @@ def _sections(video_id: str, whole: Span, search: Search) -> list[Section]:
     boxed = [row for row in kinds["text"][0] if row.box is not None]
     slides = slides_of([TextLine(row.span, row.text, row.box) for row in boxed if row.box is not None])
     sections = []
-    for chapter in scene_tree(whole, list(series.values()), edges, pictures, [slide.span for slide in slides]):
+    starts = [one.span.start for one in named]
+    for chapter in scene_tree(whole, list(series.values()), edges, pictures, [slide.span for slide in slides], starts):
         telling = tuple(_representative(chapter.span, [kinds[modality] for modality in _SENTENCES])[:MOST_ROWS])
         titles = [boxed[slide.title] for slide in slides if slide.span.overlap(chapter.span) > slide.span.duration / 2]
         heading = titles[0] if titles else _heading(chapter.span, boxed)
         sections.append(
-            Section(video_id=video_id, span=chapter.span, heading=heading, rows=telling, scenes=chapter.scenes)
+            Section(
+                video_id=video_id,
+                span=chapter.span,
+                title=next((one.title for one in named if one.span.start == chapter.span.start), ""),
+                heading=heading,
+                rows=telling,
+                scenes=chapter.scenes,
+            )
         )
     return sections
 

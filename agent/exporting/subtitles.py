@@ -74,7 +74,9 @@ def chapters_as_matroska(chapters: "Sequence[Chapter]") -> str:
 
 
 def title_of(chapter: "Chapter", number: int) -> str:
-    """Return a chapter's heading, else the start of its most typical sentence, else its number."""
+    """Return a chapter's title, else its heading, else the start of its most typical sentence, else its number."""
+    if chapter.title:
+        return chapter.title
     cited = chapter.heading or next(iter(chapter.quotes), None)
     text = clean_text(cited.quote) if cited else _UNTITLED.format(number=number)
     return text if len(text) <= _TITLE_CHARACTERS else f"{text[: _TITLE_CHARACTERS - 1].rstrip()}…"

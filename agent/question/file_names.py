@@ -1,10 +1,10 @@
-"""Limits a question to videos by file name, folder or date ("in the interview of 3 May")."""
+"""Limits a question to videos by file name, title, folder, channel, tag or date ("in the interview of 3 May")."""
 
 import re
 from collections.abc import Mapping
-from datetime import date
 from pathlib import PurePath
 
+from ...index.facts import dates_in
 from ...index.records import VideoRecord
 from ...tools.words import STOP_WORDS, canonical, is_same, pieces, tokens
 from ..records import Plan
@@ -15,7 +15,7 @@ _MONTHS = (
     "january february march april may june july august september october november december".split()
 )  # fmt: skip
 _ORDINALS = ("", *"1st 2nd 3rd 4th 5th 6th 7th 8th 9th 10th 11th 12th".split())
-_DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.]?(\d\d)[-_.]?(\d\d)(?!\d)")
+_DATE = re.compile(r"(?<!\d)(?:19|20)\d\d[-_.]?\d\d[-_.]?\d\d(?!\d)")
 _SPLIT = re.compile(r"[_\W]+|(?<=[a-z])(?=[A-Z\d])|(?<=\d)(?=[a-z])")
 # "in the interview of 3 May", "during lecture two", "in agent327.mp4": up to eight words that may name a video.
 _IN_VIDEO = re.compile(
@@ -28,16 +28,15 @@ _KINDS = frozenset("video videos clip clips film films movie recording recording
 
 
 def names_of(record: VideoRecord) -> str:
-    """Return the words of a video's file name and folder, and its date in words, as one text."""
-    path = PurePath(record.paths[0])
+    """Return the words of a video's file name and folder, its title, channel and tags, and its dates in words, as one text."""
+    path, metadata = PurePath(record.paths[0]), record.metadata
     parts = (*path.parts[-2:-1], path.stem)
     words = [word for part in parts for word in _SPLIT.split(_DATE.sub(" ", part)) if word]
-    for found in _DATE.finditer(path.stem):
-        try:
-            day = date(*map(int, found.groups()))
-        except ValueError:
-            continue
+    days = [*dates_in(path.stem), *(day for one in (metadata.date, metadata.recorded[:10]) for day in dates_in(one))]
+    for day in dict.fromkeys(days):
         words += [str(day.day), _MONTHS[day.month - 1].capitalize(), str(day.year), day.isoformat()]
+    for text in (metadata.title, metadata.channel, *metadata.tags):
+        words += [word for word in _SPLIT.split(text) if word]
     words += [str(int(word)) for word in words if word.isdigit() and word.startswith("0")]
     words += [_ORDINALS[int(word)] for word in words if word.isdigit() and int(word) < len(_ORDINALS)]
     return " ".join(dict.fromkeys([path.name, *words]))

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from ...tools.errors import LibraryError, MediaError, PlayheadError, SettingsError
 from ...tools.media.frames import probe
+from ...tools.media.metadata.reading import metadata_of
 from ...tools.records import VideoInfo
 from ..records import VideoRecord
 from ..retrieval.publishing import Publisher
@@ -158,13 +159,25 @@ class _Library:
             is_elsewhere = stored not in record.paths
             self._first[video_id] = file
             detail = "moved or copied" if is_elsewhere else ""
-            return Outcome(file, "unchanged", detail, self._note_path(video_id, stored))
+            noted = self._note_path(video_id, stored)
+            return Outcome(file, "unchanged", detail, self._renewed(noted, file) if noted else None)
         settings = self._extractors.settings
         info = probe(file, settings.stream, language=settings.language, audio=settings.audio_stream)
         if not record and not stages_to_run(info, self._extractors, None, self._force):
             raise SettingsError(f"{file}: no stage can run on it; `playhead doctor` lists what is missing")
         self._first[video_id], self._waiting[video_id] = file, []
         return Job(file, number, video_id, stored, info, self._force, is_damaged=video_id in self._damaged)
+
+    def _renewed(self, record: VideoRecord, file: Path) -> VideoRecord | None:
+        """The record with the metadata of today; the library keeps it if a sidecar changed."""
+        location = self._extractors.settings.read_location
+        metadata = metadata_of(file, record.metadata, self._identities.content_id, read_location=location)
+        if metadata is record.metadata:
+            return record
+        renewed = self._storage.update_metadata(record.video_id, metadata)
+        if renewed:
+            self._records[record.video_id] = renewed
+        return renewed
 
     def _same(self, file: Path, video_id: str) -> Outcome:
         record = self._note_path(video_id, _utf8(self._storage.stored_path(file)))

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Literal
 
 from ...tools.errors import LibraryError, MediaError, PlayheadError
+from ...tools.media.metadata.reading import metadata_of
+from ...tools.media.metadata.records import Metadata
 from ...tools.records import VideoInfo
 from ..records import VideoRecord
 from ..storage.atomic_files import writing
@@ -169,7 +171,9 @@ def _commit(local: LocalStorage, extractors: Extractors, job: Job, progress: Pro
             write(staged, result.table)
         if content_id(job.file) != job.video_id:
             raise MediaError(f"{job.file} changed while it was indexed: run again when it is complete")
-        return local.commit(staged, _record(job, result), instead_of=expected)
+        location = extractors.settings.read_location
+        metadata = metadata_of(job.file, Metadata(), content_id, read_location=location)
+        return local.commit(staged, _record(job, result, metadata), instead_of=expected)
 
 
 def _previous(local: LocalStorage, job: Job) -> tuple[PreviousResult | None, str | None]:
@@ -198,12 +202,13 @@ def _keep_captions(local: LocalStorage, video_id: str, staged: Path) -> None:
         _log.info("captions of %s are not used again: %s", video_id, error)
 
 
-def _record(job: Job, result: Extraction) -> VideoRecord:
+def _record(job: Job, result: Extraction, metadata: Metadata) -> VideoRecord:
     return VideoRecord(
         video_id=job.video_id,
         commit=uuid.uuid4().hex,
         paths=(job.stored,),
         info=job.info,
+        metadata=metadata,
         duration=result.duration,
         notes=result.notes,
         stages=result.reports,

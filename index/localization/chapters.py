@@ -76,6 +76,7 @@ def scene_tree(
     edges: Sequence[float] = (),
     pictures: EmbeddedSeries | None = None,
     slides: Sequence[Span] = (),
+    named: Sequence[float] = (),
 ) -> list[Chapter]:
     """Return the chapters of a video part and the scenes of each, in order; they cover it.
 
@@ -87,12 +88,16 @@ def scene_tree(
         edges: Seconds at which the picture changed or a sentence began.
         pictures: The frames; or, where frames were not embedded, captions or texts. None: each chapter is one scene.
         slides: Spans of slides with titles (`index.localization.slides`), in order.
+        named: Seconds at which the chapters that the source names begin, in order; they replace all others.
 
     Raises:
         ValueError: A series does not have one vector for each span.
     """
     starts = _picture_starts(whole, pictures) if pictures is not None else []
-    if _fill(slides, whole):
+    if named:
+        inside = [second for second in named if whole.start < second < whole.end]
+        spans = [Span(start=start, end=end) for start, end in pairwise([whole.start, *inside, whole.end])]
+    elif _fill(slides, whole):
         spans = slide_chapters(whole, slides)
         if len(spans) > MOST_CHAPTERS:
             slide_starts = [slide.start for slide in slides]

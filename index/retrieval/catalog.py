@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from ...tools.extractors.registry import labels
 from ...tools.records import Box, Modality, Span, Word
+from ..facts import Condition, facts_of
 from ..records import VideoRecord
 from ..storage.table import ObservationTable, observation_id
 from .tokenizer import terms_of
@@ -31,7 +32,7 @@ CatalogError = sqlite3.DatabaseError
 Ranges = npt.NDArray[np.int64]
 
 # Raised when the schema, or the cutting of texts into terms, changes: an older file is built again.
-_VERSION = 5
+_VERSION = 6
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE videos (
@@ -39,6 +40,11 @@ CREATE TABLE videos (
     change INTEGER NOT NULL
 );
 CREATE INDEX videos_by_change ON videos (change);
+CREATE TABLE facts (
+    video INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, number REAL, shown TEXT NOT NULL
+);
+CREATE INDEX facts_by_value ON facts (name, value);
+CREATE INDEX facts_of_video ON facts (video);
 CREATE TABLE runs (
     modality TEXT NOT NULL, video INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
     longest REAL NOT NULL, PRIMARY KEY (modality, video)
@@ -235,6 +241,8 @@ class Catalog:
             "UPDATE videos SET record = ?, commit_id = ?, change = ? WHERE video_id = ?",
             (record.model_dump_json(), record.commit, change, record.video_id),
         )
+        for (video,) in self.all("SELECT video FROM videos WHERE video_id = ?", (record.video_id,)):
+            self._put_facts(video, record)
 
     def add(self, record: VideoRecord, table: ObservationTable, change: int) -> npt.NDArray[np.int64]:
         """Add a video; returns the row of each observation of the table. Rows are never used again.
@@ -252,6 +260,8 @@ class Catalog:
             (record.video_id, record.commit, record.model_dump_json(), change),
         )
         video = added.lastrowid
+        assert video is not None
+        self._put_facts(video, record)
         rows = np.zeros(len(order), np.int64)
         rows[order] = np.arange(first, first + len(order))
         self._db.executemany(
@@ -293,7 +303,7 @@ class Catalog:
         for modality, first, last in runs:
             texts = self.all("SELECT row, text FROM rows WHERE row BETWEEN ? AND ?", (first, last))
             self._drop_terms(modality, [(row, terms_of(text)) for row, text in texts])
-        for table in ("rows", "runs", "videos"):
+        for table in ("rows", "runs", "facts", "videos"):
             self._db.execute(f"DELETE FROM {table} WHERE video = ?", (video,))  # noqa: S608 (our own names)
         return [(first, last) for _, first, last in runs]
 
@@ -376,6 +386,26 @@ class Catalog:
         found = [(a, b) for a, b in self.all(statement, values) if a is not None and b is not None and a <= b]
         return np.array(found, np.int64).reshape(-1, 2)
 
+    def videos_where(self, conditions: Sequence[Condition]) -> list[str]:
+        """The ids of the videos for which all conditions are true, sorted.
+
+        Raises:
+            QueryError: A field does not compare with such a value.
+        """
+        parts = [condition.sql() for condition in conditions]
+        statement = " AND ".join([part for part, _ in parts] or ["1"])
+        values = [value for _, own in parts for value in own]
+        return [one for (one,) in self.all(f"SELECT video_id FROM videos WHERE {statement} ORDER BY video_id", values)]  # noqa: S608 (our own names)
+
+    def fact_names(self) -> set[str]:
+        """The names of all facts."""
+        return {name for (name,) in self.all("SELECT DISTINCT name FROM facts")}
+
+    def fact_values(self, name: str, limit: int) -> list[str]:
+        """The most frequent values of a fact, as they were written."""
+        statement = "SELECT min(shown) FROM facts WHERE name = ? GROUP BY value ORDER BY count(*) DESC, value LIMIT ?"
+        return [value for (value,) in self.all(statement, (name, limit))]
+
     def has_terms(self, modality: Modality) -> bool:
         """Whether there are index terms of a modality."""
         return bool(self.all("SELECT 1 FROM sqlite_master WHERE name = ?", (f"terms_{modality}",)))
@@ -393,6 +423,13 @@ class Catalog:
     def all(self, statement: str, values: Sequence[object] = ()) -> list[tuple]:
         """All results of a statement."""
         return self._db.execute(statement, values).fetchall()
+
+    def _put_facts(self, video: int, record: VideoRecord) -> None:
+        self._db.execute("DELETE FROM facts WHERE video = ?", (video,))
+        self._db.executemany(
+            "INSERT INTO facts VALUES (?, ?, ?, ?, ?)",
+            [(video, fact.name, fact.value, fact.number, fact.shown) for fact in facts_of(record)],
+        )
 
     def _add_terms(self, modality: str, texts: Sequence[tuple[int, str]]) -> None:
         self._db.execute(_TERMS.format(modality))

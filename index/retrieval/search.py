@@ -16,6 +16,7 @@ from ...tools.errors import QueryError
 from ...tools.extractors.registry import find_modalities, modality_names
 from ...tools.records import Modality, Span, clean_text
 from ...tools.settings import Settings
+from ..facts import FIELDS, Condition, parse_condition
 from ..records import Evidence, VideoRecord
 from ..storage.local import LocalStorage
 from .catalog import Filter, Row
@@ -33,6 +34,8 @@ _DEPTH = 50
 _GROWTH = 4
 # Most results of `similar`.
 _MAX_SIMILAR = 2048
+# Values that an error lists, and their most characters.
+_LISTED_VALUES, _LONGEST_VALUE = 8, 60
 
 
 class Search:
@@ -138,6 +141,25 @@ class Search:
                 self._passage(snapshot, row, ranked, rows, terms, _margin(found, place))
                 for place, (row, ranked) in enumerate(found)
             ]
+
+    def videos_where(self, conditions: Sequence[str]) -> tuple[str, ...]:
+        """Return the ids of the videos for which all conditions are true, such as `date>=2026-01` or `tag=lecture`.
+
+        `index.facts` describes conditions.
+
+        Raises:
+            QueryError: A condition is not valid, or no video fits.
+        """
+        parsed = [parse_condition(one) for one in conditions]
+        with self._snapshots.reading() as snapshot:
+            known = snapshot.catalog.fact_names() | set(FIELDS)
+            for condition in parsed:
+                if condition.name not in known:
+                    raise QueryError(f"{condition}: no field {condition.name!r}: use one of {', '.join(sorted(known))}")
+            found = snapshot.catalog.videos_where(parsed)
+            if not found:
+                raise QueryError(_none_fits(snapshot, parsed))
+            return tuple(found)
 
     def evidence(self, evidence_id: str) -> Evidence | None:
         """Return the stored evidence with an id; None if there is none."""
@@ -406,6 +428,16 @@ def _check_known(snapshot: Snapshot, video_ids: Sequence[str]) -> None:
     missing = [video_id for video_id in video_ids if video_id not in snapshot.records]
     if missing:
         raise QueryError(f"no video {', '.join(sorted(missing))} in this library")
+
+
+def _none_fits(snapshot: Snapshot, conditions: Sequence[Condition]) -> str:
+    """A message that names the values that there are."""
+    there = []
+    for name in dict.fromkeys(condition.name for condition in conditions):
+        values = snapshot.catalog.fact_values(name, _LISTED_VALUES)
+        listed = ", ".join(value[:_LONGEST_VALUE] for value in values)
+        there.append(f"values of {name} are {listed}" if values else f"no video has a {name}")
+    return f"no video fits {' and '.join(map(str, conditions))}: {'; '.join(there)}"
 
 
 def _filter(modality: Modality, video_ids: Sequence[str] | None, between: Span | None) -> Filter:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...tools.errors import LibraryError
+from ...tools.media.metadata.records import Metadata
 from ..records import VideoRecord
 from .files import Files
 from .identity import FileIdentities
@@ -294,6 +295,17 @@ class StorageBackend(ABC):
 
         Returns:
             The new record; None if no path is left, which removes the video.
+
+        Raises:
+            LibraryError: The library cannot be written.
+        """
+
+    @abstractmethod
+    def update_metadata(self, video_id: str, metadata: Metadata) -> VideoRecord | None:
+        """Replace the metadata of a video; its version stays the same.
+
+        Returns:
+            The new record; None if the video is not committed.
 
         Raises:
             LibraryError: The library cannot be written.

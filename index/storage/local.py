@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ...tools.errors import LibraryError
+from ...tools.media.metadata.records import Metadata
 from ..records import VideoRecord
 from .atomic_files import flush, write_bytes, writing
 from .backend import LIBRARY, Damage, StorageBackend
@@ -151,6 +152,17 @@ class LocalStorage(StorageBackend):
                 self._delete(video_id)
                 return None
             record = before.record.model_copy(update={"paths": paths})
+            if record != before.record:
+                self._write_current(before.with_record(record))
+        return record
+
+    def update_metadata(self, video_id: str, metadata: Metadata) -> VideoRecord | None:
+        """As `StorageBackend.update_metadata`."""
+        with writing(self.folder), self._locked():
+            before = self._current(video_id)
+            if before is None:
+                return None
+            record = before.record.model_copy(update={"metadata": metadata})
             if record != before.record:
                 self._write_current(before.with_record(record))
         return record

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from ...tools.errors import LibraryError
+from ...tools.media.metadata.records import Metadata
 from ...tools.settings import cache_folder
 from ..records import VideoRecord
 from .atomic_files import write_bytes, writing
@@ -118,6 +119,15 @@ class UrlStorage(StorageBackend):
             self._write_current(before.with_record(record))
         return record
 
+    def update_metadata(self, video_id: str, metadata: Metadata) -> VideoRecord | None:
+        """As `StorageBackend.update_metadata`."""
+        if (before := self._current(video_id)) is None:
+            return None
+        record = before.record.model_copy(update={"metadata": metadata})
+        if record != before.record:
+            self._write_current(before.with_record(record))
+        return record
+
     def remove(self, video_id: str) -> None:
         """As `StorageBackend.remove`."""
         place = video_place(video_id)
@@ -200,7 +210,11 @@ class UrlStorage(StorageBackend):
             if video_id in damaged:
                 yield Pulled(video_id, "failed", str(damaged[video_id]))
             elif own and own.commit == records[video_id].commit:
-                yield Pulled(video_id, "unchanged", record=own)
+                if own.metadata == records[video_id].metadata:
+                    yield Pulled(video_id, "unchanged", record=own)
+                else:
+                    renewed = local.update_metadata(video_id, records[video_id].metadata)
+                    yield Pulled(video_id, "pulled", record=renewed)
             else:
                 yield self._pull(local, video_id)
 
