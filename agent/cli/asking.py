@@ -19,6 +19,7 @@ from .places import (
     Index,
     LibraryFolder,
     Place,
+    Where,
     Within,
     filtered,
     index_first,
@@ -46,6 +47,7 @@ def ask(
     question: Annotated[str | None, typer.Argument(metavar="QUESTION", help="A question in plain words.")] = None,
     library: LibraryFolder = None,
     between: Between = None,
+    where: Where = None,
     thread: Annotated[
         str | None,
         typer.Option("--thread", metavar="NAME", help="Name of a conversation to keep: a question may follow others."),
@@ -69,22 +71,22 @@ def ask(
     from ..display.live_steps import AskingView
     from ..display.tables import print_answer, print_trace
 
-    where = Path(place)
-    if resume and (thread is None or question is not None or between is not None):
+    folder = Path(place)
+    if resume and (thread is None or question is not None or between is not None or where):
         raise QueryError("--resume continues the question of a thread: give --thread NAME, and no other question")
     if not resume:
-        where, question = placed(place, question, "QUESTION")
+        folder, question = placed(place, question, "QUESTION")
     if index:
-        index_first(where, library, chosen)
+        index_first(folder, library, chosen)
     if as_json and as_events:
         raise QueryError("--json and --events cannot be used together: choose one")
     stretch = seconds_of(between)
     with AskingView(quiet=chosen.quiet or as_events, thread=thread) as view:
-        opened, videos = opened_at(where, library, chosen)
+        opened, videos = opened_at(folder, library, chosen)
         if question is None:
             events = opened.stream_resumed(str(thread))
         else:
-            events = opened.stream(question, videos=videos, between=stretch, thread_id=thread)
+            events = opened.stream(question, videos=videos, where=where, between=stretch, thread_id=thread)
         for event in events:
             view.show(event)
             if as_events:
@@ -153,6 +155,7 @@ def search(
     library: LibraryFolder = None,
     within: Within = None,
     between: Between = None,
+    where: Where = None,
     speaker: Annotated[
         str | None,
         typer.Option("--speaker", metavar="NAME", help="Only what this speaker says: see `playhead speakers`."),
@@ -167,11 +170,11 @@ def search(
     from ..display.tables import print_evidence
     from ..display.terminal import waiting
 
-    where, text = placed(place, query, "QUERY")
+    folder, text = placed(place, query, "QUERY")
     if index:
-        index_first(where, library, chosen)
+        index_first(folder, library, chosen)
     with waiting("searching", chosen.quiet):
-        opened, filters = filtered(where, library, within, between, chosen)
+        opened, filters = filtered(folder, library, within, between, where, chosen)
         found = opened.search(text, k, speaker=speaker, **filters)
     _print_found(found, print_evidence, as_json)
 
@@ -185,6 +188,7 @@ def find(
     library: LibraryFolder = None,
     within: Within = None,
     between: Between = None,
+    where: Where = None,
     k: Annotated[int, typer.Option("-k", metavar="NUMBER", min=1, help="At most this many moments.")] = 5,
     precise: Annotated[bool, typer.Option("--precise", help="Short spans inside the moment.")] = False,
     look: Annotated[
@@ -200,11 +204,11 @@ def find(
     from ..display.tables import print_moments
     from ..display.terminal import waiting
 
-    where, text = placed(place, query, "QUERY")
+    folder, text = placed(place, query, "QUERY")
     if index:
-        index_first(where, library, chosen)
+        index_first(folder, library, chosen)
     with waiting("searching", chosen.quiet):
-        opened, filters = filtered(where, library, within, between, chosen)
+        opened, filters = filtered(folder, library, within, between, where, chosen)
         found = opened.find(text, k, mode="precise" if precise else "balanced", look=look, **filters)
     _print_found(found, print_moments, as_json)
 

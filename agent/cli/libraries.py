@@ -14,6 +14,7 @@ from .places import (
     LibraryFolder,
     LibraryPlace,
     Place,
+    Where,
     folder_for,
     is_url,
     open_library,
@@ -76,14 +77,16 @@ def index(
         raise typer.Exit(1)
 
 
-@with_settings(examples=("playhead list talks", "playhead list --json"))
-def list_(place: Place = ".", library: LibraryFolder = None, as_json: AsJson = False, *, chosen: Chosen) -> None:
+@with_settings(examples=("playhead list talks", "playhead list --json", "playhead list talks --where 'date>=2026-01'"))
+def list_(
+    place: Place = ".", library: LibraryFolder = None, where: Where = None, as_json: AsJson = False, *, chosen: Chosen
+) -> None:
     """List the indexed videos."""
     from ..display.data import video_data
     from ..display.tables import print_videos
 
     opened, videos = opened_at(place, library, chosen)
-    records = opened.videos(videos)
+    records = opened.videos(videos, where=where)
     if as_json:
         print_json([video_data(opened, record) for record in records])
     elif records:

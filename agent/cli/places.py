@@ -26,6 +26,7 @@ __all__ = [
     "LibraryFolder",
     "LibraryPlace",
     "Place",
+    "Where",
     "Within",
     "filtered",
     "folder_for",
@@ -75,6 +76,14 @@ Within = Annotated[
 Index = Annotated[bool, typer.Option("--index", help="First index what is not indexed yet.")]
 Between = Annotated[
     str | None, typer.Option("--between", metavar="START-END", help="Only this stretch, e.g. 10:00-20:00 or 90-120.5.")
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        metavar="CONDITION",
+        help="Only videos whose metadata fit, e.g. 'date>=2026-01', tag=lecture, 'title~budget'; several: all must.",
+    ),
 ]
 
 
@@ -217,12 +226,17 @@ def seconds_of(between: str | None) -> tuple[float, float] | None:
 
 
 def filtered(
-    place: str | Path, library: Path | None, within: str | None, between: str | None, chosen: Chosen
+    place: str | Path,
+    library: Path | None,
+    within: str | None,
+    between: str | None,
+    where: list[str] | None,
+    chosen: Chosen,
 ) -> "tuple[Library, dict[str, Any]]":
     """Return the library of PLACE, and the filters for `Library.search` and `Library.find`."""
     stretch = seconds_of(between)
     opened, videos = opened_at(place, library, chosen)
-    return opened, {"modalities": modalities_of(within), "videos": videos, "between": stretch}
+    return opened, {"modalities": modalities_of(within), "videos": videos, "where": where, "between": stretch}
 
 
 def print_json(data: object) -> None:

@@ -129,7 +129,12 @@ def print_video(library: "Library", record: "VideoRecord", evidence: "Sequence[E
     print(f"{clock(record.duration)} · {picture}, {sound} · id {record.video_id} · indexed {record.indexed_at}")
     for other in library.paths_of(record)[1:]:
         print(f"same content: {shown_path(other)}")
-    for note in record.notes:
+    about = record.metadata
+    days = dict.fromkeys(filter(None, (about.date, about.recorded)))
+    for line in (about.title, " · ".join(filter(None, (about.channel, *days, *about.tags))), about.url):
+        if line:
+            print(line)
+    for note in (*record.notes, *about.notes):
         print(f"note: {clean_text(note)}")
     stages = table(3)
     for stage in record.stages:

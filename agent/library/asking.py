@@ -33,25 +33,29 @@ class Asking(Browsing):
         question: str,
         *,
         videos: Path | str | Sequence[Path | str] | None = None,
+        where: str | Sequence[str] | None = None,
         between: tuple[float, float] | Span | None = None,
         options: Sequence[str] = (),
         thread_id: str | None = None,
     ) -> Answer:
         """Answer a question with checked citations: the last event of `stream`, which describes the arguments."""
-        return last_answer(self.stream(question, videos=videos, between=between, options=options, thread_id=thread_id))
+        return last_answer(
+            self.stream(question, videos=videos, where=where, between=between, options=options, thread_id=thread_id)
+        )
 
     async def aask(
         self,
         question: str,
         *,
         videos: Path | str | Sequence[Path | str] | None = None,
+        where: str | Sequence[str] | None = None,
         between: tuple[float, float] | Span | None = None,
         options: Sequence[str] = (),
         thread_id: str | None = None,
     ) -> Answer:
         """As `ask`, without blocking the event loop."""
         return await asyncio.to_thread(
-            self.ask, question, videos=videos, between=between, options=options, thread_id=thread_id
+            self.ask, question, videos=videos, where=where, between=between, options=options, thread_id=thread_id
         )
 
     def stream(
@@ -59,6 +63,7 @@ class Asking(Browsing):
         question: str,
         *,
         videos: Path | str | Sequence[Path | str] | None = None,
+        where: str | Sequence[str] | None = None,
         between: tuple[float, float] | Span | None = None,
         options: Sequence[str] = (),
         thread_id: str | None = None,
@@ -71,6 +76,7 @@ class Asking(Browsing):
             question: In plain words.
             videos: Paths, file names or ids of videos, or folders of them. None: all, or those of the question that
                 this one follows.
+            where: Conditions that a video must meet, such as `date>=2026-01` or `tag=lecture`: see `index.facts`.
             between: Start and end in seconds: only this stretch of each video.
             options: The answers to choose from, for a multiple-choice question.
             thread_id: Name of a conversation that is stored in the library. None: nothing is stored.
@@ -93,20 +99,23 @@ class Asking(Browsing):
                 f"options={answers}: give at most {_MOST_OPTIONS} answers to choose from, none of them empty"
             )
         conversation = self._conversation(thread_id, self._llm)
-        return conversation.ask(asked, self._video_ids(videos), span_between(between), answers)
+        return conversation.ask(asked, self._video_ids(videos, where), span_between(between), answers)
 
     def astream(
         self,
         question: str,
         *,
         videos: Path | str | Sequence[Path | str] | None = None,
+        where: str | Sequence[str] | None = None,
         between: tuple[float, float] | Span | None = None,
         options: Sequence[str] = (),
         thread_id: str | None = None,
     ) -> AsyncGenerator[Event, None]:
         """As `stream`, without blocking the event loop."""
         return in_background(
-            lambda: self.stream(question, videos=videos, between=between, options=options, thread_id=thread_id)
+            lambda: self.stream(
+                question, videos=videos, where=where, between=between, options=options, thread_id=thread_id
+            )
         )
 
     def extract(
@@ -115,6 +124,7 @@ class Asking(Browsing):
         form: type[Form],
         *,
         videos: Path | str | Sequence[Path | str] | None = None,
+        where: str | Sequence[str] | None = None,
         between: tuple[float, float] | Span | None = None,
     ) -> list[Extracted[Form]]:
         """Fill rows of a pydantic model from what is indexed, each row with the lines it was read from.
@@ -123,6 +133,7 @@ class Asking(Browsing):
             request: What is wanted, e.g. "all prices that are named".
             form: A pydantic model with the fields of one row.
             videos: Paths, file names or ids of videos, or folders of them; None: all.
+            where: Conditions that a video must meet, such as `date>=2026-01` or `tag=lecture`: see `index.facts`.
             between: Seconds; only what overlaps them.
 
         Raises:
@@ -134,7 +145,7 @@ class Asking(Browsing):
         if self._llm is None:
             raise SettingsError("extract needs a language model: `playhead model use NAME`, or set video_llm_url")
         search = self._opened()
-        found = search.find(request, _MOST_EXTRACTED, None, self._video_ids(videos), span_between(between))
+        found = search.find(request, _MOST_EXTRACTED, None, self._video_ids(videos, where), span_between(between))
         rows = lines_to_read(found, search, _MOST_EXTRACTED)
         return extract(self._llm, request, form, rows, seconds=self.settings.max_seconds)[0]
 

@@ -23,17 +23,21 @@ __all__ = ["Browsing", "span_between"]
 class Browsing(OpenLibrary):
     """Reads what a library holds."""
 
-    def videos(self, among: Path | str | Sequence[Path | str] | None = None) -> list[VideoRecord]:
+    def videos(
+        self, among: Path | str | Sequence[Path | str] | None = None, *, where: str | Sequence[str] | None = None
+    ) -> list[VideoRecord]:
         """Return the indexed videos, sorted by path.
 
         Args:
             among: Paths, file names or ids of videos, or folders of them. None: all.
+            where: Conditions that a video must meet, such as `date>=2026-01` or `tag=lecture`: see `index.facts`.
 
         Raises:
             LibraryError: One of them is not in the library.
+            QueryError: A condition is not valid, or no video meets all of them.
         """
         records = sorted(self._store.read().values(), key=lambda record: record.paths)
-        chosen = None if among is None else video_ids(self._store, records, among)
+        chosen = self._video_ids(among, where)
         return [record for record in records if chosen is None or record.video_id in chosen]
 
     def video(self, video: Path | str) -> VideoRecord:
@@ -139,8 +143,21 @@ class Browsing(OpenLibrary):
         changes = {"title": written.title, "abstract": written.abstract, "titled_by": self._llm.source}
         return chapter.model_copy(update=changes)
 
-    def _video_ids(self, videos: Path | str | Sequence[Path | str] | None) -> tuple[str, ...] | None:
-        return None if videos is None else video_ids(self._store, self.videos(), videos)
+    def _video_ids(
+        self, videos: Path | str | Sequence[Path | str] | None, where: str | Sequence[str] | None = None
+    ) -> tuple[str, ...] | None:
+        """The ids of the videos that are named and meet all conditions; None: all videos."""
+        named = None if videos is None else video_ids(self._store, self.videos(), videos)
+        if not where:
+            return named
+        conditions = [where] if isinstance(where, str) else where
+        fitting = self._opened().videos_where(conditions)
+        if named is None:
+            return fitting
+        both = tuple(one for one in named if one in set(fitting))
+        if not both:
+            raise QueryError(f"none of the chosen videos meets {' and '.join(conditions)}: choose others, or all")
+        return both
 
 
 def span_between(between: tuple[float, float] | Span | None) -> Span | None:

@@ -28,6 +28,7 @@ class Searching(Browsing):
         *,
         modalities: Modality | Sequence[Modality] | None = None,
         videos: Path | str | Sequence[Path | str] | None = None,
+        where: str | Sequence[str] | None = None,
         between: tuple[float, float] | Span | None = None,
         speaker: str | None = None,
     ) -> list[Evidence]:
@@ -41,6 +42,7 @@ class Searching(Browsing):
             k: At most this many results.
             modalities: By name or participle: `speech` or `said`, `text` or `written`, …. None: all.
             videos: Paths, file names or ids of videos, or folders of them. None: all.
+            where: Conditions that a video must meet, such as `date>=2026-01` or `tag=lecture`: see `index.facts`.
             between: Start and end in seconds: only evidence that overlaps them.
             speaker: Only what this speaker says: a name, or `Speaker 2` of `speakers`.
 
@@ -49,7 +51,7 @@ class Searching(Browsing):
             LibraryError: The library is empty or damaged.
         """
         kinds = None if modalities is None else find_modalities(modalities)
-        where = (self._video_ids(videos), span_between(between))
+        where = (self._video_ids(videos, where), span_between(between))
         if speaker is None:
             return self._voices.attributed(found_evidence(query, self._opened(), k, kinds, *where))
         wanted = self._voices.find(speaker)
@@ -69,10 +71,13 @@ class Searching(Browsing):
         *,
         modalities: Modality | Sequence[Modality] | None = None,
         videos: Path | str | Sequence[Path | str] | None = None,
+        where: str | Sequence[str] | None = None,
         between: tuple[float, float] | Span | None = None,
     ) -> list[Evidence]:
         """As `search`, without blocking the event loop."""
-        return await asyncio.to_thread(self.search, query, k, modalities=modalities, videos=videos, between=between)
+        return await asyncio.to_thread(
+            self.search, query, k, modalities=modalities, videos=videos, where=where, between=between
+        )
 
     def find(
         self,
@@ -81,6 +86,7 @@ class Searching(Browsing):
         *,
         modalities: Modality | Sequence[Modality] | None = None,
         videos: Path | str | Sequence[Path | str] | None = None,
+        where: str | Sequence[str] | None = None,
         between: tuple[float, float] | Span | None = None,
         mode: Literal["balanced", "precise"] = "balanced",
         look: bool = False,
@@ -96,6 +102,7 @@ class Searching(Browsing):
             modalities: By name or participle: `speech` or `said`, …. None: those that the words of the query
                 suggest, else all.
             videos: Paths, file names or ids of videos, or folders of them. None: all.
+            where: Conditions that a video must meet, such as `date>=2026-01` or `tag=lecture`: see `index.facts`.
             between: Start and end in seconds: only this stretch of each video.
             mode: `balanced` spans cover the whole moment, `precise` spans lie inside it.
             look: Examine frames; the query describes what they show.
@@ -111,11 +118,13 @@ class Searching(Browsing):
             if kinds is not None:
                 raise QueryError("modalities and look cannot be used together: leave one of them out")
             frames, decoder = self.settings.max_frames, self.settings.decoder
-            search, among = self._opened(), self._video_ids(videos)
+            search, among = self._opened(), self._video_ids(videos, where)
             return look_for_moments(
                 query, search, k, self._eyes, among, span_between(between), frames=frames, decoder=decoder
             )
-        return find_moments(query, self._opened(), k, kinds, self._video_ids(videos), span_between(between), mode)
+        return find_moments(
+            query, self._opened(), k, kinds, self._video_ids(videos, where), span_between(between), mode
+        )
 
     async def afind(
         self,
@@ -124,13 +133,22 @@ class Searching(Browsing):
         *,
         modalities: Modality | Sequence[Modality] | None = None,
         videos: Path | str | Sequence[Path | str] | None = None,
+        where: str | Sequence[str] | None = None,
         between: tuple[float, float] | Span | None = None,
         mode: Literal["balanced", "precise"] = "balanced",
         look: bool = False,
     ) -> list[Moment]:
         """As `find`, without blocking the event loop."""
         return await asyncio.to_thread(
-            self.find, query, k, modalities=modalities, videos=videos, between=between, mode=mode, look=look
+            self.find,
+            query,
+            k,
+            modalities=modalities,
+            videos=videos,
+            where=where,
+            between=between,
+            mode=mode,
+            look=look,
         )
 
     def context(self, question: str, max_tokens: int = 4000) -> str:

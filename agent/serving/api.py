@@ -22,11 +22,15 @@ from ..async_iteration import in_background
 from ..records import Answer
 from .service import LibraryService, between_of
 
-__all__ = ["Count", "Names", "QueryText", "Seconds", "api_router"]
+__all__ = ["Conditions", "Count", "Names", "QueryText", "Seconds", "api_router"]
 
 # Parameters of requests, for the page's routes, too.
 QueryText = Annotated[str, Query(min_length=1, max_length=2000)]
 Names = Annotated[list[str], Query()]
+Conditions = Annotated[
+    list[Annotated[str, Field(max_length=500)]],
+    Query(alias="where", max_length=20, description="Conditions on metadata, such as `date>=2026-01`: all must hold."),
+]
 Seconds = Annotated[float | None, Query(ge=0)]
 Count = Annotated[int, Query(ge=1, le=50)]
 
@@ -39,6 +43,9 @@ class Asked(Record):
 
     question: str = Field(min_length=1, max_length=2000, description="In plain words.")
     videos: tuple[str, ...] = Field(default=(), max_length=1000, description="Ids of videos; empty: all.")
+    where: tuple[Annotated[str, Field(max_length=500)], ...] = Field(
+        default=(), max_length=20, description="Conditions on metadata, such as `date>=2026-01`: all must hold."
+    )
     thread: str | None = Field(default=None, max_length=200, description="Name of a conversation to keep.")
     stream: bool = Field(default=False, description="Send each step as a server-sent event; the answer is last.")
 
@@ -100,21 +107,23 @@ def api_router(service: LibraryService) -> APIRouter:
         q: QueryText,
         kind: Names = [],  # noqa: B006 (FastAPI copies it)
         video: Names = [],  # noqa: B006
+        where: Conditions = [],  # noqa: B006
         start: Seconds = None,
         end: Seconds = None,
         k: Count = 10,
     ) -> dict[str, Any]:
         """Evidence that fits a query, best first."""
-        return {"results": service.search(q, kind, video, between_of(start, end), k)}
+        return {"results": service.search(q, kind, video, between_of(start, end), k, where)}
 
     @router.get("/find")
     def find(
         q: QueryText,
         video: Names = [],  # noqa: B006
+        where: Conditions = [],  # noqa: B006
         k: Count = 5,
     ) -> dict[str, Any]:
         """Moments that fit a description, best first, each with start and end."""
-        return {"moments": service.find(q, video, k)}
+        return {"moments": service.find(q, video, k, where)}
 
     @router.post("/ask", response_model=None)
     def ask(asked: Asked) -> Any:
@@ -123,7 +132,7 @@ def api_router(service: LibraryService) -> APIRouter:
             return StreamingResponse(
                 _events(service, asked), media_type="text/event-stream", headers={"cache-control": "no-store"}
             )
-        *_, last = service.ask(asked.question, asked.videos, asked.thread)
+        *_, last = service.ask(asked.question, asked.videos, asked.thread, asked.where)
         return last["answer"]
 
     @router.get("/keyframes/{evidence_id}")
@@ -179,7 +188,7 @@ def api_router(service: LibraryService) -> APIRouter:
 
 async def _events(service: LibraryService, asked: Asked) -> AsyncIterator[str]:
     try:
-        async for event in in_background(lambda: service.ask(asked.question, asked.videos, asked.thread)):
+        async for event in in_background(lambda: service.ask(asked.question, asked.videos, asked.thread, asked.where)):
             yield f"event: {event['kind']}\ndata: {json.dumps(event, ensure_ascii=False)}\n\n"
     except PlayheadError as error:
         yield f"event: error\ndata: {json.dumps({'error': clean_text(str(error))})}\n\n"

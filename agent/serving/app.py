@@ -25,7 +25,7 @@ from ...tools.errors import LibraryError, PlayheadError, QueryError
 from ...tools.records import Record, clean_text
 from ..async_iteration import in_background
 from .access import Access, AccessControl
-from .api import Count, Names, QueryText, Seconds, api_router
+from .api import Conditions, Count, Names, QueryText, Seconds, api_router
 from .playback import Pieces, media_type
 from .service import LibraryService, between_of
 
@@ -118,11 +118,12 @@ def _add_data(app: FastAPI, service: LibraryService) -> None:
         q: QueryText,
         kind: Names = [],  # noqa: B006 (FastAPI copies it)
         video: Names = [],  # noqa: B006
+        where: Conditions = [],  # noqa: B006
         start: Seconds = None,
         end: Seconds = None,
         k: Count = 20,
     ) -> dict[str, Any]:
-        return {"results": service.search(q, kind, video, between_of(start, end), k)}
+        return {"results": service.search(q, kind, video, between_of(start, end), k, where)}
 
     @app.post("/api/ask")
     async def ask(asked: Annotated[Question, Body()]) -> StreamingResponse:

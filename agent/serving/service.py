@@ -72,6 +72,7 @@ class LibraryService:
         videos: Sequence[str] = (),
         between: Span | None = None,
         k: int = 20,
+        where: Sequence[str] = (),
     ) -> list[dict[str, Any]]:
         """Return the evidence that fits a query best, best first.
 
@@ -86,11 +87,14 @@ class LibraryService:
                 min(k, _MOST_RESULTS),
                 modalities=list(kinds) or None,
                 videos=chosen,
+                where=where,
                 between=between,
             )
         return [self._row(one) for one in found]
 
-    def find(self, query: str, videos: Sequence[str] = (), k: int = 5) -> list[dict[str, Any]]:
+    def find(
+        self, query: str, videos: Sequence[str] = (), k: int = 5, where: Sequence[str] = ()
+    ) -> list[dict[str, Any]]:
         """Return the moments that fit a description best, best first, each with its start, end and evidence.
 
         Raises:
@@ -99,12 +103,14 @@ class LibraryService:
         """
         chosen = [self.record(video).video_id for video in videos] or None
         with self._searching:
-            found = self.library.find(query, min(k, _MOST_RESULTS), videos=chosen)
+            found = self.library.find(query, min(k, _MOST_RESULTS), videos=chosen, where=where)
         moments = [moment.model_dump(mode="json") for moment in found]
         _without_paths(moments)
         return moments
 
-    def ask(self, question: str, videos: Sequence[str] = (), thread: str | None = None) -> Iterator[dict[str, Any]]:
+    def ask(
+        self, question: str, videos: Sequence[str] = (), thread: str | None = None, where: Sequence[str] = ()
+    ) -> Iterator[dict[str, Any]]:
         """Yield the steps of a question as data; the answer is last.
 
         Raises:
@@ -112,7 +118,7 @@ class LibraryService:
             LibraryError: A video is not in the library.
         """
         chosen = [self.record(video).video_id for video in videos] or None
-        for event in self.library.stream(question, videos=chosen, thread_id=thread):
+        for event in self.library.stream(question, videos=chosen, where=where, thread_id=thread):
             data = event.model_dump(mode="json")
             _without_paths(data)
             yield data
@@ -168,6 +174,10 @@ class LibraryService:
             "id": record.video_id,
             "name": clean_text(path.name),
             "folder": "" if folder == "." else clean_text(folder),
+            "title": record.metadata.title,
+            "date": record.metadata.date,
+            "channel": record.metadata.channel,
+            "tags": list(record.metadata.tags),
             "duration": record.duration,
             "exists": path.is_file(),
             "has_picture": record.info.video is not None,

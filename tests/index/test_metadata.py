@@ -224,7 +224,10 @@ def test_conditions(search: Search, conditions: list[str], found: str):
         ("colour=red", "colour=red: no field 'colour': use one of channel, course, date"),
         ("tag=lectures", "no video fits tag=lectures: values of tag are lecture, money"),
         ("location=here", "no video fits location=here: no video has a location"),
-        ("title~'); DROP TABLE facts; --", "no video fits title~'); DROP TABLE facts; --: values of title are Bridges, The Budget"),
+        (
+            "title~'); DROP TABLE facts; --",
+            "no video fits title~'); DROP TABLE facts; --: values of title are Bridges, The Budget",
+        ),
     ],
 )
 def test_a_condition_that_is_wrong_says_what_is_right(search: Search, condition: str, message: str):
