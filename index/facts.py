@@ -85,13 +85,14 @@ class Condition:
             raise QueryError(f"{self}: give a year, a month or a day, such as 2026, 2026-01 or 2026-01-15")
         if is_date or (_PERIOD.fullmatch(value) and "-" in value):
             start, after = value.replace(" ", "t"), value.replace(" ", "t") + _AFTER_ALL
-            return {
+            periods: dict[str, tuple[str, list[object]]] = {
                 "=": ("value >= ? AND value < ?", [start, after]),
                 ">=": ("value >= ?", [start]),
                 ">": ("value >= ?", [after]),
                 "<": ("value < ?", [start]),
                 "<=": ("value < ?", [after]),
-            }[self.operator]
+            }
+            return periods[self.operator]
         number = _number(value)
         if number is None and self.name == "duration":
             try:

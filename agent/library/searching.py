@@ -51,14 +51,14 @@ class Searching(Browsing):
             LibraryError: The library is empty or damaged.
         """
         kinds = None if modalities is None else find_modalities(modalities)
-        where = (self._video_ids(videos, where), span_between(between))
+        chosen, span = self._video_ids(videos, where), span_between(between)
         if speaker is None:
-            return self._voices.attributed(found_evidence(query, self._opened(), k, kinds, *where))
+            return self._voices.attributed(found_evidence(query, self._opened(), k, kinds, chosen, span))
         wanted = self._voices.find(speaker)
-        among = [one.video_id for one in wanted.videos if where[0] is None or one.video_id in where[0]]
+        among = [one.video_id for one in wanted.videos if chosen is None or one.video_id in chosen]
         depth = 4 * k
         while True:
-            found = found_evidence(query, self._opened(), depth, ("speech",), among, where[1]) if among else []
+            found = found_evidence(query, self._opened(), depth, ("speech",), among, span) if among else []
             said = [one for one in self._voices.attributed(found) if one.speaker == wanted.title]
             if len(said) >= k or len(found) < depth:
                 return said[:k]
