@@ -1,5 +1,7 @@
 """The records of the agent: a plan, citations, claims, the answer."""
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Protocol, Self
 
@@ -7,7 +9,7 @@ from pydantic import Field
 
 from ..index.records import Evidence
 from ..tools.extractors.registry import modality_names, participle
-from ..tools.records import Box, Modality, Record, Seconds, Span, Text, clean_text
+from ..tools.records import Box, Modality, Record, Seconds, Span, Text, Word, clean_text
 
 __all__ = [
     "CLOSEST_HEADING",
@@ -33,6 +35,7 @@ __all__ = [
     "Turn",
     "Usage",
     "Verdict",
+    "doubtful_words",
     "register_html",
 ]
 
@@ -44,6 +47,9 @@ CLOSEST_HEADING = "Not certain, but nearest:"
 
 # An answer names this many spans of a claim; a count may cite hundreds.
 _MOST_SPANS = 8
+# A citation names this many words that speech recognition was unsure of.
+_MOST_DOUBTFUL = 4
+_AROUND_WORD = re.compile(r"^\W+|\W+$")
 
 # `verbatim`: the claim quotes what it cites, and it was not checked whether that answers the question.
 Verdict = Literal["supported", "verbatim", "refuted", "unverified"]
@@ -157,6 +163,9 @@ class Citation(Record):
     )
     box: Box | None = Field(default=None, description="Where in the frame.")
     frame_seconds: Seconds | None = Field(default=None, description="True time of the frame with the box.")
+    doubtful: tuple[Text, ...] = Field(
+        default=(), description="Words of the quote that speech recognition was unsure of (`Word.is_doubtful`)."
+    )
 
     @classmethod
     def of(cls, evidence: Evidence) -> Self:
@@ -172,6 +181,7 @@ class Citation(Record):
             keyframe=evidence.keyframe,
             box=evidence.box,
             frame_seconds=evidence.frame_seconds,
+            doubtful=doubtful_words(evidence.words),
         )
 
     @property
@@ -181,8 +191,18 @@ class Citation(Record):
 
     @property
     def place(self) -> str:
-        """When, where and how, e.g. `[00:41:07–00:41:32] talk.mp4, said`."""
-        return f"{self.span} {clean_text(Path(self.video).name)}, {participle(self.modality)}"
+        """When, where and how, e.g. `[00:41:07–00:41:32] talk.mp4, said`; also the words that may be misheard."""
+        place = f"{self.span} {clean_text(Path(self.video).name)}, {participle(self.modality)}"
+        if not self.doubtful:
+            return place
+        more = "…" if len(self.doubtful) > _MOST_DOUBTFUL else ""
+        return f"{place} (machine transcript, unsure: {', '.join(self.doubtful[:_MOST_DOUBTFUL])}{more})"
+
+
+def doubtful_words(words: Sequence[Word]) -> tuple[str, ...]:
+    """Return the words that speech recognition was unsure of, each once, without punctuation around them."""
+    bare = (_AROUND_WORD.sub("", word.text) for word in words if word.is_doubtful)
+    return tuple(dict.fromkeys(word for word in bare if word))
 
 
 class Claim(Record):

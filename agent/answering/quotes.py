@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from ...index.records import Evidence
 from ...tools.records import clean_text
 from ...tools.words import tokens
-from ..records import Citation, Claim, Plan, Term
+from ..records import Citation, Claim, Plan, Term, doubtful_words
 from .candidates import Candidate, adds_to, says_nothing_new
 from .matching import mentions
 from .ranking import Scored
@@ -66,7 +66,8 @@ def cite_words(evidence: Evidence, first: int, last: int) -> Citation | None:
     if start >= end:  # the span of a word may be empty, or exceed its sentence
         return None
     quote = clean_text(" ".join(word.text for word in words))
-    return Citation.of(evidence).model_copy(update={"start": start, "end": end, "quote": quote})
+    found = {"start": start, "end": end, "quote": quote, "doubtful": doubtful_words(words)}
+    return Citation.of(evidence).model_copy(update=found)
 
 
 def _quoted(plan: Plan, candidate: Candidate) -> list[Evidence]:

@@ -231,7 +231,8 @@ def _outcome(
     if report.state == "failed":
         hint = "; the results of an earlier run are kept" if kept else ""
         return report.model_copy(update={"detail": report.detail + hint}), kept
-    return report, merged(stage, info, extractors.settings)
+    found = merged(stage, info, extractors.settings)
+    return report.model_copy(update={"detail": f"{len(found)} found"}), found
 
 
 def _duration(

@@ -48,6 +48,23 @@ def test_the_highest_scores_are_quoted_and_three_claims_are_the_most():
     assert MOST_CLAIMS == 3
 
 
+def test_words_that_recognition_was_unsure_of_are_named():
+    """Words below a probability of 0.5 are named beside the quote; those of a subtitle file have no probability."""
+    probabilities = {"Silva": 0.31, "forty": 0.49, "agreed": 0.5}
+    heard = tuple(
+        word.model_copy(update={"probability": probabilities.get(word.text.strip(".,"), 0.9)})
+        for word in spoken("Ana Silva, agreed to pay forty.", 1.0)
+    )
+    (claim,) = quote_evidence(make_plan("pay"), [scored("Ana Silva, agreed to pay forty.", words=heard)], 0.3)
+    assert claim.citations[0].doubtful == ("Silva", "forty")
+    assert claim.places == "[00:00:00–00:00:03] a.mp4, said (machine transcript, unsure: Silva, forty)"
+    (claim,) = quote_evidence(make_plan('"to pay"'), [scored("x", 1.0, end=9.0, words=heard)], 0.3)
+    assert (claim.text, claim.places) == ("to pay", "[00:00:02–00:00:04] a.mp4, said")
+    subtitles = scored("Ana Silva", words=spoken("Ana Silva", 1.0))
+    (claim,) = quote_evidence(make_plan("Silva"), [subtitles], 0.3)
+    assert claim.places == "[00:00:00–00:00:03] a.mp4, said"
+
+
 def test_what_is_below_the_threshold_is_not_quoted():
     assert quotes("gold", scored("copper", score=0.29)) == []
     assert quotes("gold", scored("copper", score=0.29), threshold=0.2) == ["copper"]

@@ -1,14 +1,18 @@
 """Frames look as a player shows them: turned, mirrored, with square pixels, opaque, in SDR, without combs."""
 
 import struct
+from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
 
 from playhead.tools.media import pictures
+from playhead.tools.media.clips import write_clip
 from playhead.tools.media.frames import frames_at, scan
+from playhead.tools.media.skim import skim
 from playhead.tools.media.streams import probe
+from playhead.tools.records import Span
 
 from ..media import HEIGHT, WIDTH, ffmpeg, number_in, numbered, write_media
 
@@ -81,6 +85,45 @@ def test_what_is_transparent_shows_the_letters(tmp_path, letters, background):
     thumbnail = next(scan(path)).thumbnail
     assert abs(int(thumbnail[16, 30]) - letters) < 40
     assert abs(int(thumbnail[2, 2]) - background) < 10
+
+
+@pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
+def test_transparent_webm_shows_the_letters(tmp_path, codec):
+    """The transparency of VP8 and VP9 is a second stream in the block additions. The colours underneath are black."""
+    shape = np.zeros((128, 192, 4), np.uint8)
+    shape[32:96, 64:128] = (0, 0, 0, 255)
+    path = tmp_path / "overlay.webm"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream(codec, rate=10, options={"auto-alt-ref": "0", "crf": "10", "b": "1M"})
+        stream.width, stream.height, stream.pix_fmt = 192, 128, "yuva420p"
+        for _ in range(5):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(shape, format="rgba").reformat(format="yuva420p")))
+        out.mux(stream.encode(None))
+    assert not any("transparen" in note for note in probe(path).notes)
+    write_clip(path, Span(start=0, end=0.3), tmp_path / "clip.mp4")
+    pictures = [*frames_at(path, [0, 0.35]), next(frames_at(tmp_path / "clip.mp4", [0]))]
+    for pixels in [frame.pixels for frame in pictures]:
+        assert pixels[64, 96].max() < 40
+        assert pixels[10, 10].min() > 215
+    for read in (scan(path), skim(path)):
+        detail = next(iter(read)).detail
+        assert detail[32, 48] < 40 < 215 < detail[5, 5]
+
+
+def test_a_clip_has_square_pixels_and_no_mirroring(tmp_path):
+    """A clip shows what the source shows: 96×64 pixels of which each is twice as wide as high."""
+    with av.open(str(tmp_path / "wide.mp4"), "w") as out:
+        stream = out.add_stream("libx264", rate=10, options={"g": "5"})
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(2)
+        for number in range(10):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(numbered(number), format="rgb24")))
+        out.mux(stream.encode(None))
+    write_clip(tmp_path / "wide.mp4", Span(start=0.3, end=0.8), tmp_path / "clip.mp4")
+    made = probe(tmp_path / "clip.mp4").video
+    assert (made.width, made.height) == (2 * WIDTH, HEIGHT)
+    shown = [frame.pixels for frame in frames_at(tmp_path / "clip.mp4", [0, 0.4])]
+    assert [number_in(pixels[:, ::2]) for pixels in shown] == [3, 7]
 
 
 def test_hdr_keeps_white_bright_and_grey_grey():

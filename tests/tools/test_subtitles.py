@@ -205,6 +205,14 @@ def test_entities_are_unescaped_as_often_as_they_were_escaped(tmp_path):
         ("shift_jis", "明日の朝は湖に行きます"),
         ("gb18030", "明天早上我们去湖边"),
         ("euc_kr", "내일 아침에 호수에 갑니다"),
+        ("koi8_r", "Сегодня вечером будет гроза"),
+        ("koi8_r", "Спасибо, я уже обедал"),
+        ("koi8_r", "Где ближайшая аптека?"),
+        ("cp874", "พรุ่งนี้ฝนจะตก"),
+        ("cp1255", "איפה בית המרקחת?"),
+        ("cp1256", "ستمطر هذا المساء"),
+        ("cp1252", "Ça va très bien"),
+        ("big5", "最近的藥局在哪裡"),
     ],
 )
 def test_a_legacy_encoding_is_found_and_named(tmp_path, encoding, said):

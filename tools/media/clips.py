@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -18,7 +18,7 @@ from ..errors import MediaError, QueryError
 from ..records import Pixels, Record, Span
 from .audio import mono_audio
 from .container import decode, open_media, video_stream_of
-from .pictures import pixels_of
+from .pictures import is_plain, pixel_aspect, pixels_of, shown_size
 from .streams import probe
 from .timeline import timeline_of
 
@@ -68,7 +68,9 @@ class ClipStyle:
 _EXACT = ClipStyle()
 
 
-def write_clip(source: Path, span: Span, target: Path | BinaryIO, style: ClipStyle = _EXACT) -> Clip:
+def write_clip(
+    source: Path, span: Span, target: Path | BinaryIO, style: ClipStyle = _EXACT, stream: int | None = None
+) -> Clip:
     """Re-encode a stretch of a video as MP4 (H.264 and AAC). Its edges are exact to one frame.
 
     The first picture is the one on screen at `span.start`; the last is the last that begins before `span.end`.
@@ -78,6 +80,7 @@ def write_clip(source: Path, span: Span, target: Path | BinaryIO, style: ClipSty
         span: The stretch in seconds; it is cut at the video's end.
         target: A path, or an open file.
         style: Size and speed.
+        stream: Index of the video stream in its container; None for FFmpeg's best one.
 
     Raises:
         MediaError: The source cannot be read, or has no picture in the span.
@@ -93,7 +96,7 @@ def write_clip(source: Path, span: Span, target: Path | BinaryIO, style: ClipSty
         with av.open(place, "w", format="mp4", options=options) as container:
             pictures = _PictureEncoder(container, span, style)
             sound = _SoundEncoder(container, span, style) if has_sound else None
-            first = next(pictured := _pictures(source, span), None)
+            first = next(pictured := _pictures(source, span, stream), None)
             if first is None:
                 raise MediaError(f"{source} has no picture between {span.start:.3f} and {span.end:.3f} s")
             pictures.begin(first[1])
@@ -117,13 +120,14 @@ def write_clip(source: Path, span: Span, target: Path | BinaryIO, style: ClipSty
     return Clip(start=first[0], end=span.end, frames=pictures.count, has_sound=bool(sound and sound.count))
 
 
-def copy_clip(source: Path, span: Span, target: Path) -> Clip:
+def copy_clip(source: Path, span: Span, target: Path, stream: int | None = None) -> Clip:
     """Copy a stretch without re-encoding: fast, and it starts at the keyframe at or before `span.start`.
 
     Args:
         source: The video.
         span: The stretch in seconds.
         target: A path; its ending chooses the container.
+        stream: Index of the video stream in its container; None for FFmpeg's best one.
 
     Raises:
         MediaError: The source cannot be read, or the target's container does not take its codecs.
@@ -133,7 +137,7 @@ def copy_clip(source: Path, span: Span, target: Path) -> Clip:
     count, start, sounds = 0, span.start, 0
     try:
         with open_media(source) as read, av.open(str(target), "w") as written:
-            pictures = video_stream_of(read, source, None)
+            pictures = video_stream_of(read, source, stream)
             zero = timeline_of(source).zero
             streams = {pictures.index: written.add_stream_from_template(pictures)}
             if (sound := read.streams.best("audio")) is not None:
@@ -167,8 +171,14 @@ def copy_clip(source: Path, span: Span, target: Path) -> Clip:
     return Clip(start=start, end=span.end, frames=count, has_sound=sounds > 0)
 
 
-def write_gif(source: Path, span: Span, target: Path) -> Clip:
+def write_gif(source: Path, span: Span, target: Path, stream: int | None = None) -> Clip:
     """Write a stretch as an animated GIF: ten pictures a second, at most 480 pixels wide, without sound.
+
+    Args:
+        source: The video.
+        span: The stretch in seconds.
+        target: A path.
+        stream: Index of the video stream in its container; None for FFmpeg's best one.
 
     Raises:
         QueryError: The stretch is longer than a minute.
@@ -180,7 +190,7 @@ def write_gif(source: Path, span: Span, target: Path) -> Clip:
         raise QueryError(f"a GIF of {span.duration:.0f} s is too large: choose at most {_MOST_GIF_SECONDS:.0f} s")
     images: list[Image.Image] = []
     start = due = span.start
-    for seconds, pixels in frames_between(source, span):
+    for seconds, pixels in frames_between(source, span, stream):
         if not images:
             start = seconds
         elif seconds + _TOLERANCE < due:
@@ -196,14 +206,21 @@ def write_gif(source: Path, span: Span, target: Path) -> Clip:
     return Clip(start=start, end=span.end, frames=len(images), has_sound=False)
 
 
-def frames_between(source: Path, span: Span) -> Iterator[tuple[float, Pixels]]:
+def frames_between(source: Path, span: Span, stream: int | None = None) -> Iterator[tuple[float, Pixels]]:
     """Yield each picture of a stretch with its true second: first the one on screen at `span.start`.
 
     Raises:
         MediaError: The source cannot be read.
     """
-    for seconds, frame in _pictures(source, span):
-        yield seconds, pixels_of(frame)
+    for seconds, shown in _pictures(source, span, stream):
+        yield seconds, pixels_of(shown.frame, shown.aspect)
+
+
+class _Shown(NamedTuple):
+    """A decoded picture, and the width of its pixels divided by their height."""
+
+    frame: "av.VideoFrame"
+    aspect: float
 
 
 class _PictureEncoder:
@@ -218,20 +235,20 @@ class _PictureEncoder:
         self._stream: av.VideoStream = container.add_stream("libx264", rate=30, options=options)
         self.count = 0
 
-    def begin(self, first: "av.VideoFrame") -> None:
-        turned = round(first.rotation / 90) % 2 != 0
-        width, height = (first.height, first.width) if turned else (first.width, first.height)
+    def begin(self, first: _Shown) -> None:
+        width, height = shown_size(*first)
         scale = min(1.0, (self._style.max_height or height) / height)
         self._size = max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
         self._stream.width, self._stream.height = self._size
         self._stream.pix_fmt = "yuv420p"
         self._stream.codec_context.time_base = Fraction(1, _TICKS)
 
-    def add(self, seconds: float, frame: "av.VideoFrame") -> None:
+    def add(self, seconds: float, shown: _Shown) -> None:
         import av
 
-        if self._style.draw or round(frame.rotation / 90) % 4:
-            pixels = pixels_of(frame)
+        frame = shown.frame
+        if self._style.draw or not is_plain(*shown):
+            pixels = pixels_of(*shown)
             pixels = self._style.draw(pixels, seconds) if self._style.draw else pixels
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
         picture = frame.reformat(*self._size, format="yuv420p")
@@ -272,10 +289,10 @@ class _SoundEncoder:
         self._container.mux(wanted)
 
 
-def _pictures(source: Path, span: Span) -> "Iterator[tuple[float, av.VideoFrame]]":
+def _pictures(source: Path, span: Span, stream: int | None) -> Iterator[tuple[float, _Shown]]:
     """The picture on screen at the span's start, and those that begin inside the span."""
-    shown: tuple[float, av.VideoFrame] | None = None
-    for seconds, frame in _decoded_from(source, span.start):
+    shown: tuple[float, _Shown] | None = None
+    for seconds, frame in _decoded_from(source, span.start, stream):
         if seconds <= span.start + _TOLERANCE:
             shown = seconds, frame
             continue
@@ -289,14 +306,15 @@ def _pictures(source: Path, span: Span) -> "Iterator[tuple[float, av.VideoFrame]
         yield shown
 
 
-def _decoded_from(source: Path, second: float) -> "Iterator[tuple[float, av.VideoFrame]]":
+def _decoded_from(source: Path, second: float, stream: int | None) -> Iterator[tuple[float, _Shown]]:
     """Yield pictures from the last one at or before a second."""
     import av
 
     timeline = timeline_of(source)
     for back in (*_SEEK_BACK, None):
         with open_media(source) as container:
-            pictures = video_stream_of(container, source, None)
+            pictures = video_stream_of(container, source, stream)
+            aspect = pixel_aspect(pictures)
             target = None if back is None or timeline.joints else second - back
             if target is not None and target > 0:
                 with suppress(av.error.FFmpegError):
@@ -311,8 +329,8 @@ def _decoded_from(source: Path, second: float) -> "Iterator[tuple[float, av.Vide
             begins_late = max(0.0, first.time) > second + _TOLERANCE
             if begins_late and target is not None and target > 0:
                 continue
-            yield max(0.0, first.time), first
-            yield from ((max(0.0, frame.time), frame) for frame in frames)
+            yield max(0.0, first.time), _Shown(first, aspect)
+            yield from ((max(0.0, frame.time), _Shown(frame, aspect)) for frame in frames)
             return
 
 

@@ -36,6 +36,7 @@ __all__ = [
     "packets_of",
     "reason",
     "subtitle_lines",
+    "transparency_note",
     "video_stream_of",
 ]
 
@@ -52,6 +53,9 @@ _MOST_ERRORS = 1000
 
 # Decoders allocate a frame before they read it: 16000×16000 takes 770 MB as RGB, and each thread holds one.
 _MOST_PIXELS = 8192 * 8192
+
+# FFmpeg's own decoders of VP8 and VP9 ignore transparency; libvpx decodes it from Matroska's block additions.
+_DECODERS_OF_TRANSPARENT = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 _log = logging.getLogger(__name__)
 
@@ -195,13 +199,14 @@ def decode(
         MediaError: No frame can be decoded, or the frames are too large.
     """
     path = _checked_codec(container, stream)
-    if not stream.codec_context.is_open:
-        stream.thread_type = "AUTO"
+    decoder = _decoder_of(stream)
+    if not decoder.is_open:
+        decoder.thread_type = "AUTO"
     packets = demux(container, [stream], timeline)
     if from_second > 0:
         packets = _from_keyframe(packets, from_second)
     last = -np.inf
-    for frame in _frames_of(stream, packets):
+    for frame in _frames_of(decoder, packets):
         if frame.time is not None and frame.time > last:
             last = frame.time
             yield frame
@@ -230,10 +235,10 @@ def decoders_of(container: "InputContainer", stream: "av.VideoStream", count: in
     """
     import av
 
-    decoders = [stream.codec_context]
+    decoders = [_decoder_of(stream)]
     while len(decoders) < count:
         with open_media(Path(_checked_codec(container, stream))) as again:
-            decoders.append(again.streams.video[container.streams.video.index(stream)].codec_context)
+            decoders.append(_decoder_of(again.streams.video[container.streams.video.index(stream)]))
     for decoder in decoders:
         decoder.thread_count = 1
         with suppress(av.error.FFmpegError):  # decoding fails as well, and is reported there
@@ -280,7 +285,7 @@ def decode_audio(
 ) -> "Iterator[tuple[float | None, av.AudioFrame]]":
     """Yield the frames of an audio stream, each with its second on the timeline, or None without a timestamp."""
     stream = container.streams[index]
-    for frame in _frames_of(stream, demux(container, [stream], timeline)):
+    for frame in _frames_of(stream.codec_context, demux(container, [stream], timeline)):
         yield frame.time, frame
 
 
@@ -390,12 +395,38 @@ def _checked_codec(container: "InputContainer", stream: "av.VideoStream") -> str
     return path
 
 
-def _frames_of(stream: "av.stream.Stream", packets: "Iterable[av.Packet]") -> "Iterator[Any]":
+def _is_transparent(stream: "av.VideoStream") -> bool:
+    """Whether the container says that the pictures of the stream are transparent (WebM's `AlphaMode`)."""
+    return any(name.casefold() == "alpha_mode" and value == "1" for name, value in stream.metadata.items())
+
+
+def transparency_note(stream: "av.VideoStream") -> str:
+    """A note for the user if a transparent stream is decoded without its transparency; else empty."""
+    if not _is_transparent(stream) or _decoder_of(stream) is not stream.codec_context:
+        return ""
+    return f"stream {stream.index} is decoded without its transparency: this FFmpeg has no libvpx decoder for it"
+
+
+def _decoder_of(stream: "av.VideoStream") -> "av.VideoCodecContext":
+    """The decoder of a stream: its own, or one that also decodes transparency."""
+    import av
+
+    own = stream.codec_context
+    name = _DECODERS_OF_TRANSPARENT.get(own.codec.canonical_name) if _is_transparent(stream) else None
+    if name is None:
+        return own
+    try:
+        return av.VideoCodecContext.create(name, "r")
+    except av.codec.codec.UnknownCodecError:
+        return own
+
+
+def _frames_of(decoder: "av.CodecContext", packets: "Iterable[av.Packet]") -> "Iterator[Any]":
     """The frames of a stream's packets; damaged packets are skipped."""
     time_base = None
     for packet in packets:
         time_base = packet.time_base or time_base
-        frames = decoded(stream.codec_context, packet)
+        frames = decoded(decoder, packet)
         if frames is None:
             return
         for frame in frames:

@@ -12,7 +12,7 @@ from ..records import Pixels
 if TYPE_CHECKING:
     import av
 
-__all__ = ["brightness_of", "pixel_aspect", "pixels_of", "rotation_of", "shown_size", "upright"]
+__all__ = ["brightness_of", "is_plain", "pixel_aspect", "pixels_of", "rotation_of", "shown_size", "upright"]
 
 # A larger ratio is an error in the header; MPEG-4 writes 1 for "unknown".
 _MOST_ASPECT = 8.0
@@ -61,6 +61,17 @@ def shown_size(frame: "av.VideoFrame", aspect: float) -> tuple[int, int]:
     """Width and height in pixels as a player shows the frame."""
     width, height = _square(frame.width, frame.height, aspect)
     return (height, width) if _orientation(frame)[0] else (width, height)
+
+
+def is_plain(frame: "av.VideoFrame", aspect: float) -> bool:
+    """Whether a player shows the frame as it is stored: upright, square pixels, opaque, SDR, not interlaced."""
+    return (
+        aspect == 1
+        and not any(_orientation(frame))
+        and not _has_alpha(frame)
+        and not frame.interlaced_frame
+        and int(frame.color_trc) not in (_PQ, _HLG)
+    )
 
 
 def rotation_of(frame: "av.VideoFrame") -> int:

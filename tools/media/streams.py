@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import MediaError
 from ..records import AudioStream, SubtitleStream, Timeline, VideoInfo, VideoStream
-from .container import decode, media_streams, open_media, video_stream_of
+from .container import decode, media_streams, open_media, transparency_note, video_stream_of
 from .languages import language_code, language_name
 from .pictures import pixel_aspect, rotation_of, shown_size
 from .timeline import timeline_of
@@ -66,6 +66,8 @@ def probe(path: Path, stream: int | None = None, *, language: str | None = None,
         if note := _header_note(container, timeline):
             notes.append(note)
         subtitles = tuple(_subtitles(container))
+        if video is not None and (note := transparency_note(video_stream_of(container, path, video.index))):
+            notes.append(note)
         notes += _unused(container, video, sound)
         return VideoInfo(
             path=path,
