@@ -104,7 +104,9 @@ def _typicality(text: str) -> float:
     letters = [letter for letter in text.lower() if letter > "\x7f" and letter.isalpha()]
     if not letters:
         return 0.0
-    unlisted = [_IDEOGRAPH if unicodedata.category(letter) == "Lo" and letter >= "\u3040" else 0.0 for letter in letters]
+    unlisted = [
+        _IDEOGRAPH if unicodedata.category(letter) == "Lo" and letter >= "\u3040" else 0.0 for letter in letters
+    ]
     values = (
         sum(ranks.get(letter, other) for letter, other in zip(letters, unlisted, strict=True))
         for ranks in _frequencies()
@@ -139,7 +141,9 @@ def _oddness(text: str) -> float:
         category = unicodedata.category(letter)
         if category in ("Cc", "Cn", "Co", "Sm", "So", "Sk", "Sc", "Nd"):
             odd += 1
-        elif (_is_ascii_letter(before) or _is_ascii_letter(after)) and not unicodedata.name(letter, "").startswith("LATIN"):
+        elif (_is_ascii_letter(before) or _is_ascii_letter(after)) and not unicodedata.name(letter, "").startswith(
+            "LATIN"
+        ):
             odd += 1
         elif "\uff61" <= letter <= "\uff9f":
             odd += 1  # half-width katakana: bytes of another encoding
