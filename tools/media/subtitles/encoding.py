@@ -134,19 +134,17 @@ def _oddness(text: str) -> float:
     letters = [letter for letter in text if letter > "\x7f"]
     if not letters:
         return 0.0
-    odd = 0.0
-    for before, letter, after in zip(" " + text[:-1], text, text[1:] + " ", strict=True):
-        if letter <= "\x7f":
-            continue
-        category = unicodedata.category(letter)
-        if category in ("Cc", "Cn", "Co", "Sm", "So", "Sk", "Sc", "Nd"):
-            odd += 1
-        elif (_is_ascii_letter(before) or _is_ascii_letter(after)) and not unicodedata.name(letter, "").startswith(
-            "LATIN"
-        ):
-            odd += 1
-        elif "\uff61" <= letter <= "\uff9f":
-            odd += 1  # half-width katakana: bytes of another encoding
-        elif category == "Lu" and before.isalpha():
-            odd += 1  # a capital inside a word
-    return odd / len(letters)
+    around = zip(" " + text[:-1], text, text[1:] + " ", strict=True)
+    return sum(_is_odd(*three) for three in around if three[1] > "\x7f") / len(letters)
+
+
+def _is_odd(before: str, letter: str, after: str) -> bool:
+    """Whether a letter beyond ASCII is improbable between its neighbours."""
+    category = unicodedata.category(letter)
+    mixes_scripts = _is_ascii_letter(before) or _is_ascii_letter(after)
+    return (
+        category in ("Cc", "Cn", "Co", "Sm", "So", "Sk", "Sc", "Nd")
+        or (mixes_scripts and not unicodedata.name(letter, "").startswith("LATIN"))
+        or "\uff61" <= letter <= "\uff9f"  # half-width katakana: bytes of another encoding
+        or (category == "Lu" and before.isalpha())
+    )
