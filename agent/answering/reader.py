@@ -21,10 +21,13 @@ from ..records import Plan
 from .candidates import Candidate, Features, text_of
 from .matching import held_terms
 
-__all__ = ["FeatureReader", "Reader", "feature_reader", "holds_exact", "same_place"]
+__all__ = ["SAME_PLACE_SECONDS", "WEAK_SHARE", "FeatureReader", "Reader", "feature_reader", "holds_exact", "same_place"]
 
 # Observations this close, in seconds, are of the same moment; larger logit gaps carry no more information.
 SAME_PLACE_SECONDS = 10.0
+# From this share of the threshold on, evidence is weak: no answer by itself, but a composed claim is kept. Chosen on the
+# 27 questions of bench_model.py: no question about what never happens is answered.
+WEAK_SHARE = 0.27
 MOST_GAP = 3.0
 _WEIGHTS = Path(__file__).with_name("reader_weights.json")
 

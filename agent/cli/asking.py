@@ -1,4 +1,4 @@
-"""The commands that answer and search: `ask`, `chat`, `search`, `find`."""
+"""The commands that answer, search and check: `ask`, `chat`, `search`, `find`, `check`."""
 
 import json
 import shlex
@@ -32,7 +32,7 @@ from .places import (
 if TYPE_CHECKING:
     from ..library import Library
 
-__all__ = ["ask", "chat", "find", "search"]
+__all__ = ["ask", "chat", "check", "find", "search"]
 
 
 @with_settings(
@@ -211,6 +211,45 @@ def find(
         opened, filters = filtered(folder, library, within, between, where, chosen)
         found = opened.find(text, k, mode="precise" if precise else "balanced", look=look, **filters)
     _print_found(found, print_moments, as_json)
+
+
+@with_settings(*MODELS, examples=("playhead check talks claims.json", "playhead check talks - --json < claims.json"))
+def check(
+    place: Place = ".",
+    claims: Annotated[
+        str,
+        typer.Argument(
+            metavar="CLAIMS",
+            help='A JSON file, or - for standard input: [{"claim": "…", "video": "a.mp4", "at": "10:02"}, …].',
+        ),
+    ] = "-",
+    library: LibraryFolder = None,
+    as_json: AsJson = False,
+    *,
+    chosen: Chosen,
+) -> None:
+    """Check somebody else's claims with times: exit code 1 if one of them is not verified."""
+    from ..checking.claims import claims_in
+    from ..display.tables import print_checked
+    from ..display.terminal import waiting
+
+    given = claims_in(_read(claims))
+    with waiting("checking", chosen.quiet):
+        opened, _ = opened_at(place, library, chosen)
+        checked = opened.check(given)
+    if as_json:
+        print_json([one.model_dump(mode="json") for one in checked])
+    else:
+        print_checked(checked)
+    if any(one.verdict != "verified" for one in checked):
+        raise typer.Exit(1)
+
+
+def _read(claims: str) -> str:
+    try:
+        return sys.stdin.read() if claims == "-" else Path(claims).expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise QueryError(f"claims {claims}: cannot be read as a text file: {error}") from error
 
 
 def _print_found(found: Sequence[Record], draw: Callable[[Any], None], as_json: bool) -> None:

@@ -59,6 +59,7 @@ for _name, _command in (
     ("ask", asking.ask),
     ("search", asking.search),
     ("find", asking.find),
+    ("check", asking.check),
     ("chat", asking.chat),
     ("ui", serving.ui),
     ("list", libraries.list_),

@@ -1,6 +1,7 @@
 """Prints videos, evidence, moments, chapters and answers as tables and lines on a terminal."""
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ...index.records import Evidence, VideoRecord
     from ...index.retrieval.voices import Speaker
     from ..answering.summary import Chapter
+    from ..checking.claims import CheckedClaim
     from ..doctor import Check
     from ..exporting.bundles import MomentBundle
     from ..library import Library
@@ -28,6 +30,7 @@ __all__ = [
     "print_bundle",
     "print_changes",
     "print_chapters",
+    "print_checked",
     "print_checks",
     "print_evidence",
     "print_moments",
@@ -211,6 +214,26 @@ def print_bundle(made: "MomentBundle", saved: Sequence[str]) -> None:
     for frame, path in zip(made.frames, saved, strict=True):
         note = f" ({frame.note})" if frame.note else ""
         print(f"{clock(frame.seconds)} {clean_text(path)} {frame.width}×{frame.height}{note}")
+
+
+_VERDICT_STYLES = {"verified": "green", "weak": "yellow", "nothing there": "yellow"}
+
+
+def print_checked(checked: "Sequence[CheckedClaim]") -> None:
+    """Print each claim with its verdict and the reason, then its evidence, and where else it is true."""
+    for one in checked:
+        at = f" {clock(one.at.start)}" if one.at else ""
+        line = Text(one.verdict, style=_VERDICT_STYLES.get(one.verdict, "red"))
+        line.append(f"  {one.claim}", style="bold not dim")
+        line.append(f"  ({clean_text(one.video)}{at})" if one.video or at else "", style="not bold dim")
+        print_drawing(line)
+        print_drawing(Text(f"  {one.reason}"))
+        for title, cited in (("", one.evidence), ("elsewhere: ", one.elsewhere)):
+            for citation in cited:
+                place = linked(f"  {title}{citation.place} ", citation.video, citation.start, "cyan")
+                print_drawing(place.append(citation.quote, style="none"))
+    counts = Counter(one.verdict for one in checked)
+    print(", ".join(f"{number} {verdict}" for verdict, number in counts.most_common()))
 
 
 def print_checks(checks: "Sequence[Check]") -> None:

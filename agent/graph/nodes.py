@@ -13,6 +13,7 @@ from ..answering.evidence import choose_videos, retrieve
 from ..answering.options import chosen_option
 from ..answering.quotes import closest, quote_evidence
 from ..answering.ranking import Scored, ranked
+from ..answering.reader import WEAK_SHARE
 from ..answering.summary import outline, quote_sections
 from ..answering.tally import tally
 from ..composing.grounding import grounded
@@ -27,11 +28,6 @@ from .events import ClaimJudged, ClaimsDrafted, EvidenceFound, PlanMade
 from .state import Context, Running, State, claims_by_key, over_budget, seconds_left, traced, usage_of
 
 __all__ = ["check_node", "judge_node", "outline_node", "plan_node", "quote_node", "retrieve_node", "tally_node"]
-
-
-# A composed claim is kept from this share of the reader's threshold on. Chosen on the 27 questions of bench_model.py: no
-# question about what never happens is answered.
-COMPOSED_SHARE = 0.27
 
 
 def plan_node(state: State, runtime: Running) -> State:
@@ -236,7 +232,7 @@ def _weighed(state: State, runtime: Running, claims: Sequence[Claim]) -> tuple[l
     scored = ranked(plan, state["evidence"], context.search, context.reader)
     best = scored[0].score if scored else 0.0
     kept = [claim for claim in claims if claim.verdict != "refuted"]
-    if kept and state["is_found"] and best >= COMPOSED_SHARE * context.threshold:
+    if kept and state["is_found"] and best >= WEAK_SHARE * context.threshold:
         return kept, round(best, 3), []
     quotes = check_claims(quote_evidence(plan, scored, context.threshold), context.search.evidence)
     for claim in quotes:
