@@ -19,7 +19,7 @@ from ..composing.compose import verify
 from ..question.terms import description_of, phrases_of, places_of, terms_of
 from ..records import Citation, Claim, Plan, Term
 from .claims import CheckedClaim, ClaimVerdict, StatedClaim
-from .rivals import rivals_of
+from .rivals import denies, rivals_of
 
 __all__ = ["ClaimJudge"]
 
@@ -74,6 +74,7 @@ class ClaimJudge:
     Attributes:
         search: The library.
         reader: Scores whether evidence shows a claim.
+        threshold: Lowest probability of evidence that shows it.
         find_video: Returns the video that a name means; raises `LibraryError`.
         llm: A language model that confirms the verdicts; None, or a small one, which cannot judge: the reader alone.
         seconds: Most seconds for a verdict of the model.
@@ -81,6 +82,7 @@ class ClaimJudge:
 
     search: Search
     reader: Reader
+    threshold: float
     find_video: Callable[[str], VideoRecord]
     llm: VideoLLM | None = None
     seconds: float | None = None
@@ -92,7 +94,7 @@ class ClaimJudge:
         plan, read = self._read(plan, place)
         inside = [] if place is None else [one for one in read if place.holds(one.evidence)]
         there = {one.evidence.evidence_id for one in inside}
-        shown = [one for one in read if one.evidence.evidence_id not in there and one.whole >= self.reader.threshold]
+        shown = [one for one in read if one.evidence.evidence_id not in there and one.whole >= self.threshold]
         elsewhere = tuple(Citation.of(one.evidence) for one in shown[:MOST_EVIDENCE])
         if place is None:
             return _checked(stated, "out of range", reason, elsewhere=elsewhere)
@@ -145,20 +147,25 @@ class ClaimJudge:
 
     def _judged(self, stated: StatedClaim, inside: Sequence[_Read]) -> CheckedClaim:
         """Judge the evidence at the claim's place with the reader."""
-        threshold = self.reader.threshold
-        against = [one for one in inside if one.rivals and one.rest >= threshold]
+        against = [one for one in inside if one.rivals and one.rest >= self.threshold]
         rival = max(against, key=lambda one: one.rest, default=None)
-        good = [one for one in inside if one.whole >= threshold]
+        shows = [one for one in inside if one.whole >= self.threshold]
+        agrees = bool(shows) and denies(text_of(shows[0].candidate.sentence)) == denies(stated.claim)
+        good = shows if agrees else []
         if rival and all(one.rest < rival.rest for one in good):
             here, wanted = ", ".join(rival.rivals), ", ".join(term.text for term in rival.missing)
             others = [one for one in against if one is not rival]
             return _checked(stated, "contradicted", f"the line has {here}, and the claim {wanted}", [rival, *others])
         if good:
             return _checked(stated, "verified", "the evidence shows it", good)
+        if shows:
+            whose = "claim" if denies(stated.claim) else "line"
+            return _checked(stated, "weak", f"only the {whose} has a negation: “not”, “nobody”, …", shows)
         near = max(inside, key=lambda one: max(one.whole, one.rest), default=None)
-        if near and max(near.whole, near.rest) >= WEAK_SHARE * threshold:
+        if near and max(near.whole, near.rest) >= WEAK_SHARE * self.threshold:
             wanted = ", ".join(term.text for term in near.missing)
             reason = f"no line there has {wanted}" if wanted else "the evidence resembles it, and does not show all of it"
+            reason += f", this one has {', '.join(near.rivals)}" if near.rivals else ""
             return _checked(stated, "weak", reason, [near])
         return _checked(stated, "nothing there", "nothing that is indexed there shows it")
 
@@ -166,7 +173,7 @@ class ClaimJudge:
         """Judge a claim about what is shown (or said, or written) by evidence of all kinds; at most `weak`."""
         everything = plan.model_copy(update={"modalities": modality_names()})
         everything, read = self._read(everything, place)
-        good = [one for one in read if place.holds(one.evidence) and one.whole >= self.reader.threshold]
+        good = [one for one in read if place.holds(one.evidence) and one.whole >= self.threshold]
         if not good:
             return _checked(stated, "nothing there", "nothing that is indexed there shows it")
         claimed = " or ".join(dict.fromkeys(participle(one) for one in plan.modalities))

@@ -1,4 +1,4 @@
-"""What a line has in place of a number, code, weekday or month of a claim."""
+"""What a line has in place of a number, code, weekday or month of a claim; and whether it denies what the claim says."""
 
 import calendar
 import re
@@ -7,8 +7,12 @@ from collections.abc import Iterable, Sequence
 from ...tools.words import canonical, pieces, sounds_like_code, tokens
 from ..records import Term
 
-__all__ = ["rivals_of"]
+__all__ = ["denies", "rivals_of"]
 
+# The negations of English: a closed class.
+_NEGATION = re.compile(
+    r"\b(?:no|not|never|none|nobody|nothing|nowhere|neither|nor|without|cannot)\b|n['’]t\b", re.IGNORECASE
+)
 _CHUNK = re.compile(r"\w[\w\-./:@#&+]*")
 _WEEKDAYS = frozenset(map(str.casefold, calendar.day_name))
 _MONTHS = frozenset(map(str.casefold, calendar.month_name[1:]))
@@ -38,6 +42,11 @@ def rivals_of(missing: Sequence[Term], claimed: Sequence[Term], text: str) -> li
             kind = _kind(term.text)
             found += [word for word in words if kind and _kind(word) == kind]
     return list(dict.fromkeys(found))
+
+
+def denies(text: str) -> bool:
+    """Whether an English sentence is negated: it has an odd number of negations."""
+    return len(_NEGATION.findall(text)) % 2 == 1
 
 
 def _is_variant(code: str, other: str) -> bool:

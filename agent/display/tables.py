@@ -222,16 +222,16 @@ _VERDICT_STYLES = {"verified": "green", "weak": "yellow", "nothing there": "yell
 def print_checked(checked: "Sequence[CheckedClaim]") -> None:
     """Print each claim with its verdict and the reason, then its evidence, and where else it is true."""
     for one in checked:
-        at = f" {clock(one.at.start)}" if one.at else ""
+        place = " ".join(filter(None, [clean_text(one.video), clock(one.at.start) if one.at else ""]))
         line = Text(one.verdict, style=_VERDICT_STYLES.get(one.verdict, "red"))
         line.append(f"  {one.claim}", style="bold not dim")
-        line.append(f"  ({clean_text(one.video)}{at})" if one.video or at else "", style="not bold dim")
+        line.append(f"  ({place})" if place else "", style="not bold dim")
         print_drawing(line)
         print_drawing(Text(f"  {one.reason}"))
         for title, cited in (("", one.evidence), ("elsewhere: ", one.elsewhere)):
             for citation in cited:
-                place = linked(f"  {title}{citation.place} ", citation.video, citation.start, "cyan")
-                print_drawing(place.append(citation.quote, style="none"))
+                moment = linked(f"{title}{citation.place}", citation.video, citation.start, "cyan")
+                print_drawing(Text("  ").append_text(moment).append(f" {citation.quote}"))
     counts = Counter(one.verdict for one in checked)
     print(", ".join(f"{number} {verdict}" for verdict, number in counts.most_common()))
 

@@ -1,14 +1,17 @@
-"""Answers questions, and fills forms, from what a library holds."""
+"""Answers questions, checks claims and fills forms from what a library holds."""
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ...tools.errors import QueryError, SettingsError
 from ...tools.llm.protocol import VideoLLM
 from ...tools.records import Span, clean_text
 from ..async_iteration import in_background
+from ..checking.claims import CheckedClaim, StatedClaim, stated
+from ..checking.judging import ClaimJudge
 from ..composing.extraction import Extracted, Form, extract
 from ..composing.reading import lines_to_read
 from ..graph.conversation import Conversation
@@ -117,6 +120,31 @@ class Asking(Browsing):
                 question, videos=videos, where=where, between=between, options=options, thread_id=thread_id
             )
         )
+
+    def check(self, claims: Sequence[StatedClaim | Mapping[str, Any]]) -> list[CheckedClaim]:
+        """Check claims that somebody else made about the videos, each at its time.
+
+        The calibrated reader decides; a language model that is set, and is not a small one, gives the last verdict.
+        Names, numbers and codes of a claim must be in the evidence, whatever a model says.
+
+        Args:
+            claims: `{"claim": "…", "video": "a.mp4", "at": "10:02"}` each, or `StatedClaim`; `at` is seconds, a clock
+                time or a stretch (`"10:02-10:40"`). Evidence up to 10 s away counts. Video and time may be missing.
+
+        Raises:
+            QueryError: A claim is not valid; then none is checked.
+            LibraryError: The library is empty or damaged.
+        """
+        given = stated(claims)
+        context = Context(self._opened(), self.settings, self._llm, None)
+        judge = ClaimJudge(
+            context.search, context.reader, context.threshold, self.video, context.llm, self.settings.max_seconds
+        )
+        return [judge.check(one) for one in given]
+
+    async def acheck(self, claims: Sequence[StatedClaim | Mapping[str, Any]]) -> list[CheckedClaim]:
+        """As `check`, without blocking the event loop."""
+        return await asyncio.to_thread(self.check, claims)
 
     def extract(
         self,

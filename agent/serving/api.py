@@ -19,6 +19,7 @@ from pydantic import ConfigDict, Field
 from ...tools.errors import PlayheadError, QueryError
 from ...tools.records import Record, clean_text
 from ..async_iteration import in_background
+from ..checking.claims import StatedClaim
 from ..records import Answer
 from .service import LibraryService, between_of
 
@@ -55,6 +56,12 @@ class ClipAsked(Record):
 
     moment: str = Field(max_length=500, description="An evidence id, or `talk.mp4@10:02-10:40`.")
     mode: Literal["exact", "fast"] = Field(default="exact", description="Re-encoded to exact edges, or copied.")
+
+
+class ClaimsAsked(Record):
+    """Claims to check."""
+
+    claims: tuple[StatedClaim, ...] = Field(min_length=1, max_length=100, description="Each with its video and time.")
 
 
 class Message(Record):
@@ -134,6 +141,11 @@ def api_router(service: LibraryService) -> APIRouter:
             )
         *_, last = service.ask(asked.question, asked.videos, asked.thread, asked.where)
         return last["answer"]
+
+    @router.post("/check")
+    def check(asked: ClaimsAsked) -> dict[str, Any]:
+        """A verdict and evidence for each claim that somebody else made."""
+        return {"checked": [one.model_dump(mode="json") for one in service.library.check(asked.claims)]}
 
     @router.get("/keyframes/{evidence_id}")
     def keyframe(evidence_id: str) -> Response:

@@ -4,7 +4,9 @@ Knows nothing of the protocol: `mcp_server` offers these functions as tools of t
 """
 
 import io
+import tempfile
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -16,7 +18,7 @@ from ...tools.records import Span, clock, parse_clock
 from ..library import Library
 from ..records import Citation
 
-__all__ = ["Answered", "Found", "LibraryTools", "Listed", "Moment", "Picture"]
+__all__ = ["Answered", "Checked", "Found", "LibraryTools", "Listed", "Moment", "Picture"]
 
 # A result stays below 4,000 tokens at three characters a token, the worst case of English text.
 MOST_CHARACTERS = 10_000
@@ -24,6 +26,7 @@ MOST_ROWS = 50
 MOST_QUOTE = 400
 MOST_SECONDS = 600.0
 MOST_WIDTH = 1280
+MOST_CLIP = 120.0
 
 
 class Row(BaseModel):
@@ -89,6 +92,15 @@ class Answered(BaseModel):
     more: str = ""
 
 
+class Checked(BaseModel):
+    """The verdict on somebody's claim, its evidence, and where else it is true."""
+
+    verdict: str
+    reason: str
+    rows: list[Row]
+    elsewhere: list[Row]
+
+
 class Picture(BaseModel):
     """A decoded frame: its true second and a JPEG."""
 
@@ -121,6 +133,7 @@ class LibraryTools:
         video: str = "",
         start: str = "",
         end: str = "",
+        speaker: str = "",
         limit: int = 10,
         cursor: int = 0,
     ) -> Found:
@@ -136,6 +149,7 @@ class LibraryTools:
             modalities=[part.strip() for part in how.split(",") if part.strip()] or None,
             videos=video or None,
             between=self._between(start, end),
+            speaker=speaker or None,
         )
         rows = [self._row(one) for one in found[cursor : cursor + limit]]
         rows = rows[: _fitting(row.model_dump_json() for row in rows)]
@@ -158,6 +172,47 @@ class LibraryTools:
         if not claims:
             more = "call search with other words, or list_videos to see what is indexed"
         return Answered(status=answer.status, answer=answer.text[: MOST_CHARACTERS // 4], claims=kept, more=more)
+
+    def check(self, claim: str, video: str = "", at: str = "") -> Checked:
+        """Whether the library shows a claim at a time.
+
+        Raises:
+            QueryError: The claim is empty, or the time is not valid.
+        """
+        (checked,) = self.library.check([{"claim": claim, "video": video, "at": at}])
+        return Checked(
+            verdict=checked.verdict,
+            reason=checked.reason[:MOST_QUOTE],
+            rows=[self._cited(citation) for citation in checked.evidence],
+            elsewhere=[self._cited(citation) for citation in checked.elsewhere],
+        )
+
+    def clip(self, video: str, start: str, end: str) -> bytes:
+        """`[start, end)` of a video as an MP4, at most two minutes.
+
+        Raises:
+            QueryError: The times are not valid, lie past the end of the video, or are too far apart.
+            MediaError: The file cannot be read.
+        """
+        began, until = self.clip_span(video, start, end)
+        with tempfile.TemporaryDirectory(prefix="playhead-") as folder:
+            target = Path(folder) / "clip.mp4"
+            self.library.clip(f"{self.library.video(video).video_id}@{began:.3f}-{until:.3f}", target)
+            return target.read_bytes()
+
+    def clip_span(self, video: str, start: str, end: str) -> tuple[float, float]:
+        """The seconds of a clip.
+
+        Raises:
+            QueryError: The times are not valid, lie past the end of the video, or are too far apart.
+        """
+        began, until = _seconds(start, "start"), _seconds(end, "end")
+        record = self.library.video(video)
+        if not began < min(until, record.duration):
+            raise QueryError(f"start={start} must be before end={end} and the end of {video} ({record.duration:.1f} s)")
+        if until - began > MOST_CLIP:
+            raise QueryError(f"{start} to {end} is too long for a clip: at most {MOST_CLIP:.0f} s")
+        return began, min(until, record.duration)
 
     def moment(self, video: str, start: str, end: str = "") -> Moment:
         """Everything that is indexed in `[start, end)` of a video: 60 s from `start` where there is no end.

@@ -12,6 +12,7 @@ import threading
 import time
 from pathlib import Path
 
+import av
 import httpx
 import pytest
 from PIL import Image
@@ -42,11 +43,11 @@ def test_the_list_of_tools_is_short_read_only_and_typed(talk_library: Library):
             return (await client.list_tools()).tools
 
     tools = asyncio.run(run())
-    assert [tool.name for tool in tools] == ["list_videos", "search", "ask", "moment", "look"]
+    assert [tool.name for tool in tools] == ["list_videos", "search", "ask", "moment", "look", "check", "clip"]
     assert all(tool.annotations.read_only_hint for tool in tools)
-    assert [tool.name for tool in tools if tool.output_schema] == ["list_videos", "search", "ask", "moment"]
+    assert [tool.name for tool in tools if tool.output_schema] == ["list_videos", "search", "ask", "moment", "check"]
     listed = json.dumps([tool.model_dump(exclude_none=True, by_alias=True) for tool in tools], separators=(",", ":"))
-    # Four characters are about one token of English and JSON.
+    # Four characters are about one token of English and JSON: o200k_base has 1,464 tokens for 5,697 characters.
     assert len(listed) / 4 < 1_500
 
 
@@ -79,6 +80,28 @@ def test_a_scripted_assistant_finds_cited_answers(talk_library: Library, questio
     assert best["id"] in [row["id"] for row in around["rows"]]
 
 
+def test_check_judges_a_claim_at_its_time(talk_library: Library):
+    failed, _, checked = call(
+        mcp_server(talk_library), "check", claim="The battery lasts nine days.", video="talk.mp4", at="0:38"
+    )
+    assert not failed
+    assert (checked["verdict"], checked["rows"][0]["start"]) == ("contradicted", pytest.approx(39, abs=0.5))
+    assert checked["reason"] == "the line has two, and the claim nine"
+
+
+def test_clip_links_to_a_file_that_the_client_may_read(talk_library: Library):
+    async def run():
+        async with mcp.Client(mcp_server(talk_library)) as client:
+            link = (await client.call_tool("clip", {"video": "talk.mp4", "start": "0:38", "end": "0:41"})).content[0]
+            return link, (await client.read_resource(link.uri)).contents[0]
+
+    link, read = asyncio.run(run())
+    assert (link.type, str(link.uri)) == ("resource_link", "playhead://video/talk.mp4/clip/38.000-41.000")
+    assert (link.mime_type, read.mime_type) == ("video/mp4", "video/mp4")
+    with av.open(io.BytesIO(base64.b64decode(read.blob))) as file:
+        assert float(file.duration / av.time_base) == pytest.approx(3, abs=0.1)
+
+
 def test_look_returns_the_frame_of_the_second(talk_library: Library):
     failed, content, _ = call(
         mcp_server(talk_library), "look", video="talk.mp4", seconds="0:12", region=[0, 0, 0.5, 0.5], width=320
@@ -98,6 +121,10 @@ def test_look_returns_the_frame_of_the_second(talk_library: Library):
         ("moment", {"video": "talk.mp4", "start": "noon"}, "start='noon' is not a time"),
         ("search", {"query": "budget", "start": "20", "end": "10"}, "end=10 must be later than start=20"),
         ("search", {"query": "budget", "how": "smelt"}, "smelt"),
+        ("search", {"query": "budget", "speaker": "Nobody"}, "Nobody"),
+        ("check", {"claim": "It is so.", "at": "noon"}, "'noon' is not a time"),
+        ("clip", {"video": "talk.mp4", "start": "70", "end": "60"}, "start=70 must be before end=60"),
+        ("clip", {"video": "../../etc/passwd", "start": "1", "end": "2"}, "names no videos of this library"),
     ],
 )
 def test_an_error_says_what_to_do_next(talk_library: Library, tool: str, values: dict, message: str):
