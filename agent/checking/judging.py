@@ -164,7 +164,9 @@ class ClaimJudge:
         near = max(inside, key=lambda one: max(one.whole, one.rest), default=None)
         if near and max(near.whole, near.rest) >= WEAK_SHARE * self.threshold:
             wanted = ", ".join(term.text for term in near.missing)
-            reason = f"no line there has {wanted}" if wanted else "the evidence resembles it, and does not show all of it"
+            reason = (
+                f"no line there has {wanted}" if wanted else "the evidence resembles it, and does not show all of it"
+            )
             reason += f", this one has {', '.join(near.rivals)}" if near.rivals else ""
             return _checked(stated, "weak", reason, [near])
         return _checked(stated, "nothing there", "nothing that is indexed there shows it")

@@ -124,7 +124,11 @@ def mcp_server(library: Library) -> Any:
         """Link to a stretch as an MP4, at most 2 minutes."""
         began, until = tools.clip_span(video, start, end)
         uri = f"playhead://video/{quote(video, safe='')}/clip/{began:.3f}-{until:.3f}"
-        return [ResourceLink(type="resource_link", uri=uri, name=f"{video} {began:.1f}-{until:.1f} s", mime_type="video/mp4")]
+        return [
+            ResourceLink(
+                type="resource_link", uri=uri, name=f"{video} {began:.1f}-{until:.1f} s", mime_type="video/mp4"
+            )
+        ]
 
     server = MCPServer("playhead", instructions=_INSTRUCTIONS, log_level="WARNING", tools=offered_tools)
 

@@ -90,7 +90,8 @@ def test_what_is_said_is_not_shown(talk_library: Library) -> None:
 
 
 @pytest.mark.parametrize(
-    ("claim", "whose"), [("Our website was not down last month.", "claim"), ("Customers could log in, and many called us.", "line")]
+    ("claim", "whose"),
+    [("Our website was not down last month.", "claim"), ("Customers could log in, and many called us.", "line")],
 )
 def test_a_negation_on_one_side_verifies_nothing(talk_library: Library, claim: str, whose: str) -> None:
     checked = check(talk_library, claim, 30)
