@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sys
 from typing import Any
 
@@ -169,9 +170,8 @@ def test_a_time_is_a_second_or_a_stretch(given: Any, span: Span | None) -> None:
     ],
 )
 def test_a_claim_that_cannot_be_read_is_named(text: str, message: str) -> None:
-    with pytest.raises(QueryError, match=".*") as error:
+    with pytest.raises(QueryError, match=re.escape(message)):
         claims_in(text)
-    assert message in str(error.value)
 
 
 @pytest.mark.parametrize(
