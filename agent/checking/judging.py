@@ -102,7 +102,7 @@ class ClaimJudge:
         checked = self._judged(stated, inside)
         if checked.verdict == "nothing there" and plan.modalities != modality_names():
             return self._of_another_kind(stated, plan, place).model_copy(update={"elsewhere": elsewhere})
-        checked = self._confirmed(checked, plan, inside)
+        checked = self._confirmed(checked, inside)
         return checked if checked.verdict == "verified" else checked.model_copy(update={"elsewhere": elsewhere})
 
     def _place(self, stated: StatedClaim) -> tuple[_Place | None, str]:
@@ -182,7 +182,7 @@ class ClaimJudge:
         found = participle(good[0].evidence.modality)
         return _checked(stated, "weak", f"the claim is about what is {claimed}, and this is {found}", good)
 
-    def _confirmed(self, checked: CheckedClaim, plan: Plan, inside: Sequence[_Read]) -> CheckedClaim:
+    def _confirmed(self, checked: CheckedClaim, inside: Sequence[_Read]) -> CheckedClaim:
         """Ask the language model about the claim and its lines.
 
         It can lower a verdict, and raise `weak` to `verified` if the line has all names, numbers and codes. It cannot
