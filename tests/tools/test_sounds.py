@@ -145,7 +145,9 @@ def clap(tmp_path_factory):
         text_config=texts | {"num_attention_heads": 2}, audio_config=sounds | {"num_hidden_layers": 2}, projection_dim=8
     )
     transformers.ClapModel(config).save_pretrained(folder)
-    transformers.ClapProcessor(transformers.ClapFeatureExtractor(truncation="rand_trunc"), tokenizer).save_pretrained(folder)
+    transformers.ClapProcessor(transformers.ClapFeatureExtractor(truncation="rand_trunc"), tokenizer).save_pretrained(
+        folder
+    )
     return folder
 
 

@@ -90,9 +90,7 @@ class SoundClassifier:
             rows.append(self._probabilities(pieces))
             progress(firsts[batch] / RATE)
         found = np.concatenate(rows)
-        covering = [
-            range(max(0, quarter - _STEPS + 1), min(quarter, len(firsts) - 1) + 1) for quarter in range(count)
-        ]
+        covering = [range(max(0, quarter - _STEPS + 1), min(quarter, len(firsts) - 1) + 1) for quarter in range(count)]
         return labels, np.stack([found[list(windows)].mean(axis=0) for windows in covering])
 
     def _labels(self) -> Sequence[str]:
@@ -141,7 +139,9 @@ class SoundClassifier:
         if self._loaded is None:
             from transformers import AutoFeatureExtractor, AutoModelForAudioClassification, ClapModel, ClapProcessor
 
-            readers = (ClapModel, ClapProcessor) if self._is_clap else (AutoModelForAudioClassification, AutoFeatureExtractor)
+            readers = (
+                (ClapModel, ClapProcessor) if self._is_clap else (AutoModelForAudioClassification, AutoFeatureExtractor)
+            )
             try:
                 model, processor = (one.from_pretrained(self._folder, local_files_only=True) for one in readers)
             except (OSError, ValueError, KeyError) as error:

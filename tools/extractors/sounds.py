@@ -137,7 +137,9 @@ def _loud(levels: Numbers, named: Flags, length: float) -> list[tuple[str, float
     """Loud moments that are far from speech, singing and music."""
     near = round(_LOUD_NEAR * _FRAMES)
     taken = np.convolve(named, np.ones(2 * near + 1), "same") > 0
-    tenths = np.array([taken[round(n * _FRAMES / 10) : round((n + 1) * _FRAMES / 10)].any() for n in range(len(levels))])
+    tenths = np.array(
+        [taken[round(n * _FRAMES / 10) : round((n + 1) * _FRAMES / 10)].any() for n in range(len(levels))]
+    )
     least = max(_LOUD_DB, float(np.percentile(levels, 10)) + _ABOVE_DB)
     return [(LOUD, a / 10, min(length, b / 10), 1.0) for a, b in _runs((levels > least) & ~tenths)]
 
