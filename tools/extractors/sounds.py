@@ -6,7 +6,7 @@ does not change, such as hum, is not music, whatever its probability. Silence an
 Other classes need a classifier: see `sound_classes`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
