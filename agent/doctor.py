@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from ..index.indexing.extractor_set import Extractors
-from ..index.retrieval.vectors import faiss_state
+from ..index.retrieval.vectors.faiss_index import faiss_state
 from ..tools.device import resolve_device
 from ..tools.errors import PlayheadError
 from ..tools.extractors.registry import modalities

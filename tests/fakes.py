@@ -11,9 +11,9 @@ import numpy as np
 
 from playhead.index.indexing.extractor_set import Extractors
 from playhead.index.records import StageReport, VideoRecord
-from playhead.index.retrieval.publishing import Publisher
+from playhead.index.retrieval.search_index.publishing import Publisher
+from playhead.index.storage.committed.table import ObservationTable, write
 from playhead.index.storage.local import LocalStorage
-from playhead.index.storage.table import ObservationTable, write
 from playhead.tools.embedding.protocol import Vectors, unit
 from playhead.tools.extractors.registry import stage_names
 from playhead.tools.extractors.speech import TranscribedWord, Window

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = ("prompts", "tools", "index", "agent")
 FILES = sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py"))
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in FILES}
-MOST_MODULES = 14
+MOST_MODULES = 12
 
 # Words that the first version used in a private sense, and the words to use instead (docs/vocabulary.md).
 PRIVATE = {

@@ -5,7 +5,7 @@ from ...tools.extractors.registry import asked_as, modality_names
 from ...tools.records import Span
 from ..question.scopes import scopes_of
 from ..records import Anchor, Plan, Scope, Term
-from .occurrences import Occurrence, occurrences
+from .computed.occurrences import Occurrence, occurrences
 from .reader import Reader
 
 __all__ = ["located"]

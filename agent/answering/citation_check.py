@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from ...index.records import Evidence
 from ...tools.words import tokens
 from ..records import Citation, Claim, Verdict
-from .statements import follows
+from .computed.statements import follows
 
 __all__ = ["check_claims"]
 

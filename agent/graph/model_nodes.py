@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from ...tools.errors import AnswerFormatError, ServerError
 from ...tools.extractors.registry import cited_as_text
+from ...tools.llm.openai_server.streaming import AnswerText
 from ...tools.llm.protocol import TokenUsage
-from ...tools.llm.streaming import AnswerText
 from ..answering.ranking import ranked
 from ..composing.compose import Asked, Draft, Task, compose, gather, verify
 from ..composing.reading import lines_to_read

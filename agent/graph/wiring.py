@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
-from ..answering.tally import is_tallied
+from ..answering.computed.tally import is_tallied
 from .events import Event
 from .model_nodes import (
     CHAPTER_FRAMES,

@@ -8,7 +8,7 @@ from ...index.indexing.build import IndexProgress
 from ...index.indexing.jobs import Outcome
 from ...index.indexing.repair import repair
 from ...index.records import VideoRecord
-from ...index.retrieval.publishing import Publisher, PublishProgress, publish
+from ...index.retrieval.search_index.publishing import Publisher, PublishProgress, publish
 from ...index.storage.backend import Damage
 from ...index.storage.url import Pulled, UrlStorage
 from ...tools.errors import LibraryError
@@ -88,7 +88,7 @@ class Indexing(OpenLibrary):
 
         Args:
             url: For example `s3://bucket/talks`, `gs://bucket/talks` or `file:///shared/talks`. fsspec finds the
-                credentials (`index.storage.url_files`).
+                credentials (`index.storage.files.url`).
             done: Called with each outcome as soon as it is known.
 
         Raises:

@@ -14,7 +14,7 @@ from ...tools.media.frames import probe
 from ...tools.media.metadata.reading import metadata_of
 from ...tools.records import VideoInfo
 from ..records import VideoRecord
-from ..retrieval.publishing import Publisher
+from ..retrieval.search_index.publishing import Publisher
 from ..storage.backend import StorageBackend
 from ..storage.local import LocalStorage
 from .extraction import stages_to_run

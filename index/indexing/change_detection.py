@@ -1,7 +1,7 @@
 """Change detection: from the frames of a video to the few segments that are worth extracting.
 
 A segment starts at the frame where the picture became different and ends where it becomes different again: slides and
-captions have frame-exact edges. One changed character is a difference (`tools.media.comparison`). While the picture
+captions have frame-exact edges. One changed character is a difference (`tools.media.skimming.comparison`). While the picture
 moves, there is one segment for each `sample_seconds`.
 """
 
@@ -13,10 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import Field
 
-from ...tools.media.comparison import COMPARISON, Change, detail_of_pixels, largest_change, text_appeared, thumbnail_of
-from ...tools.media.gop import STATIC_SECONDS
 from ...tools.media.scanned import ScannedFrame
-from ...tools.media.skim import NOISE_LEVELS, SKIM_PARAMETERS
+from ...tools.media.skimming.comparison import (
+    COMPARISON,
+    Change,
+    detail_of_pixels,
+    largest_change,
+    text_appeared,
+    thumbnail_of,
+)
+from ...tools.media.skimming.gop import STATIC_SECONDS
+from ...tools.media.skimming.skim import NOISE_LEVELS, SKIM_PARAMETERS
 from ...tools.records import Pixels, Record, Seconds, Segment, Span
 
 __all__ = ["GATE", "FrameDecision", "RecentSegments", "segments"]
@@ -122,7 +129,7 @@ def segments(
     """Yield the segments of a video, in order, without gaps.
 
     Args:
-        frames: In presentation order, from `tools.media.skim.skim` or `tools.media.frames.scan`.
+        frames: In presentation order, from `tools.media.skimming.skim.skim` or `tools.media.frames.scan`.
         sample_seconds: Longest segment while the picture moves.
         ends_at: End of the video in seconds, as the container states it. The last frame is taken to last as long as the
             one before it, or up to `ends_at` if that is earlier.

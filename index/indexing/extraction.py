@@ -21,11 +21,11 @@ from ...tools.media.subtitles.choice import Subtitles, choose_subtitles
 from ...tools.media.subtitles.files import observations_of
 from ...tools.records import Modality, Observation, Span, VideoInfo
 from ..records import StageReport, VideoRecord
-from ..storage.atomic_files import writing
+from ..storage.committed.keyframes import copy_keyframes
+from ..storage.committed.table import ObservationTable
+from ..storage.files.atomic import writing
 from ..storage.identity import content_id
 from ..storage.journal import JOURNALS, Journal
-from ..storage.keyframes import copy_keyframes
-from ..storage.table import ObservationTable
 from .extractor_set import Extractors
 from .frame_pipeline import run_frame_pipeline
 from .merging.merges import merged

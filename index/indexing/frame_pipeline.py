@@ -12,12 +12,12 @@ from ...tools.extractors.base import FrameExtractor
 from ...tools.extractors.registry import spec_of
 from ...tools.media.frames import scan
 from ...tools.media.scanned import held_to_end
-from ...tools.media.skim import skim
+from ...tools.media.skimming.skim import skim
 from ...tools.records import Modality, Segment, Span, VideoInfo
 from ...tools.settings import Settings
-from ..storage.atomic_files import writing
+from ..storage.committed.keyframes import write_keyframe
+from ..storage.files.atomic import writing
 from ..storage.journal import CAPTIONS, Journal
-from ..storage.keyframes import write_keyframe
 from .captioning import CaptionPipeline
 from .change_detection import FrameDecision, RecentSegments, segments
 from .extractor_set import Extractors

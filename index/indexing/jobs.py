@@ -17,14 +17,14 @@ from ...tools.media.metadata.reading import metadata_of
 from ...tools.media.metadata.records import Metadata
 from ...tools.records import VideoInfo
 from ..records import VideoRecord
-from ..storage.atomic_files import writing
 from ..storage.backend import StorageBackend, VersionGoneError
+from ..storage.committed.table import write
+from ..storage.committed.versions import DamagedError, check_content
+from ..storage.files.atomic import writing
+from ..storage.files.url import RemoteError
 from ..storage.identity import content_id
 from ..storage.journal import CAPTIONS, carry_captions
 from ..storage.local import CommittedMeanwhileError, LocalStorage
-from ..storage.table import write
-from ..storage.url_files import RemoteError
-from ..storage.versions import DamagedError, check_content
 from .extraction import Extraction, extract, stages_to_run
 from .extractor_set import Extractors
 from .text_vectors import PreviousResult, Progress

@@ -14,8 +14,8 @@ from ...tools.embedding.protocol import CorpusEncoder, Vectors
 from ...tools.errors import LibraryError
 from ...tools.records import Observation
 from ..records import VideoRecord
+from ..storage.committed.table import ObservationTable, have_unit_length
 from ..storage.journal import Journal, digest, packed, unpacked
-from ..storage.table import ObservationTable, have_unit_length
 
 __all__ = ["PreviousResult", "Progress", "Texts", "check_vectors", "embed_texts", "error_line"]
 

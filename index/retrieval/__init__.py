@@ -1,5 +1,5 @@
 """Retrieval: search by words (SQLite FTS5) and by meaning (FAISS), fused by rank.
 
-Everything here is derived from the committed videos and can be built again.
-Start reading with `search`.
+`lexical` ranks by words, `vectors` finds the nearest vectors, `search_index` keeps both on disk. Which evidence answers
+a question is decided in `agent/answering`. Start reading with `search`.
 """

@@ -14,10 +14,10 @@ import numpy.typing as npt
 
 from ...tools.embedding.protocol import Vectors
 from ...tools.extractors.registry import spec_of
-from .catalog import Catalog, Filter
-from .lexical import WeightedTerm, bm25, candidates, counts_in, highest_bm25, weighted_terms
-from .tokenizer import QueryTerm, TextTerms
-from .vector_stores import AnyIndex
+from .lexical.bm25 import WeightedTerm, bm25, candidates, counts_in, highest_bm25, weighted_terms
+from .lexical.tokenizer import QueryTerm, TextTerms
+from .search_index.catalog import Catalog, Filter
+from .vectors.stores import AnyIndex
 
 __all__ = ["WIDTHS", "Encoded", "RankedRow", "rank_rows", "reach"]
 

@@ -19,13 +19,13 @@ from ...tools.settings import Settings
 from ..facts import FIELDS, Condition, parse_condition
 from ..records import Evidence, VideoRecord
 from ..storage.local import LocalStorage
-from .catalog import Filter, Row
+from .lexical.tokenizer import match_expression, query_terms, terms_of
 from .passages import Passage, PassageFeatures
-from .publishing import PublishProgress
 from .query_encoders import QueryEncoders
 from .ranking import Encoded, RankedRow, rank_rows
-from .snapshots import Snapshot, Snapshots
-from .tokenizer import match_expression, query_terms, terms_of
+from .search_index.catalog import Filter, Row
+from .search_index.publishing import PublishProgress
+from .search_index.snapshots import Snapshot, Snapshots
 
 __all__ = ["Search"]
 

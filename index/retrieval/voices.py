@@ -15,7 +15,7 @@ from ...tools.errors import LibraryError, QueryError
 from ...tools.extractors.speakers import SAME_VOICE, average_link
 from ...tools.records import Observation, Record, Span, Text
 from ..records import Evidence, VideoRecord
-from ..storage.atomic_files import write_bytes, writing
+from ..storage.files.atomic import write_bytes, writing
 from ..storage.local import LocalStorage
 
 __all__ = ["Speaker", "SpeakerInVideo", "Voices"]

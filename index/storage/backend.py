@@ -18,12 +18,9 @@ from typing import TYPE_CHECKING
 from ...tools.errors import LibraryError
 from ...tools.media.metadata.records import Metadata
 from ..records import VideoRecord
-from .files import Files
-from .identity import FileIdentities
-from .keyframes import KEYFRAMES, Keyframe, KeyframeIndex, read_index, read_picture
-from .sealed import unseal
-from .table import ObservationTable, parse_table
-from .versions import (
+from .committed.keyframes import KEYFRAMES, Keyframe, KeyframeIndex, read_index, read_picture
+from .committed.table import ObservationTable, parse_table
+from .committed.versions import (
     CURRENT,
     FORMAT,
     VIDEOS,
@@ -34,6 +31,9 @@ from .versions import (
     version_name,
     video_place,
 )
+from .files.local import Files
+from .files.sealed import unseal
+from .identity import FileIdentities
 
 if TYPE_CHECKING:
     from .local import LocalStorage

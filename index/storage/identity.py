@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...tools.errors import MediaError
-from .sealed import checksum
+from .files.sealed import checksum
 
 __all__ = ["FileIdentities", "content_id"]
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .atomic_files import writing
+from .files.atomic import writing
 
 __all__ = ["CAPTIONS", "JOURNALS", "Journal", "carry_captions", "digest", "packed", "unpacked"]
 

@@ -2,7 +2,7 @@
 
 library/
     library.json                 format number
-    videos/<video_id>/           committed videos: see `index.storage.versions`
+    videos/<video_id>/           committed videos: see `index.storage.committed.versions`
     staging/                     videos being written: see `index.storage.staging`
     derived/                     search index and caches; can be deleted at any time
     lock                         held for a moment by the process that publishes or removes a video
@@ -18,15 +18,9 @@ from pathlib import Path
 from ...tools.errors import LibraryError
 from ...tools.media.metadata.records import Metadata
 from ..records import VideoRecord
-from .atomic_files import flush, write_bytes, writing
 from .backend import LIBRARY, Damage, StorageBackend
-from .files import LocalFiles
-from .identity import FileIdentities
-from .journal import CAPTIONS
-from .keyframes import pack_keyframes
-from .sealed import seal
-from .staging import claim, delete, delete_versions, forget, has_results, strip, sweep
-from .versions import (
+from .committed.keyframes import pack_keyframes
+from .committed.versions import (
     CURRENT,
     FORMAT,
     VIDEOS,
@@ -37,6 +31,12 @@ from .versions import (
     version_name,
     video_place,
 )
+from .files.atomic import flush, write_bytes, writing
+from .files.local import LocalFiles
+from .files.sealed import seal
+from .identity import FileIdentities
+from .journal import CAPTIONS
+from .staging import claim, delete, delete_versions, forget, has_results, strip, sweep
 
 __all__ = ["CommittedMeanwhileError", "LocalStorage"]
 

@@ -7,9 +7,9 @@ A reference is the folder of the video in its library, and the frame's time as a
 from pathlib import Path
 
 from ...tools.errors import LibraryError, QueryError
-from .keyframes import Keyframe
+from .committed.keyframes import Keyframe
+from .committed.versions import VIDEOS, is_video_id
 from .local import LocalStorage
-from .versions import VIDEOS, is_video_id
 
 __all__ = ["milliseconds_of", "read_keyframe", "save_keyframe"]
 

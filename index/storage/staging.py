@@ -15,8 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from .committed.versions import CURRENT, CommittedVideo, is_video_id, version_name
 from .journal import CAPTIONS, JOURNALS
-from .versions import CURRENT, CommittedVideo, is_video_id, version_name
 
 __all__ = ["GRACE_SECONDS", "claim", "delete", "delete_versions", "forget", "has_results", "strip", "sweep"]
 

@@ -15,15 +15,24 @@ from ...tools.errors import LibraryError
 from ...tools.media.metadata.records import Metadata
 from ...tools.settings import cache_folder
 from ..records import VideoRecord
-from .atomic_files import write_bytes, writing
 from .backend import LIBRARY, StorageBackend, VersionGoneError
+from .committed.table import parse_table
+from .committed.versions import (
+    CURRENT,
+    FORMAT,
+    VIDEOS,
+    CommittedVideo,
+    DamagedError,
+    check_content,
+    version_name,
+    video_place,
+)
+from .files.atomic import write_bytes, writing
+from .files.sealed import seal
+from .files.url import RemoteError, UrlFiles
 from .identity import FileIdentities
 from .journal import carry_captions, digest
 from .local import LocalStorage
-from .sealed import seal
-from .table import parse_table
-from .url_files import RemoteError, UrlFiles
-from .versions import CURRENT, FORMAT, VIDEOS, CommittedVideo, DamagedError, check_content, version_name, video_place
 
 __all__ = ["DamagedRemoteError", "Pulled", "UrlStorage"]
 

@@ -20,8 +20,8 @@ from playhead import Library
 from playhead.agent.cli.main import main
 from playhead.agent.display.indexing import IndexingView
 from playhead.index.records import StageReport
+from playhead.index.storage.files.sealed import seal
 from playhead.index.storage.references import read_keyframe
-from playhead.index.storage.sealed import seal
 from playhead.tools.errors import LibraryError
 from playhead.tools.media.container import nvdec_error
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playhead.agent.answering.occurrences import Occurrence, boxes_of
-from playhead.agent.answering.occurrences import occurrences as occurrences_by
+from playhead.agent.answering.computed.occurrences import Occurrence, boxes_of
+from playhead.agent.answering.computed.occurrences import occurrences as occurrences_by
 from playhead.agent.answering.reader import feature_reader
 from playhead.agent.question.planning import make_plan
 from playhead.agent.question.terms import subject_of

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from playhead.agent.answering.citation_check import check_claims
+from playhead.agent.answering.computed.tally import Tally, is_tallied
+from playhead.agent.answering.computed.tally import tally as tally_by
 from playhead.agent.answering.reader import FeatureReader, feature_reader
-from playhead.agent.answering.tally import Tally, is_tallied
-from playhead.agent.answering.tally import tally as tally_by
 from playhead.agent.question.planning import make_plan
 from playhead.agent.question.terms import subject_of
 from playhead.agent.records import Place, Plan, Subject

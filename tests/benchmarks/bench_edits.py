@@ -22,7 +22,7 @@ from report import Figures, Skipped, percent
 from playhead.index.indexing.change_detection import segments
 from playhead.tools.extractors.ocr import TextReader, text_reader
 from playhead.tools.media.frames import probe
-from playhead.tools.media.skim import skim
+from playhead.tools.media.skimming.skim import skim
 from playhead.tools.records import Frame, Observation, Pixels, Segment, Span
 from playhead.tools.settings import Settings
 

@@ -29,7 +29,7 @@ from playhead.index.indexing.change_detection import segments
 from playhead.tools.embedding.conse import ConseEncoder
 from playhead.tools.embedding.protocol import Vectors
 from playhead.tools.embedding.texts import SentenceEncoder
-from playhead.tools.media.skim import skim
+from playhead.tools.media.skimming.skim import skim
 from playhead.tools.records import Segment
 from playhead.tools.settings import Settings
 

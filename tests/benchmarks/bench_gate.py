@@ -1,7 +1,7 @@
 """How fast real videos are read for the near-duplicate gate, and how few of their frames it keeps.
 
 Each video goes through `index.indexing.change_detection.segments` twice (one segment each 2 s while the picture moves):
-with `tools.media.skim.skim`, as indexing does it, and with `tools.media.frames.scan`, which decodes and compares every
+with `tools.media.skimming.skim.skim`, as indexing does it, and with `tools.media.frames.scan`, which decodes and compares every
 frame. The pixels of the keyframes are made, too. "Times real time" is the video's length divided by the wall time. "Edges"
 are the starts of static segments, found by the scan; an edge is kept if the skim has exactly the same second.
 """
@@ -15,7 +15,7 @@ from report import Figures, Skipped, percent, real_data
 from playhead.index.indexing.change_detection import segments
 from playhead.tools.media.frames import probe, scan
 from playhead.tools.media.scanned import ScannedFrame
-from playhead.tools.media.skim import skim
+from playhead.tools.media.skimming.skim import skim
 from playhead.tools.records import Segment
 from playhead.tools.settings import Settings
 

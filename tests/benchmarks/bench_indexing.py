@@ -37,7 +37,7 @@ from playhead.index.records import VideoRecord
 from playhead.index.storage.local import LocalStorage
 from playhead.tools.extractors.ocr import text_reader
 from playhead.tools.media.frames import frames_at, probe, scan
-from playhead.tools.media.skim import skim
+from playhead.tools.media.skimming.skim import skim
 from playhead.tools.records import Observation, Segment, Span
 from playhead.tools.settings import Settings, cache_folder
 

@@ -32,9 +32,9 @@ from report import Figures
 from playhead.index.indexing.build import bring_in_line
 from playhead.index.indexing.extractor_set import Extractors
 from playhead.index.indexing.repair import repair
+from playhead.index.storage.committed.versions import CommittedVideo
 from playhead.index.storage.identity import content_id
 from playhead.index.storage.local import LocalStorage
-from playhead.index.storage.versions import CommittedVideo
 from playhead.tools.errors import LibraryError
 from playhead.tools.settings import Settings
 

@@ -26,10 +26,10 @@ from report import Figures
 from transcripts import football, tutorial_questions
 
 from playhead.agent.evaluation.systems.transcripts import text_record
-from playhead.index.retrieval.publishing import Publisher
 from playhead.index.retrieval.search import Search
+from playhead.index.retrieval.search_index.publishing import Publisher
+from playhead.index.storage.committed.table import ObservationTable, write
 from playhead.index.storage.local import LocalStorage
-from playhead.index.storage.table import ObservationTable, write
 from playhead.tools.embedding.protocol import unit
 from playhead.tools.embedding.texts import SentenceEncoder
 from playhead.tools.records import Observation, Span

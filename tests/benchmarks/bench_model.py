@@ -20,7 +20,7 @@ from transcripts import Line, Question, build, tutorial_questions, tutorials, vi
 
 from playhead import Answer, Library, Settings
 from playhead.tools.embedding.texts import SentenceEncoder
-from playhead.tools.llm.llama_runtime import running
+from playhead.tools.llm.llama_cpp.runtime import running
 
 _MODEL = "qwen2.5-coder-1.5b"
 _TICKS = os.sysconf("SC_CLK_TCK")

@@ -28,8 +28,8 @@ import numpy.typing as npt
 from lifelike import ROWS_AN_HOUR, Lifelike
 from report import Figures, percent
 
-from playhead.index.retrieval import vectors as policy
-from playhead.index.retrieval.vectors import VectorIndex
+from playhead.index.retrieval.vectors import faiss_index as policy
+from playhead.index.retrieval.vectors.faiss_index import VectorIndex
 from playhead.tools.embedding.protocol import Vectors
 
 _K = 10

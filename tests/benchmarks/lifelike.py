@@ -20,7 +20,7 @@ import numpy.typing as npt
 from report import real_data
 from transcripts import football
 
-from playhead.index.retrieval.vector_segments import nearest_centroids, trained
+from playhead.index.retrieval.vectors.segments import nearest_centroids, trained
 from playhead.tools.embedding.conse import LABELS_MIXED, ConseEncoder
 from playhead.tools.embedding.protocol import Vectors, unit
 from playhead.tools.embedding.texts import SentenceEncoder

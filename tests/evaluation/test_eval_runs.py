@@ -27,7 +27,7 @@ from playhead.agent.library import Library
 from playhead.index.records import Evidence
 from playhead.index.storage.local import LocalStorage
 from playhead.tools.errors import LibraryError, QueryError, ServerError
-from playhead.tools.llm.server import OpenAIVideoLLM
+from playhead.tools.llm.openai_server.client import OpenAIVideoLLM
 from playhead.tools.records import Span
 from playhead.tools.settings import Settings
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from playhead.index.indexing.change_detection import RecentSegments, segments
-from playhead.tools.media.comparison import THUMBNAIL_SIZE
 from playhead.tools.media.frames import probe, scan
-from playhead.tools.media.gop import STATIC_SECONDS
 from playhead.tools.media.scanned import ScannedFrame
-from playhead.tools.media.skim import skim
+from playhead.tools.media.skimming.comparison import THUMBNAIL_SIZE
+from playhead.tools.media.skimming.gop import STATIC_SECONDS
+from playhead.tools.media.skimming.skim import skim
 from playhead.tools.records import Frame, Segment, Span
 
 from ..fakes import write_pictures

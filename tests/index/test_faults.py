@@ -10,10 +10,10 @@ import threading
 import numpy as np
 import pytest
 
+from playhead.index.storage.committed.keyframes import write_keyframe
+from playhead.index.storage.committed.table import ObservationTable, write
 from playhead.index.storage.journal import Journal
-from playhead.index.storage.keyframes import write_keyframe
 from playhead.index.storage.local import LocalStorage
-from playhead.index.storage.table import ObservationTable, write
 from playhead.tools.errors import LibraryError
 from playhead.tools.records import Frame
 

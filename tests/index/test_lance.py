@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from playhead.index.retrieval import lance
-from playhead.index.retrieval.publishing import Publisher
 from playhead.index.retrieval.search import Search
+from playhead.index.retrieval.search_index.publishing import Publisher
+from playhead.index.retrieval.vectors import lance_index as lance
 from playhead.index.storage.local import LocalStorage
 from playhead.tools.embedding.protocol import unit
 from playhead.tools.settings import Settings

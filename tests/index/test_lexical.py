@@ -9,12 +9,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from playhead.index.retrieval import lexical
-from playhead.index.retrieval.catalog import Catalog, CatalogError, Filter
-from playhead.index.retrieval.lexical import candidates, weighted_terms
+from playhead.index.retrieval.lexical import bm25 as lexical
+from playhead.index.retrieval.lexical.bm25 import candidates, weighted_terms
+from playhead.index.retrieval.lexical.tokenizer import TextTerms, match_expression, query_terms, terms_of
 from playhead.index.retrieval.ranking import rank_rows
-from playhead.index.retrieval.tokenizer import TextTerms, match_expression, query_terms, terms_of
-from playhead.index.storage.table import ObservationTable
+from playhead.index.retrieval.search_index.catalog import Catalog, CatalogError, Filter
+from playhead.index.storage.committed.table import ObservationTable
 from playhead.tools.records import Span, Word
 from playhead.tools.words import tokens
 

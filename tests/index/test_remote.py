@@ -19,9 +19,9 @@ from playhead import Library
 from playhead.agent.cli.main import main
 from playhead.index.indexing.build import bring_in_line
 from playhead.index.records import StageReport
+from playhead.index.storage.files.sealed import seal, unseal
 from playhead.index.storage.journal import CAPTIONS
 from playhead.index.storage.local import LocalStorage
-from playhead.index.storage.sealed import seal, unseal
 from playhead.index.storage.url import UrlStorage
 from playhead.tools.errors import LibraryError, MissingExtraError, SettingsError
 from playhead.tools.extractors.registry import stage_names

@@ -21,13 +21,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playhead.index.indexing.build import bring_in_line
-from playhead.index.retrieval.catalog import Catalog
-from playhead.index.retrieval.publishing import PUBLISHING_LOCK, publish
 from playhead.index.retrieval.search import Search
-from playhead.index.retrieval.vectors import VectorIndex
+from playhead.index.retrieval.search_index.catalog import Catalog
+from playhead.index.retrieval.search_index.publishing import PUBLISHING_LOCK, publish
+from playhead.index.retrieval.vectors.faiss_index import VectorIndex
+from playhead.index.storage.committed.table import ObservationTable, write
 from playhead.index.storage.local import LocalStorage
 from playhead.index.storage.references import read_keyframe
-from playhead.index.storage.table import ObservationTable, write
 from playhead.tools.embedding.protocol import unit
 from playhead.tools.embedding.texts import SentenceEncoder
 from playhead.tools.errors import LibraryError, QueryError, WeightsError
@@ -605,7 +605,7 @@ def test_a_disk_that_cannot_be_written_keeps_the_last_snapshot(store, monkeypatc
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patch:
-        patch.setattr("playhead.index.retrieval.vectors.VectorIndex.save", refuse)
+        patch.setattr("playhead.index.retrieval.vectors.faiss_index.VectorIndex.save", refuse)
         with pytest.raises(LibraryError, match="cannot write to"):
             publish(store)
     assert found(search, "gold") == [(VIDEO, "gold one")]
@@ -670,7 +670,7 @@ def test_searching_writes_nothing(store, monkeypatch):
 
 def test_a_library_without_a_search_index_gets_one_in_parts(store, caplog, monkeypatch):
     """With a note, on first use; a build that was killed is continued by the next use."""
-    monkeypatch.setattr("playhead.index.retrieval.publishing._ROWS_AT_ONCE", 1)
+    monkeypatch.setattr("playhead.index.retrieval.search_index.publishing._ROWS_AT_ONCE", 1)
     for number in range(4):
         committed(store, f"gold number{number}", video_id=f"{number:032x}")
     done = []

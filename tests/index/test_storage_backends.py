@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from playhead.index.storage.backend import VersionGoneError
+from playhead.index.storage.files.sealed import seal
 from playhead.index.storage.local import LocalStorage
-from playhead.index.storage.sealed import seal
 from playhead.index.storage.url import UrlStorage
 from playhead.tools.errors import LibraryError
 

@@ -17,14 +17,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playhead.index.storage.backend import VersionGoneError
+from playhead.index.storage.committed.keyframes import write_keyframe
+from playhead.index.storage.committed.table import ObservationTable, observation_id, parse_table, write
+from playhead.index.storage.committed.versions import FORMAT
+from playhead.index.storage.files.sealed import seal, unseal
 from playhead.index.storage.identity import FileIdentities, content_id
-from playhead.index.storage.keyframes import write_keyframe
 from playhead.index.storage.local import LocalStorage
 from playhead.index.storage.references import read_keyframe, save_keyframe
-from playhead.index.storage.sealed import seal, unseal
 from playhead.index.storage.staging import GRACE_SECONDS
-from playhead.index.storage.table import ObservationTable, observation_id, parse_table, write
-from playhead.index.storage.versions import FORMAT
 from playhead.tools.errors import LibraryError, MediaError, QueryError
 from playhead.tools.records import Box, Frame, Word
 
@@ -657,8 +657,8 @@ def test_a_disk_that_fills_up_on_the_way(store):
     """A real limit on a file's size stands in for a full disk: the vectors do not fit."""
     script = (
         "import resource, signal, sys; from pathlib import Path; import numpy as np\n"
-        "from playhead.index.storage.atomic_files import writing; from playhead.index.storage.local import LocalStorage\n"
-        "from playhead.index.storage.table import ObservationTable, write\n"
+        "from playhead.index.storage.files.atomic import writing; from playhead.index.storage.local import LocalStorage\n"
+        "from playhead.index.storage.committed.table import ObservationTable, write\n"
         "from playhead.tools.errors import LibraryError\n"
         "from playhead.tools.records import Observation, Span\n"
         "seen = [Observation(modality='speech', span=Span(start=0, end=1), text='a', score=1, source='x@1')] * 3000\n"

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from playhead.index.retrieval import vectors as policy
-from playhead.index.retrieval.vector_segments import VectorSegment
-from playhead.index.retrieval.vectors import VectorIndex, faiss_state
+from playhead.index.retrieval.vectors import faiss_index as policy
+from playhead.index.retrieval.vectors.faiss_index import VectorIndex, faiss_state
+from playhead.index.retrieval.vectors.segments import VectorSegment
 from playhead.tools.embedding.protocol import unit
 from playhead.tools.errors import LibraryError
 
@@ -333,8 +333,8 @@ def test_a_damaged_file_is_told(tmp_path_factory, data):
 @pytest.mark.parametrize("place", ["start", "head", "end", "rows", "digests"])
 def test_damage_of_a_large_file_is_told(tmp_path, monkeypatch, place):
     """Its head is checked whole, its rows in blocks spread evenly, of which the last is one."""
-    monkeypatch.setattr("playhead.index.retrieval.vector_segments._CHECKED_WHOLE", 1 << 10)
-    monkeypatch.setattr("playhead.index.retrieval.vector_segments._BLOCK", 1 << 10)
+    monkeypatch.setattr("playhead.index.retrieval.vectors.segments._CHECKED_WHOLE", 1 << 10)
+    monkeypatch.setattr("playhead.index.retrieval.vectors.segments._BLOCK", 1 << 10)
     saved = random_index(0, 2000, 24, False, tmp_path / "a")[0].save()
     (path,) = tmp_path.iterdir()
     content = bytearray(path.read_bytes())

@@ -19,7 +19,7 @@ from playhead.index.indexing.change_detection import segments
 from playhead.tools.errors import MediaError, QueryError, SettingsError
 from playhead.tools.media.container import nvdec_error, packet_times
 from playhead.tools.media.frames import frames_at, probe, scan
-from playhead.tools.media.skim import skim
+from playhead.tools.media.skimming.skim import skim
 from playhead.tools.records import Timeline
 
 from ..fakes import write_pictures
@@ -481,7 +481,7 @@ def test_a_cut_that_is_no_keyframe_is_seen_in_what_moves(folder):
 
 def test_a_group_that_is_too_long_to_hold_is_scanned(folder, monkeypatch):
     video = write_media(folder / "endless.mp4", EVEN, options={"g": "999", "bf": "2", "preset": "ultrafast"})
-    monkeypatch.setattr("playhead.tools.media.gop._MOST_PACKETS", 20)
+    monkeypatch.setattr("playhead.tools.media.skimming.gop._MOST_PACKETS", 20)
     assert skimmed(video) == scanned(video)
 
 

@@ -11,8 +11,8 @@ from pydantic import BaseModel
 
 from playhead.tools.errors import RequestTooLongError, SettingsError, WeightsError
 from playhead.tools.llm.backends import check, is_set, video_llm
-from playhead.tools.llm.llama_cpp import LlamaCppLLM
-from playhead.tools.llm.llama_runtime import find_gguf, running, start, stop
+from playhead.tools.llm.llama_cpp.client import LlamaCppLLM
+from playhead.tools.llm.llama_cpp.runtime import find_gguf, running, start, stop
 from playhead.tools.llm.pictures import Picture
 from playhead.tools.llm.structured import read_json
 from playhead.tools.settings import Settings

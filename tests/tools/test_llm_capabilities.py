@@ -10,8 +10,8 @@ from playhead.agent.composing.model_input import SizedFrame
 from playhead.index.records import Evidence
 from playhead.tools.errors import AnswerFormatError, PicturesRefusedError, RequestTooLongError, ServerError
 from playhead.tools.llm.capabilities import Capabilities, CapabilityCache, from_error, from_metadata
-from playhead.tools.llm.server import OpenAIVideoLLM
-from playhead.tools.llm.streaming import AnswerText
+from playhead.tools.llm.openai_server.client import OpenAIVideoLLM
+from playhead.tools.llm.openai_server.streaming import AnswerText
 from playhead.tools.records import Frame
 
 from ..servers import Scripted, completion, frame, scripted_server, settings_for

@@ -12,9 +12,9 @@ import pytest
 from playhead.tools.errors import AnswerFormatError, QueryError, ServerError, SettingsError, WeightsError
 from playhead.tools.extractors.captions import Captioner
 from playhead.tools.llm.backends import check, serve_command, video_llm
+from playhead.tools.llm.openai_server.client import OpenAIVideoLLM
 from playhead.tools.llm.pictures import Cells, Picture, make_grid
 from playhead.tools.llm.protocol import VideoLLM
-from playhead.tools.llm.server import OpenAIVideoLLM
 from playhead.tools.llm.structured import ask_structured
 from playhead.tools.llm.transformers_runtime import LocalVideoLLM
 from playhead.tools.records import Segment, Span

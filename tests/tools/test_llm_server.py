@@ -16,9 +16,9 @@ from PIL import Image
 
 from playhead.tools.errors import AnswerFormatError, QueryError, ServerError, SettingsError
 from playhead.tools.llm.backends import check, is_set, serve_command, video_llm
+from playhead.tools.llm.openai_server.client import OpenAIVideoLLM
 from playhead.tools.llm.pictures import Cells, Picture, make_grid
 from playhead.tools.llm.protocol import ModelState, Reply, TokenUsage, unarmed
-from playhead.tools.llm.server import OpenAIVideoLLM
 from playhead.tools.llm.structured import json_schema
 from playhead.tools.settings import Settings
 
@@ -593,7 +593,7 @@ def test_check_reports_an_unreachable_server_at_once() -> None:
 
 
 def test_check_gives_up_on_a_silent_server(script: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("playhead.tools.llm.server.CHECK_SECONDS", 0.1)
+    monkeypatch.setattr("playhead.tools.llm.openai_server.client.CHECK_SECONDS", 0.1)
     script.will(b"", status=0)
     state = check(settings_for(script))
     assert not state.ok

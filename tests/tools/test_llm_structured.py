@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field
 
 from playhead.prompts import render
 from playhead.tools.errors import AnswerFormatError, QueryError, ServerError
+from playhead.tools.llm.openai_server.client import OpenAIVideoLLM
 from playhead.tools.llm.pictures import cells_of, make_grid
 from playhead.tools.llm.protocol import TokenUsage
-from playhead.tools.llm.server import OpenAIVideoLLM
 from playhead.tools.llm.structured import ask_structured, json_schema, read_json
 from playhead.tools.records import Record
 

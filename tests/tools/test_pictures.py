@@ -10,7 +10,7 @@ import pytest
 from playhead.tools.media import pictures
 from playhead.tools.media.clips import write_clip
 from playhead.tools.media.frames import frames_at, scan
-from playhead.tools.media.skim import skim
+from playhead.tools.media.skimming.skim import skim
 from playhead.tools.media.streams import probe
 from playhead.tools.records import Span
 

@@ -6,8 +6,8 @@ import pytest
 
 from playhead.index.indexing.change_detection import segments
 from playhead.tools.media.frames import probe, scan
-from playhead.tools.media.gop import STATIC_SECONDS
-from playhead.tools.media.skim import skim
+from playhead.tools.media.skimming.gop import STATIC_SECONDS
+from playhead.tools.media.skimming.skim import skim
 
 from ..fakes import write_pictures
 from ..media import ffmpeg

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from ..media.comparison import changed_map, detail_of_pixels
+from ..media.skimming.comparison import changed_map, detail_of_pixels
 from ..records import Box, Frame, Observation, Pixels, Segment, clean_text
 
 __all__ = ["SAME_LINE", "Line", "Quad", "ReadPicture", "Rectangle", "changed_regions", "observations_of"]
@@ -95,7 +95,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadPicture:
-    """A picture's detail (`tools.media.comparison`), its size in pixels, and the lines that were read in it."""
+    """A picture's detail (`tools.media.skimming.comparison`), its size in pixels, and the lines that were read in it."""
 
     detail: Pixels
     size: tuple[int, int]

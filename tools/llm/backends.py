@@ -3,11 +3,11 @@
 from ..device import resolve_device
 from ..errors import SettingsError
 from ..settings import Settings
-from .connection import listening_at
-from .llama_cpp import LlamaCppLLM, check_llama_cpp
-from .llama_runtime import find_gguf
+from .llama_cpp.client import LlamaCppLLM, check_llama_cpp
+from .llama_cpp.runtime import find_gguf
+from .openai_server.client import OpenAIVideoLLM, check_server
+from .openai_server.connection import listening_at
 from .protocol import ModelState, VideoLLM
-from .server import OpenAIVideoLLM, check_server
 from .transformers_runtime import LocalVideoLLM, check_weights
 
 __all__ = ["check", "is_set", "may_see_pictures", "serve_command", "video_llm"]

@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from ..errors import MediaError, MissingExtraError
 from ..records import Frame
-from .comparison import detail_of_pixels
 from .container import packet_times
 from .scanned import TOLERANCE_SECONDS, ScannedFrame
+from .skimming.comparison import detail_of_pixels
 from .streams import probe
 from .timeline import timeline_of
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Literal
 
 from ..records import Frame, Pixels, Segment, Span, VideoInfo
-from .comparison import thumbnail_of
+from .skimming.comparison import thumbnail_of
 
 __all__ = ["TOLERANCE_SECONDS", "Gap", "ScannedFrame", "held_to_end"]
 
@@ -26,7 +26,7 @@ class ScannedFrame:
 
     Attributes:
         seconds: Its presentation time, in seconds of the file's timeline.
-        detail: Brightness at half resolution, `uint8`, from `tools.media.comparison.detail_of`.
+        detail: Brightness at half resolution, `uint8`, from `tools.media.skimming.comparison.detail_of`.
         load: Makes the `Frame`.
         gap: What lies between the frame before it and this one.
     """

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ....index.storage.committed.table import ObservationTable, write
 from ....index.storage.local import LocalStorage
-from ....index.storage.table import ObservationTable, write
 from ....tools.extractors.registry import find_modalities
 from ....tools.records import Modality
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from ....index.records import StageReport, VideoRecord
-from ....index.retrieval.publishing import publish
+from ....index.retrieval.search_index.publishing import publish
+from ....index.storage.committed.table import ObservationTable, write
 from ....index.storage.local import LocalStorage
-from ....index.storage.table import ObservationTable, write
 from ....tools.embedding.protocol import Vectors
 from ....tools.extractors.registry import stage_names
 from ....tools.records import Modality, Observation, Span, VideoInfo

@@ -1,0 +1,139 @@
+"""Computed claims (numbers, orders, places) and the check whether citations support them. No model is involved.
+
+Each form of a claim is written and parsed in one place, so that a claim is checked by computing it again.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import get_args
+
+from ....index.localization.spatial import Side, Size, To, foremost, is_on_side, relates
+from ....index.records import Evidence
+from ....tools.words import tokens
+from ...records import Citation, Claim, Verdict
+
+__all__ = ["at_once_text", "follows", "order_text", "side_text", "size_text", "times_text", "to_text"]
+
+_TIMES = re.compile(r"(\d+) times?")
+_TO_OTHER: dict[To, str] = {
+    "left": "left of", "right": "right of", "above": "above", "below": "below", "beside": "beside", "behind": "behind",
+}  # fmt: skip
+_ON_SIDE: dict[Side, str] = {
+    "left": "on the left", "right": "on the right", "above": "at the top", "below": "at the bottom",
+    "centre": "in the centre",
+}  # fmt: skip
+
+
+def times_text(count: int) -> str:
+    """Return the claim for a number of occurrences; it needs one citation per occurrence."""
+    return f"{count} time" if count == 1 else f"{count} times"
+
+
+def at_once_text(boxes: Sequence[Citation] | Sequence[Evidence], label: str) -> str:
+    """Return the claim for a number of boxes at one second; it needs one citation per box."""
+    how = "detected" if len({one.frame_seconds for one in boxes}) == 1 else "tracked"
+    return f"at most {len(boxes)} {how} at once: {label}"
+
+
+def order_text(quotes: Sequence[str]) -> str:
+    """Return the claim for an order of events; it needs one citation per event, in this order."""
+    return "first: " + " · then: ".join(quotes)
+
+
+def to_text(relation: To, thing: str, other: str) -> str:
+    """Return the claim for the position of a thing relative to another; it cites both, in this order."""
+    return f"{thing} {_TO_OTHER[relation]} {other}"
+
+
+def side_text(side: Side, thing: str) -> str:
+    """Return the claim for the side of the picture where a thing is; it needs one citation."""
+    return f"{thing} {_ON_SIDE[side]}"
+
+
+def size_text(size: Size, thing: str) -> str:
+    """Return the claim for the biggest or smallest of a kind; it cites this one first, then all others of its frame."""
+    return f"the {size} {thing}"
+
+
+def follows(claim: Claim, resolve: Callable[[str], Evidence | None]) -> Verdict:
+    """Return whether a computed claim follows from its citations, each of which resolves.
+
+    `refuted`: the number, the order or the positions are different, or the claim has no known form.
+    `unverified`: the order is right, but the cited pictures have no words to compare.
+
+    Args:
+        claim: A claim with another `basis` than `quote`.
+        resolve: Returns the stored evidence of an id, or None.
+    """
+    check = {"count": _counted, "order": _ordered, "place": _placed}[claim.basis]
+    return check(claim, resolve)
+
+
+def _counted(claim: Claim, resolve: Callable[[str], Evidence | None]) -> Verdict:
+    cited = claim.citations
+    if found := _TIMES.fullmatch(claim.text):
+        return _verdict(int(found[1]) == len(cited) and _are_distinct(cited, resolve))
+    label = cited[0].quote
+    is_true = claim.text == at_once_text(cited, label) and _are_together(cited)
+    return _verdict(is_true and _are_boxes(cited, label) and len({one.evidence_id for one in cited}) == len(cited))
+
+
+def _ordered(claim: Claim, _: Callable[[str], Evidence | None]) -> Verdict:
+    cited = claim.citations
+    is_in_order = all(one.start < other.start for one, other in pairwise(cited))
+    if len(cited) < 2 or not is_in_order or len({one.video_id for one in cited}) > 1:
+        return "refuted"
+    if not all(one.quote for one in cited):
+        return "unverified"
+    return _verdict(claim.text == order_text([one.quote for one in cited]))
+
+
+def _placed(claim: Claim, _: Callable[[str], Evidence | None]) -> Verdict:
+    cited = claim.citations
+    boxes = [one.box for one in cited if one.box]
+    frames = {one.frame_seconds for one in cited}
+    if len(boxes) < len(cited) or len(frames) > 1 or frames == {None} or not _are_together(cited):
+        return "refuted"
+    thing = cited[0].quote
+    if len(cited) == 1:
+        sides: tuple[Side, ...] = get_args(Side)
+        return _verdict(any(claim.text == side_text(side, thing) and is_on_side(side, boxes[0]) for side in sides))
+    relations: tuple[To, ...] = get_args(To)
+    sizes: tuple[Size, ...] = get_args(Size)
+    lies_so = len(cited) == 2 and any(
+        claim.text == to_text(to, thing, cited[1].quote) and relates(to, boxes[0], boxes[1]) for to in relations
+    )
+    is_foremost = _are_boxes(cited, thing) and any(
+        claim.text == size_text(size, thing) and foremost(size, boxes) == 0 for size in sizes
+    )
+    return _verdict(lies_so or is_foremost)
+
+
+def _are_distinct(cited: Sequence[Citation], resolve: Callable[[str], Evidence | None]) -> bool:
+    """Whether nothing is counted twice; the same words may be cited as often as their sentence contains them."""
+    for (evidence_id, _, _, quote), count in Counter((c.evidence_id, c.start, c.end, c.quote) for c in cited).items():
+        stored = resolve(evidence_id)
+        if count > 1 and (stored is None or _count_in(quote, stored.text) < count):
+            return False
+    return True
+
+
+def _count_in(part: str, whole: str) -> int:
+    words, others = tokens(part), tokens(whole)
+    starts = range(len(others) - len(words) + 1)
+    return sum(others[first : first + len(words)] == words for first in starts) if words else 0
+
+
+def _are_together(cited: Sequence[Citation]) -> bool:
+    """Whether all of them are visible at one second of one video."""
+    return len({one.video_id for one in cited}) == 1 and max(c.start for c in cited) < min(c.end for c in cited)
+
+
+def _are_boxes(cited: Sequence[Citation], label: str) -> bool:
+    return all(one.box and one.quote.casefold() == label.casefold() for one in cited)
+
+
+def _verdict(is_true: bool) -> Verdict:
+    return "supported" if is_true else "refuted"

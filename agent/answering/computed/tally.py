@@ -1,0 +1,335 @@
+"""Answers that code computes from stored observations: how often, how many, in which order, and where in the picture.
+
+Nothing is estimated. If a number, an order or a position is not certain, the answer has no claim, and the trace
+reports what was found. A missing observation does not prove that something never happened.
+"""
+
+import re
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from ....index.localization.spatial import Pair, Size, foremost, is_on_side, is_side, is_to, moment, most_at_once, pairs
+from ....index.records import Evidence
+from ....index.retrieval.search import Search
+from ....tools.extractors.registry import spec_of
+from ....tools.records import Record, Text
+from ....tools.words import STOP_WORDS, canonical, stem, tokens
+from ...records import Citation, Claim, Place, Plan, Relation, Subject
+from ..evidence import retrieve
+from ..quotes import MOST_CLAIMS, quote_evidence
+from ..ranking import ranked
+from ..reader import Reader
+from .occurrences import Occurrence, boxes_of, occurrences
+from .statements import at_once_text, order_text, side_text, size_text, times_text, to_text
+
+__all__ = ["Tally", "is_tallied", "tally"]
+
+# Confidence if a text contains the words of the question, and if the reader scored the evidence.
+_LITERAL, _SIMILAR = 1.0, 0.8
+# Most videos in the answer: the first ones by path with the requested occurrence.
+_MOST_VIDEOS = 10
+
+# Asks how often something happens, not how many things are visible "at the same time".
+_TIMES = re.compile(
+    r"\b(?:times|often|occurrences?|appearances?|mentions?|(?:each|every|all) (?:the )?time|how many (?:\w+ )?slides)\b",
+    re.IGNORECASE,
+)
+_WHO = re.compile(r"\s*who\b", re.IGNORECASE)
+# Asks for the last of a kind, not which of two things began later.
+_LAST = re.compile(r"\blast\b", re.IGNORECASE)
+# Words of a "how many" question that do not describe the counted thing: all other words must be part of the label.
+_IN_VIEW = frozenset(
+    "appear appears appearing appeared available camera clip count detected displayed ever film frame frames footage "
+    "image images instant many maximum moment most movie number once one picture pictures present recording "
+    "same scene screen second seconds see seen shot show showing shown shows simultaneously single time together total "
+    "totally video videos view visible minute minutes hour hours last first middle half start beginning end ending "
+    "begin begins between during around".split()
+)
+
+
+class Tally(Record):
+    """The result of a computation."""
+
+    claims: tuple[Claim, ...] = Field(default=(), description="The claims, not yet checked against their citations.")
+    missing: tuple[str, ...] = Field(default=(), description="The subjects that were not found.")
+    summary: Text = Field(description="What was found, for the trace.")
+    confidence: float = Field(
+        default=0.0, ge=0, le=1, description="How sure the result is; higher if the words of the question were found."
+    )
+
+
+def is_tallied(plan: Plan) -> bool:
+    """Whether the answer to a plan is computed from stored observations."""
+    return plan.kind in ("count", "order", "compare") or (
+        plan.kind == "needle" and not plan.is_moment and (plan.ordinal is not None or plan.place is not None)
+    )
+
+
+def tally(plan: Plan, search: Search, reader: Reader) -> Tally:
+    """Compute the answer of a plan that `is_tallied`.
+
+    Args:
+        plan: What is counted, ordered, compared or located, in which videos and spans.
+        search: The library.
+        reader: Scores evidence that does not contain the words of the question.
+
+    Raises:
+        LibraryError: A video's folder is damaged.
+    """
+    if plan.kind == "count":
+        is_often = _TIMES.search(_without_phrases(plan))
+        return _how_often(plan, search, reader) if is_often else _how_many(plan, search)
+    if plan.kind == "order":
+        return _in_order(plan, search, reader)
+    if plan.kind == "compare":
+        return _compared(plan, search, reader)
+    if plan.place is not None:
+        return _placed(plan, plan.place, search)
+    return _nth(plan, search, reader)
+
+
+def _without_phrases(plan: Plan) -> str:
+    question = plan.question.casefold()
+    for phrase in plan.phrases:
+        question = question.replace(phrase.casefold(), " ")
+    return question
+
+
+def _how_often(plan: Plan, search: Search, reader: Reader) -> Tally:
+    """Count occurrences, with one citation each. Similar evidence is not counted: the list may be incomplete."""
+    (subject, *_) = plan.subjects
+    found = [one for one in occurrences(subject, plan, search, reader) if _has_words(one, plan)]
+    if not found:
+        return _nothing([subject])
+    if not all(one.is_literal for one in found):
+        return Tally(
+            summary=f"“{subject.query}” does not occur in these words; similar moments, not counted: {len(found)}"
+        )
+    claim = Claim(
+        text=times_text(len(found)),
+        verdict="unverified",
+        citations=tuple(one.citation for one in found),
+        basis="count",
+    )
+    videos = len({one.video_id for one in found})
+    summary = f"“{subject.query}” {times_text(len(found))}" + (f" in {videos} videos" if videos > 1 else "")
+    return Tally(claims=(claim,), summary=summary, confidence=_LITERAL)
+
+
+def _has_words(one: Occurrence, plan: Plan) -> bool:
+    """Whether a text contains a quoted word in exactly this form: “goals” is not the word “goal”."""
+    quoted = [word for phrase in plan.phrases for word in tokens(phrase) if not any(sign.isdigit() for sign in word)]
+    return any(set(quoted) <= set(tokens(text)) for text in (one.citation.quote, *(e.text for e in one.evidence[1:])))
+
+
+def _how_many(plan: Plan, search: Search) -> Tally:
+    """Return the largest number of boxes that are visible at the same time."""
+    (subject, *_) = plan.subjects
+    if unknown := _beyond_label(plan, subject):
+        return Tally(summary=f"boxes do not show “{' '.join(unknown)}”: {subject.query} were not counted")
+    found = most_at_once(boxes_of(subject.model_copy(update={"modalities": ("object",)}), plan, search))
+    if not found:
+        return _nothing([subject])
+    claim = Claim(
+        text=at_once_text(found, found[0].text),
+        verdict="unverified",
+        citations=tuple(map(Citation.of, found)),
+        basis="count",
+    )
+    in_one_frame = len({one.frame_seconds for one in found}) == 1
+    return Tally(claims=(claim,), summary=claim.text, confidence=_LITERAL if in_one_frame else _SIMILAR)
+
+
+def _beyond_label(plan: Plan, subject: Subject) -> list[str]:
+    """Return the words of the question about attributes or actions, which a detector's label does not contain."""
+    known = {stem(canonical(word)) for term in subject.terms for word in tokens(term.text)}
+    return [
+        word
+        for word in tokens(plan.question)
+        if word not in STOP_WORDS | _IN_VIEW and not word[0].isdigit() and stem(canonical(word)) not in known
+    ]
+
+
+def _nth(plan: Plan, search: Search, reader: Reader) -> Tally:
+    """Return the nth occurrence of each video; videos are counted separately, because they share no timeline."""
+    assert plan.ordinal is not None
+    subject = Subject(query=plan.query, terms=plan.terms, modalities=plan.modalities)
+    found = occurrences(subject, plan, search, reader)
+    if not found:
+        return _nothing([subject])
+    by_video = _by_video(found)
+    number = plan.ordinal if plan.ordinal < 0 else plan.ordinal - 1
+    chosen = [ours[number] for ours in by_video.values() if -len(ours) <= number < len(ours)]
+    summary = ", ".join(f"{times_text(len(ours))} in {ours[0].evidence[0].name}" for ours in by_video.values())
+    summary = f"“{subject.query}” {summary}; the question asks for number {plan.ordinal}"
+    claims = tuple(_quoting(one, plan) for one in chosen[:_MOST_VIDEOS])
+    return Tally(claims=claims, summary=summary, confidence=_confidence(chosen))
+
+
+def _in_order(plan: Plan, search: Search, reader: Reader) -> Tally:
+    """Order the subjects by their first occurrence in one video, or by their last one if the question asks for the last."""
+    number = -1 if plan.ordinal == -1 and _LAST.search(_without_phrases(plan)) else 0
+    found = [_by_video(occurrences(subject, plan, search, reader)) for subject in plan.subjects]
+    if missing := [subject for subject, ours in zip(plan.subjects, found, strict=True) if not ours]:
+        return _nothing(missing)
+    claims, chosen = [], []
+    shared = [video_id for video_id in found[0] if all(video_id in ours for ours in found)]
+    for video_id in shared:
+        ordered = sorted((ours[video_id][number] for ours in found), key=lambda one: one.citation.start)
+        cited = tuple(map(_whole_citation, ordered))
+        if len({one.start for one in cited}) == len(cited):
+            claims.append(
+                Claim(
+                    text=order_text([one.quote or f"a picture, {one.span}" for one in cited]),
+                    verdict="unverified",
+                    citations=cited,
+                    basis="order",
+                )
+            )
+            chosen += ordered
+    if claims:
+        return Tally(claims=tuple(claims[:_MOST_VIDEOS]), summary=claims[0].text, confidence=_confidence(chosen))
+    why = "begin at the same second" if shared else "occur in no video together"
+    return Tally(summary=f"all are found, but {why}: there is no order")
+
+
+def _compared(plan: Plan, search: Search, reader: Reader) -> Tally:
+    """Return the best quote for each subject, if every subject has one."""
+    claims: list[Claim] = []
+    scores: list[float] = []
+    missing: list[Subject] = []
+    for subject in plan.subjects:
+        asked = plan.model_copy(
+            update={
+                "kind": "needle",
+                "query": subject.query,
+                "terms": subject.terms,
+                "modalities": subject.modalities,
+                "subjects": (),
+                "more": (),
+            }
+        )
+        scored = ranked(asked, retrieve(asked, search), search, reader)
+        if quoted := quote_evidence(asked, scored, reader.threshold)[:1]:
+            claims += quoted
+            scores.append(scored[0].score)
+        else:
+            missing.append(subject)
+    if missing:
+        return _nothing(missing)
+    summary = f"each of {', '.join(f'“{subject.query}”' for subject in plan.subjects)} is found"
+    return Tally(claims=tuple(dict.fromkeys(claims)), summary=summary, confidence=round(min(scores), 3))
+
+
+def _placed(plan: Plan, place: Place, search: Search) -> Tally:
+    """Locate things by their boxes: the first moments of a named thing, otherwise one moment of each label."""
+    thing = place.thing
+    asked = tuple(one for one in thing.modalities if one in plan.modalities) if not thing.terms else thing.modalities
+    things = boxes_of(thing.model_copy(update={"modalities": asked}), plan, search)
+    if not thing.terms and _WHO.match(plan.question):
+        things = [one for one in things if one.text.casefold() == "person"]
+    if not things:
+        return _nothing([thing])
+    if place.relation == "biggest" or place.relation == "smallest":
+        return _foremost(place.relation, things)
+    if place.other is None:
+        return _on_side(place.relation, things, bool(thing.terms))
+    others = boxes_of(place.other, plan, search)
+    if not others:
+        return _nothing([place.other])
+    return _to_other(place.relation, things, others, bool(thing.terms))
+
+
+def _to_other(relation: Relation, things: Sequence[Evidence], others: Sequence[Evidence], is_named: bool) -> Tally:
+    if not is_to(relation):
+        return Tally(summary=f"{relation} is a position in the picture, not one relative to another thing")
+    labels = {other.text for other in others}
+    things = [one for one in things if is_named or one.text not in labels]
+    found = pairs(things, others, relation)
+    claims = [
+        _claim(to_text(relation, one.text, other.text), [one, other]) for one, other, _ in _chosen(found, is_named)
+    ]
+    summary = (
+        f"{len(things)} boxes compared with {len(others)} of {', '.join(sorted(labels))}: {len(found)} pairs match"
+    )
+    return Tally(claims=tuple(claims), summary=summary, confidence=_LITERAL if claims else 0.0)
+
+
+def _on_side(relation: Relation, things: Sequence[Evidence], is_named: bool) -> Tally:
+    if not is_side(relation):
+        return Tally(summary=f"{relation} is a position relative to another thing, not one in the picture")
+    there = [Pair(one, one, moment([one])) for one in things if one.box and is_on_side(relation, one.box)]
+    claims = [_claim(side_text(relation, one.text), [one]) for one, _, _ in _chosen(there, is_named)]
+    summary = f"{len(there)} of {len(things)} boxes are there"
+    return Tally(claims=tuple(claims), summary=summary, confidence=_LITERAL if claims else 0.0)
+
+
+def _foremost(size: Size, things: Sequence[Evidence]) -> Tally:
+    """Return the biggest or smallest box of one label; a frame with only one box of the label does not count."""
+    labels = {one.text.casefold() for one in things}
+    if len(labels) > 1:
+        return Tally(summary=f"boxes of different things are not compared: {', '.join(sorted(labels))}")
+    frames: dict[tuple[str, float], list[Evidence]] = {}
+    for one in things:
+        if one.frame_seconds is not None:
+            frames.setdefault((one.video_id, one.frame_seconds), []).append(one)
+    rows = [one for together in frames.values() if len(together) > 1 for one in together]
+    if not rows:
+        return Tally(summary=f"no frame has two boxes of {', '.join(labels)}")
+    first = rows[foremost(size, [one.box for one in rows if one.box])]
+    together = [one for one in rows if (one.video_id, one.frame_seconds) == (first.video_id, first.frame_seconds)]
+    claim = _claim(size_text(size, first.text), [first, *(one for one in together if one is not first)])
+    summary = f"the {size} of {len(together)} in its frame, and of {len(rows)} in all"
+    return Tally(claims=(claim,), summary=summary, confidence=_LITERAL)
+
+
+def _chosen(found: Sequence[Pair], is_named: bool) -> list[Pair]:
+    """Choose the boxes to report: the first moments of a named thing, otherwise one per label, the most frequent first."""
+    groups: dict[object, list[Pair]] = {}
+    last, reach = -1, 0.0
+    for pair in found:
+        video_id = pair.one.video_id
+        if is_named and (last < 0 or groups[last][-1].one.video_id != video_id or pair.span.start > reach):
+            last, reach = last + 1, 0.0
+        reach = max(reach, pair.span.end + spec_of(pair.one.modality).away_seconds)
+        groups.setdefault(last if is_named else (video_id, pair.one.text.casefold()), []).append(pair)
+    together = list(groups.values())
+    if not is_named:
+        together.sort(key=lambda ours: -len(ours))
+    return [ours[0] for ours in together][:MOST_CLAIMS]
+
+
+def _claim(text: str, boxes: Sequence[Evidence]) -> Claim:
+    """A claim on boxes of one frame, at its second."""
+    span = moment(boxes)
+    cited = [Citation.of(one).model_copy(update={"start": span.start, "end": span.end}) for one in boxes]
+    return Claim(text=text, verdict="unverified", citations=tuple(cited), basis="place")
+
+
+def _quoting(one: Occurrence, plan: Plan) -> Claim:
+    """Quote the evidence of an occurrence, at the time of the matched words."""
+    cited = _whole_citation(one)
+    text = cited.quote or f"a picture of: {plan.query}"
+    return Claim(text=text, verdict="unverified", citations=(cited,))
+
+
+def _whole_citation(one: Occurrence) -> Citation:
+    """Cite the whole sentence, with the time of the matched words."""
+    return one.citation.model_copy(update={"quote": one.evidence[0].text})
+
+
+def _nothing(subjects: Sequence[Subject]) -> Tally:
+    missing = tuple(subject.query for subject in subjects if subject.query)
+    return Tally(missing=missing, summary=f"not found: {', '.join(missing) or 'anything with a box'}")
+
+
+def _by_video(found: Sequence[Occurrence]) -> dict[str, list[Occurrence]]:
+    ours: dict[str, list[Occurrence]] = {}
+    for one in found:
+        ours.setdefault(one.video_id, []).append(one)
+    return ours
+
+
+def _confidence(found: Sequence[Occurrence]) -> float:
+    return 0.0 if not found else min(_LITERAL if one.is_literal else _SIMILAR for one in found)

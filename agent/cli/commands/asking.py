@@ -1,0 +1,261 @@
+"""The commands that answer, search and check: `ask`, `chat`, `search`, `find`, `check`."""
+
+import json
+import shlex
+import sys
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ....tools.errors import PlayheadError, QueryError
+from ....tools.records import Record, clean_text
+from ..options import MODELS, Chosen, with_settings
+from ..places import (
+    AsJson,
+    Between,
+    Index,
+    LibraryFolder,
+    Place,
+    Where,
+    Within,
+    filtered,
+    index_first,
+    opened_at,
+    placed,
+    print_json,
+    seconds_of,
+)
+
+if TYPE_CHECKING:
+    from ...library import Library
+
+__all__ = ["ask", "chat", "check", "find", "search"]
+
+
+@with_settings(
+    *MODELS,
+    examples=(
+        'playhead ask talks "What does the speaker say about the budget?"',
+        'playhead ask talks "Who is the second speaker?" --html answer.html',
+    ),
+)
+def ask(
+    place: Place = ".",
+    question: Annotated[str | None, typer.Argument(metavar="QUESTION", help="A question in plain words.")] = None,
+    library: LibraryFolder = None,
+    between: Between = None,
+    where: Where = None,
+    thread: Annotated[
+        str | None,
+        typer.Option("--thread", metavar="NAME", help="Name of a conversation to keep: a question may follow others."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the thread's question that was interrupted.")
+    ] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write the answer as one HTML file, too.")
+    ] = None,
+    embed: Annotated[bool, typer.Option("--embed", help="Put short clips into the HTML file.")] = False,
+    index: Index = False,
+    as_json: AsJson = False,
+    as_events: Annotated[
+        bool, typer.Option("--events", help="Print each step as one line of JSON; the answer is last.")
+    ] = False,
+    *,
+    chosen: Chosen,
+) -> None:
+    """Answer a question and cite the seconds behind the answer."""
+    from ...display.live_steps import AskingView
+    from ...display.tables import print_answer, print_trace
+
+    folder = Path(place)
+    if resume and (thread is None or question is not None or between is not None or where):
+        raise QueryError("--resume continues the question of a thread: give --thread NAME, and no other question")
+    if not resume:
+        folder, question = placed(place, question, "QUESTION")
+    if index:
+        index_first(folder, library, chosen)
+    if as_json and as_events:
+        raise QueryError("--json and --events cannot be used together: choose one")
+    stretch = seconds_of(between)
+    with AskingView(quiet=chosen.quiet or as_events, thread=thread) as view:
+        opened, videos = opened_at(folder, library, chosen)
+        if question is None:
+            events = opened.stream_resumed(str(thread))
+        else:
+            events = opened.stream(question, videos=videos, where=where, between=stretch, thread_id=thread)
+        for event in events:
+            view.show(event)
+            if as_events:
+                print(json.dumps(event.model_dump(mode="json"), ensure_ascii=False), flush=True)
+    if chosen.verbose:
+        print_trace(view.answer)
+    if html:
+        html.write_text(view.answer.to_html(embed=embed, folder=html.parent), encoding="utf-8")
+    if as_json:
+        print_json(view.answer.model_dump(mode="json"))
+    elif not as_events:
+        print_answer(view.answer, _durations(opened))
+
+
+@with_settings(*MODELS, examples=("playhead chat talks", "playhead chat talks --thread monday"))
+def chat(
+    place: Place = ".",
+    library: LibraryFolder = None,
+    thread: Annotated[
+        str | None, typer.Option("--thread", metavar="NAME", help="Name of a conversation to continue or start.")
+    ] = None,
+    *,
+    chosen: Chosen,
+) -> None:
+    """Ask one question after the other."""
+    from ...display.live_steps import AskingView
+    from ...display.tables import print_answer
+
+    opened, videos = opened_at(place, library, chosen)
+    name = thread or f"chat-{uuid.uuid4().hex[:8]}"
+    count = len(opened.videos(videos))
+    print(f"{count} {'video' if count == 1 else 'videos'}. Ask in plain words; an empty line ends.", file=sys.stderr)
+    durations = _durations(opened)
+    while question := _typed():
+        try:
+            with AskingView(quiet=chosen.quiet) as view:
+                for event in opened.stream(question, videos=videos, thread_id=name):
+                    view.show(event)
+            print_answer(view.answer, durations)
+        except PlayheadError as error:
+            print(f"playhead: {clean_text(str(error))}", file=sys.stderr)
+    print(f"continue with: playhead chat {shlex.quote(place)} --thread {shlex.quote(name)}", file=sys.stderr)
+
+
+def _typed() -> str:
+    try:
+        return input("> " if sys.stdin.isatty() else "").strip()
+    except (EOFError, KeyboardInterrupt):
+        return ""
+
+
+def _durations(opened: "Library") -> dict[str, float]:
+    return {record.video_id: record.duration for record in opened.videos()}
+
+
+@with_settings(
+    *MODELS,
+    examples=(
+        'playhead search talks "red car"',
+        'playhead search talks "ORDER-7731" --in written --between 10:00-20:00',
+    ),
+)
+def search(
+    place: Place = ".",
+    query: Annotated[str | None, typer.Argument(metavar="QUERY", help="What to look for, in plain words.")] = None,
+    library: LibraryFolder = None,
+    within: Within = None,
+    between: Between = None,
+    where: Where = None,
+    speaker: Annotated[
+        str | None,
+        typer.Option("--speaker", metavar="NAME", help="Only what this speaker says: see `playhead speakers`."),
+    ] = None,
+    k: Annotated[int, typer.Option("-k", metavar="NUMBER", min=1, help="At most this many results.")] = 10,
+    index: Index = False,
+    as_json: AsJson = False,
+    *,
+    chosen: Chosen,
+) -> None:
+    """Find pieces of evidence by what was said, written or shown."""
+    from ...display.tables import print_evidence
+    from ...display.terminal import waiting
+
+    folder, text = placed(place, query, "QUERY")
+    if index:
+        index_first(folder, library, chosen)
+    with waiting("searching", chosen.quiet):
+        opened, filters = filtered(folder, library, within, between, where, chosen)
+        found = opened.search(text, k, speaker=speaker, **filters)
+    _print_found(found, print_evidence, as_json)
+
+
+@with_settings(*MODELS, examples=('playhead find talks "the rocket starts"', 'playhead find talks "a cat" --look'))
+def find(
+    place: Place = ".",
+    query: Annotated[
+        str | None, typer.Argument(metavar="QUERY", help="A description or question, in plain words.")
+    ] = None,
+    library: LibraryFolder = None,
+    within: Within = None,
+    between: Between = None,
+    where: Where = None,
+    k: Annotated[int, typer.Option("-k", metavar="NUMBER", min=1, help="At most this many moments.")] = 5,
+    precise: Annotated[bool, typer.Option("--precise", help="Short spans inside the moment.")] = False,
+    look: Annotated[
+        bool,
+        typer.Option("--look", help="Examine up to max_frames frames with the detector and picture encoder."),
+    ] = False,
+    index: Index = False,
+    as_json: AsJson = False,
+    *,
+    chosen: Chosen,
+) -> None:
+    """Find moments: from when to when something happens."""
+    from ...display.tables import print_moments
+    from ...display.terminal import waiting
+
+    folder, text = placed(place, query, "QUERY")
+    if index:
+        index_first(folder, library, chosen)
+    with waiting("searching", chosen.quiet):
+        opened, filters = filtered(folder, library, within, between, where, chosen)
+        found = opened.find(text, k, mode="precise" if precise else "balanced", look=look, **filters)
+    _print_found(found, print_moments, as_json)
+
+
+@with_settings(*MODELS, examples=("playhead check talks claims.json", "playhead check talks - --json < claims.json"))
+def check(
+    place: Place = ".",
+    claims: Annotated[
+        str,
+        typer.Argument(
+            metavar="CLAIMS",
+            help='A JSON file, or - for standard input: [{"claim": "…", "video": "a.mp4", "at": "10:02"}, …].',
+        ),
+    ] = "-",
+    library: LibraryFolder = None,
+    as_json: AsJson = False,
+    *,
+    chosen: Chosen,
+) -> None:
+    """Check somebody else's claims with times: exit code 1 if one of them is not verified."""
+    from ...checking.claims import claims_in
+    from ...display.tables import print_checked
+    from ...display.terminal import waiting
+
+    given = claims_in(_read(claims))
+    with waiting("checking", chosen.quiet):
+        opened, _ = opened_at(place, library, chosen)
+        checked = opened.check(given)
+    if as_json:
+        print_json([one.model_dump(mode="json") for one in checked])
+    else:
+        print_checked(checked)
+    if any(one.verdict != "verified" for one in checked):
+        raise typer.Exit(1)
+
+
+def _read(claims: str) -> str:
+    try:
+        return sys.stdin.read() if claims == "-" else Path(claims).expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise QueryError(f"claims {claims}: cannot be read as a text file: {error}") from error
+
+
+def _print_found(found: Sequence[Record], draw: Callable[[Any], None], as_json: bool) -> None:
+    if as_json:
+        print_json([one.model_dump(mode="json") for one in found])
+    elif found:
+        draw(found)
+    else:
+        print("nothing found", file=sys.stderr)

@@ -1,0 +1,244 @@
+"""The commands that make and show a library: `index`, `list`, `show`, `chapters`, `remove`, `pull`, `optimize`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ....tools.records import clean_text
+from ...records import EngineName
+from ..options import MODELS, Chosen, with_settings
+from ..places import (
+    AsJson,
+    LibraryFolder,
+    LibraryPlace,
+    Place,
+    Where,
+    folder_for,
+    is_url,
+    open_library,
+    opened_at,
+    print_json,
+    storage_named,
+)
+
+__all__ = ["chapters", "index", "list_", "optimize", "pull", "remove", "show"]
+
+
+@with_settings(*MODELS, examples=("playhead index talks", "playhead index s1.mp4 s2.mp4 --library archive"))
+def index(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", readable=False, help="Folders of videos, or videos.")
+    ],
+    library: LibraryPlace = None,
+    force: Annotated[bool, typer.Option("--force", help="Index unchanged videos again, too.")] = False,
+    engine: Annotated[
+        EngineName,
+        typer.Option("--engine", help="One video after the other here, or several at once on a Ray cluster."),
+    ] = "local",
+    address: Annotated[
+        str | None, typer.Option("--address", metavar="HOST:PORT", help="The Ray cluster's. Default: this machine.")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", metavar="N", min=1, help="Videos at once on Ray. Default: as many as fit."),
+    ] = None,
+    as_json: AsJson = False,
+    *,
+    chosen: Chosen,
+) -> None:
+    """Index new and changed videos. After a stop, the same command continues."""
+    from ....index.indexing.extractor_set import Extractors
+    from ....index.storage.local import LocalStorage
+    from ...display.data import outcome_data
+    from ...display.indexing import IndexingView
+    from ...library.index_runs import index_videos
+
+    storage = storage_named(library) if library else LocalStorage(folder_for(paths))
+    settings = chosen.settings()
+    with IndexingView(quiet=chosen.quiet, verbose=chosen.verbose, to_stdout=not as_json) as view:
+        outcomes = index_videos(
+            storage,
+            paths,
+            settings,
+            lambda: Extractors.gather(settings),
+            force=force,
+            engine=engine,
+            address=address,
+            workers=workers,
+            progress=view.progress,
+            done=view.done,
+        )
+    view.summary(storage.folder if isinstance(storage, LocalStorage) else storage.name)
+    if as_json:
+        print_json([outcome_data(outcome) for outcome in outcomes])
+    if any(outcome.has_failed for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+@with_settings(examples=("playhead list talks", "playhead list --json", "playhead list talks --where 'date>=2026-01'"))
+def list_(
+    place: Place = ".", library: LibraryFolder = None, where: Where = None, as_json: AsJson = False, *, chosen: Chosen
+) -> None:
+    """List the indexed videos."""
+    from ...display.data import video_data
+    from ...display.tables import print_videos
+
+    opened, videos = opened_at(place, library, chosen)
+    records = opened.videos(videos, where=where)
+    if as_json:
+        print_json([video_data(opened, record) for record in records])
+    elif records:
+        print_videos(opened, records)
+    else:
+        print("no video is indexed here", file=sys.stderr)
+
+
+@with_settings(examples=("playhead show talks/talk.mp4", "playhead show talk.mp4 --library talks/.playhead --json"))
+def show(
+    video: Annotated[
+        Path, typer.Argument(metavar="VIDEO", readable=False, help="An indexed video: its path, file name or id.")
+    ],
+    library: LibraryFolder = None,
+    changes: Annotated[
+        bool,
+        typer.Option("--changes", help="Show why each compared frame started a segment, or not; decodes the video."),
+    ] = False,
+    as_json: AsJson = False,
+    *,
+    chosen: Chosen,
+) -> None:
+    """Show everything extracted from a video, second by second."""
+    from ...display.data import video_data
+    from ...display.tables import print_changes, print_video
+
+    opened, _ = opened_at(video, library, chosen)
+    if changes:
+        decisions = opened.changes(video)
+        if as_json:
+            print_json([decision.model_dump(mode="json") for decision in decisions])
+        else:
+            print_changes(decisions)
+        return
+    record, evidence = opened.observed(video)
+    if as_json:
+        observations = [one.model_dump(mode="json", exclude={"score", "similarity"}) for one in evidence]
+        print_json(video_data(opened, record) | {"observations": observations})
+    else:
+        print_video(opened, record, evidence)
+
+
+@with_settings(examples=("playhead chapters talks", "playhead chapters talks/talk.mp4 --scenes"))
+def chapters(
+    place: Place = ".",
+    library: LibraryFolder = None,
+    scenes: Annotated[bool, typer.Option("--scenes", help="List the scenes in each chapter, too.")] = False,
+    titles: Annotated[
+        bool, typer.Option("--titles", help="Have the language model write a title and an abstract of each chapter.")
+    ] = False,
+    as_json: AsJson = False,
+    *,
+    chosen: Chosen,
+) -> None:
+    """Show the table of contents of each video."""
+    from ...display.data import video_data
+    from ...display.tables import print_chapters
+
+    opened, videos = opened_at(place, library, chosen)
+    records = opened.videos(videos)
+    listed = [(record, opened.chapters(record.video_id, titles=titles)) for record in records]
+    if as_json:
+        data = {record: [one.model_dump(mode="json") for one in found] for record, found in listed}
+        print_json([video_data(opened, record) | {"chapters": chapters} for record, chapters in data.items()])
+    elif listed:
+        print_chapters(opened, listed, scenes=scenes)
+    else:
+        print("no video is indexed here: run `playhead index` on a folder of videos first", file=sys.stderr)
+
+
+@with_settings(examples=("playhead remove talks/old.mp4", "playhead remove old.mp4 --library talks/.playhead"))
+def remove(
+    videos: Annotated[
+        list[Path],
+        typer.Argument(metavar="VIDEO...", readable=False, help="Indexed videos: their paths, file names or ids."),
+    ],
+    library: LibraryPlace = None,
+    as_json: AsJson = False,
+    *,
+    chosen: Chosen,
+) -> None:
+    """Remove videos from the library; their files stay."""
+    from ...display.data import record_data, video_data
+    from ...library.index_runs import remove_video
+
+    removed = []
+    for video in videos:
+        if library and is_url(library):
+            record = remove_video(storage_named(library), video)
+            removed.append(record_data(record, [Path(path) for path in record.paths]))
+        else:
+            opened, _ = opened_at(video, Path(library) if library else None, chosen)
+            removed.append(video_data(opened, opened.remove(video)))
+        if not as_json and not chosen.quiet:
+            print(f"removed {clean_text(str(video))}")
+    if as_json:
+        print_json(removed)
+
+
+@with_settings(
+    examples=("playhead pull s3://bucket/talks", "playhead pull file:///shared/talks --library talks/.playhead")
+)
+def pull(
+    url: Annotated[
+        str, typer.Argument(metavar="URL", help="Such as s3://bucket/talks, gs://bucket/talks, file:///shared/talks.")
+    ],
+    library: Annotated[
+        Path | None,
+        typer.Option(
+            "--library", metavar="DIR", readable=False, help="The library's folder. Default: .playhead in this folder."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    *,
+    chosen: Chosen,
+) -> None:
+    """Copy a library from object storage or a shared path."""
+    from ...display.data import pulled_data
+    from ...display.indexing import IndexingView
+
+    opened = open_library(library or folder_for([Path()]), chosen)
+    with IndexingView(quiet=chosen.quiet, verbose=chosen.verbose, to_stdout=not as_json) as view:
+        pulled = opened.pull(url, done=view.done)
+    view.summary(opened.folder)
+    if as_json:
+        print_json([pulled_data(one) for one in pulled])
+    if any(one.has_failed for one in pulled):
+        raise typer.Exit(1)
+
+
+@with_settings(examples=("playhead optimize talks", "playhead optimize --library archive"))
+def optimize(
+    place: Place = ".",
+    library: LibraryFolder = None,
+    vectors_at: Annotated[
+        str | None,
+        typer.Option(
+            "--vectors",
+            metavar="URL",
+            help="Keep vectors in a LanceDB database there, such as s3://bucket/vectors; here.",
+        ),
+    ] = None,
+    *,
+    chosen: Chosen,
+) -> None:
+    """Build or update the search index, and merge its files.
+
+    Indexing does this by itself. It is needed for a library that was copied without its search index.
+    """
+    from ...display.indexing import counted
+
+    opened, _ = opened_at(place, library, chosen)
+    with counted("publishing videos", chosen.quiet) as progress:
+        count = opened.optimize(vectors_at=vectors_at, progress=progress)
+    print(f"{count} change{'' if count == 1 else 's'} published" if count else "the search index is up to date")

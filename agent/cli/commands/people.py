@@ -1,0 +1,54 @@
+"""The command that lists, names and forgets speakers."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ....tools.errors import QueryError
+from ..options import Chosen, with_settings
+from ..places import AsJson, LibraryFolder, Place, opened_at, print_json
+
+__all__ = ["speakers"]
+
+
+@with_settings(
+    examples=("playhead speakers talks", 'playhead speakers talks name 2 "Ada"', 'playhead speakers talks forget "Ada"')
+)
+def speakers(
+    place: Place = ".",
+    change: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[name NUMBER NAME | forget NAME]", help="Name a speaker, or delete a name and its voice."
+        ),
+    ] = None,
+    library: LibraryFolder = None,
+    as_json: AsJson = False,
+    *,
+    chosen: Chosen,
+) -> None:
+    """List who speaks in the videos, how long, and a moment of each."""
+    from ...display.tables import print_speakers
+
+    opened, _ = opened_at(place, library, chosen)
+    match change or []:
+        case []:
+            pass
+        case ["name", number, name] if number.isdecimal():
+            opened.name_speaker(int(number), name)
+        case ["forget", name]:
+            opened.forget_speaker(name)
+        case other:
+            raise QueryError(f"speakers {' '.join(other)}: expected `name NUMBER NAME` or `forget NAME`")
+    found = opened.speakers()
+    if as_json:
+        print_json([one.model_dump(mode="json") | {"title": one.title} for one in found])
+    elif found:
+        print_speakers(found)
+    else:
+        print(
+            "no speakers: no voices were found, or speakers are not indexed (`playhead index` with "
+            "--set speakers_model=resemblyzer)",
+            file=sys.stderr,
+        )

@@ -1,0 +1,52 @@
+"""The command that opens the page: `ui`."""
+
+import os
+import sys
+import webbrowser
+from typing import Annotated
+
+import typer
+
+from ....tools.errors import MissingExtraError, SettingsError
+from ..options import MODELS, Chosen, with_settings
+from ..places import LibraryFolder, Place, opened_for_page
+
+__all__ = ["ui"]
+
+
+@with_settings(*MODELS, examples=("playhead ui talks", "PLAYHEAD_UI_PASSWORD=… playhead ui talks --host 0.0.0.0"))
+def ui(
+    place: Place = ".",
+    port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="0: any free port.")] = 8484,
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="Other than 127.0.0.1: set PLAYHEAD_UI_PASSWORD, too.")
+    ] = "127.0.0.1",
+    open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the browser.")] = True,
+    api: Annotated[bool, typer.Option("--api", help="Serve the HTTP API below /v1, too; its key is printed.")] = False,
+    library: LibraryFolder = None,
+    *,
+    chosen: Chosen,
+) -> None:
+    """Open the page: search, ask, and play each cited moment."""
+    try:
+        import uvicorn
+
+        from ...serving.access import Access
+        from ...serving.app import create_app
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("the page", error.name or "fastapi", "ui") from error
+    access = Access(host=host, password=os.environ.get("PLAYHEAD_UI_PASSWORD") or None)
+    if not access.is_local and access.password is None:
+        raise SettingsError(f"--host {host} opens the page to other machines: set a password in PLAYHEAD_UI_PASSWORD")
+    app = create_app(opened_for_page(place, library, chosen), access, api=api)
+    server = uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning", server_header=False))
+    with server.config.bind_socket() as listening:
+        address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{listening.getsockname()[1]}"  # noqa: S104
+        url = f"{address}/?token={access.token}" if access.is_local else address
+        print(f"Playhead: {url}", flush=True)
+        if api:
+            print(f"API: {address}/v1  ·  Authorization: Bearer {access.token}", flush=True)
+        print("Stop with Ctrl-C.", file=sys.stderr)
+        if open_browser:
+            webbrowser.open(url)
+        server.run(sockets=[listening])

@@ -1,0 +1,435 @@
+"""Nearest vectors by inner product, over segments that are written once: adding a video does not rewrite the index.
+
+Added rows become a small segment; four segments of similar size are merged (log-structured merge, O'Neil et al. 1996), up
+to a size that bounds memory. Removed rows are masked until they are a quarter of their segment.
+
+Up to 131,072 rows each row is compared. Beyond, rows lie in cells around centroids, and a search reads the nearest
+cells (IVF, Jégou et al. 2011, section IV): see `tests/benchmarks/bench_scale.py`. Centroids are trained again, and all
+rows assigned again, when there are four times as many rows. `save` writes added rows only; `maintain` merges and trains.
+A search within few rows compares each of them; within many, FAISS gets them as a bitmap. On a GPU (`faiss-gpu`) a
+search without a filter compares all rows.
+"""
+
+import json
+import math
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ....tools.embedding.protocol import Vectors
+from .segments import (
+    Cells,
+    Halves,
+    Ids,
+    VectorSegment,
+    as_halves,
+    flat_quantizer,
+    load_faiss,
+    nearest_centroids,
+    one_thread,
+    trained,
+)
+
+__all__ = ["VectorIndex", "faiss_state"]
+
+_MAX_COMPARED = 131_072
+_GROWTH = 4  # of the number of rows since the centroids were trained
+_SMALLEST_WITH_CELLS = 4_096
+_MERGED = 4  # segments of similar size
+_MERGED_BYTES = 1 << 30  # of vectors in one segment: what merging needs in memory
+_MAX_REMOVED = 0.25
+_CELLS_BY_ROOT = 2.0  # number of cells over the square root of the number of rows
+_ROWS_FOR_CENTROID = 40  # that k-means sees
+_SEED = 0
+# Cells that a search reads: recall@10 and time over this number are in the benchmark's results.
+_PROBES = 256
+_MAX_PROBE_FACTOR = 8  # for a filter that lets little through
+_SCANNED_PER_RESULT = 100
+_EXACT_WITHIN = 1 << 16
+_CHUNK = 1 << 15
+_MAX_PENDING = 1 << 16
+_MAX_ON_GPU = 2048  # results that FAISS returns on a GPU
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A segment, and the positions of its removed rows, in order."""
+
+    segment: VectorSegment
+    removed: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def __len__(self) -> int:
+        return len(self.segment) - len(self.removed)
+
+    @cached_property
+    def selector(self) -> Any:
+        """A FAISS selector without the removed rows."""
+        return self.segment.all_but(self.removed)
+
+    def kept(self) -> Ids:
+        """Positions of the rows that are not removed."""
+        return np.delete(np.arange(len(self.segment)), self.removed)
+
+
+class VectorIndex:
+    """Unit vectors of one embedding model under integer ids, kept as float16. Not for several threads at once."""
+
+    def __init__(self, dimensions: int, prefix: Path) -> None:
+        """Make an empty index.
+
+        Args:
+            dimensions: Length of a vector.
+            prefix: Start of the paths of its files.
+        """
+        self.dimensions = dimensions
+        self.prefix = prefix
+        self._parts: list[_Part] = []
+        self._pending: list[tuple[Ids, Halves]] = []
+        self._centroids: VectorSegment | None = None
+        self._trained_on = 0
+        self._on_gpu: tuple[Any, Ids] | None = None
+        self._quantizers: dict[int, Any] = {}
+
+    @classmethod
+    def load(cls, prefix: Path, saved: str, previous: "VectorIndex | None" = None) -> "VectorIndex":
+        """Open what `save` wrote.
+
+        Args:
+            prefix: As it was then.
+            saved: The result of `save`.
+            previous: The index as opened before: files that did not change are not opened again.
+
+        Raises:
+            LibraryError: A file is missing, or damaged.
+        """
+        noted = json.loads(saved)
+        opened = {segment.path: segment for segment in previous.segments} if previous else {}
+
+        def segment(name: str) -> VectorSegment:
+            path = prefix.with_name(name)
+            return opened.get(path) or VectorSegment.opened(path)
+
+        made = cls(noted["dimensions"], prefix)
+        made._trained_on = noted["trained_on"]
+        made._centroids = segment(noted["centroids"]) if noted["centroids"] else None
+        if previous and previous._centroids is made._centroids:
+            made._quantizers = previous._quantizers
+        for name, runs in noted["segments"]:
+            removed = [np.arange(first, last) for first, last in runs]
+            made._parts.append(_Part(segment(name), np.concatenate([*removed, np.zeros(0, np.int64)])))
+        return made
+
+    def save(self) -> str:
+        """Write added rows; returns the names of all files as JSON. Old files stay.
+
+        Raises:
+            OSError: The disk does not take it.
+        """
+        self._write_pending()
+        noted = {
+            "dimensions": self.dimensions,
+            "trained_on": self._trained_on,
+            "centroids": self._centroids.path.name if self._centroids else "",
+            "segments": [[part.segment.path.name, _runs(part.removed)] for part in self._parts],
+        }
+        return json.dumps(noted)
+
+    def maintain(self) -> bool:
+        """Merge or train once, if it is due; returns whether something changed and `save` should follow.
+
+        Merging holds one segment in memory (at most 1 GiB of vectors), training a sample and one segment.
+
+        Raises:
+            OSError: The disk does not take it.
+        """
+        self._write_pending()
+        rows = len(self)
+        if rows > _MAX_COMPARED and rows >= _GROWTH * self._trained_on:
+            self._train(rows)
+            self._parts = [self._merged(some, keeps_cells=False) for some in self._batches()]
+            return True
+        if due := self._due():
+            others = [part for part in self._parts if part not in due]
+            self._parts = [*others, self._merged(due, keeps_cells=True)]
+            return True
+        return False
+
+    @staticmethod
+    def files(saved: str) -> set[str]:
+        """Names of the files that `save` noted."""
+        noted = json.loads(saved)
+        return {name for name, _ in noted["segments"]} | ({noted["centroids"]} - {""})
+
+    @property
+    def segments(self) -> list[VectorSegment]:
+        """All files: the rows' segments, and that of the centroids."""
+        return [part.segment for part in self._parts] + ([self._centroids] if self._centroids else [])
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts)) + sum(len(ids) for ids, _ in self._pending)
+
+    def add(self, vectors: npt.NDArray[np.floating], ids: Ids) -> None:
+        """Add vectors, shape `(n, dimensions)`, under new ids."""
+        self._check(vectors)
+        if ids.shape != (len(vectors),):
+            raise ValueError(f"{len(vectors)} ids expected, got an array of shape {ids.shape}")
+        if not len(ids):
+            return
+        self._on_gpu = None
+        self._pending.append((np.array(ids, np.int64), as_halves(vectors)))
+        if sum(len(ids) for ids, _ in self._pending) >= _MAX_PENDING:
+            self._write_pending()
+
+    def remove(self, ranges: Ids) -> None:
+        """Remove all ids in ranges, first and last, shape `(n, 2)`; unknown ids are ignored."""
+        self._on_gpu = None
+        pending = [(ids, vectors, ~_is_in(ids, ranges)) for ids, vectors in self._pending]
+        self._pending = [(ids[stays], vectors[stays]) for ids, vectors, stays in pending if stays.any()]
+        parts = [_Part(p.segment, np.union1d(p.removed, p.segment.positions_between(ranges))) for p in self._parts]
+        self._parts = [part for part in parts if len(part)]
+
+    def search(self, query: Vectors, k: int, ranges: Ids | None = None) -> tuple[Ids, Vectors]:
+        """Return the `k` nearest, best first; fewer if there are no more.
+
+        Args:
+            query: One unit vector, shape `(dimensions,)`.
+            k: Number of results.
+            ranges: Only ids in these ranges, first and last, sorted, without overlaps, shape `(n, 2)`; None: all.
+
+        Returns:
+            Ids, and inner products (cosines, -1 to 1).
+        """
+        self._check(query[None])
+        within = len(self) if ranges is None else int((ranges[:, 1] - ranges[:, 0] + 1).sum())
+        k = min(k, len(self), within)
+        if k < 1:
+            return np.zeros(0, np.int64), np.zeros(0, np.float32)
+        row = np.ascontiguousarray(query[None], np.float32)
+        with one_thread():
+            found = self._in_pending(row, ranges)
+            if ranges is not None and within <= _EXACT_WITHIN:
+                found += self._compared(row, k, ranges)
+            elif ranges is None and k <= _MAX_ON_GPU and _gpu_count():
+                found += self._by_gpu(row, k)
+            else:
+                found += self._by_cells(row, k, ranges)
+        return _best(found, k)
+
+    def vectors_of(self, ids: Ids) -> tuple[Ids, Vectors]:
+        """Return the ids that have a vector, and their vectors, float32, shape `(n, dimensions)`."""
+        wanted = np.unique(ids)
+        found = [(np.zeros(0, np.int64), np.zeros((0, self.dimensions), np.float32))]
+        for part in self._parts:
+            positions = np.setdiff1d(part.segment.positions(wanted), part.removed, assume_unique=True)
+            found.append((part.segment.ids[positions], part.segment.vectors(positions)))
+        for pending, vectors in self._pending:
+            chosen = np.isin(pending, wanted)
+            found.append((pending[chosen], vectors[chosen].astype(np.float32)))
+        return np.concatenate([some for some, _ in found]), np.concatenate([some for _, some in found])
+
+    def _by_cells(self, query: Vectors, k: int, ranges: Ids | None) -> list[tuple[Ids, Vectors]]:
+        probes, bits = 1, None
+        share = 1.0
+        if ranges is not None:
+            bits = _bitmap(ranges)
+            share = max(int((ranges[:, 1] - ranges[:, 0] + 1).sum()) / max(len(self), 1), 1 / _MAX_PROBE_FACTOR)
+        if self._centroids:
+            count = len(self._centroids)
+            probes = min(count, int(max(_PROBES, -(-count * _SCANNED_PER_RESULT * k // len(self))) / share))
+        found = []
+        for part in self._parts:
+            selector = part.selector if bits is None else self._selector(part, bits)
+            quantizer = self._quantizer(part.segment.cell_count)
+            found.append(part.segment.search(query, k, probes, quantizer, selector))
+        return found
+
+    def _selector(self, part: _Part, bits: npt.NDArray[np.uint8]) -> Any:
+        faiss = load_faiss()
+        if len(part.removed):
+            bits = bits.copy()
+            gone = part.segment.ids[part.removed]
+            gone = gone[gone < 8 * len(bits)]
+            np.bitwise_and.at(bits, gone >> 3, ~(1 << (gone & 7)).astype(np.uint8))
+        selector = faiss.IDSelectorBitmap(bits)
+        selector.kept_alive = bits
+        return selector
+
+    def _quantizer(self, cell_count: int) -> Any:
+        if cell_count not in self._quantizers:
+            one = np.zeros((1, self.dimensions), np.float32)
+            self._quantizers[cell_count] = flat_quantizer(one if cell_count == 1 else self._centroid_vectors())
+        return self._quantizers[cell_count]
+
+    def _centroid_vectors(self) -> Vectors:
+        assert self._centroids is not None
+        return self._centroids.vectors(np.arange(len(self._centroids)))
+
+    def _compared(self, query: Vectors, k: int, ranges: Ids) -> list[tuple[Ids, Vectors]]:
+        found: list[tuple[Ids, Vectors]] = []
+        for part in self._parts:
+            positions = np.setdiff1d(part.segment.positions_between(ranges), part.removed, assume_unique=True)
+            for some in _chunks(positions):
+                cosines = part.segment.vectors(some) @ query[0]
+                found.append(_best([(part.segment.ids[some], cosines)], k))
+        return found
+
+    def _in_pending(self, query: Vectors, ranges: Ids | None) -> list[tuple[Ids, Vectors]]:
+        found = []
+        for ids, vectors in self._pending:
+            chosen = np.ones(len(ids), bool) if ranges is None else _is_in(ids, ranges)
+            found.append((ids[chosen], vectors[chosen].astype(np.float32) @ query[0]))
+        return found
+
+    def _by_gpu(self, query: Vectors, k: int) -> list[tuple[Ids, Vectors]]:
+        """All rows lie on the GPU, and each is compared."""
+        if self._on_gpu is None:
+            faiss = load_faiss()
+            config = faiss.GpuIndexFlatConfig()
+            config.useFloat16 = True
+            flat = faiss.GpuIndexFlatIP(faiss.StandardGpuResources(), self.dimensions, config)
+            ids = [np.zeros(0, np.int64)]
+            for part in self._parts:
+                for some in _chunks(part.kept()):
+                    flat.add(part.segment.vectors(some))
+                    ids.append(part.segment.ids[some])
+            self._on_gpu = flat, np.concatenate(ids)
+        flat, all_ids = self._on_gpu
+        scores, places = flat.search(query, k)
+        return [(all_ids[places[0]], scores[0])]
+
+    def _due(self) -> list[_Part]:
+        """Parts to merge: one with many removed rows, or several of similar size."""
+        most = _MERGED_BYTES // (2 * self.dimensions)
+        levels: dict[int, list[_Part]] = {}
+        for part in self._parts:
+            if len(part.removed) > _MAX_REMOVED * len(part.segment):
+                return [part]
+            level = max(0, math.ceil(math.log(len(part) / _SMALLEST_WITH_CELLS, _MERGED)))
+            levels.setdefault(level, []).append(part)
+        for parts in levels.values():
+            if len(parts) >= _MERGED and sum(map(len, parts)) <= most:
+                return parts
+        return []
+
+    def _batches(self) -> list[list[_Part]]:
+        """All parts, in groups that fit in one segment each."""
+        most = _MERGED_BYTES // (2 * self.dimensions)
+        batches: list[list[_Part]] = []
+        for part in self._parts:
+            if not batches or sum(map(len, batches[-1])) + len(part) > most:
+                batches.append([])
+            batches[-1].append(part)
+        return batches
+
+    def _write_pending(self) -> None:
+        if self._pending:
+            count = self._cell_count(sum(len(ids) for ids, _ in self._pending))
+            cells = [self._nearest(vectors.astype(np.float32), count) for _, vectors in self._pending]
+            self._parts.append(_Part(self._written(np.concatenate(cells), count, self._pending)))
+            self._pending = []
+
+    def _merged(self, parts: Sequence[_Part], keeps_cells: bool) -> _Part:
+        """One segment of the kept rows of several; `keeps_cells`: their cells are those of the current centroids."""
+        count = self._cell_count(sum(map(len, parts)))
+        chunks = [(part.segment, some) for part in parts for some in _chunks(part.kept())]
+        cells = [
+            segment.cells(some)
+            if keeps_cells and segment.cell_count == count
+            else self._nearest(segment.vectors(some), count)
+            for segment, some in chunks
+        ]
+        rows = ((segment.ids[some], segment.codes(some)) for segment, some in chunks)
+        return _Part(self._written(np.concatenate(cells), count, rows))
+
+    def _written(self, cells: Cells, count: int, rows: Iterable[tuple[Ids, Halves]]) -> VectorSegment:
+        path = self.prefix.with_name(f"{self.prefix.name}-{uuid.uuid4().hex[:12]}.faiss")
+        return VectorSegment.written(path, self.dimensions, cells, count, rows)
+
+    def _train(self, rows: int) -> None:
+        """Train centroids on a sample of all rows."""
+        count = math.ceil(_CELLS_BY_ROOT * math.sqrt(rows))
+        random = np.random.default_rng(_SEED)
+        share = min(1.0, count * _ROWS_FOR_CENTROID / rows)
+        sample = []
+        for part in self._parts:
+            kept = part.kept()
+            chosen = np.sort(random.choice(kept, math.ceil(share * len(kept)), replace=False))
+            sample.append(part.segment.vectors(chosen))
+        centroids = as_halves(trained(np.concatenate(sample), count))
+        self._centroids = self._written(np.zeros(count, np.int32), 1, [(np.arange(count), centroids)])
+        self._trained_on = rows
+        self._quantizers = {}
+
+    def _cell_count(self, rows: int) -> int:
+        """Of a segment with this number of rows."""
+        return len(self._centroids) if self._centroids and rows >= _SMALLEST_WITH_CELLS else 1
+
+    def _nearest(self, vectors: Vectors, count: int) -> Cells:
+        if self._centroids is None or count == 1:
+            return np.zeros(len(vectors), np.int32)
+        return nearest_centroids(self._centroid_vectors(), vectors)
+
+    def _check(self, vectors: npt.NDArray[np.floating]) -> None:
+        if vectors.ndim != 2 or vectors.shape[1] != self.dimensions:
+            raise ValueError(f"vectors of {self.dimensions} dimensions expected, got an array of shape {vectors.shape}")
+
+
+def faiss_state() -> str:
+    """Return the installed FAISS version, for `doctor`.
+
+    Raises:
+        MissingExtraError: FAISS is not installed.
+    """
+    faiss = load_faiss()
+    if not hasattr(faiss, "StandardGpuResources"):
+        return f"{faiss.__version__}, CPU"
+    count = _gpu_count()
+    return f"{faiss.__version__}, GPU build, {count} GPU{'' if count == 1 else 's'}"
+
+
+def _gpu_count() -> int:
+    faiss = load_faiss()
+    return int(faiss.get_num_gpus()) if hasattr(faiss, "StandardGpuResources") else 0
+
+
+def _best(found: Sequence[tuple[Ids, Vectors]], k: int) -> tuple[Ids, Vectors]:
+    """Return the `k` best of several results, best first."""
+    ids = np.concatenate([np.zeros(0, np.int64), *(some for some, _ in found)])
+    scores = np.concatenate([np.zeros(0, np.float32), *(some for _, some in found)])
+    order = np.argsort(-scores, kind="stable")[:k]
+    return ids[order], scores[order]
+
+
+def _chunks(positions: Ids) -> Iterator[Ids]:
+    """Some at a time, because they become float32."""
+    return (positions[first : first + _CHUNK] for first in range(0, len(positions), _CHUNK))
+
+
+def _is_in(ids: Ids, ranges: Ids) -> npt.NDArray[np.bool_]:
+    if not len(ranges):
+        return np.zeros(len(ids), bool)
+    ordered = ranges[np.argsort(ranges[:, 0])]
+    place = np.searchsorted(ordered[:, 0], ids, side="right") - 1
+    return np.asarray((place >= 0) & (ids <= ordered[np.maximum(place, 0), 1]))
+
+
+def _bitmap(ranges: Ids) -> npt.NDArray[np.uint8]:
+    """One bit for each id up to the last one in the ranges."""
+    edges = np.zeros(int(ranges[:, 1].max()) + 2, np.int8)
+    np.add.at(edges, ranges[:, 0], 1)
+    np.add.at(edges, ranges[:, 1] + 1, -1)
+    return np.packbits(np.cumsum(edges, dtype=np.int8).astype(bool), bitorder="little")
+
+
+def _runs(positions: Ids) -> list[tuple[int, int]]:
+    """Return sorted positions as ranges: 3, 4, 5, 9 are (3, 6), (9, 10)."""
+    ends = np.flatnonzero(np.diff(positions) != 1)
+    firsts = positions[np.concatenate([[0], ends + 1])] if len(positions) else positions
+    lasts = positions[np.concatenate([ends, [-1]])] + 1 if len(positions) else positions
+    return list(zip(firsts.tolist(), lasts.tolist(), strict=True))

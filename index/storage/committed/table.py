@@ -1,0 +1,166 @@
+"""The data files of one video: observations as Parquet, vectors as float16, row for row."""
+
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ....tools.records import Box, Modality, Observation, Span, Word
+from ...records import VideoRecord
+
+__all__ = ["ObservationTable", "have_unit_length", "observation_id", "parse_table", "write"]
+
+OBSERVATIONS = "observations.parquet"
+_EDGES = ("left", "top", "right", "bottom")
+# Rounding a unit vector to float16 changes its length by less than 1e-3.
+_LENGTH_TOLERANCE = 5e-3
+
+
+@dataclass(frozen=True)
+class ObservationTable:
+    """All observations of one video, with their vectors.
+
+    Vectors of shape `(0, 0)` mean that nothing was embedded.
+
+    Attributes:
+        observations: In order of modality, then time.
+        text_vectors: float16 of length 1, one row for each observation that is not a `frame`; a row of zeros was not
+            embedded.
+        image_vectors: float16 of length 1, one row for each `frame` observation.
+    """
+
+    observations: Sequence[Observation]
+    text_vectors: npt.NDArray[np.float16] = field(default_factory=lambda: np.zeros((0, 0), np.float16))
+    image_vectors: npt.NDArray[np.float16] = field(default_factory=lambda: np.zeros((0, 0), np.float16))
+
+    def __post_init__(self) -> None:
+        frames = sum(o.modality == "frame" for o in self.observations)
+        for name, vectors, rows in (
+            ("text", self.text_vectors, len(self.observations) - frames),
+            ("image", self.image_vectors, frames),
+        ):
+            if vectors.ndim != 2 or (vectors.size and len(vectors) != rows):
+                raise ValueError(f"{name} vectors: {rows} rows expected, got an array of shape {vectors.shape}")
+            if not have_unit_length(vectors):
+                raise ValueError(f"{name} vectors: vectors of length 1 (or of zeros) are expected")
+
+    def of(self, modality: Modality) -> list[Observation]:
+        """The observations of one modality."""
+        return [o for o in self.observations if o.modality == modality]
+
+
+def observation_id(observation: Observation) -> str:
+    """12 hex digits that stay the same when the same thing is extracted again."""
+    span, box = observation.span, observation.box
+    parts = [observation.modality, f"{span.start:.3f}", f"{span.end:.3f}", observation.text]
+    if box:
+        parts += [f"{edge:.3f}" for edge in (box.left, box.top, box.right, box.bottom)]
+    return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=6).hexdigest()
+
+
+def write(folder: Path, table: ObservationTable) -> None:
+    """Write the data files of one video into a staging folder."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    observations = table.observations
+    columns = {
+        "id": pa.array([observation_id(o) for o in observations], pa.string()),
+        "modality": pa.array([o.modality for o in observations], pa.string()),
+        "start": pa.array([o.span.start for o in observations], pa.float64()),
+        "end": pa.array([o.span.end for o in observations], pa.float64()),
+        "text": pa.array([o.text for o in observations], pa.string()),
+        "score": pa.array([o.score for o in observations], pa.float32()),
+        "source": pa.array([o.source for o in observations], pa.string()),
+        "box": pa.array(
+            [[getattr(o.box, edge) for edge in _EDGES] if o.box else None for o in observations],
+            pa.list_(pa.float64()),
+        ),
+        "words": pa.array(
+            [[w.model_dump() for w in o.words] for o in observations],
+            pa.list_(
+                pa.struct(
+                    [
+                        ("text", pa.string()),
+                        ("start", pa.float64()),
+                        ("end", pa.float64()),
+                        ("probability", pa.float32()),
+                    ]
+                )
+            ),
+        ),
+        "frame_seconds": pa.array([o.frame_seconds for o in observations], pa.float64()),
+        "vector": pa.array([o.vector for o in observations], pa.list_(pa.float32())),
+    }
+    pq.write_table(pa.table(columns), folder / OBSERVATIONS, compression="zstd", write_page_checksum=True)
+    for name, vectors in (("text", table.text_vectors), ("image", table.image_vectors)):
+        if vectors.size:
+            # numpy.save reports a full disk only as a number of missing bytes.
+            buffer = io.BytesIO()
+            np.save(buffer, vectors.astype(np.float16))
+            (folder / f"vectors.{name}.npy").write_bytes(buffer.getbuffer())
+
+
+def parse_table(files: Mapping[str, bytes], record: VideoRecord) -> ObservationTable:
+    """Read the data files of one version.
+
+    Args:
+        files: Contents by name.
+        record: Names the embedding models whose vectors must be there.
+
+    Raises:
+        ValueError: A file is missing or damaged, or does not belong to the record.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        rows = pq.read_table(pa.BufferReader(files[OBSERVATIONS]), page_checksum_verification=True).to_pylist()
+        observations = [
+            Observation(
+                modality=row["modality"],
+                span=Span(start=row["start"], end=row["end"]),
+                text=row["text"],
+                score=min(1.0, row["score"]),
+                source=row["source"],
+                box=Box(**dict(zip(_EDGES, row["box"], strict=True))) if row["box"] else None,
+                words=tuple(Word(**word) for word in row["words"]),
+                frame_seconds=row["frame_seconds"],
+                vector=tuple(row.get("vector") or ()),
+            )
+            for row in rows
+        ]
+        table = ObservationTable(
+            observations, _vectors(files.get("vectors.text.npy")), _vectors(files.get("vectors.image.npy"))
+        )
+    except (OSError, EOFError, KeyError, TypeError, pa.ArrowException) as error:
+        raise ValueError(f"{OBSERVATIONS} or vectors: {error}".splitlines()[0]) from error
+    for name, embedding_id, vectors in (
+        ("text", record.text_embedding_id, table.text_vectors),
+        ("image", record.image_embedding_id, table.image_vectors),
+    ):
+        if bool(embedding_id) != bool(vectors.size):
+            raise ValueError(f"vectors.{name}.npy does not belong to the record")
+    return table
+
+
+def have_unit_length(vectors: npt.NDArray[np.floating[Any]]) -> bool:
+    """Whether each row has length 1, or is all zeros (not embedded); False for values that are not finite."""
+    if not vectors.size:
+        return True
+    lengths = np.linalg.norm(vectors.astype(np.float32), axis=1)
+    return bool(np.all((np.abs(lengths - 1) <= _LENGTH_TOLERANCE) | (lengths == 0)))
+
+
+def _vectors(content: bytes | None) -> npt.NDArray[np.float16]:
+    if content is None:
+        return np.zeros((0, 0), np.float16)
+    vectors: npt.NDArray[np.float16] = np.load(io.BytesIO(content), allow_pickle=False)
+    if vectors.dtype != np.float16:
+        raise ValueError(f"vectors: float16 expected, got {vectors.dtype}")
+    return vectors
