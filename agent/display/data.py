@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from ...index.records import VideoRecord
     from ...index.storage.url import Pulled
     from ..library import Library
+    from ..sources.records import Fetched
 
-__all__ = ["outcome_data", "pulled_data", "record_data", "video_data"]
+__all__ = ["fetched_data", "outcome_data", "pulled_data", "record_data", "video_data"]
 
 
 def outcome_data(outcome: "Outcome") -> dict[str, Any]:
@@ -23,6 +24,17 @@ def outcome_data(outcome: "Outcome") -> dict[str, Any]:
         "video_id": record.video_id if record else None,
         "duration": record.duration if record else None,
         "stages": [stage.model_dump() for stage in record.stages] if record else [],
+    }
+
+
+def fetched_data(fetched: "Fetched") -> dict[str, Any]:
+    """Return the outcome of fetching one video."""
+    return {
+        "url": fetched.url,
+        "state": fetched.state,
+        "title": fetched.title,
+        "path": str(fetched.path) if fetched.path else None,
+        "detail": fetched.detail,
     }
 
 

@@ -10,9 +10,10 @@ from ...index.indexing.fleet import Fleet
 from ...index.indexing.jobs import Outcome
 from ...index.records import VideoRecord
 from ...index.storage.backend import StorageBackend
-from ...tools.errors import LibraryError, SettingsError
+from ...tools.errors import LibraryError, MediaError, SettingsError
 from ...tools.settings import Settings
 from ..records import EngineName
+from ..sources.fetching import is_source
 from .video_names import one_video
 
 __all__ = ["collect", "ignore_progress", "index_videos", "remove_video"]
@@ -48,6 +49,8 @@ def index_videos(
         done: Called with each outcome as soon as it is known.
     """
     given = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    if urls := [str(path) for path in given if is_source(str(path))]:
+        raise MediaError(f"{urls[0]} is a URL: fetch it first (`Library.fetch`), then index the files")
     files, report = [Path(path) for path in given], progress or ignore_progress
     if engine == "local":
         if address is not None or workers is not None:

@@ -13,6 +13,8 @@ from ...index.storage.backend import Damage
 from ...index.storage.url import Pulled, UrlStorage
 from ...tools.errors import LibraryError
 from ..records import EngineName
+from ..sources.fetching import DOWNLOADS, fetch
+from ..sources.records import Fetched, FetchLimits, FetchProgress
 from .index_runs import collect, ignore_progress, index_videos, remove_video
 from .opening import OpenLibrary
 
@@ -68,6 +70,40 @@ class Indexing(OpenLibrary):
             progress=progress,
             done=done,
         )
+
+    def fetch(
+        self,
+        urls: str | Sequence[str],
+        *,
+        to: Path | str | None = None,
+        limits: FetchLimits | None = None,
+        force: bool = False,
+        progress: FetchProgress | None = None,
+        done: Callable[[Fetched], None] | None = None,
+    ) -> list[Fetched]:
+        """Fetch the videos of pages, playlists, feeds, media URLs or object storage; `index` their paths afterwards.
+
+        What the source says (title, date, channel, tags, chapters, subtitles) is stored beside each file. A video that
+        was fetched once is not fetched again, also where its file was deleted. A failure never stops the others.
+
+        Args:
+            urls: `https://…`, or what fsspec knows, such as `s3://bucket/talks`.
+            to: The folder for the files. None: `downloads` in the library's folder of videos.
+            limits: What is fetched at most.
+            force: Fetch again what was fetched before.
+            progress: Called with the title, and the bytes done and in total.
+            done: Called with each outcome as soon as it is known.
+
+        Raises:
+            LibraryError: The folder cannot be written.
+            MissingExtraError: yt-dlp or fsspec is not installed.
+            SettingsError: A URL has a scheme that is not fetched.
+        """
+        given = [urls] if isinstance(urls, str) else list(urls)
+        folder = Path(to) if to is not None else self.folder.parent / DOWNLOADS
+        report = progress or (lambda *_: None)
+        language = self.settings.language
+        return collect(fetch(given, folder, limits or FetchLimits(), report, language=language, force=force), done)
 
     async def aindex(
         self,

@@ -1,12 +1,14 @@
 """The commands that make and show a library: `index`, `list`, `show`, `chapters`, `remove`, `pull`, `optimize`."""
 
+import re
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ....tools.records import clean_text
+from ....tools.errors import QueryError
+from ....tools.records import clean_text, parse_clock
 from ...records import EngineName
 from ..options import MODELS, Chosen, with_settings
 from ..places import (
@@ -23,16 +25,41 @@ from ..places import (
     storage_named,
 )
 
+if TYPE_CHECKING:
+    from ...sources.records import Fetched, FetchLimits
+
 __all__ = ["chapters", "index", "list_", "optimize", "pull", "remove", "show"]
 
 
-@with_settings(*MODELS, examples=("playhead index talks", "playhead index s1.mp4 s2.mp4 --library archive"))
+@with_settings(
+    *MODELS,
+    examples=(
+        "playhead index talks",
+        "playhead index s1.mp4 s2.mp4 --library archive",
+        "playhead index https://example.org/feed.xml --library talks/.playhead --limit 5 --max-duration 2:00:00",
+    ),
+)
 def index(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", readable=False, help="Folders of videos, or videos.")
+        list[str], typer.Argument(metavar="PATH|URL...", help="Folders of videos, videos, or addresses of videos.")
     ],
     library: LibraryPlace = None,
-    force: Annotated[bool, typer.Option("--force", help="Index unchanged videos again, too.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Fetch and index again, also what did not change.")] = False,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            "--to", metavar="DIR", help="Folder for what URLs hold. Default: downloads in the videos' folder."
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="The first N videos of each URL.")
+    ] = None,
+    max_size: Annotated[
+        str | None, typer.Option("--max-size", metavar="SIZE", help="Fetch no larger video, e.g. 500M or 2G.")
+    ] = None,
+    max_duration: Annotated[
+        str | None, typer.Option("--max-duration", metavar="TIME", help="Fetch no longer video, e.g. 2:00:00.")
+    ] = None,
     engine: Annotated[
         EngineName,
         typer.Option("--engine", help="One video after the other here, or several at once on a Ray cluster."),
@@ -51,16 +78,28 @@ def index(
     """Index new and changed videos. After a stop, the same command continues."""
     from ....index.indexing.extractor_set import Extractors
     from ....index.storage.local import LocalStorage
-    from ...display.data import outcome_data
+    from ...display.data import fetched_data, outcome_data
     from ...display.indexing import IndexingView
     from ...library.index_runs import index_videos
+    from ...sources.fetching import is_source
 
-    storage = storage_named(library) if library else LocalStorage(folder_for(paths))
+    urls, files = [one for one in paths if is_source(one)], [Path(one) for one in paths if not is_source(one)]
+    storage = storage_named(library) if library else LocalStorage(folder_for(files or [Path()]))
+    fetched: list[Fetched] = []
+    if urls:
+        home = storage.folder if isinstance(storage, LocalStorage) else folder_for(files or [Path()])
+        limits = _limits(limit, max_size, max_duration)
+        fetched = _fetch(urls, to or home.parent / "downloads", limits, force, chosen, quiet=as_json or chosen.quiet)
+        files += [one.path for one in fetched if one.path is not None]
+    if not files:
+        if as_json:
+            print_json([fetched_data(one) for one in fetched])
+        raise typer.Exit(int(any(one.state == "failed" for one in fetched)))
     settings = chosen.settings()
     with IndexingView(quiet=chosen.quiet, verbose=chosen.verbose, to_stdout=not as_json) as view:
         outcomes = index_videos(
             storage,
-            paths,
+            files,
             settings,
             lambda: Extractors.gather(settings),
             force=force,
@@ -72,9 +111,41 @@ def index(
         )
     view.summary(storage.folder if isinstance(storage, LocalStorage) else storage.name)
     if as_json:
-        print_json([outcome_data(outcome) for outcome in outcomes])
-    if any(outcome.has_failed for outcome in outcomes):
+        print_json([*map(fetched_data, fetched), *map(outcome_data, outcomes)])
+    if any(outcome.has_failed for outcome in outcomes) or any(one.state == "failed" for one in fetched):
         raise typer.Exit(1)
+
+
+def _limits(count: int | None, size: str | None, duration: str | None) -> "FetchLimits":
+    from ...sources.records import FetchLimits
+
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)B?", size.strip().upper()) if size else None
+    if size and not found:
+        raise QueryError(f"--max-size {size!r}: give a number of bytes, or one with K, M or G, such as 500M")
+    try:
+        seconds = parse_clock(duration) if duration else None
+    except ValueError as error:
+        raise QueryError(f"--max-duration {duration!r}: {error}") from error
+    most = int(float(found[1]) * 1000 ** " KMGT".index(found[2] or " ")) if found else None
+    return FetchLimits(count, most, seconds)
+
+
+def _fetch(
+    urls: list[str], folder: Path, limits: "FetchLimits", force: bool, chosen: Chosen, *, quiet: bool
+) -> "list[Fetched]":
+    """Fetch the videos of URLs; print a line for each on stderr."""
+    from ...display.terminal import waiting
+    from ...library.index_runs import collect
+    from ...sources.fetching import fetch
+
+    def done(one: "Fetched") -> None:
+        if not quiet or one.state == "failed":
+            what = one.path.name if one.path else one.title or one.url
+            print(clean_text(f"{one.state}  {what}  {one.detail}").strip(), file=sys.stderr)
+
+    language = chosen.settings().language
+    with waiting("fetching", quiet):
+        return collect(fetch(urls, folder, limits, lambda *_: None, language=language, force=force), done)
 
 
 @with_settings(examples=("playhead list talks", "playhead list --json", "playhead list talks --where 'date>=2026-01'"))
