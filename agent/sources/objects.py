@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from ...index.indexing.media_files import MEDIA_SUFFIXES
-from ...index.storage.url_files import RemoteError, UrlFiles
+from ...index.storage.files.url import RemoteError, UrlFiles
 from ...tools.errors import MediaError, PlayheadError
 from ...tools.media.metadata.sidecars import SIDECAR_SUFFIXES
 from ...tools.media.subtitles.files import SUBTITLE_SUFFIXES

@@ -315,7 +315,8 @@ def _media_in(folder: Path) -> list[Path]:
 
 def _reason(error: BaseException) -> str:
     """Why a request failed, and what to do, on one line."""
-    causes, each = [], error
+    causes: list[BaseException] = []
+    each: BaseException | None = error
     while each is not None and each not in causes:
         causes.append(each)
         inner = getattr(each, "exc_info", None)
