@@ -114,8 +114,8 @@ class ClaimJudge:
         if stated.video:
             try:
                 videos = [self.find_video(stated.video)]
-            except LibraryError as error:
-                return None, str(error)
+            except LibraryError:
+                return None, f"{stated.video!r} names no video of this library, or several"
         else:
             videos = list(self.search.records.values())
         longest = max(video.duration for video in videos)

@@ -29,12 +29,13 @@ class NamedMoment(Record):
     evidence_id: str | None = Field(default=None, description="The evidence that named it.")
 
 
-def named_moment(library: "Browsing", moment: str) -> NamedMoment:
+def named_moment(library: "Browsing", moment: str, point_seconds: float = _POINT_SECONDS) -> NamedMoment:
     """Return the stretch of video that `VIDEO@START-END`, `VIDEO@START` or an evidence id names.
 
     Args:
         library: Where to look.
         moment: VIDEO is a path, file name or id; times are clock times or seconds.
+        point_seconds: Length of a moment without an end.
 
     Raises:
         QueryError: The text has neither form, or lies outside the video.
@@ -55,7 +56,7 @@ def named_moment(library: "Browsing", moment: str) -> NamedMoment:
     except ValueError as error:
         raise QueryError(f"moment {moment!r}: {error}") from error
     record = library.video(found["video"])
-    return NamedMoment(video=record, span=_inside(moment, start, end, record.duration))
+    return NamedMoment(video=record, span=_inside(moment, start, start + point_seconds if end is None else end, record.duration))
 
 
 def citation_moment(library: "Library", question: str, number: int) -> NamedMoment:
@@ -78,10 +79,10 @@ def citation_moment(library: "Library", question: str, number: int) -> NamedMome
     return NamedMoment(video=record, span=chosen.span, evidence_id=chosen.evidence_id)
 
 
-def _inside(moment: str, start: float, end: float | None, duration: float) -> Span:
+def _inside(moment: str, start: float, end: float, duration: float) -> Span:
     if start >= duration:
         raise QueryError(f"moment {moment!r} starts at {start:g} s, and the video ends at {duration:.1f} s")
-    last = min(duration, start + _POINT_SECONDS if end is None else end)
+    last = min(duration, end)
     if last <= start:
         raise QueryError(f"moment {moment!r}: the end must be after the start")
     return Span(start=start, end=last)

@@ -9,10 +9,13 @@ from typing import Any, Literal
 from ...index.records import Evidence
 from ...tools.errors import MissingExtraError, QueryError
 from ...tools.extractors.registry import find_modalities
+from ...tools.media.pictures import read_picture
 from ...tools.records import Modality, Span
 from ..answering.ranking import found_evidence
 from ..exporting.contexts import context_text
+from ..exporting.references import named_moment
 from ..looking.moments import Moment, find_moments, look_for_moments
+from ..looking.similar import Similar, frames_like_moment, frames_like_picture
 from .browsing import Browsing, span_between
 
 __all__ = ["Searching"]
@@ -149,6 +152,62 @@ class Searching(Browsing):
             between=between,
             mode=mode,
             look=look,
+        )
+
+    def search_picture(
+        self,
+        picture: Path | str | bytes,
+        k: int = 10,
+        *,
+        videos: Path | str | Sequence[Path | str] | None = None,
+        where: str | Sequence[str] | None = None,
+        between: tuple[float, float] | Span | None = None,
+    ) -> Similar:
+        """Return the frames that are most similar to a picture, best first; nothing is left out for being little similar.
+
+        Args:
+            picture: A picture file, or its bytes.
+            k: At most this many.
+            videos: Paths, file names or ids of videos, or folders of them. None: all.
+            where: Conditions that a video must meet, such as `date>=2026-01` or `tag=lecture`: see `index.facts`.
+            between: Start and end in seconds: only frames that overlap them.
+
+        Returns:
+            The frames, each with its cosine as `similarity`, and what similar pictures have in common.
+
+        Raises:
+            MediaError: The picture cannot be read.
+            QueryError: No encoder of pictures is available, or a filter is not valid.
+            LibraryError: The library is empty or damaged.
+        """
+        pixels = read_picture(picture if isinstance(picture, bytes) else Path(picture).expanduser())
+        return frames_like_picture(pixels, self._opened(), k, self._video_ids(videos, where), span_between(between))
+
+    def find_similar(
+        self,
+        moment: str,
+        k: int = 10,
+        *,
+        videos: Path | str | Sequence[Path | str] | None = None,
+        where: str | Sequence[str] | None = None,
+        between: tuple[float, float] | Span | None = None,
+    ) -> Similar:
+        """Return the frames that are most similar to a moment of an indexed video, best first, without its own.
+
+        Args:
+            moment: `talk.mp4@10:02-10:40`, `talk.mp4@10:02` (the frame at that second), or an evidence id.
+            k: At most this many.
+            videos: Paths, file names or ids of videos, or folders of them. None: all.
+            where: Conditions that a video must meet, such as `date>=2026-01` or `tag=lecture`: see `index.facts`.
+            between: Start and end in seconds: only frames that overlap them.
+
+        Raises:
+            QueryError: The moment is not valid, or has no embedded picture; or a filter is not valid.
+            LibraryError: The library is empty or damaged, or holds no such video.
+        """
+        named = named_moment(self, moment, point_seconds=0.001)
+        return frames_like_moment(
+            named.video.video_id, named.span, self._opened(), k, self._video_ids(videos, where), span_between(between)
         )
 
     def context(self, question: str, max_tokens: int = 4000) -> str:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response, StreamingResponse
 from pydantic import ConfigDict, Field
 
@@ -37,6 +38,7 @@ Count = Annotated[int, Query(ge=1, le=50)]
 
 _MODEL = "playhead"
 _MOST_MESSAGES = 200
+_MOST_PICTURE_BYTES = 20_000_000
 
 
 class Asked(Record):
@@ -145,7 +147,26 @@ def api_router(service: LibraryService) -> APIRouter:
     @router.post("/check")
     def check(asked: ClaimsAsked) -> dict[str, Any]:
         """A verdict and evidence for each claim that somebody else made."""
-        return {"checked": [one.model_dump(mode="json") for one in service.library.check(asked.claims)]}
+        return {"checked": service.check(asked.claims)}
+
+    @router.get("/similar")
+    def similar(
+        moment: QueryText,
+        video: Names = [],  # noqa: B006
+        k: Count = 10,
+    ) -> dict[str, Any]:
+        """The frames most similar to a moment such as `talk.mp4@10:02`, best first."""
+        return service.similar(moment, video, k)
+
+    @router.post("/similar", openapi_extra={"requestBody": {"content": {"image/*": {}}, "required": True}})
+    async def similar_to_picture(request: Request, k: Count = 10) -> dict[str, Any]:
+        """The frames most similar to the picture in the body, at most 20 MB, best first."""
+        picture = bytearray()
+        async for part in request.stream():
+            picture += part
+            if len(picture) > _MOST_PICTURE_BYTES:
+                raise QueryError(f"the picture has more than {_MOST_PICTURE_BYTES} bytes: scale it down")
+        return await run_in_threadpool(service.similar, bytes(picture), k=k)
 
     @router.get("/keyframes/{evidence_id}")
     def keyframe(evidence_id: str) -> Response:

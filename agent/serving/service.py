@@ -11,6 +11,7 @@ from ...tools.errors import LibraryError, MediaError, QueryError
 from ...tools.extractors.registry import modalities, participle
 from ...tools.media.frames import frames_at
 from ...tools.records import Span, clean_text
+from ..checking.claims import StatedClaim
 from ..exporting.subtitles import title_of
 from .index_job import IndexJob
 from .playback import playback_of
@@ -107,6 +108,35 @@ class LibraryService:
         moments = [moment.model_dump(mode="json") for moment in found]
         _without_paths(moments)
         return moments
+
+    def similar(
+        self, like: str | bytes, videos: Sequence[str] = (), k: int = 10, where: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        """Return the frames that are most similar to a moment (`talk.mp4@10:02`) or to the bytes of a picture, best first.
+
+        Raises:
+            QueryError: The moment is not valid, or no pictures can be compared.
+            MediaError: The bytes are no picture.
+            LibraryError: A video is not in the library.
+        """
+        chosen = [self.record(video).video_id for video in videos] or None
+        most = min(k, _MOST_RESULTS)
+        with self._searching:
+            if isinstance(like, bytes):
+                found = self.library.search_picture(like, most, videos=chosen, where=where)
+            else:
+                found = self.library.find_similar(like, most, videos=chosen, where=where)
+        return {"compared_by": found.compared_by, "results": [self._row(one) for one in found.frames]}
+
+    def check(self, claims: Sequence[StatedClaim]) -> list[dict[str, Any]]:
+        """Return the verdict and evidence of each claim.
+
+        Raises:
+            LibraryError: The library is empty or damaged.
+        """
+        checked = [one.model_dump(mode="json") for one in self.library.check(claims)]
+        _without_paths(checked)
+        return checked
 
     def ask(
         self, question: str, videos: Sequence[str] = (), thread: str | None = None, where: Sequence[str] = ()

@@ -14,7 +14,7 @@ import numpy as np
 from ...tools.embedding.protocol import ImageEncoder, TextEncoder, Vectors
 from ...tools.errors import QueryError
 from ...tools.extractors.registry import find_modalities, modality_names
-from ...tools.records import Modality, Span, clean_text
+from ...tools.records import Frame, Modality, Pixels, Segment, Span, clean_text
 from ...tools.settings import Settings
 from ..facts import FIELDS, Condition, parse_condition
 from ..records import Evidence, VideoRecord
@@ -284,18 +284,44 @@ class Search:
 
         At most 2,048, the most similar ones.
         """
-        where = _filter(modality, video_ids, between)
         with self._snapshots.reading() as snapshot:
             encoded = self._encoded(snapshot, clean_text(query), modality)
-            if encoded is None:
-                return []
-            ranges = None if where.is_open else snapshot.catalog.ranges(where)
-            rows, cosines = encoded.index.search(encoded.vector, _MAX_SIMILAR, ranges)
-            near = {row: cos for row, cos in zip(rows.tolist(), cosines.tolist(), strict=True) if cos >= encoded.floor}
-            fetched = snapshot.catalog.fetch(near)
-            ordered = [fetched[row] for row in snapshot.catalog.in_order(near)]
-            kept = [row for row in ordered if between is None or row.end > between.start]
-            return [self._evidence(snapshot, row, similarity=near[row.row]) for row in kept]
+            where = _filter(modality, video_ids, between)
+            return self._near(snapshot, encoded, where, _MAX_SIMILAR) if encoded else []
+
+    def nearest_frames(
+        self,
+        vector: Vectors,
+        embedding_id: str,
+        k: int,
+        video_ids: Sequence[str] | None = None,
+        between: Span | None = None,
+    ) -> list[Evidence]:
+        """Return the `frame` evidence nearest to a vector, best first, with its cosine.
+
+        Args:
+            vector: Unit vector, shape `(dimensions,)`.
+            embedding_id: Its embedding model; pictures of another one are not compared.
+            k: At most this many.
+            video_ids: Only these videos; None: all.
+            between: Only what overlaps this span of its video.
+        """
+        with self._snapshots.reading() as snapshot:
+            index = snapshot.vectors_of("frame", embedding_id)
+            where = _filter("frame", video_ids, between)
+            found = self._near(snapshot, Encoded(index, vector, -math.inf), where, k) if index else []
+        scored = [one.model_copy(update={"score": min(1.0, max(0.0, one.similarity))}) for one in found]
+        return sorted(scored, key=lambda one: -one.similarity)
+
+    def embed_picture(self, pixels: Pixels) -> tuple[Vectors, str] | None:
+        """Return the unit vector of a picture and its embedding model; None if there is no encoder of pictures."""
+        with self._snapshots.reading() as snapshot:
+            self._serve(snapshot)
+        encoder = self._encoders.images()
+        if encoder is None:
+            return None
+        seen = Segment(span=Span(start=0, end=1), frame=Frame(seconds=0.0, pixels=pixels))
+        return encoder.observe([seen])[1][0], encoder.embedding_id
 
     def shows(self, query: str, evidence: Evidence) -> bool:
         """Whether the picture of an evidence of this query shows what the query describes."""
@@ -348,6 +374,16 @@ class Search:
         texts = self._encoders.texts()
         index = snapshot.vectors_of(modality, texts.embedding_id) if texts else None
         return Encoded(index, self._embedded_query(texts, query), texts.floor) if texts and index else None
+
+    def _near(self, snapshot: Snapshot, encoded: Encoded, where: Filter, most: int) -> list[Evidence]:
+        """The evidence whose vectors are nearest, at most `most`, by video and time."""
+        ranges = None if where.is_open else snapshot.catalog.ranges(where)
+        rows, cosines = encoded.index.search(encoded.vector, most, ranges)
+        near = {row: cos for row, cos in zip(rows.tolist(), cosines.tolist(), strict=True) if cos >= encoded.floor}
+        fetched = snapshot.catalog.fetch(near)
+        ordered = [fetched[row] for row in snapshot.catalog.in_order(near)]
+        kept = [row for row in ordered if where.between is None or row.end > where.between.start]
+        return [self._evidence(snapshot, row, similarity=near[row.row]) for row in kept]
 
     def _embedded_query(self, encoder: TextEncoder, query: str) -> Vectors:
         key = (encoder.embedding_id, query)

@@ -42,13 +42,32 @@ def test_every_route_is_described(client: httpx.Client):
     paths = client.get("/openapi.json").json()["paths"]
     assert {path for path in paths if path.startswith("/v1")} == {
         "/v1/videos", "/v1/videos/{video_id}", "/v1/chapters/{video_id}", "/v1/search", "/v1/find", "/v1/ask",
-        "/v1/keyframes/{evidence_id}", "/v1/clips", "/v1/index", "/v1/models", "/v1/chat/completions",
+        "/v1/check", "/v1/similar", "/v1/keyframes/{evidence_id}", "/v1/clips", "/v1/index", "/v1/models", "/v1/chat/completions",
     }  # fmt: skip
 
 
 def test_the_key_is_needed(client: httpx.Client):
     assert httpx.get(f"{client.base_url}/v1/videos").status_code == 401
     assert httpx.get(f"{client.base_url}/v1/videos", headers={"Authorization": "Bearer no"}).status_code == 401
+
+
+def test_claims_are_checked_without_showing_paths(client: httpx.Client, talk_library: Library):
+    claims = [{"claim": "The new battery lasts for nine days.", "video": "talk.mp4", "at": "0:38"}]
+    reply = client.post("/v1/check", json={"claims": claims})
+    (checked,) = reply.json()["checked"]
+    assert (checked["verdict"], checked["evidence"][0]["start"]) == ("contradicted", pytest.approx(39, abs=0.5))
+    assert str(talk_library.folder.parent) not in reply.text
+    assert client.post("/v1/check", json={"claims": [{"claim": "x", "at": "noon"}]}).status_code == 422
+
+
+def test_frames_are_compared_with_a_moment_and_a_picture(client: httpx.Client, talk_library: Library):
+    found = client.get("/v1/similar", params={"moment": "talk.mp4@0:12", "k": 2}).json()
+    assert [row["start"] for row in found["results"]] == pytest.approx([28, 46], abs=0.1)
+    cat = talk_library.keyframe_at("talk.mp4", 40)
+    found = client.post("/v1/similar", content=cat, headers={"Content-Type": "image/webp"}).json()
+    assert found["results"][0]["start"] == pytest.approx(38, abs=0.1)
+    assert "ImageNet" in found["compared_by"]
+    assert client.post("/v1/similar", content=b"no picture").status_code == 400
 
 
 def test_search_find_and_chapters(client: httpx.Client):

@@ -72,7 +72,7 @@ def test_a_claim_at_the_wrong_time_is_found_elsewhere(talk_library: Library) -> 
     [
         (300, "talk.mp4", "the video ends at 00:01:18.0, before 00:05:00.0"),
         (300, "", "the longest video ends at 00:01:18.0, before 00:05:00.0"),
-        (10, "missing.mp4", "'missing.mp4' names no videos of this library"),
+        (10, "missing.mp4", "'missing.mp4' names no video of this library, or several"),
     ],
 )
 def test_a_time_or_video_that_does_not_exist_is_out_of_range(

@@ -6,7 +6,7 @@ from .clip import ClipEncoder
 from .conse import ConseEncoder
 from .protocol import ImageEncoder, TextEncoder
 
-__all__ = ["image_encoder"]
+__all__ = ["compared_by", "image_encoder"]
 
 
 def image_encoder(settings: Settings, text: TextEncoder | None) -> ImageEncoder:
@@ -21,3 +21,10 @@ def image_encoder(settings: Settings, text: TextEncoder | None) -> ImageEncoder:
             raise WeightsError("efficientnet-lite2 mixes vectors of a text model: text_model is needed first")
         return ConseEncoder(settings, text)
     return ClipEncoder(settings)
+
+
+def compared_by(embedding_id: str) -> str:
+    """Say what pictures have in common whose vectors are near: text for the user."""
+    if embedding_id.startswith("conse("):
+        return "the kinds of things in a picture, by ImageNet's 1,000 labels: neither who or which one, nor its colours"
+    return f"what {embedding_id} sees in a whole picture"

@@ -1,18 +1,21 @@
 """Frames as a player shows them: upright, mirrored if the header asks, square pixels, opaque, SDR, without combs."""
 
 import functools
+import io
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import MediaError
 from ..records import Pixels
 
 if TYPE_CHECKING:
     import av
 
-__all__ = ["brightness_of", "is_plain", "pixel_aspect", "pixels_of", "rotation_of", "shown_size", "upright"]
+__all__ = ["brightness_of", "is_plain", "pixel_aspect", "pixels_of", "read_picture", "rotation_of", "shown_size", "upright"]
 
 # A larger ratio is an error in the header; MPEG-4 writes 1 for "unknown".
 _MOST_ASPECT = 8.0
@@ -36,6 +39,29 @@ _COMB_ROWS = 8  # of nine
 
 # Each thread has its own scaler: making one for each frame takes ten times as long as scaling the frame.
 _own = threading.local()
+
+
+def read_picture(source: Path | bytes) -> Pixels:
+    """Read a picture file upright: RGB, `uint8`, shape `(height, width, 3)`; transparent parts are white.
+
+    Args:
+        source: A file, or its bytes: any format that Pillow reads.
+
+    Raises:
+        MediaError: It is no picture, or has more than 67 million pixels.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    name = str(source) if isinstance(source, Path) else "the picture"
+    try:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+            if image.width * image.height > _MOST_PIXELS:
+                raise MediaError(f"{name} has {image.width}×{image.height} pixels, more than {_MOST_PIXELS}: scale it down")
+            shown = ImageOps.exif_transpose(image).convert("RGBA")
+    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise MediaError(f"{name} cannot be read as a picture: {error}") from error
+    white = Image.new("RGBA", shown.size, "white")
+    return np.asarray(Image.alpha_composite(white, shown).convert("RGB"))
 
 
 def pixels_of(frame: "av.VideoFrame", aspect: float = 1.0) -> Pixels:

@@ -31,6 +31,7 @@ from ..places import (
 
 if TYPE_CHECKING:
     from ...library import Library
+    from ...looking.similar import Similar
 
 __all__ = ["ask", "chat", "check", "find", "search"]
 
@@ -147,6 +148,7 @@ def _durations(opened: "Library") -> dict[str, float]:
     examples=(
         'playhead search talks "red car"',
         'playhead search talks "ORDER-7731" --in written --between 10:00-20:00',
+        "playhead search talks --image photo.jpg",
     ),
 )
 def search(
@@ -160,6 +162,9 @@ def search(
         str | None,
         typer.Option("--speaker", metavar="NAME", help="Only what this speaker says: see `playhead speakers`."),
     ] = None,
+    image: Annotated[
+        Path | None, typer.Option("--image", metavar="FILE", help="Frames similar to this picture, instead of a QUERY.")
+    ] = None,
     k: Annotated[int, typer.Option("-k", metavar="NUMBER", min=1, help="At most this many results.")] = 10,
     index: Index = False,
     as_json: AsJson = False,
@@ -170,6 +175,16 @@ def search(
     from ...display.tables import print_evidence
     from ...display.terminal import waiting
 
+    if image is not None:
+        _only("--image", query, within or speaker)
+        if index:
+            index_first(Path(place), library, chosen)
+        with waiting("comparing", chosen.quiet):
+            opened, filters = filtered(place, library, None, between, where, chosen)
+            filters.pop("modalities")
+            similar = opened.search_picture(image, k, **filters)
+        _print_similar(similar, similar.frames, print_evidence, as_json)
+        return
     folder, text = placed(place, query, "QUERY")
     if index:
         index_first(folder, library, chosen)
@@ -191,6 +206,12 @@ def find(
     where: Where = None,
     k: Annotated[int, typer.Option("-k", metavar="NUMBER", min=1, help="At most this many moments.")] = 5,
     precise: Annotated[bool, typer.Option("--precise", help="Short spans inside the moment.")] = False,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            "--like", metavar="VIDEO@SECONDS", help="Moments that look like this one, instead of a QUERY: talk.mp4@10:02."
+        ),
+    ] = None,
     look: Annotated[
         bool,
         typer.Option("--look", help="Examine up to max_frames frames with the detector and picture encoder."),
@@ -203,7 +224,18 @@ def find(
     """Find moments: from when to when something happens."""
     from ...display.tables import print_moments
     from ...display.terminal import waiting
+    from ...looking.similar import moments_of
 
+    if like is not None:
+        _only("--like", query, within or precise or look)
+        if index:
+            index_first(Path(place), library, chosen)
+        with waiting("comparing", chosen.quiet):
+            opened, filters = filtered(place, library, None, between, where, chosen)
+            filters.pop("modalities")
+            similar = opened.find_similar(like, k, **filters)
+        _print_similar(similar, moments_of(similar), print_moments, as_json)
+        return
     folder, text = placed(place, query, "QUERY")
     if index:
         index_first(folder, library, chosen)
@@ -250,6 +282,19 @@ def _read(claims: str) -> str:
         return sys.stdin.read() if claims == "-" else Path(claims).expanduser().read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise QueryError(f"claims {claims}: cannot be read as a text file: {error}") from error
+
+
+def _only(option: str, query: str | None, others: object) -> None:
+    if query is not None or others:
+        raise QueryError(f"{option} takes neither a query nor another option for words: leave them out")
+
+
+def _print_similar(similar: "Similar", found: Sequence[Record], draw: Callable[[Any], None], as_json: bool) -> None:
+    if as_json:
+        print_json(similar.model_dump(mode="json"))
+        return
+    print(f"similar is: {similar.compared_by}", file=sys.stderr)
+    _print_found(found, draw, as_json)
 
 
 def _print_found(found: Sequence[Record], draw: Callable[[Any], None], as_json: bool) -> None:
