@@ -115,15 +115,17 @@ class LibraryService:
         """Return the frames that are most similar to a moment (`talk.mp4@10:02`) or to the bytes of a picture, best first.
 
         Raises:
-            QueryError: The moment is not valid, or no pictures can be compared.
-            MediaError: The bytes are no picture.
+            QueryError: The moment is not valid, the bytes are no picture, or no pictures can be compared.
             LibraryError: A video is not in the library.
         """
         chosen = [self.record(video).video_id for video in videos] or None
         most = min(k, _MOST_RESULTS)
         with self._searching:
             if isinstance(like, bytes):
-                found = self.library.search_picture(like, most, videos=chosen, where=where)
+                try:
+                    found = self.library.search_picture(like, most, videos=chosen, where=where)
+                except MediaError as error:
+                    raise QueryError(str(error)) from error
             else:
                 found = self.library.find_similar(like, most, videos=chosen, where=where)
         return {"compared_by": found.compared_by, "results": [self._row(one) for one in found.frames]}
