@@ -56,7 +56,9 @@ def named_moment(library: "Browsing", moment: str, point_seconds: float = _POINT
     except ValueError as error:
         raise QueryError(f"moment {moment!r}: {error}") from error
     record = library.video(found["video"])
-    return NamedMoment(video=record, span=_inside(moment, start, start + point_seconds if end is None else end, record.duration))
+    return NamedMoment(
+        video=record, span=_inside(moment, start, start + point_seconds if end is None else end, record.duration)
+    )
 
 
 def citation_moment(library: "Library", question: str, number: int) -> NamedMoment:

@@ -64,9 +64,7 @@ def frames_like_moment(
         raise QueryError(f"no picture is embedded at {span}: set image_model, and run `playhead index` again")
     embedding_id = search.records[video_id].image_embedding_id
     given = {rows[number].evidence_id for number in own}
-    found = search.nearest_frames(
-        unit(vectors[own].mean(axis=0)), embedding_id, k + len(given), video_ids, between
-    )
+    found = search.nearest_frames(unit(vectors[own].mean(axis=0)), embedding_id, k + len(given), video_ids, between)
     others = [one for one in found if one.evidence_id not in given]
     return Similar(compared_by=compared_by(embedding_id), frames=tuple(others[:k]))
 

@@ -15,7 +15,16 @@ from ..records import Pixels
 if TYPE_CHECKING:
     import av
 
-__all__ = ["brightness_of", "is_plain", "pixel_aspect", "pixels_of", "read_picture", "rotation_of", "shown_size", "upright"]
+__all__ = [
+    "brightness_of",
+    "is_plain",
+    "pixel_aspect",
+    "pixels_of",
+    "read_picture",
+    "rotation_of",
+    "shown_size",
+    "upright",
+]
 
 # A larger ratio is an error in the header; MPEG-4 writes 1 for "unknown".
 _MOST_ASPECT = 8.0
@@ -56,7 +65,9 @@ def read_picture(source: Path | bytes) -> Pixels:
     try:
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
             if image.width * image.height > _MOST_PIXELS:
-                raise MediaError(f"{name} has {image.width}×{image.height} pixels, more than {_MOST_PIXELS}: scale it down")
+                raise MediaError(
+                    f"{name} has {image.width}×{image.height} pixels, more than {_MOST_PIXELS}: scale it down"
+                )
             shown = ImageOps.exif_transpose(image).convert("RGBA")
     except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise MediaError(f"{name} cannot be read as a picture: {error}") from error

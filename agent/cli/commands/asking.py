@@ -209,7 +209,9 @@ def find(
     like: Annotated[
         str | None,
         typer.Option(
-            "--like", metavar="VIDEO@SECONDS", help="Moments that look like this one, instead of a QUERY: talk.mp4@10:02."
+            "--like",
+            metavar="VIDEO@SECONDS",
+            help="Moments that look like this one, instead of a QUERY: talk.mp4@10:02.",
         ),
     ] = None,
     look: Annotated[
