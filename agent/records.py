@@ -54,8 +54,9 @@ _AROUND_WORD = re.compile(r"^\W+|\W+$")
 # `verbatim`: the claim quotes what it cites, and it was not checked whether that answers the question.
 Verdict = Literal["supported", "verbatim", "refuted", "unverified"]
 Status = Literal["answered", "insufficient", "truncated", "failed"]
-# A needle is one moment; `count` how often or how many; `order` which came first; `whole` a summary.
-Kind = Literal["needle", "count", "order", "compare", "whole"]
+# A needle is one moment; `count` how often or how many; `order` which came first; `speaking` how long each speaker speaks;
+# `whole` a summary.
+Kind = Literal["needle", "count", "order", "compare", "speaking", "whole"]
 # A claim quotes what it cites; or code counted it, put it in time order, or compared its boxes.
 Basis = Literal["quote", "count", "order", "place"]
 Part = Literal["start", "middle", "end"]
@@ -141,6 +142,7 @@ class Plan(Record):
     video_ids: tuple[str, ...] | None = Field(default=None, description="Only these videos; None: all.")
     subjects: tuple[Subject, ...] = Field(default=(), description="Things to count, compare or order.")
     ordinal: int | None = Field(default=None, description="Number of the occurrence: 1 the first, -1 the last.")
+    speaker: Text = Field(default="", description="Only what this speaker says: a title of the library's speakers.")
     anchor: Anchor | None = Field(default=None, description="Event as a time reference.")
     place: Place | None = Field(default=None, description="Position in the picture.")
     options: tuple[str, ...] = Field(default=(), description="Answer options.")
@@ -163,6 +165,7 @@ class Citation(Record):
     )
     box: Box | None = Field(default=None, description="Where in the frame.")
     frame_seconds: Seconds | None = Field(default=None, description="True time of the frame with the box.")
+    speaker: Text = Field(default="", description="Who says it: a name, or `Speaker 2`; empty: not known.")
     doubtful: tuple[Text, ...] = Field(
         default=(), description="Words of the quote that speech recognition was unsure of (`Word.is_doubtful`)."
     )
@@ -181,6 +184,7 @@ class Citation(Record):
             keyframe=evidence.keyframe,
             box=evidence.box,
             frame_seconds=evidence.frame_seconds,
+            speaker=evidence.speaker,
             doubtful=doubtful_words(evidence.words),
         )
 
@@ -193,6 +197,7 @@ class Citation(Record):
     def place(self) -> str:
         """When, where and how, e.g. `[00:41:07–00:41:32] talk.mp4, said`; also the words that may be misheard."""
         place = f"{self.span} {clean_text(Path(self.video).name)}, {participle(self.modality)}"
+        place += f" by {self.speaker}" if self.speaker else ""
         if not self.doubtful:
             return place
         more = "…" if len(self.doubtful) > _MOST_DOUBTFUL else ""

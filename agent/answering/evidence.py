@@ -70,7 +70,9 @@ def _all_within(plan: Plan, search: Search) -> list[Evidence]:
         scopes = tuple(Scope(video_id=one, span=span) for one in among)
     seen: list[tuple[float, Evidence]] = []
     for scope in scopes:
-        for one in search.of_video(scope.video_id):
+        for one in search.attributed(search.of_video(scope.video_id)):
+            if plan.speaker and one.speaker != plan.speaker:
+                continue
             if one.modality not in plan.modalities or one.span.overlap(scope.span) <= 0:
                 continue
             if (key := _sort_key(one, scope.span, plan)) is not None:

@@ -16,7 +16,8 @@ from .terminal import linked, names_of, print_drawing, shown_path, table, timeli
 if TYPE_CHECKING:
     from ...index.indexing.change_detection import FrameDecision
     from ...index.records import Evidence, VideoRecord
-    from ...index.retrieval.voices import Speaker
+    from ...index.people.introductions import ProposedName
+    from ...index.people.voices import Speaker
     from ..answering.summary import Chapter
     from ..checking.claims import CheckedClaim
     from ..doctor import Check
@@ -34,6 +35,7 @@ __all__ = [
     "print_checks",
     "print_evidence",
     "print_moments",
+    "print_proposed_names",
     "print_speakers",
     "print_trace",
     "print_video",
@@ -67,6 +69,18 @@ def print_speakers(found: "Sequence[Speaker]") -> None:
         spoken = f"{clock(speaker.seconds)[:-2]} in {turns} turns"
         rows.add_row(str(speaker.number), Text(speaker.title), spoken, videos, sample, names[first.video])
     print_drawing(rows)
+
+
+def print_proposed_names(found: "Sequence[ProposedName]", place: str) -> None:
+    """Print one line for each proposal: speaker, name, how and when it is introduced; then the command that applies one."""
+    names = names_of({one.video for one in found})
+    rows = table(6)
+    for one in found:
+        times = linked(when(one.span.start, one.span.end), one.video, one.span.start)
+        rows.add_row(f"Speaker {one.number}", Text(one.name, style="bold"), one.how, times, Text(one.quote), names[one.video])
+    print_drawing(rows)
+    first = found[0]
+    print_drawing(Text(f"Check them, then: playhead speakers {place} name {first.number} {first.name!r}", style="dim"))
 
 
 def print_moments(found: "Sequence[Moment]") -> None:

@@ -22,6 +22,7 @@ from ..composing.translation import translated
 from ..question.file_names import scoped_by_names
 from ..question.follow_ups import plan_in_thread
 from ..question.refinement import refined
+from ..question.speakers import with_speaker
 from ..question.spelling import corrected
 from ..records import Claim, Plan, SubQuery
 from .events import ClaimJudged, ClaimsDrafted, EvidenceFound, PlanMade
@@ -37,6 +38,7 @@ def plan_node(state: State, runtime: Running) -> State:
     typed, corrections = corrected(question, runtime.context.search)
     plan = plan_in_thread(typed, turns, state["video_ids"], state["between"], state["options"])
     plan = scoped_by_names(plan, runtime.context.search.records)
+    plan = with_speaker(plan, runtime.context.search.speaker_titles)
     usage, note = TokenUsage(), ""
     if llm is not None and not runtime.context.is_small:
         try:
@@ -270,6 +272,8 @@ def _understood(plan: Plan, question: str) -> str:
     message += "".join(f"; “{query.text}” in {', '.join(query.modalities)}" for query in plan.more)
     if plan.between:
         message += f", {'last' if plan.from_end else 'between'} {plan.between}"
+    if plan.speaker:
+        message += f", said by {plan.speaker}"
     if plan.part:
         message += f", at the {plan.part}"
     if plan.anchor:

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from ...index.indexing.extractor_set import Extractors
 from ...index.retrieval.search import Search
-from ...index.retrieval.voices import Voices
+from ...index.people.voices import Voices
 from ...index.storage.local import LocalStorage
 from ...tools.errors import LibraryError, SettingsError
 from ...tools.llm.backends import is_set, video_llm
@@ -103,7 +103,7 @@ class OpenLibrary:
 
     @cached_property
     def _voices(self) -> Voices:
-        return Voices(self._store)
+        return self._search.voices
 
     @cached_property
     def _search(self) -> Search:

@@ -56,16 +56,17 @@ class Searching(Browsing):
         kinds = None if modalities is None else find_modalities(modalities)
         chosen, span = self._video_ids(videos, where), span_between(between)
         if speaker is None:
-            return self._voices.attributed(found_evidence(query, self._opened(), k, kinds, chosen, span))
+            search = self._opened()
+            return search.attributed(found_evidence(query, search, k, kinds, chosen, span))
         wanted = self._voices.find(speaker)
         among = [one.video_id for one in wanted.videos if chosen is None or one.video_id in chosen]
-        depth = 4 * k
-        while True:
-            found = found_evidence(query, self._opened(), depth, ("speech",), among, span) if among else []
-            said = [one for one in self._voices.attributed(found) if one.speaker == wanted.title]
-            if len(said) >= k or len(found) < depth:
-                return said[:k]
-            depth *= 4
+        if not among:
+            return []
+
+        def find(depth: int) -> list[Evidence]:
+            return found_evidence(query, self._opened(), depth, ("speech",), among, span)
+
+        return self._voices.said_by(wanted.title, find, k)
 
     async def asearch(
         self,

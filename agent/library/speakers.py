@@ -1,6 +1,7 @@
 """Lists the voices of a library, and names them."""
 
-from ...index.retrieval.voices import Speaker
+from ...index.people.introductions import ProposedName, proposed_names
+from ...index.people.voices import Speaker
 from .opening import OpenLibrary
 
 __all__ = ["Speakers"]
@@ -16,6 +17,14 @@ class Speakers(OpenLibrary):
             LibraryError: The library is damaged.
         """
         return self._voices.speakers()
+
+    def proposed_names(self) -> list[ProposedName]:
+        """Return names that are said or written for speakers without a name, with the evidence; none is applied.
+
+        Raises:
+            LibraryError: The library is damaged.
+        """
+        return proposed_names(self._store, self._voices)
 
     def name_speaker(self, number: int, name: str) -> Speaker:
         """Name a speaker of `speakers`, in all videos and those that are indexed later.

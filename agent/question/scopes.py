@@ -33,7 +33,13 @@ def scopes_of(plan: Plan, search: Search) -> tuple[Scope, ...] | None:
 
 
 def find_in(plan: Plan, search: Search, query: str, k: int, modalities: tuple[Modality, ...]) -> list[Evidence]:
-    """Return the best evidence for a query within the spans of the plan, best first."""
+    """Return the best evidence for a query within the spans of the plan, and by its speaker, best first."""
+    if not plan.speaker:
+        return search.attributed(_found(plan, search, query, k, modalities))
+    return search.voices.said_by(plan.speaker, lambda depth: _found(plan, search, query, depth, modalities), k)
+
+
+def _found(plan: Plan, search: Search, query: str, k: int, modalities: tuple[Modality, ...]) -> list[Evidence]:
     scopes = scopes_of(plan, search)
     if scopes is None:
         return search.find(query, k, modalities, plan.video_ids, plan.between)

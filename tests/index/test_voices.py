@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from playhead.index.records import StageReport
-from playhead.index.retrieval.voices import Voices
+from playhead.index.people.voices import Voices
 from playhead.index.storage.local import LocalStorage
 from playhead.tools.errors import LibraryError, QueryError
 from playhead.tools.extractors.registry import stage_names

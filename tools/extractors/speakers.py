@@ -6,8 +6,10 @@ voices, no speaker is assigned: there the encoder gives nearly the same vector f
 """
 
 import base64
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from ..embedding.voices import VOICE_PARAMETERS, VoiceEncoder, mel_bands
 from ..media.audio import RATE, Samples
 from ..records import Observation, Span
 from ..settings import Settings
+from .base import UnavailableError
 from .speech import Window
 from .voice import voiced_spans
 
@@ -38,6 +41,8 @@ _PAUSE = 1.0  # a shorter pause does not end a turn
 _LEAST_RANGE = 21.0
 # Cosine of mean vectors from which two speakers of different videos have the same voice.
 SAME_VOICE = 0.80
+
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 SPEAKER_PARAMETERS = (
     *(1, _FRAMES, _STEP, _SHORTEST, _CHANGE, _SAME_SPEAKER, _LEAST_SECONDS, _SWITCH, _PAUSE, _LEAST_RANGE),
@@ -69,7 +74,14 @@ class SpeakerExtractor:
         Raises:
             WeightsError: The weights are not available.
             MissingExtraError: A library is not installed.
+            UnavailableError: The setting names a model of another kind.
         """
+        chosen = settings.speakers_model
+        if _HUB_NAME.fullmatch(chosen) and not Path(chosen).exists():
+            raise UnavailableError(
+                f"speakers_model={chosen!r}: models of the hub, such as those of pyannote and NeMo, cannot be used: the limits "
+                "for the same voice were measured for Resemblyzer's only. Use resemblyzer, or the path of such weights"
+            )
         self._encoder = VoiceEncoder(settings)
         self.source = self._encoder.source
         self.embedding_id = self._encoder.embedding_id

@@ -100,6 +100,8 @@ def occurrences(subject: Subject, plan: Plan, search: Search, reader: Reader) ->
         among = tuple(modality for modality in group if modality in subject.modalities)
         named = _named(subject, among, stretches, search)
         hits += named or _similar(subject, among, stretches, search, reader)
+    if plan.speaker:
+        hits = [hit for hit in hits if search.attributed([hit.evidence])[0].speaker == plan.speaker]
     items = [item for hit in hits for item in _items(subject, hit) if _lies_in(item.citation, stretches)]
     found = [_occurrence(together) for together in _together(items)]
     return sorted(found, key=lambda one: (one.citation.video, one.video_id, one.start, one.end))

@@ -11,12 +11,14 @@ from typing import get_args
 
 from ....index.localization.spatial import Side, Size, To, foremost, is_on_side, relates
 from ....index.records import Evidence
+from ....tools.records import clock
 from ....tools.words import tokens
 from ...records import Citation, Claim, Verdict
 
-__all__ = ["at_once_text", "follows", "order_text", "side_text", "size_text", "times_text", "to_text"]
+__all__ = ["at_once_text", "follows", "order_text", "side_text", "size_text", "speaking_text", "times_text", "to_text"]
 
 _TIMES = re.compile(r"(\d+) times?")
+_SPEAKS = re.compile(r".+ speaks for [\d:]+ in \d+ turns?")
 _TO_OTHER: dict[To, str] = {
     "left": "left of", "right": "right of", "above": "above", "below": "below", "beside": "beside", "behind": "behind",
 }  # fmt: skip
@@ -35,6 +37,12 @@ def at_once_text(boxes: Sequence[Citation] | Sequence[Evidence], label: str) -> 
     """Return the claim for a number of boxes at one second; it needs one citation per box."""
     how = "detected" if len({one.frame_seconds for one in boxes}) == 1 else "tracked"
     return f"at most {len(boxes)} {how} at once: {label}"
+
+
+def speaking_text(title: str, turns: Sequence[Citation]) -> str:
+    """Return the claim for how long a speaker speaks; it needs one citation per turn."""
+    seconds = sum(one.end - one.start for one in turns)
+    return f"{title} speaks for {clock(seconds)[:-2]} in {len(turns)} turn{'s' if len(turns) > 1 else ''}"
 
 
 def order_text(quotes: Sequence[str]) -> str:
@@ -75,6 +83,11 @@ def _counted(claim: Claim, resolve: Callable[[str], Evidence | None]) -> Verdict
     cited = claim.citations
     if found := _TIMES.fullmatch(claim.text):
         return _verdict(int(found[1]) == len(cited) and _are_distinct(cited, resolve))
+    if _SPEAKS.fullmatch(claim.text) and {one.modality for one in cited} == {"speaker"}:
+        title = claim.text.rpartition(" speaks for ")[0]
+        labels = {(one.video_id, one.quote) for one in cited}
+        is_one = len(labels) == len({one.video_id for one in cited})
+        return _verdict(claim.text == speaking_text(title, cited) and is_one and _are_distinct(cited, resolve))
     label = cited[0].quote
     is_true = claim.text == at_once_text(cited, label) and _are_together(cited)
     return _verdict(is_true and _are_boxes(cited, label) and len({one.evidence_id for one in cited}) == len(cited))

@@ -21,6 +21,7 @@ from ..quotes import MOST_CLAIMS, quote_evidence
 from ..ranking import ranked
 from ..reader import Reader
 from .occurrences import Occurrence, boxes_of, occurrences
+from .speaking import speaking_claims
 from .statements import at_once_text, order_text, side_text, size_text, times_text, to_text
 
 __all__ = ["Tally", "is_tallied", "tally"]
@@ -61,7 +62,7 @@ class Tally(Record):
 
 def is_tallied(plan: Plan) -> bool:
     """Whether the answer to a plan is computed from stored observations."""
-    return plan.kind in ("count", "order", "compare") or (
+    return plan.kind in ("count", "order", "compare", "speaking") or (
         plan.kind == "needle" and not plan.is_moment and (plan.ordinal is not None or plan.place is not None)
     )
 
@@ -80,6 +81,10 @@ def tally(plan: Plan, search: Search, reader: Reader) -> Tally:
     if plan.kind == "count":
         is_often = _TIMES.search(_without_phrases(plan))
         return _how_often(plan, search, reader) if is_often else _how_many(plan, search)
+    if plan.kind == "speaking":
+        claims = speaking_claims(plan, search)
+        summary = "; ".join(claim.text for claim in claims) or "no speakers are indexed there"
+        return Tally(claims=tuple(claims), summary=summary, confidence=_LITERAL if claims else 0.0)
     if plan.kind == "order":
         return _in_order(plan, search, reader)
     if plan.kind == "compare":

@@ -23,15 +23,27 @@ def speakers(
             metavar="[name NUMBER NAME | forget NAME]", help="Name a speaker, or delete a name and its voice."
         ),
     ] = None,
+    propose: Annotated[
+        bool, typer.Option("--propose", help="List names that are said or written for speakers without a name.")
+    ] = False,
     library: LibraryFolder = None,
     as_json: AsJson = False,
     *,
     chosen: Chosen,
 ) -> None:
     """List who speaks in the videos, how long, and a moment of each."""
-    from ...display.tables import print_speakers
+    from ...display.tables import print_proposed_names, print_speakers
 
     opened, _ = opened_at(place, library, chosen)
+    if propose:
+        proposed = opened.proposed_names()
+        if as_json:
+            print_json([one.model_dump(mode="json") for one in proposed])
+        elif proposed:
+            print_proposed_names(proposed, place)
+        else:
+            print("no names: nobody introduces a speaker in what is said or written", file=sys.stderr)
+        return
     match change or []:
         case []:
             pass

@@ -4,7 +4,7 @@ Names and the voices that they belong to are in `speakers.json` in the library's
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -153,6 +153,22 @@ class Voices:
             title = titles.get((one.video_id, label), "")
             found.append(one.model_copy(update={"speaker": title}) if title else one)
         return found
+
+    def said_by(self, title: str, find: Callable[[int], Sequence[Evidence]], k: int) -> list[Evidence]:
+        """The best evidence of what a speaker says: the search goes as deep as that needs.
+
+        Args:
+            title: A speaker's title.
+            find: Returns the best evidence of speech, at most as much as its argument.
+            k: At most this much evidence.
+        """
+        depth = 4 * k
+        while True:
+            found = find(depth)
+            said = [one for one in self.attributed(found) if one.speaker == title]
+            if len(said) >= k or len(found) < depth:
+                return said[:k]
+            depth *= 4
 
     def _label(self, evidence: Evidence, records: Mapping[str, VideoRecord]) -> str:
         record = records.get(evidence.video_id)
