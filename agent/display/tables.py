@@ -77,7 +77,9 @@ def print_proposed_names(found: "Sequence[ProposedName]", place: str) -> None:
     rows = table(6)
     for one in found:
         times = linked(when(one.span.start, one.span.end), one.video, one.span.start)
-        rows.add_row(f"Speaker {one.number}", Text(one.name, style="bold"), one.how, times, Text(one.quote), names[one.video])
+        rows.add_row(
+            f"Speaker {one.number}", Text(one.name, style="bold"), one.how, times, Text(one.quote), names[one.video]
+        )
     print_drawing(rows)
     first = found[0]
     print_drawing(Text(f"Check them, then: playhead speakers {place} name {first.number} {first.name!r}", style="dim"))

@@ -76,7 +76,13 @@ def _proposals(
             made.setdefault(
                 (owner.number, name.casefold()),
                 ProposedName(
-                    number=owner.number, name=name, how=how, video_id=video_id, video=video, span=seen.span, quote=seen.text
+                    number=owner.number,
+                    name=name,
+                    how=how,
+                    video_id=video_id,
+                    video=video,
+                    span=seen.span,
+                    quote=seen.text,
                 ),
             )
     return list(made.values())

@@ -64,7 +64,10 @@ def conversation(utterances, count, rng, overlap=0.0):
         if turns and rng.random() < overlap:
             back = len(parts[-1]) + round(rng.uniform(1, 2) * RATE)
             whole = np.concatenate(parts)
-            samples = np.concatenate([whole[-back:], np.zeros(max(0, len(samples) - back), np.float32)])[: len(samples)] + samples
+            samples = (
+                np.concatenate([whole[-back:], np.zeros(max(0, len(samples) - back), np.float32)])[: len(samples)]
+                + samples
+            )
             parts, at = [whole[:-back]], (len(whole) - back) / RATE
         turns.append((at, at + len(samples) / RATE, who))
         parts += [samples, np.zeros(round(rng.uniform(0.05, 0.9) * RATE), np.float32)]

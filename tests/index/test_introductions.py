@@ -50,7 +50,12 @@ def test_an_own_name_and_an_announced_one_are_proposed(proposed):
 
 
 def test_a_lower_third_belongs_to_the_only_person_who_speaks(proposed):
-    lines = [line("EVE MORAN", 30.5, 33.5), line("Budget 2024", 13, 15), line("Two Words", 1, 3, HIGH), line("Bob Reed", 8, 16)]
+    lines = [
+        line("EVE MORAN", 30.5, 33.5),
+        line("Budget 2024", 13, 15),
+        line("Two Words", 1, 3, HIGH),
+        line("Bob Reed", 8, 16),
+    ]
     assert proposed(*lines) == [(3, "Eve Moran", "written", 30.5, "EVE MORAN")]
 
 
