@@ -15,9 +15,9 @@ from .terminal import linked, names_of, print_drawing, shown_path, table, timeli
 
 if TYPE_CHECKING:
     from ...index.indexing.change_detection import FrameDecision
-    from ...index.records import Evidence, VideoRecord
     from ...index.people.introductions import ProposedName
     from ...index.people.voices import Speaker
+    from ...index.records import Evidence, VideoRecord
     from ..answering.summary import Chapter
     from ..checking.claims import CheckedClaim
     from ..doctor import Check

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from ...index.indexing.extractor_set import Extractors
-from ...index.retrieval.search import Search
 from ...index.people.voices import Voices
+from ...index.retrieval.search import Search
 from ...index.storage.local import LocalStorage
 from ...tools.errors import LibraryError, SettingsError
 from ...tools.llm.backends import is_set, video_llm

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from playhead.index.records import StageReport
 from playhead.index.people.voices import Voices
+from playhead.index.records import StageReport
 from playhead.index.storage.local import LocalStorage
 from playhead.tools.errors import LibraryError, QueryError
 from playhead.tools.extractors.registry import stage_names
