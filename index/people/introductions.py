@@ -92,9 +92,8 @@ def _said(sentences: Sequence[Observation], turns: Sequence[Observation]) -> lis
     rows: list[_Row] = []
     for sentence in sentences:
         label = _speaking(sentence.span, turns)
-        for found in _OWN.finditer(sentence.text):
-            if label:
-                rows.append((label, found["name"], "said", sentence))
+        if label:
+            rows += [(label, found["name"], "said", sentence) for found in _OWN.finditer(sentence.text)]
         for found in _NEXT.finditer(sentence.text):
             after = [
                 turn

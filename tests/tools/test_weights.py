@@ -150,8 +150,8 @@ def test_a_path_is_taken_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     digest = hashlib.sha256(b"weights").hexdigest()[:12]
     monkeypatch.chdir(tmp_path)
     for name in (str(file), "./mine.onnx", "mine.onnx"):
-        for weights in (find(name, "text_model", offline=True), find_detector(name, download, offline=True)):
-            assert (weights.path, weights.source) == (file, f"mine.onnx@{digest}")
+        for found in (find(name, "text_model", offline=True), find_detector(name, download, offline=True)):
+            assert (found.path, found.source) == (file, f"mine.onnx@{digest}")
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / "config.json").write_text("{}")
