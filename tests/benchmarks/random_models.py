@@ -189,7 +189,7 @@ def make_detector(file: Path) -> None:
 def _vocabulary() -> tuple[list[str], list[tuple[str, str]], list[str]]:
     """Tokens, merges and control tokens of Qwen2.5-Coder's GGUF file."""
     from playhead.tools.errors import PlayheadError
-    from playhead.tools.llm.llama_runtime import find_gguf
+    from playhead.tools.llm.llama_cpp.runtime import find_gguf
 
     try:
         from gguf import GGUFReader

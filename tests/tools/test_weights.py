@@ -199,6 +199,32 @@ def test_a_hub_without_a_network_fails_fast(offline: bool, no_network: None, mon
         assert way in str(caught.value)
 
 
+def test_a_revision_of_the_hub_can_be_pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = pytest.importorskip("huggingface_hub", reason="the extra `local` is not installed")
+    monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    old, new = "1" * 40, "2" * 40
+    repository = tmp_path / "models--nobody--tiny"
+    for commit in (old, new):
+        folder = repository / "snapshots" / commit
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text(commit)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(new)
+    (repository / "refs" / "v1.0").write_text(old)
+    for name, commit in (("nobody/tiny", new), (f"nobody/tiny@{old}", old), ("nobody/tiny@v1.0", old)):
+        found = find(name, "image_model", offline=True)
+        assert (found.path / "config.json").read_text() == commit
+        assert found.source == f"nobody/tiny@{commit[:12]}"
+    with pytest.raises(WeightsError, match=r"no weights for 'nobody/tiny@v2' \(it is not in the hub's cache"):
+        find("nobody/tiny@v2", "image_model", offline=True)
+
+
+@pytest.mark.parametrize("name", ["efficientnet-lite2@v1", "nobody/tiny@", "nobody/tiny@../main", "nobody/tiny@a@b"])
+def test_a_revision_belongs_to_a_model_of_the_hub(name: str) -> None:
+    with pytest.raises(WeightsError, match=f"image_model='{name}': after '@' stands a revision of the model hub"):
+        find(name, "image_model", offline=True)
+
+
 @pytest.mark.parametrize("offline", [True, False])
 def test_a_detector_without_a_network_fails_fast(offline: bool, no_network: None, cache: Path) -> None:
     needs_ultralytics()
