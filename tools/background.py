@@ -1,5 +1,6 @@
 """Background threads: prefetch items, run several producers in order, run one task."""
 
+import contextvars
 import queue
 import threading
 from collections import deque
@@ -20,10 +21,11 @@ _TICK_SECONDS = 0.2
 def run_in_thread(work: Callable[[], _T]) -> "Future[_T]":
     """Run `work` in a daemon thread and return its future; the process does not wait for it at exit."""
     future: Future[_T] = Future()
+    context = contextvars.copy_context()  # with the span of the caller
 
     def run() -> None:
         try:
-            future.set_result(work())
+            future.set_result(context.run(work))
         except BaseException as error:  # noqa: BLE001 (raised in the thread that waits for it)
             future.set_exception(error)
 

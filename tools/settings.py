@@ -1,24 +1,24 @@
 """One Settings object: arguments over environment over file over default."""
 
 import hashlib
-import json
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
 from .errors import SettingsError
 
-__all__ = ["Settings", "cache_folder", "settings_file", "write_settings"]
+__all__ = ["Settings", "cache_folder", "settings_file", "settings_in_file", "write_settings"]
 
 
 def settings_file() -> Path:
@@ -36,31 +36,49 @@ def cache_folder() -> Path:
     return Path(base) / "playhead"
 
 
-def write_settings(changes: dict[str, str | int | float | bool | None]) -> Path:
+def write_settings(changes: Mapping[str, str | int | float | bool | list[str] | None]) -> Path:
     """Change the user's settings file: a value of None removes the setting. Returns the file.
 
-    Only the lines of the changed settings are replaced: other settings and comments stay.
+    Other settings and comments stay as they are.
 
     Raises:
         SettingsError: The file cannot be written, or is not valid TOML.
     """
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
     file = settings_file()
     try:
-        lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-        tomllib.loads("\n".join(lines))
-        kept = [line for line in lines if line.partition("=")[0].strip() not in changes]
-        # Settings are top-level keys: TOML requires them before the first table.
-        first_table = next((n for n, line in enumerate(kept) if line.lstrip().startswith("[")), len(kept))
-        new = [f"{name} = {json.dumps(value)}" for name, value in changes.items() if value is not None]
+        document = tomlkit.parse(file.read_text(encoding="utf-8") if file.exists() else "")
+        for name, value in changes.items():
+            if value is None:
+                document.pop(name, None)
+            else:
+                document[name] = value
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("\n".join([*kept[:first_table], *new, *kept[first_table:]]) + "\n", encoding="utf-8")
-    except tomllib.TOMLDecodeError as error:
+        file.write_text(tomlkit.dumps(document), encoding="utf-8")
+    except TOMLKitError as error:
         raise SettingsError(f"settings file {file} is not valid TOML ({error}): correct or remove it") from error
     except OSError as error:
         raise SettingsError(
             f"settings file {file} cannot be written ({error.strerror}): check its permissions"
         ) from error
     return file
+
+
+def settings_in_file() -> dict[str, Any]:
+    """Return the settings of the user's settings file; empty if there is no file.
+
+    Raises:
+        SettingsError: It cannot be read, or is not valid TOML.
+    """
+    file = settings_file()
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"settings file {file} is not valid TOML ({error}): correct or remove it") from error
+    except OSError as error:
+        raise SettingsError(f"settings file {file} cannot be read ({error.strerror}): check its permissions") from error
 
 
 # The value of each model setting that is None, by profile. `offline`: models from packages. `laptop`: models from the
@@ -215,19 +233,20 @@ class Settings(BaseSettings):
     )
     max_seconds: float = Field(300.0, gt=0, description="Seconds for one question, with a video LLM.")
 
+    log: Literal["text", "json"] = Field(
+        "text", description="Form of log messages on stderr. `json`: one JSON object a line."
+    )
+    traces: Literal["off", "console", "otlp"] = Field(
+        "off",
+        description="Where the command line sends OpenTelemetry spans of stages and nodes: to stderr, or to the collector that the "
+        "OTEL_EXPORTER_OTLP_* variables name.",
+    )
+
     def __init__(self, **values: Any) -> None:
         try:
             super().__init__(**values)
         except ValidationError as error:
             raise _complaint(error, values) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SettingsError(
-                f"settings file {settings_file()} is not valid TOML ({error}): correct or remove it"
-            ) from error
-        except OSError as error:
-            raise SettingsError(
-                f"settings file {settings_file()} cannot be read ({error.strerror}): check its permissions"
-            ) from error
 
     @classmethod
     def settings_customise_sources(
@@ -239,7 +258,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then environment, then the user's file."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, settings_file())
+        return init_settings, env_settings, InitSettingsSource(settings_cls, settings_in_file())
 
     def fingerprint(self) -> str:
         """12 hex digits over all settings, without secrets and without settings that do not change a result."""
@@ -251,6 +270,8 @@ class Settings(BaseSettings):
                 "video_llm_idle_minutes",
                 "caption_requests",
                 "offline",
+                "log",
+                "traces",
             }
         )
         return hashlib.blake2b(shown.encode(), digest_size=6).hexdigest()
@@ -263,6 +284,10 @@ class Settings(BaseSettings):
             return self.model_copy(update={"video_llm_backend": "server"})
         chosen = {n: v for n, v in _PROFILES[self.profile].items() if n.startswith("video_llm_")}
         return self.model_copy(update={"video_llm_backend": "server"} | chosen)
+
+    def of_profile(self, name: str) -> str | None:
+        """The profile's value of a setting that is not set; None: the profile has none."""
+        return _PROFILES[self.profile].get(name)
 
     def model_for(self, stage: str) -> str:
         """The model of a setting: its value, else the profile's model. `off` skips the stage."""

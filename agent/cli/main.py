@@ -10,7 +10,7 @@ import typer
 from ...tools.errors import PlayheadError, QueryError, SettingsError
 from ...tools.records import clean_text
 from ..evaluation.cli import app as evaluation
-from .commands import asking, checking, exporting, integrity, libraries, model, people, programs, serving, threads
+from .commands import asking, checking, config, exporting, integrity, libraries, model, people, programs, serving, threads
 from .options import Chosen, Command, with_settings
 
 __all__ = ["app", "main"]
@@ -26,7 +26,6 @@ app = typer.Typer(
     epilog="A setting comes from its option, else from the environment (PLAYHEAD_<FIELD>), else from the user's "
     "settings file (playhead/settings.toml in the configuration folder), else from its default.",
     no_args_is_help=True,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -84,6 +83,7 @@ for _name, _command in (
 ):
     app.command(_name, cls=Command, epilog=getattr(_command, "examples", None))(_command)
 app.add_typer(model.app)
+app.add_typer(config.app)
 app.add_typer(threads.app)
 app.add_typer(evaluation)
 

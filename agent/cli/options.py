@@ -13,6 +13,8 @@ from typer.core import TyperCommand
 
 from ...tools.errors import SettingsError
 from ...tools.settings import Settings
+from ...tools.tracing import export_traces, traced_span
+from .logs import JsonLines
 
 __all__ = ["MODELS", "Chosen", "Command", "with_settings"]
 
@@ -139,7 +141,8 @@ def with_settings(*fields: str, examples: tuple[str, ...] = ()) -> Callable[[_Wr
                 verbose=values.pop("verbose") or before.verbose,
             )
             _log(chosen)
-            command(**values, chosen=chosen)
+            with traced_span(f"cli.{command.__name__.strip('_')}"):
+                command(**values, chosen=chosen)
 
         wrapped.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
         wrapped.examples = "\n".join(examples)  # type: ignore[attr-defined]
@@ -196,3 +199,12 @@ def _log(chosen: Chosen) -> None:
     level = logging.ERROR if chosen.quiet else logging.INFO if chosen.verbose else logging.WARNING
     logging.basicConfig(level=logging.ERROR, format="playhead: %(message)s", stream=sys.stderr)
     logging.getLogger(__name__.partition(".")[0]).setLevel(level)
+    try:
+        settings = chosen.settings()
+    except SettingsError:
+        return  # the command reports it, or corrects it
+    if settings.log == "json":
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(JsonLines())
+    if settings.traces != "off":
+        export_traces(settings.traces)

@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,7 @@ __all__ = [
     "print_evidence",
     "print_moments",
     "print_proposed_names",
+    "print_settings",
     "print_speakers",
     "print_trace",
     "print_video",
@@ -250,6 +251,16 @@ def print_checked(checked: "Sequence[CheckedClaim]") -> None:
                 print_drawing(Text("  ").append_text(moment).append(f" {citation.quote}"))
     counts = Counter(one.verdict for one in checked)
     print(", ".join(f"{number} {verdict}" for verdict, number in counts.most_common()))
+
+
+def print_settings(rows: Sequence[Mapping[str, object]]) -> None:
+    """Print one line for each setting: name, value, where it comes from."""
+    drawn = table(3)
+    for row in rows:
+        value = "" if row["value"] is None else str(row["value"])
+        style = "dim" if row["from"] == "default" else ""
+        drawn.add_row(Text(str(row["name"])), Text(value, style=style), Text(str(row["from"]), style=style))
+    print_drawing(drawn)
 
 
 def print_checks(checks: "Sequence[Check]") -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
+from ...tools.tracing import traced_span
 from ..answering.computed.tally import is_tallied
 from .events import Event
 from .model_nodes import (
@@ -146,7 +147,8 @@ def run_plain(state: State, context: Context) -> Iterator[tuple[str, Any]]:
     runtime = _Plain(context, events.append)
     node: str | None = "plan"
     while node is not None:
-        update = NODES[node](state, runtime)
+        with traced_span(f"ask.{node}"):
+            update = NODES[node](state, runtime)
         yield from (("custom", event) for event in events)
         events.clear()
         merged: dict[str, Any] = dict(state)
@@ -168,9 +170,10 @@ def _builder() -> Any:
     from langgraph.graph import END, START, StateGraph
     from langgraph.runtime import Runtime
 
-    def running(node: _Node) -> Callable[..., State]:
+    def running(name: str, node: _Node) -> Callable[..., State]:
         def run(state: Any, runtime: Runtime[Context]) -> State:
-            return node(state, cast(Running, runtime))
+            with traced_span(f"ask.{name}"):
+                return node(state, cast(Running, runtime))
 
         return run
 
@@ -183,7 +186,7 @@ def _builder() -> Any:
     graph = StateGraph(State, context_schema=Context)
     graph.add_edge(START, "plan")
     for name, node in NODES.items():
-        graph.add_node(name, running(node))
+        graph.add_node(name, running(name, node))
         edge = EDGES[name]
         if isinstance(edge, str):
             graph.add_edge(name, edge)

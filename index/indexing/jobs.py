@@ -16,6 +16,7 @@ from ...tools.errors import LibraryError, MediaError, PlayheadError
 from ...tools.media.metadata.reading import metadata_of
 from ...tools.media.metadata.records import Metadata
 from ...tools.records import VideoInfo
+from ...tools.tracing import traced_span
 from ..records import VideoRecord
 from ..storage.backend import StorageBackend, VersionGoneError
 from ..storage.committed.table import write
@@ -117,7 +118,7 @@ def extract_and_commit(
         LibraryError: The library cannot be written: the other videos would fail, too.
     """
     try:
-        with storage.local_copy(job.video_id) as local:
+        with traced_span("index.video", number=job.number), storage.local_copy(job.video_id) as local:
             while True:
                 try:
                     return _commit(local, extractors, job, progress)

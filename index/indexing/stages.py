@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ...tools.embedding.protocol import Vectors
 from ...tools.errors import LibraryError
 from ...tools.records import Modality, Observation, Span
+from ...tools.tracing import traced_span
 from ..records import StageReport
 from ..storage.journal import Journal, packed, unpacked
 from .text_vectors import check_vectors, error_line
@@ -67,7 +68,8 @@ class Stage:
         if entry is None:
             began = time.perf_counter()
             try:
-                seen, vectors = observe()
+                with traced_span("index.stage", modality=self.modality, source=self.source):
+                    seen, vectors = observe()
                 if vectors is not None:
                     check_vectors(vectors, len(seen))
             except LibraryError:
