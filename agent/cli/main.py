@@ -10,7 +10,19 @@ import typer
 from ...tools.errors import PlayheadError, QueryError, SettingsError
 from ...tools.records import clean_text
 from ..evaluation.cli import app as evaluation
-from .commands import asking, checking, config, exporting, integrity, libraries, model, people, programs, serving, threads
+from .commands import (
+    asking,
+    checking,
+    config,
+    exporting,
+    integrity,
+    libraries,
+    model,
+    people,
+    programs,
+    serving,
+    threads,
+)
 from .options import Chosen, Command, with_settings
 
 __all__ = ["app", "main"]
