@@ -28,7 +28,9 @@ def test_the_image_installs_extras_that_exist_and_runs_a_command_that_exists():
 
 
 def test_the_image_does_not_run_as_root():
-    assert re.findall(r"^USER (.*)$", DOCKERFILE, re.MULTILINE) == ["1000"]  # a number: Kubernetes sees that it is not root
+    assert re.findall(r"^USER (.*)$", DOCKERFILE, re.MULTILINE) == [
+        "1000"
+    ]  # a number: Kubernetes sees that it is not root
     assert "--uid 1000" in DOCKERFILE
     assert "HEALTHCHECK" in DOCKERFILE
 

@@ -100,9 +100,15 @@ def test_the_shell_completes_commands(shell: str) -> None:
 
 def test_log_messages_are_json_where_the_setting_asks(file: Path) -> None:
     code = "import logging, sys; sys.argv = ['playhead', 'config', 'path']\nfrom playhead.agent.cli.main import app\n"
-    code += "app(prog_name='playhead', standalone_mode=False)\nlogging.getLogger('playhead.x').warning('odd %s', 'file')"
+    code += (
+        "app(prog_name='playhead', standalone_mode=False)\nlogging.getLogger('playhead.x').warning('odd %s', 'file')"
+    )
     shown = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | {"PLAYHEAD_LOG": "json"}, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code],
+        env=os.environ | {"PLAYHEAD_LOG": "json"},
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     line = json.loads(shown.stderr)
     assert (line["level"], line["logger"], line["message"]) == ("warning", "playhead.x", "odd file")

@@ -14,7 +14,10 @@ from ..places import AsJson, print_json
 __all__ = ["app"]
 
 app = typer.Typer(
-    name="config", help="Show and change settings: `playhead config --help`.", no_args_is_help=True, rich_markup_mode=None
+    name="config",
+    help="Show and change settings: `playhead config --help`.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="A setting, e.g. speech_model.")]
