@@ -1,4 +1,4 @@
-"""Extractors that need no model: they tell what the numbered pictures of `media` show, and count how often they are asked."""
+"""Extractors that need no model: they read the numbers of the pictures of `media`, and count their calls."""
 
 import hashlib
 from collections import Counter
@@ -82,9 +82,9 @@ class Speaker(Fake):
         super().__init__(f"speaker-{words}@1", **options)
         self.words = words
 
-    def process_window(self, window: Window, tell: Callable[[float], None]) -> list[TranscribedWord]:
+    def process_window(self, window: Window, progress: Callable[[float], None]) -> list[TranscribedWord]:
         self._called()
-        tell(1.0)
+        progress(1.0)
         return [TranscribedWord(0.0, 1.0, f" {self.words}", 1.0)] if window.start == 0 else []
 
 

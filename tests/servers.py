@@ -1,4 +1,4 @@
-"""Video-LLM servers for tests: a scripted one that says what it is told to, and a real one with a model of noise."""
+"""Video-LLM servers for tests: a scripted one that gives the answers it was given, and a real one with a model of noise."""
 
 import json
 import os
@@ -61,7 +61,7 @@ class Scripted:
 
 @dataclass
 class ScriptedAnswer:
-    """Status 0: says nothing until the test ends. `trickle`: head and body come byte by byte, so many seconds apart."""
+    """Status 0: says nothing until the test ends. `trickle`: head and body come byte by byte, this many seconds apart."""
 
     status: int
     content: bytes

@@ -39,13 +39,13 @@ def library(talks: Path) -> Library:
     return library
 
 
-def told(outcomes) -> list[tuple[str, str]]:
+def states_of(outcomes) -> list[tuple[str, str]]:
     return [(outcome.path.name, outcome.state) for outcome in outcomes]
 
 
 def test_index_a_folder_then_search_and_ask(talks):
     library = Library(talks / ".playhead")
-    assert told(library.index(talks)) == [("budget.mp4", "indexed"), ("traffic.mp4", "indexed")]
+    assert states_of(library.index(talks)) == [("budget.mp4", "indexed"), ("traffic.mp4", "indexed")]
 
     first, *_ = library.search("red car")
     assert isinstance(first, Evidence)
@@ -86,7 +86,7 @@ def test_a_quoted_phrase_alone_is_answered_by_the_lines_that_hold_it(library):
     assert library.ask('Where does she say "was hurt"?').status == "insufficient"
 
 
-def test_each_step_of_an_answer_is_told_as_it_happens(library):
+def test_each_step_of_an_answer_is_yielded_as_it_happens(library):
     *steps, last = library.stream("What happens to the red car?")
     assert [step.kind for step in steps] == ["plan", "evidence", "draft", "verdict"]
     assert steps[1].evidence[0].text == "The red car stops at the bridge."
@@ -106,7 +106,7 @@ def test_a_question_may_follow_others_in_a_thread(library, talks):
     assert library.resume("monday").claims == answer.claims  # nothing was interrupted: the answer again
 
 
-def test_a_question_is_text_whatever_it_holds(library):
+def test_a_question_is_text_only(library):
     answer = library.ask("What happens to the \ud800red\x1b[2J car?\u202e")
     assert answer.question == "What happens to the red [2J car?"
     assert Answer.model_validate_json(answer.model_dump_json()) == answer
@@ -149,13 +149,13 @@ def test_remove_takes_a_video_out_and_leaves_its_file(library, talks):
     assert [library.path_of(record).name for record in library.videos()] == ["budget.mp4"]
     assert library.search("red car") == []
     assert (talks / "traffic.mp4").exists()
-    assert told(library.index(talks)) == [("budget.mp4", "unchanged"), ("traffic.mp4", "indexed")]
+    assert states_of(library.index(talks)) == [("budget.mp4", "unchanged"), ("traffic.mp4", "indexed")]
 
 
 def test_indexing_again_does_only_what_is_new(library, talks, write_talk):
-    assert told(library.index(talks)) == [("budget.mp4", "unchanged"), ("traffic.mp4", "unchanged")]
+    assert states_of(library.index(talks)) == [("budget.mp4", "unchanged"), ("traffic.mp4", "unchanged")]
     write_talk(talks / "later" / "new.mp4", [(1, 2, "A helicopter lands.")])
-    assert told(library.index(talks)) == [
+    assert states_of(library.index(talks)) == [
         ("budget.mp4", "unchanged"),
         ("traffic.mp4", "unchanged"),
         ("new.mp4", "indexed"),
@@ -166,16 +166,16 @@ def test_indexing_again_does_only_what_is_new(library, talks, write_talk):
 
 def test_a_changed_video_replaces_what_it_was(library, talks, write_talk):
     write_talk(talks / "traffic.mp4", [(1, 2, "A green tram passes.")])
-    assert told(library.index(talks)) == [("budget.mp4", "unchanged"), ("traffic.mp4", "indexed")]
+    assert states_of(library.index(talks)) == [("budget.mp4", "unchanged"), ("traffic.mp4", "indexed")]
     assert len(library.videos()) == 2
     assert library.search("red car") == []
     assert library.search("green tram")[0].video == str(talks / "traffic.mp4")
 
 
-def test_changed_subtitles_are_heard_anew(library, talks):
+def test_changed_subtitles_are_read_again(library, talks):
     before = library.observed("traffic.mp4")[0]
     (talks / "traffic.vtt").write_text("WEBVTT\n\n00:01.000 --> 00:02.000\nA green tram passes.\n")
-    assert told(library.index(talks)) == [("budget.mp4", "unchanged"), ("traffic.mp4", "indexed")]
+    assert states_of(library.index(talks)) == [("budget.mp4", "unchanged"), ("traffic.mp4", "indexed")]
     record, evidence = library.observed("traffic.mp4")
     assert record.video_id == before.video_id
     assert [one.text for one in evidence] == ["A green tram passes."]
@@ -186,15 +186,15 @@ def test_a_moved_video_is_the_same_video(library, talks):
     (talks / "archive").mkdir()
     for suffix in (".mp4", ".vtt"):
         (talks / "traffic").with_suffix(suffix).rename((talks / "archive" / "old").with_suffix(suffix))
-    assert ("old.mp4", "unchanged") in told(library.index(talks))
+    assert ("old.mp4", "unchanged") in states_of(library.index(talks))
     after = library.search("red car")[0]
     assert after.evidence_id == before.evidence_id
     assert after.video == str(talks / "archive" / "old.mp4")
 
 
-def test_a_video_that_is_gone_leaves_the_library(library, talks):
+def test_a_deleted_video_is_removed_from_the_library(library, talks):
     (talks / "traffic.mp4").unlink()
-    assert told(library.index(talks)) == [("budget.mp4", "unchanged"), ("traffic.mp4", "removed")]
+    assert states_of(library.index(talks)) == [("budget.mp4", "unchanged"), ("traffic.mp4", "removed")]
     assert [library.path_of(record).name for record in library.videos()] == ["budget.mp4"]
 
 
@@ -204,7 +204,7 @@ def test_a_folder_of_videos_moves_with_its_library(library, talks, tmp_path):
     assert moved.search("red car")[0].video == str(tmp_path / "elsewhere" / "traffic.mp4")
 
 
-def test_a_library_may_lie_anywhere_and_hold_videos_from_everywhere(talks, tmp_path, write_talk):
+def test_a_library_may_be_anywhere_and_hold_videos_from_everywhere(talks, tmp_path, write_talk):
     other = write_talk(tmp_path / "other" / "traffic.mp4", [(1, 2, "A green tram passes.")])
     library = Library(tmp_path / "library")
     library.index([talks / "traffic.mp4", other])
@@ -230,7 +230,7 @@ def test_a_path_may_be_written_in_any_way(library, talks, monkeypatch):
     assert len(Library(Path("..") / "talks" / ".playhead").videos("../talks")) == 2
 
 
-def test_progress_and_outcomes_are_told_at_once(talks):
+def test_progress_and_outcomes_are_reported_at_once(talks):
     seen, done = [], []
     outcomes = Library(talks / ".playhead").index(
         talks,
@@ -267,7 +267,7 @@ def test_a_file_that_is_no_video_fails_alone(talks):
     (talks / "broken.mp4").write_text("not a video")
     library = Library(talks / ".playhead")
     outcomes = library.index(talks)
-    assert told(outcomes) == [("broken.mp4", "failed"), ("budget.mp4", "indexed"), ("traffic.mp4", "indexed")]
+    assert states_of(outcomes) == [("broken.mp4", "failed"), ("budget.mp4", "indexed"), ("traffic.mp4", "indexed")]
     assert outcomes[0].detail.startswith(f"{talks / 'broken.mp4'} is not a readable video or audio file")
     assert library.search("red car")[0].start == 0.5
 

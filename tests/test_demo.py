@@ -76,7 +76,7 @@ def test_a_quoted_phrase_is_cited_by_its_own_words(talk_library, truth, phrase, 
     assert true.start - 0.5 <= citation.start < citation.end <= true.end + 0.5
 
 
-def test_where_the_words_of_a_phrase_stand_in_their_sentence(talk_library, truth):
+def test_where_the_words_of_a_phrase_are_in_their_sentence(talk_library, truth):
     """Words are spoken one after another: the last ones of a sentence end it, the first ones begin it."""
     true = spoken(truth, "ten cities")
     assert cited(talk_library, 'Where does she say "ten cities"?')[1].end == pytest.approx(true.end, abs=0.5)
@@ -97,7 +97,7 @@ def test_where_the_words_of_a_phrase_stand_in_their_sentence(talk_library, truth
         ("What is ERR_CERT_DATE?", "ERR_CERT_DATE"),
     ],
 )
-def test_what_was_written_is_cited_as_long_as_it_stands(talk_library, truth, question, line):
+def test_what_was_written_is_cited_as_long_as_it_is_shown(talk_library, truth, question, line):
     _, citation = cited(talk_library, question)
     assert (citation.modality, citation.quote) == ("text", line)
     true = slide(truth, line)

@@ -76,9 +76,9 @@ def test_a_colour_is_found(run, indexed):
 
 
 def test_the_commands_know_it(run, indexed):
-    told = run(*COMMAND, "search", str(indexed), "red", "--in", "colour")
-    assert "coloured" in told
-    assert "00:00:00" in told
+    printed = run(*COMMAND, "search", str(indexed), "red", "--in", "colour")
+    assert "coloured" in printed
+    assert "00:00:00" in printed
     assert "dominant colour" in run(*COMMAND, "doctor")
 
 
@@ -92,5 +92,5 @@ def test_a_library_is_read_where_the_package_is_missing(run, indexed):
         )
     )
     assert found["red"] == []
-    told = run(*COMMAND, "show", str(indexed / "colours.mp4"), installed=False)
-    assert "dark blue" in told
+    printed = run(*COMMAND, "show", str(indexed / "colours.mp4"), installed=False)
+    assert "dark blue" in printed

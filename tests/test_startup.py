@@ -34,9 +34,9 @@ def test_importing_playhead_loads_nothing_heavy(code):
 
 
 def test_the_help_loads_nothing_heavy():
-    told = run(f"{LOADED_AT_EXIT}\n{HELP}")
-    assert told.startswith("Usage: playhead")
-    assert json.loads(told.splitlines()[-1]) == []
+    printed = run(f"{LOADED_AT_EXIT}\n{HELP}")
+    assert printed.startswith("Usage: playhead")
+    assert json.loads(printed.splitlines()[-1]) == []
 
 
 def cpu_seconds(code: str, cache: Path) -> float:

@@ -1,7 +1,9 @@
 """The structure of the source: imports run one way, without cycles, and each package says what belongs in it."""
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,10 +18,11 @@ MOST_MODULES = 12
 # Words that the first version used in a private sense, and the words to use instead (docs/vocabulary.md).
 PRIVATE = {
     r"instruments?": "extractor",
-    r"perceive[ds]?|perceiving": "extract",
-    r"stills": "segments",
+    r"perceive[ds]?|perceiving": "extract, observe",
+    r"stills|(a|the|each|one) still": "segment",
     r"strands?": "track",
     r"likeness(es)?": "similarity",
+    r"clues?(?! spans)|beliefs?": "prior, posterior",
     r"anew": "again",
     r"at hand": "available",
     r"(is|are|was|were) told": "is reported",
@@ -27,6 +30,17 @@ PRIVATE = {
     r"(?<!there )(?-i:is none)|so many": "state the value",
     r"gone on with": "resumed",
 }
+# The same for names, which have no grammar that would show the sense.
+PRIVATE_NAMES = PRIVATE | {
+    r"told|tells": "report, print",
+    r"heard": "transcribed",
+    r"stills?": "segment",
+    r"stands?": "is",
+    r"eyes": "models",
+    r"watched": "inspected",
+    r"nobody|wherever|whatever": "say the case",
+}
+ALL_FILES = sorted([*FILES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "examples").rglob("*.py")])
 
 
 def imports_of(module: str, path: Path) -> Iterator[str]:
@@ -124,19 +138,38 @@ def test_every_package_is_in_the_wheel():
     assert listed == {".".join(package.relative_to(ROOT).parts) for package in PACKAGES}
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_docstrings_and_names_use_the_words_of_the_vocabulary(module: str):
-    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
-    texts = [module.replace(".", " ").replace("_", " ")]
-    for node in ast.walk(tree):
+def names_and_prose(path: Path) -> tuple[list[str], list[str]]:
+    """The names that a file defines, as words; and its docstrings and comments."""
+    source = path.read_text(encoding="utf-8")
+    names, prose = [path.stem], []
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            texts.append(ast.get_docstring(node) or "")
-            if not isinstance(node, ast.Module):
-                texts.append(re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", node.name).lower())
+            prose.append(ast.get_docstring(node) or "")
+            names.append(getattr(node, "name", ""))
+        elif isinstance(node, ast.arg):
+            names.append(node.arg)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.append(node.id)
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    prose += [token.string for token in tokens if token.type == tokenize.COMMENT]
+    return [re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", name).lower() for name in names], prose
+
+
+@pytest.mark.parametrize("path", ALL_FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_names_and_prose_use_the_words_of_the_vocabulary(path: Path):
+    if path == Path(__file__):
+        return  # it lists the words
+    names, prose = names_and_prose(path)
     found = {
-        f"{match.group()!r} (say: {instead})"
+        f"{match.group()!r} in {text!r} (say: {instead})"
+        for texts, words in ((names, PRIVATE_NAMES), (prose, PRIVATE))
         for text in texts
-        for word, instead in PRIVATE.items()
+        for word, instead in words.items()
         for match in re.finditer(rf"\b(?:{word})\b", text, re.IGNORECASE)
     }
     assert found == set()
+
+
+@pytest.mark.parametrize("sentence", ["What is perceived anew", "each still", "no clue", "They are told apart"])
+def test_private_words_are_found(sentence: str):
+    assert any(re.search(rf"\b(?:{word})\b", sentence) for word in PRIVATE)

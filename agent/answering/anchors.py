@@ -38,7 +38,7 @@ def located(plan: Plan, search: Search, reader: Reader) -> Plan | None:
     for event in events:
         end = max(search.records[event.video_id].duration, event.end)
         limit = limits.get(event.video_id) or plan.between or Span(start=0, end=end)
-        if span := _beside(anchor, event, end, limit, only_next=not plan.terms):
+        if span := _span_at(anchor, event, end, limit, only_next=not plan.terms):
             scopes.append(Scope(video_id=event.video_id, span=span))
     if not scopes:
         return None
@@ -50,12 +50,12 @@ def _events(anchor: Anchor, plan: Plan, search: Search, reader: Reader) -> list[
     wanted = plan.model_copy(update={"modalities": anchor.event.modalities, "anchor": None})
     if anchor.ordinal is None:
         found = occurrences(anchor.event, wanted, search, reader)
-        return found if anchor.relation == "during" else _best_a_video(found)
+        return found if anchor.relation == "during" else _best_of_each_video(found)
     if anchor.ordinal > 0:
         named = Term(text=_ORDINALS[anchor.ordinal - 1], exact=True)
         called = anchor.event.model_copy(update={"terms": (named, *anchor.event.terms)})
         if found := occurrences(called, wanted, search, reader):
-            return _best_a_video(found)
+            return _best_of_each_video(found)
     found = occurrences(anchor.event, wanted, search, reader)
     if anchor.event.modalities == modality_names():
         found = [one for one in found if any(e.modality in asked_as("shown") for e in one.evidence)]
@@ -68,7 +68,7 @@ def _events(anchor: Anchor, plan: Plan, search: Search, reader: Reader) -> list[
     return chosen
 
 
-def _best_a_video(found: list[Occurrence]) -> list[Occurrence]:
+def _best_of_each_video(found: list[Occurrence]) -> list[Occurrence]:
     """Return for each video the occurrence with the highest score; the first one if scores are equal."""
     best: dict[str, Occurrence] = {}
     for one in found:
@@ -82,7 +82,7 @@ def _fits(one: Occurrence) -> float:
     return max(e.score for e in one.evidence)
 
 
-def _beside(anchor: Anchor, event: Occurrence, end: float, limit: Span, *, only_next: bool) -> Span | None:
+def _span_at(anchor: Anchor, event: Occurrence, end: float, limit: Span, *, only_next: bool) -> Span | None:
     """Return the span before, after or during an event, within a limit; None if it is empty."""
     if anchor.relation == "after":
         first, last = event.end, min(end, event.end + NEXT_SECONDS) if only_next else end

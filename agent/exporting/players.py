@@ -10,7 +10,7 @@ from ...tools.records import Span
 
 __all__ = ["play"]
 
-# How each player is told where to start. The names are commands; the order is the order of choice.
+# How each player gets the second to start at. The names are commands; the order is the order of choice.
 _PLAYERS = {
     "mpv": ["--start={start:.3f}"],
     "vlc": ["--start-time={start:.3f}"],

@@ -16,14 +16,14 @@ from ...tools.settings import Settings
 from ..display import notebook
 from ..display.answer_page import answer_page
 from ..graph.threads import open_checkpointer
-from ..looking.detector import Eyes
+from ..looking.detector import FrameModels
 from ..places import library_folder
 from ..records import register_html
 
 __all__ = ["OpenLibrary"]
 
 # What a library opens at first use.
-_OPENED = ("_search", "_saver", "_extractors", "_eyes", "_llm")
+_OPENED = ("_search", "_saver", "_extractors", "_frame_models", "_llm")
 
 
 class OpenLibrary:
@@ -93,13 +93,13 @@ class OpenLibrary:
         return Extractors.gather(self.settings)
 
     @cached_property
-    def _eyes(self) -> Eyes:
+    def _frame_models(self) -> FrameModels:
         gathered, missing = self._extractors, self._extractors.missing
         detector, encoder = gathered.get("object"), gathered.get("frame")
         if detector is None and encoder is None:
             reasons = "; ".join(f"{modality}: {missing[modality]}" for modality in ("object", "frame"))
             raise SettingsError(f"no model can examine frames ({reasons}): set objects_model or image_model")
-        return Eyes(detector, encoder)
+        return FrameModels(detector, encoder)
 
     @cached_property
     def _voices(self) -> Voices:

@@ -124,7 +124,7 @@ class Searching(Browsing):
             frames, decoder = self.settings.max_frames, self.settings.decoder
             search, among = self._opened(), self._video_ids(videos, where)
             return look_for_moments(
-                query, search, k, self._eyes, among, span_between(between), frames=frames, decoder=decoder
+                query, search, k, self._frame_models, among, span_between(between), frames=frames, decoder=decoder
             )
         return find_moments(
             query, self._opened(), k, kinds, self._video_ids(videos, where), span_between(between), mode

@@ -18,7 +18,7 @@ from ...tools.media.frames import Decoder, frames_at
 from ...tools.records import Frame, Segment, Span
 from ...tools.words import is_same, tokens
 
-__all__ = ["Eyes", "Watched", "priors_of", "watch"]
+__all__ = ["FrameModels", "Inspected", "inspect", "priors_of"]
 
 # Prior probability that the thing is visible, from a search result or a stored detection alone.
 PRIOR_WEIGHT = 0.6
@@ -34,7 +34,7 @@ _PERSON = frozenset("people person man men woman women boy girl child children s
 
 
 @dataclass(frozen=True)
-class Eyes:
+class FrameModels:
     """The models that inspect frames; None if one is not available.
 
     Attributes:
@@ -47,7 +47,7 @@ class Eyes:
 
 
 @dataclass(frozen=True)
-class Watched:
+class Inspected:
     """The result of inspecting one video.
 
     Attributes:
@@ -59,17 +59,17 @@ class Watched:
     frames: int
 
 
-def watch(
+def inspect(
     query: str,
     record: VideoRecord,
     video: Path,
     stored: Sequence[Evidence],
-    eyes: Eyes,
+    models: FrameModels,
     *,
     kind: Kind = "needle",
     frames: int = 32,
     decoder: Decoder = "pyav",
-) -> Watched:
+) -> Inspected:
     """Find a described thing in one video by inspecting frames.
 
     Args:
@@ -77,7 +77,7 @@ def watch(
         record: The video.
         video: Path of the video's file.
         stored: The video's segments, and the evidence retrieved for the query.
-        eyes: The models; at least one is available.
+        models: The models; at least one is available.
         kind: When the search ends: see `index.localization.temporal_search.Goal`.
         frames: Largest number of frames to inspect.
         decoder: The video decoder.
@@ -90,14 +90,14 @@ def watch(
     timeline = Timeline.even(record.duration, cuts, bins)
     priors = priors_of(one for one in stored if one.score)
     goal = Goal(kind=kind, targets=(query,), frames=frames, frames_a_round=_ROUND)
-    sees = [see for see in (_by_detector(query, eyes.detector), _by_encoder(query, eyes.encoder)) if see]
+    sees = [see for see in (_by_detector(query, models.detector), _by_encoder(query, models.encoder)) if see]
 
     def look(moments: Sequence[float]) -> list[list[float]]:
         seen = list(frames_at(video, moments, decoder=decoder))
         return [[max((see(frame) for see in sees), default=0.0)] for frame in seen]
 
     found = search(timeline, priors, look, goal)
-    return Watched(moments=found.moments, frames=len(found.looked))
+    return Inspected(moments=found.moments, frames=len(found.looked))
 
 
 def priors_of(evidence: Iterable[Evidence]) -> list[Prior]:

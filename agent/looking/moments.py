@@ -19,7 +19,7 @@ from ..answering.reader import Reader, feature_reader
 from ..question.planning import make_plan
 from ..question.terms import places_of
 from ..question.time_expressions import grounding_query, stretch_of
-from .detector import Eyes, watch
+from .detector import FrameModels, inspect
 
 __all__ = ["Moment", "find_moments", "look_for_moments"]
 
@@ -28,7 +28,7 @@ WINDOW_SECONDS = 300.0
 CANDIDATES = 40
 SAME_SPAN_IOU = 0.5
 # Most videos whose frames are inspected for one query.
-MOST_WATCHED = 3
+MOST_INSPECTED = 3
 
 
 class Moment(Record):
@@ -114,7 +114,7 @@ def look_for_moments(
     query: str,
     library: Search,
     k: int,
-    eyes: Eyes,
+    models: FrameModels,
     video_ids: Sequence[str] | None = None,
     between: Span | None = None,
     *,
@@ -130,7 +130,7 @@ def look_for_moments(
         query: A description of the visible content.
         library: The library to search.
         k: At most this many.
-        eyes: The models that inspect frames.
+        models: The models that inspect frames.
         video_ids: Only these videos; None: all.
         between: Only this span of each video.
         frames: Largest number of frames to inspect, over all videos.
@@ -143,7 +143,7 @@ def look_for_moments(
     asked = grounding_query(query).text or query
     found = library.find(asked, CANDIDATES, None, video_ids, between)
     among = video_ids if video_ids is not None else sorted(library.records)
-    videos = list(dict.fromkeys([*(one.video_id for one in found), *among]))[:MOST_WATCHED]
+    videos = list(dict.fromkeys([*(one.video_id for one in found), *among]))[:MOST_INSPECTED]
     seen: list[Moment] = []
     looked: dict[str, int] = {}
     for number, video_id in enumerate(videos):
@@ -154,9 +154,9 @@ def look_for_moments(
         ours = [one for one in found if one.video_id == video_id]
         stored = [one for one in [*segments, *ours] if between is None or one.span.overlap(between) > 0]
         file = library.file_of(video_id)
-        watched = watch(asked, record, file, stored, eyes, frames=share, decoder=decoder)
-        looked[video_id] = watched.frames
-        for moment in watched.moments:
+        inspected = inspect(asked, record, file, stored, models, frames=share, decoder=decoder)
+        looked[video_id] = inspected.frames
+        for moment in inspected.moments:
             if moment.sure and (between is None or moment.span.overlap(between) > 0):
                 there = tuple(e for e in [*ours, *segments] if e.span.overlap(moment.span) > 0)
                 seen.append(

@@ -137,13 +137,15 @@ def _in_sequence(question: str, before: Turn, video_ids: tuple[str, ...] | None)
         if not first < last or (is_moment and not _HAPPENS.search(rest)):
             continue
         times = f"from {clock(first)} to {clock(last)}" if last < FAR else f"after {clock(first)}"
-        told = f"{question[: found.start()]} {found.groupdict().get('kept') or ''} {times}{question[found.end() :]}"
-        told = _OPENER.sub("", " ".join(told.split())) if rest else f"what happens {times}?"
-        changes: dict[str, object] = {"question": _capital(told)}
+        completed = (
+            f"{question[: found.start()]} {found.groupdict().get('kept') or ''} {times}{question[found.end() :]}"
+        )
+        completed = _OPENER.sub("", " ".join(completed.split())) if rest else f"what happens {times}?"
+        changes: dict[str, object] = {"question": _capital(completed)}
         if is_moment:
             where = places_of(question) or modality_names()
             changes |= {"kind": "needle", "is_moment": True, "terms": (), "subjects": (), "modalities": where}
-        plan = make_plan(rest or told, video_ids or (cited.video_id,), Span(start=first, end=last))
+        plan = make_plan(rest or completed, video_ids or (cited.video_id,), Span(start=first, end=last))
         return plan.model_copy(update=changes)
     return None
 
@@ -188,8 +190,8 @@ def _completed(said: str, topic: str) -> str:
     if not topic:
         return f"{_capital(said)}?"
     if found := _OBJECT.search(said):
-        stands = f"{found['say']} something about {topic}" if found["say"] else topic
-        return f"{_capital(said[: found.start()] + stands + said[found.end() :])}?"
+        completion = f"{found['say']} something about {topic}" if found["say"] else topic
+        return f"{_capital(said[: found.start()] + completion + said[found.end() :])}?"
     return f"{_capital(said)}: {topic}?"
 
 

@@ -185,12 +185,12 @@ def _all_name_something(*parts: str) -> bool:
     return all(map(names_something, parts))
 
 
-_PERCEIVED = (
+_OBSERVED = (
     r"(?:mention|say|said|tell|told|talk|speak|spoke|hear|use the (?:word|term|phrase)|refer|repeat|show|seen|see\b|appear"
     r"|visible|written|displayed|read)"
 )
 _HOW_OFTEN = re.compile(
-    rf"\A(?:in total,? )?how (?:many times|often)\b(?=.*\b{_PERCEIVED}| (?:is|was) there\b)|\b(?:number of times|count how (?:many times|often))\b"
+    rf"\A(?:in total,? )?how (?:many times|often)\b(?=.*\b{_OBSERVED}| (?:is|was) there\b)|\b(?:number of times|count how (?:many times|often))\b"
     rf"|\A(?:count|list) (?:all|every|each) (?:time|mention|occurrence|appearance)s?\b",
     re.IGNORECASE,
 )

@@ -43,7 +43,7 @@ _SAID = re.compile(
     r"|mention(?:s|ed)?|tells?(?! me\b| us\b)|told|discuss(?:es|ed)?|explain(?:s|ed)?|announce[sd]?"
     r"|according to|(?<!who is the )(?:speaker|narrator|lecturer|presenter))\b"
 )
-_HEARD = re.compile(r"(?<=\W)(?:hears?|heard|hearing)\b")
+_AUDIBLE = re.compile(r"(?<=\W)(?:hears?|heard|hearing)\b")
 _SHOWN = re.compile(
     rf"(?<=\W)(?:(?:videos?|clips?|films?|movies?|recordings?|cameras?|{_PICTURES}) shows?|(?:videos?|clips?|films?|{_PICTURES}) show|shown|showing|seen|visible|depict(?:s|ed)|displayed|looks? like"
     rf"|on (?:the )?camera|(?:you|we) (?:can )?see|in the (?:{_PICTURES}|background|foreground)|(?:{_PICTURES}) of)\b"
@@ -162,7 +162,7 @@ def places_of(question: str) -> tuple[Modality, ...]:
         places += asked_as("written")
     if _SAID.search(text):
         places += asked_as("said")
-    elif _HEARD.search(text):
+    elif _AUDIBLE.search(text):
         places += [*asked_as("said"), *(one for one in asked_as("heard") if one in modality_names())]
     if _SHOWN.search(text) and not places:
         places += asked_as("shown")
@@ -176,16 +176,16 @@ def description_of(question: str) -> str:
         question = question[found.end() :]
     kept = [chunk.strip('?!.,;:"“”«»()[]') for chunk in question.split()]
     kept = [chunk for chunk in kept if chunk]
-    telling = [number for number, chunk in enumerate(kept) if _tells(chunk)]
+    naming = [number for number, chunk in enumerate(kept) if _names(chunk)]
     # "In which part is there a red car?": light words at both ends of the description are removed, inside they stay.
-    heavy = [number for number in telling if not set(tokens(kept[number])) <= _LIGHT] or telling
+    heavy = [number for number in naming if not set(tokens(kept[number])) <= _LIGHT] or naming
     if not heavy:
         return ""
     inside = [chunk for chunk in kept[heavy[0] : heavy[-1] + 1] if not set(tokens(chunk)) <= _ASKING]
     return " ".join(inside[:MOST_TERMS])
 
 
-def _tells(chunk: str) -> bool:
+def _names(chunk: str) -> bool:
     words = tokens(chunk)
     return bool(words) and not set(words) <= (STOP_WORDS | _ASKING)
 

@@ -112,24 +112,24 @@ def extract(
         MediaError: No stage succeeded.
         LibraryError: Keyframes cannot be written.
     """
-    journals = folder / JOURNALS / ("anew" if force else "usual")
+    journals = folder / JOURNALS / ("force" if force else "usual")
     stages = {modality: _stage(modality, info, extractors, journals) for modality in stage_names() if modality in run}
-    heard = {modality: stage for modality, stage in stages.items() if spec_of(modality).reads == "sound"}
+    sound_stages = {modality: stage for modality, stage in stages.items() if spec_of(modality).reads == "sound"}
     cued = {
-        modality: (heard.pop(modality), subtitles)
-        for modality in [*heard]
+        modality: (sound_stages.pop(modality), subtitles)
+        for modality in [*sound_stages]
         if (subtitles := _subtitles(modality, info, extractors))
     }
-    with _AudioPipeline(heard, info, extractors) if heard else nullcontext() as task:
+    with _AudioPipeline(sound_stages, info, extractors) if sound_stages else nullcontext() as task:
         pictures_end = run_frame_pipeline(info, extractors, stages, folder, progress, force=force)
         if pictures_end is None and previous:
             with writing(folder):
                 copy_keyframes(previous.folder, folder)
         duration, notes = _duration(info, pictures_end, previous)
-        if heard or cued:
+        if sound_stages or cued:
             progress("transcribing", 0.0, duration)
         if task:
-            task.wait(lambda: progress("transcribing", min(task.heard_until, duration), duration))
+            task.wait(lambda: progress("transcribing", min(task.done_until, duration), duration))
         noted = _subtitle_notes(info, extractors)
         for modality, (stage, subtitles) in cued.items():
             stage.run(partial(_cues, modality, subtitles, info, duration, noted))
@@ -252,31 +252,31 @@ class _AudioPipeline(BackgroundTask):
     """Run the stages that read sound in a background thread: one pass over the sound feeds them all.
 
     Attributes:
-        heard_until: The second that all stages have reached.
+        done_until: The second that all stages have reached.
     """
 
     def __init__(self, stages: Mapping[Modality, Stage], info: VideoInfo, extractors: Extractors) -> None:
-        self.heard_until = 0.0
+        self.done_until = 0.0
         self._stages, self._info, self._extractors = stages, info, extractors
-        super().__init__(self._listen)
+        super().__init__(self._read_sound)
 
-    def _listen(self) -> None:
-        heard: dict[Modality, list[Any]] = {modality: [] for modality in self._stages}
+    def _read_sound(self) -> None:
+        results: dict[Modality, list[Any]] = {modality: [] for modality in self._stages}
         try:
             for window in windows_of(self._info):
                 self.check()
                 for modality, stage in self._stages.items():
-                    stage.run(partial(self._hear, modality, window, heard[modality]))
-                self.heard_until = window.start + len(window.samples) / RATE
+                    stage.run(partial(self._processed, modality, window, results[modality]))
+                self.done_until = window.start + len(window.samples) / RATE
         except LibraryError:
             raise
         except Exception as error:  # noqa: BLE001 (a decoder may raise anything; the stages of pictures continue)
             for stage in self._stages.values():
                 stage.fail(error)
         for modality, stage in self._stages.items():
-            stage.run(partial(_assembled, modality, heard[modality], stage.source))
+            stage.run(partial(_assembled, modality, results[modality], stage.source))
 
-    def _hear(self, modality: Modality, window: Window, heard: list[Any]) -> Observed:
+    def _processed(self, modality: Modality, window: Window, results: list[Any]) -> Observed:
         """Keep the result for one window until all windows are processed."""
         key = f"{window.start!r}+{len(window.samples)}"
         journal = self._stages[modality].journal
@@ -284,18 +284,18 @@ class _AudioPipeline(BackgroundTask):
         if found is None:
             found = self._extractors.by_modality[modality].process_window(window, self._progress)
             journal.note(key, found)
-        heard.append(found)
+        results.append(found)
         return [], None
 
-    def _progress(self, heard_until: float) -> None:
-        self.heard_until = heard_until
+    def _progress(self, done_until: float) -> None:
+        self.done_until = done_until
         self.check()
 
 
-def _assembled(modality: Modality, heard: Sequence[Any], source: str) -> Observed:
+def _assembled(modality: Modality, results: Sequence[Any], source: str) -> Observed:
     assemble = spec_of(modality).assemble
     assert assemble is not None
-    return list(assemble(heard, source)), None
+    return list(assemble(results, source)), None
 
 
 def _restored(modality: Modality, entry: Any) -> list[Any] | None:

@@ -70,9 +70,9 @@ class _Proxy:
     floor: float = field(default=0.0, init=False)  # only search reads it
 
     def process_window(self, window: Window, progress: Callable[[float], None]) -> list[TranscribedWord]:
-        heard: list[TranscribedWord] = self._call("process_window", window)
+        words: list[TranscribedWord] = self._call("process_window", window)
         progress(window.start + len(window.samples) / RATE)
-        return heard
+        return words
 
     def observe(self, segments: Any) -> Any:
         return self._call("observe", segments)
@@ -400,5 +400,5 @@ def _line(error: BaseException) -> str:
     return lines[-1 if is_creation else 0][:300]
 
 
-def _ignore_progress(heard_until: float) -> None:
+def _ignore_progress(done_until: float) -> None:
     """The board shows the progress of videos, not of calls."""

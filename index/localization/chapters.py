@@ -215,7 +215,7 @@ def _picture_starts(whole: Span, pictures: EmbeddedSeries) -> list[float]:
     """Return the seconds at which a picture begins that is unlike those before, in order."""
     shown = _ShownPictures(whole, pictures)
     starts = sorted({span.start for span in pictures.spans if whole.start < span.start < whole.end})
-    # Between two starts of pictures one more place is compared: the peak beside the valley.
+    # Between two starts of pictures one more place is compared: the peak next to the valley.
     at = [second for a, b in pairwise([whole.start, *starts, whole.end]) for second in ((a + b) / 2, b)][:-1]
     alike = np.array([shown.similarity(second) for second in at])
     depth = (_climbed(alike) + _climbed(alike[::-1])[::-1] - 2 * alike) / 2

@@ -229,9 +229,9 @@ def _numbered(parts: Sequence[_Part], named: Sequence[_Named]) -> tuple[Speaker,
     groups: list[tuple[str, list[_Part]]] = [(one.name, []) for one in named]
     left = []
     for part in parts:
-        likeness = [_cosine(part, one) for one in named]
-        best = int(np.argmax(likeness)) if likeness else -1
-        if best >= 0 and likeness[best] >= SAME_VOICE:
+        similarity = [_cosine(part, one) for one in named]
+        best = int(np.argmax(similarity)) if similarity else -1
+        if best >= 0 and similarity[best] >= SAME_VOICE:
             groups[best][1].append(part)
         else:
             left.append(part)

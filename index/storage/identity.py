@@ -1,7 +1,7 @@
 """Identity of media files by their whole content, and a table that makes unchanged files cheap.
 
 The first 128 bits of SHA-256 over the whole file: a download that fills a preallocated file, or one changed bit, gives
-another identity, and nobody can craft a file that takes the place of another. It costs 0.7 s for each gigabyte, much
+another identity, and no one can craft a file that takes the place of another. It costs 0.7 s for each gigabyte, much
 less than indexing it; files whose size, time of change and inode are as before are not read again.
 """
 

@@ -174,7 +174,7 @@ def test_as_many_as_it_cites_is_counted_again():
     assert verdict("count", "3 times", *mentions, end=9.0) == "refuted"
 
 
-def test_the_same_words_count_as_often_as_they_stand_there():
+def test_the_same_words_count_as_often_as_they_occur():
     twice = seen(0, "Gold and gold.", modality="speech", box=None)
     cited = Citation.of(twice).model_copy(update={"quote": "gold"})
     stored = {twice.evidence_id: twice}.get
@@ -186,7 +186,7 @@ def test_the_same_words_count_as_often_as_they_stand_there():
     assert (counted(2), counted(3)) == ("supported", "refuted")
 
 
-def test_so_many_at_once_are_there_at_once():
+def test_the_number_at_once_is_counted():
     dogs = [seen(1), seen(5)]
     assert verdict("count", "at most 2 detected at once: dog", *dogs) == "supported"
     assert verdict("count", "at most 3 detected at once: dog", *dogs) == "refuted"

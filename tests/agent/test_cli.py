@@ -102,7 +102,7 @@ def indexed(talks, playhead) -> Path:
 # What each command prints.
 
 
-def test_index_tells_each_file_what_was_left_out_and_the_sum(talks, playhead):
+def test_index_prints_each_file_what_was_left_out_and_the_sum(talks, playhead):
     done = playhead("index", "talks")
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines() == [
@@ -129,13 +129,13 @@ def test_a_reason_that_is_not_about_all_files_names_its_own(talks, capsys):
         screen.done(replace(outcomes[0], record=record.model_copy(update={"stages": stages})))
         screen.done(outcomes[1])
     screen.summary(talks / ".playhead")
-    told = capsys.readouterr()
-    assert told.err.splitlines() == [
+    printed = capsys.readouterr()
+    assert printed.err.splitlines() == [
         "✗ talks/budget.mp4: 00:00:04.9, nothing extracted",
         "  written: failed: RuntimeError: out of memory",
     ]
-    assert "Not transcribed: the file has no sound (talks/budget.mp4)" in told.out.splitlines()
-    assert "Pictures not searchable: switched off" in told.out.splitlines()
+    assert "Not transcribed: the file has no sound (talks/budget.mp4)" in printed.out.splitlines()
+    assert "Pictures not searchable: switched off" in printed.out.splitlines()
 
 
 def test_index_prints_data(talks, playhead):
@@ -171,7 +171,7 @@ def test_ask_prints_the_object_of_the_contract(indexed, playhead):
     assert (nothing.code, nothing.data["status"], nothing.data["claims"]) == (0, "insufficient", [])
 
 
-def test_ask_tells_its_steps_on_standard_error(indexed, playhead):
+def test_ask_prints_its_steps_on_standard_error(indexed, playhead):
     done = playhead("ask", "talks", "What is said about the red car?", "-v")
     assert done.out == "The red car stops at the bridge. [00:00:00–00:00:02] traffic.mp4, said\n"
     assert re.search(r"^plan: .*red car.*\n(.*\n)*confidence \d\.\d\d, \d+\.\d\d s in total$", done.err, re.MULTILINE)
@@ -280,7 +280,7 @@ def test_remove_takes_videos_out_and_leaves_their_files(indexed, playhead):
     assert playhead("list", "talks") == Done(0, "", "no video is indexed here\n")
 
 
-def test_a_library_may_lie_elsewhere(talks, playhead):
+def test_a_library_may_be_in_another_folder(talks, playhead):
     assert playhead("index", "talks/budget.mp4", "talks/traffic.mp4", "--library", "lib").code == 0
     assert not (talks / ".playhead").exists()
     assert len(playhead("list", "talks", "--library", "lib", "--json").data) == 2
@@ -289,7 +289,7 @@ def test_a_library_may_lie_elsewhere(talks, playhead):
     assert "The red car" in playhead("ask", "talks", "What is said about the red car?", "--library", "lib").out
 
 
-def test_doctor_tells_what_is_there_and_what_is_missing(playhead, monkeypatch):
+def test_doctor_lists_what_is_available_and_what_is_missing(playhead, monkeypatch):
     monkeypatch.delenv("PLAYHEAD_TEXT_MODEL")
     done = playhead("doctor", "--json", "--objects-model", "not-there.pt")
     assert done.code == 0
@@ -372,7 +372,7 @@ def test_help_fits_a_terminal_of_80_columns(playhead, monkeypatch):
     ],
     ids=lambda command: command[0],
 )
-def test_general_options_stand_before_or_after_the_command(command, indexed, playhead):
+def test_general_options_come_before_or_after_the_command(command, indexed, playhead):
     for options in (["--offline"], ["--device", "cpu"], ["-v"], ["-q"]):
         assert playhead(*options, *command[:1], "--help").code == 0
     for device in (["--device", "tpu"], ["--device=tpu"]):
@@ -590,8 +590,8 @@ def test_on_a_full_disk_nothing_is_lost(small_disk, talks, playhead):
     assert "cannot write" in done.complaint or "cannot be written" in done.complaint
     assert "twelve percent" in playhead("ask", talks, "What is said about the budget?", "--library", library).out
     with (small_disk / "out").open("wb") as out:
-        told = process("list", talks, "--library", library, stdout=out, capture_output=False, stderr=subprocess.PIPE)
-    assert (told.code, told.complaint) == (1, "playhead: No space left on device: standard output")
+        printed = process("list", talks, "--library", library, stdout=out, capture_output=False, stderr=subprocess.PIPE)
+    assert (printed.code, printed.complaint) == (1, "playhead: No space left on device: standard output")
     filler.unlink()
     assert playhead("index", talks, "--library", library).out.splitlines()[-1].startswith("1 indexed, 1 unchanged")
     assert "red car" in playhead("ask", talks, "What is said about the red car?", "--library", library).out

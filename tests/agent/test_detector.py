@@ -8,7 +8,7 @@ import pytest
 
 from playhead import Library, Settings
 from playhead.agent.answering.options import chosen_option
-from playhead.agent.looking.detector import Eyes, watch
+from playhead.agent.looking.detector import FrameModels, inspect
 from playhead.agent.question.planning import make_plan
 from playhead.agent.records import Claim
 from playhead.tools.embedding.protocol import Vectors
@@ -68,10 +68,10 @@ def video(tmp_path_factory) -> Path:
 
 def looked(video: Path, query: str, detector, frames: int = 32, **options):
     made = record(info=probe(video), duration=60.0)
-    return watch(query, made, video, [], Eyes(detector, None), frames=frames, **options)
+    return inspect(query, made, video, [], FrameModels(detector, None), frames=frames, **options)
 
 
-def test_a_dog_that_nobody_indexed_is_found_at_its_true_time(video):
+def test_a_dog_that_was_not_indexed_is_found_at_its_true_time(video):
     detector = CountingDetector(140, 172)  # seconds 35 to 43
     found = looked(video, "a dog in the yard", detector)
     assert found.moments[0].sure
@@ -98,7 +98,7 @@ def test_a_guess_of_the_detector_is_not_sure(video):
 def test_what_the_detector_has_no_name_for_is_not_asked_of_it(video):
     detector = CountingDetector(0, 240)
     made = record(info=probe(video), duration=60.0)
-    watch("a cathedral", made, video, [], Eyes(detector, NoPictures()), frames=8)
+    inspect("a cathedral", made, video, [], FrameModels(detector, NoPictures()), frames=8)
     assert detector.looked == []
 
 
@@ -109,13 +109,13 @@ def test_a_word_for_people_is_a_person(video):
     assert not any(moment.sure for moment in found.moments)  # it saw dogs
 
 
-def test_without_eyes_it_is_an_error_that_says_what_to_do(tmp_path):
+def test_without_a_frame_model_it_is_an_error_that_says_what_to_do(tmp_path):
     made = Library(tmp_path / "library", Settings(objects_model="off", image_model="off", offline=True))
     with pytest.raises(SettingsError, match=r"no model can examine frames .* set objects_model or image_model"):
-        _ = made._eyes
+        _ = made._frame_models
 
 
-def test_kinds_of_evidence_cannot_be_chosen_beside_a_look(talk_library):
+def test_modalities_and_look_cannot_be_used_together(talk_library):
     with pytest.raises(QueryError, match="modalities and look cannot be used together: leave one"):
         talk_library.find("a cat", look=True, modalities="speech")
 

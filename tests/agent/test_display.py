@@ -75,7 +75,7 @@ def words(made: str) -> str:
     return html.unescape(re.sub(r"<[^>]*>", "", made)).strip()
 
 
-def test_each_claim_stands_with_its_spans():
+def test_each_claim_is_shown_with_its_spans():
     shown = answer(claim("The budget grew."), claim("It rains.", cite(start=3600, end=3601.5)))
     assert str(shown) == "The budget grew. [00:01:01–00:01:05] a.mp4, said\nIt rains. [01:00:00–01:00:02] a.mp4, said"
 
@@ -84,7 +84,7 @@ def test_each_claim_stands_with_its_spans():
     ("modality", "how"),
     [("speech", "said"), ("text", "written"), ("object", "detected"), ("caption", "described"), ("frame", "shown")],
 )
-def test_how_it_was_perceived_is_told(modality, how):
+def test_the_source_of_an_observation_is_shown(modality, how):
     assert str(answer(claim("x", cite(modality=modality)))) == f"x [00:01:01–00:01:05] a.mp4, {how}"
 
 
@@ -131,9 +131,9 @@ def test_without_an_answer_the_closest_passages_are_shown(capsys):
     )  # fmt: skip
     made = answer(status="insufficient", text="Nothing answers this.", confidence=0.0, closest=(near,))
     print_answer(made)
-    told = capsys.readouterr().out.splitlines()
-    assert told[:2] == ["Nothing answers this.", "Not certain, but nearest:"]
-    assert told[2].split() == ["00:01:01.0–00:01:05.0", "a.mp4", "said", "0.50", "<i>rain</i>"]
+    shown_text = capsys.readouterr().out.splitlines()
+    assert shown_text[:2] == ["Nothing answers this.", "Not certain, but nearest:"]
+    assert shown_text[2].split() == ["00:01:01.0–00:01:05.0", "a.mp4", "said", "0.50", "<i>rain</i>"]
     for made_html in (html_of(made), made.to_html()):
         assert "<i>" not in made_html
         assert "Not certain, but nearest:" in words(made_html)
@@ -240,11 +240,11 @@ def test_a_notebook_shows_the_boxes(keyframe):
     assert shown == cited_picture([boxed(keyframe, 0.2, 0.3, 0.5, 0.8)]) != read_keyframe(keyframe).picture
 
 
-def test_of_many_spans_the_first_are_told():
+def test_of_many_spans_the_first_are_shown():
     many = [cite("gold", float(start), start + 1.0) for start in range(0, 200, 10)]
-    told = str(answer(claim("20 times", *many)))
-    assert told.count("[") == 8
-    assert told.endswith("[00:01:10–00:01:11] a.mp4, said, and 12 more")
+    shown_text = str(answer(claim("20 times", *many)))
+    assert shown_text.count("[") == 8
+    assert shown_text.endswith("[00:01:10–00:01:11] a.mp4, said, and 12 more")
 
 
 TAGS = {"div", "p", "b", "small", "ul", "li", "svg", "rect", "title"}

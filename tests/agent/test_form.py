@@ -73,7 +73,7 @@ def test_what_is_counted(question, what):
     "question",
     ["How many engineers were hired?", "How often should the filter be changed?", "How many planets are there?"],
 )
-def test_a_number_that_somebody_tells_is_no_count(question):
+def test_a_number_that_somebody_says_is_not_a_count(question):
     assert make_plan(question).kind == "needle"
 
 
@@ -148,14 +148,14 @@ def test_which_occurrence(question, ordinal, terms):
         ("What is shown while he talks about Mars?", "during", "Mars", ("speech",), None, SHOWN),
     ],
 )  # fmt: skip
-def test_an_event_tells_when(question, relation, event, where, ordinal, asked):
+def test_an_event_sets_the_time(question, relation, event, where, ordinal, asked):
     plan = make_plan(question)
     assert plan.anchor is not None
     assert (plan.anchor.relation, plan.anchor.event.query, plan.anchor.ordinal) == (relation, event, ordinal)
     assert (plan.anchor.event.modalities, plan.modalities, plan.terms) == (where, asked, ())
 
 
-def test_what_is_asked_for_beside_an_event_is_looked_for():
+def test_what_is_asked_for_at_an_event_is_searched():
     plan = make_plan("What does she say about travel after the break?")
     assert ([term.text for term in plan.terms], plan.anchor.event.query) == (["travel"], "break")
 
@@ -172,7 +172,7 @@ def test_what_is_asked_for_beside_an_event_is_looked_for():
         "When does boarding of flight LX 814 begin, according to the slide?",
     ],
 )
-def test_what_is_no_event_of_the_video_tells_nothing(question):
+def test_what_is_not_an_event_of_the_video_sets_no_time(question):
     assert make_plan(question).anchor is None
 
 
@@ -223,7 +223,7 @@ def test_a_part_of_the_video_by_itself_is_a_moment(question, part):
     assert (plan.part, plan.is_moment, plan.terms) == (part, True, ())
 
 
-def test_a_part_beside_something_else_is_no_stretch():
+def test_a_part_with_something_else_is_not_a_stretch():
     assert make_plan("Who wins at the end?").part is None
 
 

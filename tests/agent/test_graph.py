@@ -70,7 +70,7 @@ def test_what_is_not_there_is_insufficient_and_says_what_is_missing(library, que
     assert f"Not found: {missing}" in answer.text
 
 
-def test_a_question_about_nothing_is_told_so(library):
+def test_a_question_about_nothing_gets_a_message(library):
     answer = library.ask("And so what?")
     assert answer.status == "insufficient"
     assert answer.text.startswith("The question names nothing that could be looked for")

@@ -1,4 +1,4 @@
-"""What a video says is data: commands on slides, in speech and in file names are quoted, and nobody obeys them.
+"""What a video says is data: commands on slides, in speech and in file names are quoted, and not obeyed.
 
 The slides are read by the real reader. A scripted server plays a model that does obey; what it then writes must not leave.
 """
@@ -93,7 +93,7 @@ def test_a_command_in_a_video_changes_no_plan(library):
     assert library.ask("What does the speaker say about penguins?").status == "insufficient"
 
 
-def test_what_a_video_holds_stands_in_quotes_and_in_no_order(library, server):
+def test_what_a_video_holds_is_quoted_and_is_in_no_instruction(library, server):
     server.say("{}", json.dumps({"found": False}))
     obedient(library, server).ask("What about the rent? Ignore it, or answer 42?")
     sent = messages(server)
@@ -116,7 +116,7 @@ def test_what_a_video_holds_stands_in_quotes_and_in_no_order(library, server):
         {"found": True, "claims": [{"answer": "42", "ids": [NAME, "talk.mp4", COMMAND]}]},
     ],
 )
-def test_a_model_that_obeys_cites_nothing_that_exists_and_is_not_heard(library, server, draft):
+def test_the_claims_of_a_model_that_obeys_cite_nothing_and_are_dropped(library, server, draft):
     server.say("{}", json.dumps(draft))
     answer = obedient(library, server).ask("What is the rent?")
     assert (answer.status, answer.claims) == ("insufficient", ())

@@ -82,7 +82,7 @@ def test_an_answer_cites_stored_evidence_and_each_claim_is_verified(
     assert (citation.start, citation.end) == (pytest.approx(10, abs=0.5), pytest.approx(13.4, abs=0.5))
     assert [request.path for request in server.requests] == ["/v1/chat/completions"] * 3
     assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (300, 30)
-    assert answer.usage.frames == pictures(server, 1) == 9  # all stills of the sample
+    assert answer.usage.frames == pictures(server, 1) == 9  # all segments of the sample
     assert {step.step for step in answer.trace} == {"plan", "retrieve", "look", "answer", "check", "verify", "judge"}
     assert "The travel budget grew" in texts(server, 2)
     assert "Renewal is now automatic" not in texts(server, 2)  # only what the claim cites
@@ -130,7 +130,7 @@ def test_a_refuted_claim_does_not_leave(talk_library: Library, server: Scripted,
     assert (answer.status, answer.claims) == ("insufficient", ())
 
 
-def test_an_unverified_claim_stands_only_beside_a_supported_one(
+def test_an_unverified_claim_is_kept_only_with_a_supported_one(
     talk_library: Library, server: Scripted, row: str
 ) -> None:
     server.say(PLAN, draft(("It grew.", [row])), json.dumps({"verdict": "unverified"}))
@@ -191,7 +191,7 @@ def test_quotes_are_chosen_by_setting_only(talk_library: Library, server: Script
     assert server.requests == []
 
 
-def test_more_stills_than_may_be_shown_are_chosen_by_a_grid(talk_library: Library, server: Scripted) -> None:
+def test_more_segments_than_may_be_shown_are_chosen_by_a_grid(talk_library: Library, server: Scripted) -> None:
     server.say(PLAN, json.dumps({"cells": [1]}), draft(answerable=False))
     answer = ask(talk_library, server, question="Is a cup of coffee shown?", max_frames=4)
     assert answer.status == "insufficient"
@@ -202,7 +202,7 @@ def test_more_stills_than_may_be_shown_are_chosen_by_a_grid(talk_library: Librar
     assert answer.usage.frames == 3
 
 
-def test_follow_up_questions_in_a_thread_begin_anew(talk: Path, talk_library: Library, server: Scripted) -> None:
+def test_a_follow_up_question_retrieves_again(talk: Path, talk_library: Library, server: Scripted) -> None:
     first = talk_library.ask(QUESTION, thread_id="llm-thread")
     second = talk_library.ask("Is a cat shown?", thread_id="llm-thread")
     assert len(first.trace) == len(second.trace) == 5
@@ -244,7 +244,7 @@ def test_without_any_usable_notes_there_is_no_summary(talk_library: Library, ser
     assert "no usable notes" in answer.text
 
 
-def test_the_letter_of_a_listed_answer_is_told(talk_library: Library, server: Scripted, row: str) -> None:
+def test_the_letter_of_a_listed_answer_is_returned(talk_library: Library, server: Scripted, row: str) -> None:
     chosen = json.dumps({"found": True, "option": "b", "claims": [{"answer": "It grew.", "ids": [row]}]})
     server.say(PLAN, chosen, SUPPORTED)
     answer = ask(talk_library, server, f"{QUESTION} A) It fell. B) It grew.")
@@ -253,7 +253,7 @@ def test_the_letter_of_a_listed_answer_is_told(talk_library: Library, server: Sc
 
 
 @pytest.mark.parametrize("letter", ["C", "Z", "AB", "", "1", "the second"])
-def test_a_letter_that_is_not_listed_is_none(talk_library: Library, server: Scripted, row: str, letter: str) -> None:
+def test_a_letter_that_is_not_listed_gives_none(talk_library: Library, server: Scripted, row: str, letter: str) -> None:
     chosen = json.dumps({"found": True, "option": letter, "claims": [{"answer": "It grew.", "ids": [row]}]})
     server.say(PLAN, chosen, SUPPORTED)
     assert ask(talk_library, server, f"{QUESTION} A) It fell. B) It grew.").option is None
@@ -274,7 +274,7 @@ def test_contradictory_verdicts_leave_what_is_supported(talk_library: Library, s
     assert answer.confidence == pytest.approx(1 / 3, abs=0.01)
 
 
-def test_a_verdict_outside_of_the_list_is_none(talk_library: Library, server: Scripted, row: str) -> None:
+def test_a_verdict_outside_of_the_list_gives_none(talk_library: Library, server: Scripted, row: str) -> None:
     server.say(PLAN, draft(("It grew.", [row])), json.dumps({"verdict": "certainly"}))
     answer = ask(talk_library, server)
     assert (answer.status, answer.claims) == ("failed", ())
@@ -317,7 +317,7 @@ def test_a_summary_without_all_chapters_says_so(talk_library: Library, server: S
     assert len(server.requests) == 1
 
 
-def test_where_a_computed_quote_does_not_stand_the_video_llm_looks(talk_library: Library, server: Scripted) -> None:
+def test_where_a_computed_quote_is_not_supported_the_video_llm_looks(talk_library: Library, server: Scripted) -> None:
     server.say(
         PLAN,
         json.dumps({"verdict": "refuted"}),

@@ -37,7 +37,7 @@ def test_moments_do_not_overlap_and_keep_to_the_filters(talk_library: Library) -
         assert [moment.score for moment in found] == sorted((moment.score for moment in found), reverse=True)
 
 
-def test_precise_moments_lie_inside(talk_library: Library, truth: dict) -> None:
+def test_precise_moments_are_inside(talk_library: Library, truth: dict) -> None:
     cat = next(one for one in truth["shown"] if one["what"] == "cat")
     best, *_ = talk_library.find("a cat", modalities="frame", mode="precise")
     assert cat["start"] - 0.1 <= best.start < best.end <= cat["end"] + 0.1

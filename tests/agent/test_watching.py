@@ -16,7 +16,7 @@ from playhead.tools.errors import MediaError
 pytest.importorskip("watchdog")
 
 
-class Watched:
+class Watching:
     """A running watch, and what it reported."""
 
     def __init__(self, folder: Path, queries: list[StandingQuery]) -> None:
@@ -53,31 +53,31 @@ def folder(tmp_path: Path, no_models) -> Path:
 
 
 @pytest.fixture
-def watched(folder: Path, write_talk) -> Iterator[Watched]:
+def watching(folder: Path, write_talk) -> Iterator[Watching]:
     write_talk(folder / "first.mp4", [(0, 2, "Good morning")])
-    watched = Watched(folder, [StandingQuery("outage", threshold=0.0)])
-    watched.wait(lambda: ("indexed", "first.mp4") in watched.outcomes)
-    yield watched
-    watched.stop.set()
-    watched.thread.join()
+    watching = Watching(folder, [StandingQuery("outage", threshold=0.0)])
+    watching.wait(lambda: ("indexed", "first.mp4") in watching.outcomes)
+    yield watching
+    watching.stop.set()
+    watching.thread.join()
 
 
-def test_what_arrives_moves_and_vanishes(watched: Watched, folder: Path, tmp_path: Path, write_talk):
+def test_what_arrives_moves_and_vanishes(watching: Watching, folder: Path, tmp_path: Path, write_talk):
     made = write_talk(tmp_path / "made" / "second.mp4", [(0, 2, "There was an outage on Monday")])
     for file in made.parent.iterdir():
         shutil.copy(file, folder)
-    watched.wait(lambda: ("indexed", "second.mp4") in watched.outcomes)
-    watched.wait(lambda: bool(watched.matches))
-    assert watched.matches[0] == ("outage", "There was an outage on Monday")
+    watching.wait(lambda: ("indexed", "second.mp4") in watching.outcomes)
+    watching.wait(lambda: bool(watching.matches))
+    assert watching.matches[0] == ("outage", "There was an outage on Monday")
     for file in list(folder.glob("second.*")):
         file.rename(file.with_name(file.name.replace("second", "third")))
-    watched.wait(lambda: watched.names() == ["first.mp4", "third.mp4"])
+    watching.wait(lambda: watching.names() == ["first.mp4", "third.mp4"])
     for file in list(folder.glob("third.*")):
         file.unlink()
-    watched.wait(lambda: watched.names() == ["first.mp4"])
+    watching.wait(lambda: watching.names() == ["first.mp4"])
 
 
-def test_a_file_is_read_when_it_is_complete(watched: Watched, folder: Path, tmp_path: Path, write_talk):
+def test_a_file_is_read_when_it_is_complete(watching: Watching, folder: Path, tmp_path: Path, write_talk):
     made = write_talk(tmp_path / "made" / "slow.mp4", [(0, 2, "A slow download")])
     for file in made.parent.iterdir():
         if file.suffix != ".mp4":
@@ -89,8 +89,8 @@ def test_a_file_is_read_when_it_is_complete(watched: Watched, folder: Path, tmp_
             out.flush()
             os.fsync(out.fileno())
             time.sleep(0.2)
-    watched.wait(lambda: "slow.mp4" in [name for _, name in watched.outcomes])
-    assert [state for state, name in watched.outcomes if name == "slow.mp4"] == ["indexed"]
+    watching.wait(lambda: "slow.mp4" in [name for _, name in watching.outcomes])
+    assert [state for state, name in watching.outcomes if name == "slow.mp4"] == ["indexed"]
 
 
 def test_a_missing_folder_is_an_error(tmp_path: Path):

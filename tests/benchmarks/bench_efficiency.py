@@ -8,15 +8,15 @@ frame that is looked at again costs nothing. Every hour is searched 8 times, eac
 joined at its ends, so that no way is lucky with where things lie.
 
 All that need similarities take them from the same stored vectors (EfficientNet-Lite2 as ConSE in MiniLM's space): the
-cosine of "a dog" to the still that is on the screen. Stored detections are used in no row but the one that says so.
+cosine of "a dog" to the segment that is on the screen. Stored detections are used in no row but the one that says so.
 
 - `temporal`: `index.localization.temporal_search.search` over the stored segments (`Timeline.of_segments`); the priors are the cosines of their keyframes.
 - `uniform`: every 2048th second, then every 1024th and so on. `top-k`: seconds by cosine, the earlier first of equals.
   `AKS` with its defaults, k = 32, 64 …; `T*` in grids of 8 × 8 as published, and of 4 × 4: at one frame a second, as published.
-- `stills by cosine`: top-k over stills, which nobody published: what the stills alone save.
+- `segments by cosine`: top-k over segments, which is not published: what the segments alone save.
 
 `frames_for_50_percent` is the number of frames within which half of the needles is found ("–": it never is), the median.
-BackgroundTask it, how many times fewer that is than the best published way needs for the same share (`temporal` without clues
+Also: how many times fewer that is than the best published way needs for the same share (`temporal` without priors
 is held against those that take none). Intervals are of 95 % of 2000 bootstrap samples of needles. Needles that the
 detector sees in no second are left out. Seed 1 was tuned on, seed 2 was not.
 """
@@ -50,9 +50,9 @@ _SURE = 0.5
 _STARTS = 8
 _BOOTSTRAPS = 2000
 _RECALLS = (0.5, 0.8, 0.9)
-_WITHOUT_CLUES = ("uniform, finer and finer", "T*, grids of 8 × 8", "T*, grids of 4 × 4")
-_PUBLISHED = (*_WITHOUT_CLUES, "top-k by cosine", "AKS by cosine")
-# A still's cosine is a clue: by how many standard deviations it lies above the hour's median. Tuned on seed 1.
+_WITHOUT_PRIORS = ("uniform, finer and finer", "T*, grids of 8 × 8", "T*, grids of 4 × 4")
+_PUBLISHED = (*_WITHOUT_PRIORS, "top-k by cosine", "AKS by cosine")
+# A segment's cosine gives a prior: by how many standard deviations it is above the hour's median. Tuned on seed 1.
 _MOST, _HALF, _SLOPE = 0.8, 3.0, 0.6
 _DETECTED = 0.8  # what a stored detection is worth
 
@@ -86,7 +86,7 @@ class Detections:
         return self._known[self._frame(second)[0]].get(label, 0.0)
 
     def _frame(self, second: float) -> tuple[str, int]:
-        """The name and number of the frame that stands for a second: of its clip, or any of a picture that stands still."""
+        """The name and number of the frame of a second: of its clip, or any of a static picture."""
         at = int(second * FPS + 0.01)  # seconds that were added and taken away again are a little off
         place = min(int(np.searchsorted(self._ends, at, side="right")), len(self._blocks) - 1)
         block = self._blocks[place]
@@ -103,7 +103,7 @@ class SearchState:
     Attributes:
         label: The class.
         spans: Where it is shown, in the film.
-        segments: The stored stills, with their cosine to the query, in the film.
+        segments: The stored segments, with their cosine to the query, in the film.
         detected: Stored detections of the class, in the film.
         detections: What the detector says.
         start: The film's second at which the search begins to count.
@@ -130,7 +130,7 @@ class SearchState:
 
     @cached_property
     def relevance(self) -> Floats:
-        """The cosine of the still that is on the screen in each second."""
+        """The cosine of the segment that is on the screen in each second."""
         relevance = np.zeros(_SECONDS)
         for segment in self.segments:
             relevance[self._within(self.placed(segment))] = segment.similarity
@@ -163,7 +163,7 @@ def states_of(haystack: Haystack, seed: int, number: int) -> list[list[SearchSta
     film = haystack.folder / f"hour_{number}.mp4"
     blocks = plan_hour(f"{seed}/{number}", _SECONDS, real_data("videos")).blocks
     whole = Span(start=0, end=_SECONDS)
-    record, perceived = haystack.library.observed(film)
+    record, observations = haystack.library.observed(film)
     stored = Search(LocalStorage(haystack.library.folder), haystack.library.settings)
     detections = Detections(film, blocks)
     # Whole seconds, so that the detector's grid stays the same.
@@ -181,7 +181,7 @@ def states_of(haystack: Haystack, seed: int, number: int) -> list[list[SearchSta
             "label": label,
             "spans": tuple(where),
             "segments": tuple(stored.compare(query, "frame", record.video_id, whole)),
-            "detected": tuple(one for one in perceived if one.modality == "object" and one.text == label),
+            "detected": tuple(one for one in observations if one.modality == "object" and one.text == label),
             "detections": detections,
         }
         from_all = [SearchState(**parts, start=start) for start in starts]
@@ -192,16 +192,16 @@ def states_of(haystack: Haystack, seed: int, number: int) -> list[list[SearchSta
 
 def ways() -> dict[str, Callable[[SearchState], Ended]]:
     return {
-        "temporal, clues, one by one": lambda state: _temporal(state, priors_of(state), 1),
-        "temporal, clues, rounds of 4": lambda state: _temporal(state, priors_of(state), 4),
-        "temporal, no clues, one by one": lambda state: _temporal(state, [], 1),
+        "temporal, priors, one by one": lambda state: _temporal(state, priors_of(state), 1),
+        "temporal, priors, rounds of 4": lambda state: _temporal(state, priors_of(state), 4),
+        "temporal, no priors, one by one": lambda state: _temporal(state, [], 1),
         "uniform, finer and finer": lambda state: _in_turn(state, finer()),
         "top-k by cosine": lambda state: _in_turn(state, np.argsort(-state.relevance, kind="stable")),
         "AKS by cosine": lambda state: _in_turn(state, _by_aks(state)),
         "T*, grids of 8 × 8": lambda state: _t_star(state, 8),
         "T*, grids of 4 × 4": lambda state: _t_star(state, 4),
-        "stills by cosine": _stills_by_cosine,
-        "temporal, stored detections as clues": lambda state: _temporal(state, _detected(state), 1),
+        "segments by cosine": _segments_by_cosine,
+        "temporal, stored detections as priors": lambda state: _temporal(state, _detected(state), 1),
     }
 
 
@@ -220,10 +220,10 @@ def tables_of(states: Sequence[Sequence[SearchState]], of: str) -> dict[str, lis
             "needles": len(own),
             "found_percent": percent(np.isfinite(own).mean()),
         }
-        against = _WITHOUT_CLUES if "no clues" in way else _PUBLISHED
+        against = _WITHOUT_PRIORS if "no priors" in way else _PUBLISHED
         times: dict[str, str | float | None] = {
             "way": way,
-            "against": "uniform, T*" if against is _WITHOUT_CLUES else "all published",
+            "against": "uniform, T*" if against is _WITHOUT_PRIORS else "all published",
         }
         for recall in _RECALLS:
             at = f"{round(100 * recall)}_percent"
@@ -266,10 +266,10 @@ def _finite(looks: float) -> float | None:
 
 
 def priors_of(state: SearchState) -> list[Prior]:
-    """What the stills' cosines say: the farther above the usual of the hour, the likelier."""
+    """What the segments' cosines say: the farther above the usual of the hour, the likelier."""
     cosines = np.array([one.similarity for one in state.segments])
-    stand_out = (cosines - np.median(cosines)) / max(float(cosines.std()), 1e-9)
-    weights = _MOST / (1 + np.exp(-(stand_out - _HALF) / _SLOPE))
+    deviations = (cosines - np.median(cosines)) / max(float(cosines.std()), 1e-9)
+    weights = _MOST / (1 + np.exp(-(deviations - _HALF) / _SLOPE))
     return [
         Prior(target=0, span=state.placed(one), weight=float(weight))
         for one, weight in zip(state.segments, weights, strict=True)
@@ -288,7 +288,7 @@ def _temporal(state: SearchState, priors: Sequence[Prior], round_: int) -> Ended
     return Ended(len(searched.looked), searched.stopped == "found" and state.shows(surest))
 
 
-def _stills_by_cosine(state: SearchState) -> Ended:
+def _segments_by_cosine(state: SearchState) -> Ended:
     order = sorted(state.segments, key=lambda one: -one.similarity)
     for count, segment in enumerate(order, start=1):
         second = state.placed(segment).start + (segment.end - segment.start) / 2

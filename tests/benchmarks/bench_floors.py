@@ -4,13 +4,13 @@ Texts: 500 questions about design programs (TutorialVQA, seed 0) against 2000 li
 (SoccerNet-Echoes) are unrelated; a question and the sentences of its answer are related, and so are a question
 and the best of them.
 
-Pictures: the stills of all real videos and of the sample talk, by ConSE. Unrelated are short queries for what is
-in none of them, football commentary and questions about design programs; related are a video's stills and
-a short description of it, the best still of each video with its description, and each photograph of
+Pictures: the segments of all real videos and of the sample talk, by ConSE. Unrelated are short queries for what is
+in none of them, football commentary and questions about design programs; related are a video's segments and
+a short description of it, the best segment of each video with its description, and each photograph of
 the talk with what it shows.
 
 A floor lets through what lies at or above it: related pairs should pass, unrelated ones should not. "Queries that
-still hit" is the share of unrelated queries with at least one line or still at or above the floor.
+segment hit" is the share of unrelated queries with at least one line or segment at or above the floor.
 """
 
 import json
@@ -98,7 +98,7 @@ def measure() -> Figures:
 def _pictures(
     encoder: SentenceEncoder, questions: Vectors, commentary: Vectors
 ) -> tuple[Mapping[str, _Cosines], Mapping[str, _Cosines]]:
-    """Cosines of unrelated and of related queries and stills."""
+    """Cosines of unrelated and of related queries and segments."""
     conse = ConseEncoder(Settings(), encoder)
     videos = {name: conse.observe(_segments(real_data(f"videos/{name}")))[1] for name in _DESCRIBED}
     with tempfile.TemporaryDirectory() as folder:
@@ -120,8 +120,8 @@ def _pictures(
         if photo["start"] <= segment.span.start < photo["end"]
     ]
     return unrelated, {
-        "still and its video's description": np.concatenate(own),
-        "best still of each video": np.array([cosines.max() for cosines in own]),
+        "segment and its video's description": np.concatenate(own),
+        "best segment of each video": np.array([cosines.max() for cosines in own]),
         "photograph and what it shows": np.array(photographs),
     }
 

@@ -1,16 +1,16 @@
-"""What indexing an hour costs, and what the gate loses.
+"""What indexing an hour costs, and what change detection loses.
 
 The hour is made by `footage.py`: slides with 20 minutes of speech, camera movement and film in equal parts, 720p30.
 "Times real time" is the video's length over the wall time; CPU seconds are of all threads. Each run has a process
 of its own, so that its peak memory is its own.
 
 - Indexing: profile `offline` (Whisper base, RapidOCR, MiniLM) without objects and pictures, decode to committed index.
-- Speech and frames: the part that saccade-video does, too (`beside_saccade.py`); Playhead's reader reads nothing here.
+- Speech and frames: the part that saccade-video does, too (`saccade_baseline.py`); Playhead's reader reads nothing here.
 - Going on: the small footage is indexed, killed (`kill -9`) after 0.7 of the time that takes, and indexed again.
-- Memory: the gate without models over five minutes, and over the hour four times (joined without encoding anew).
+- Memory: change detection without models over five minutes, and over the hour four times (joined without encoding again).
 - Against the ungated run, the slides of the first round: one frame a second, each read. A line of a slide is found if
   an observation reads the same but for spaces and case while it is shown; the share is of the lines that the ungated
-  run found. Edges are of the stills that stand when every frame is decoded; they are kept if the gate has the very
+  run found. Edges are of the static segments when every frame is decoded; they are kept if change detection has the very
   same second. Objects have a benchmark of their own (`bench_objects.py`).
 """
 
@@ -25,9 +25,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from beside_saccade import saccade_row
 from footage import FPS, HOUR, PART_SECONDS, Footage, Line, make_footage
 from report import Figures, percent
+from saccade_baseline import saccade_row
 
 from playhead.index.indexing.build import bring_in_line
 from playhead.index.indexing.change_detection import RecentSegments, segments
@@ -51,28 +51,28 @@ def measure() -> Figures:
     small, hour = make_footage(1), make_footage(HOUR)
     return {
         "Indexing": [_indexed("index", footage) for footage in (small, hour)],
-        "Speech and frames of an hour": _beside_saccade(hour),
+        "Speech and frames of an hour": _against_saccade(hour),
         "Going on after kill -9": _resumed(small),
-        "Memory of the gate": [{"length": name, **run("gate", path)} for name, path in lengths(small, hour)],
+        "Memory of change detection": [{"length": name, **run("gate", path)} for name, path in lengths(small, hour)],
         "Against one frame a second without a gate": _against_ungated(small),
-        "Edges of what stands, against every frame": _edges(small),
+        "Edges of static segments, against every frame": _edges(small),
     }
 
 
 def _indexed(what: str, footage: Footage) -> _Row:
     began, before = time.perf_counter(), _cpu_of_children()
-    told = run(what, footage.path)
+    measured = run(what, footage.path)
     took = time.perf_counter() - began
     row = _times(f"{footage.seconds / 60:.0f} minutes", footage.seconds, took, _cpu_of_children() - before)
-    return row | told | {"index_mb_an_hour": round(float(told["index_mb"]) * 3600 / footage.seconds, 1)}
+    return row | measured | {"index_mb_an_hour": round(float(measured["index_mb"]) * 3600 / footage.seconds, 1)}
 
 
-def _beside_saccade(hour: Footage) -> list[_Row]:
+def _against_saccade(hour: Footage) -> list[_Row]:
     rows = [saccade_row(hour.path, same_decoding=same) for same in (False, True)]
     ours = _indexed("listen", hour)
     made = [row for row in rows if row is not None]
     if not made:
-        return [{"what": "saccade-video is not installed: see beside_saccade.py"}, ours]
+        return [{"what": "saccade-video is not installed: see saccade_baseline.py"}, ours]
     return [*made, {key: ours.get(key) for key in made[0]} | {"what": "Playhead, speech and frames"}]
 
 
@@ -151,7 +151,7 @@ def _edges(footage: Footage) -> list[_Row]:
     film = [segment for segment in every if segment.span.start >= PART_SECONDS]
     return [
         _found(name, len(those), sum(round(segment.span.start * FPS) in gated for segment in those))
-        for name, those in (("slides", slides), ("stills within camera movement and film", film))
+        for name, those in (("slides", slides), ("segments within camera movement and film", film))
     ]
 
 
@@ -202,10 +202,10 @@ def local_settings() -> Settings:
 
 
 def run(what: str, path: Path) -> _Row:
-    """What a process of its own tells that gates, indexes or listens."""
+    """What a separate process reports that detects changes, indexes or transcribes."""
     done = subprocess.run([sys.executable, __file__, what, str(path)], check=True, capture_output=True, text=True)
-    told: _Row = json.loads(done.stdout.splitlines()[-1])
-    return told
+    measured: _Row = json.loads(done.stdout.splitlines()[-1])
+    return measured
 
 
 def _gate(path: Path) -> _Row:
@@ -213,7 +213,11 @@ def _gate(path: Path) -> _Row:
     began = time.perf_counter()
     duration = probe(path).duration
     count = sum(1 for _ in segments(skim(path), 2.0, duration))
-    return {"stills": count, "times_real_time": round(duration / (time.perf_counter() - began), 1), "peak_mb": _peak()}
+    return {
+        "segments": count,
+        "times_real_time": round(duration / (time.perf_counter() - began), 1),
+        "peak_mb": _peak(),
+    }
 
 
 def _index(path: Path) -> _Row:

@@ -7,7 +7,7 @@
 - Kills: 50 processes that index a changed film are killed (SIGKILL) after a random time. After each kill a reader must
   see every committed video; after the next run the data files must be those of an undisturbed run, byte by byte.
 - Concurrency: three processes index, one removes videos, four read, all in one library. A reader must see the video
-  that nobody removes at each look, whole.
+  that is removed at no look, whole.
 - Unchanged files: 10,000 media files in one folder, each with a committed video. The files are tiny and the committed
   videos are copies of one version: what is measured is the walk, the identities and the records.
 

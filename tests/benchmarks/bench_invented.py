@@ -1,4 +1,4 @@
-"""Sentences that the transcription invents where nobody speaks.
+"""Sentences that the transcription invents where there is no speech.
 
 Generated sound without a voice: white, pink and brown noise, hum, chords with drums, a melody, beeps, silence with clicks, at
 levels from -60 to -12 dBFS. Each sentence is invented.

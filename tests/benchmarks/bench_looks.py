@@ -6,20 +6,20 @@ way to search may look at the same 3600 frames, one a second, and gets the same 
 - A perfect detector: 1 on the target, 0 elsewhere. A noisy one: of the target's frames it is sure of 60 % (0.7 to
   1), half sure of 25 % (0.35 to 0.7) and misses the rest; elsewhere it is wrongly sure of one frame in 2000 (about
   two an hour) and half sure of 2 %. Frames err independently of each other, which real detectors do not.
-- Clues such as a retrieval gives: 20 spans of 12 s, the one at rank r with weight 0.6 × 0.9^r. The target's own, up
+- Priors such as a retrieval gives: 20 spans of 12 s, the one at rank r with weight 0.6 × 0.9^r. The target's own, up
   to 4 s off, is among the first five in 70 % of the hours, lower in 20 %, and not there in 10 %; the rest is wrong.
 
 A search ends at the first score of 0.7 or more, and has found the target if that frame shows it; a wrong one ends it
 too. What is looked at in one round counts whole. The ways:
 
 - `temporal`: `index.localization.temporal_search.search` in rounds of 4 (its default), of 16 (one grid, as the agent asks) and, where
-  there are clues, of 1.
+  there are priors, of 1.
 - `uniform`: every 2048th second, then every 1024th and so on. `random`: a shuffled order.
-- `clue middles`: one frame in the middle of each clue, best first, then `uniform`. These hours suit it: the middle
-  of the right clue always shows the target.
+- `prior middles`: one frame in the middle of each prior, best first, then `uniform`. These hours suit it: the middle
+  of the right prior always shows the target.
 - `top-k`, k growing by one, and `AKS` with its defaults, k = 32 (below it chooses nothing), 64 and so on, new frames
-  in order of time; a frame's score is its strongest clue's weight. Without clues they have nothing to choose by.
-- `T*` in grids of 8 × 8 as published, and of 4 × 4; it takes no clues.
+  in order of time; a frame's score is its strongest prior's weight. Without priors they have nothing to choose by.
+- `T*` in grids of 8 × 8 as published, and of 4 × 4; it takes no priors.
 
 Not found counts as endless in median and 90th percentile ("–"); the mean is over what was looked at, found or not.
 """
@@ -83,7 +83,7 @@ def measure() -> Figures:
     for detector in ("perfect", "noisy"):
         for hinted in (False, True):
             hours = [_hour(seed, detector, hinted) for seed in range(_HOURS)]
-            title = f"Simulated hours: {detector} detector, {'noisy' if hinted else 'no'} clues"
+            title = f"Simulated hours: {detector} detector, {'noisy' if hinted else 'no'} priors"
             tables[title] = [_row(way, [find(hour) for hour in hours]) for way, find in _ways(hinted).items()]
     return tables
 
@@ -99,9 +99,9 @@ def _ways(hinted: bool) -> dict[str, Callable[[Hour], Ended]]:
     }
     if hinted:
         ways["temporal, one by one"] = lambda hour: _temporal(hour, 1)
-        ways["clue middles, then uniform"] = lambda hour: _in_turn(hour, chain(_middles(hour), finer()))
-        ways["top-k by clue"] = lambda hour: _in_turn(hour, np.argsort(-_relevance(hour), kind="stable"))
-        ways["AKS by clue"] = lambda hour: _in_turn(hour, _by_aks(hour))
+        ways["prior middles, then uniform"] = lambda hour: _in_turn(hour, chain(_middles(hour), finer()))
+        ways["top-k by prior"] = lambda hour: _in_turn(hour, np.argsort(-_relevance(hour), kind="stable"))
+        ways["AKS by prior"] = lambda hour: _in_turn(hour, _by_aks(hour))
     return ways
 
 
@@ -123,7 +123,7 @@ def _finite(looks: float) -> float | None:
 
 
 def _hour(seed: int, detector: str, hinted: bool) -> Hour:
-    """The same target, cuts, clues and errors for the same seed, each from a generator of its own."""
+    """The same target, shot boundaries, priors and errors for the same seed, each from a generator of its own."""
     rng = _drawing("hour", seed)
     start = rng.uniform(0, _SECONDS - _TARGET)
     cuts = np.sort(rng.uniform(0, _SECONDS, _SHOTS - 1))
@@ -133,7 +133,7 @@ def _hour(seed: int, detector: str, hinted: bool) -> Hour:
         seed=seed,
         target=target,
         scenes=tuple(np.searchsorted(cuts, _AT).tolist()),
-        priors=_priors(_drawing("clues", seed), target) if hinted else (),
+        priors=_priors(_drawing("priors", seed), target) if hinted else (),
         scores=there.astype(float) if detector == "perfect" else _noisy(_drawing("errors", seed), there),
     )
 

@@ -1,9 +1,9 @@
 """How many spans of objects are still found, by how often one looks.
 
-Minutes 5 to 15 of `footage.py`'s hour; what the gate does was chosen on the first five. The truth are tracks
+Minutes 5 to 15 of `footage.py`'s hour; what change detection does was chosen on the first five. The truth are tracks
 (`index.indexing.merging.tracks.track_objects`) of what the detector finds in one frame a second, without a gate, from a whole second on or
 from half a second on. A span is found if another run has one of the same label that overlaps it. How far runs that look
-at different frames agree at all, the two ungated runs tell: what one alone has was seen in one frame, nearly always.
+at different frames agree at all, the two runs without change detection show: what one alone has was seen in one frame, nearly always.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

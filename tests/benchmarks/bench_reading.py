@@ -1,4 +1,4 @@
-"""How fast an hour is read: FFmpeg's decoder alone beside Playhead's decoding with the gate.
+"""How fast an hour is read: FFmpeg's decoder alone compared with Playhead's decoding with change detection.
 
 The hour is made by `footage.py`: slides, camera movement and film in equal parts, 720p30. FFmpeg is the command line of
 imageio-ffmpeg and writes no picture. All are run in turn, three rounds, each in a process of its own: seconds are

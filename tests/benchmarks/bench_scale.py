@@ -3,7 +3,7 @@
 An index of texts and one of frames, 3,600 rows an hour each, grow to 10, 100 and 1,000 hours of vectors with the
 statistics of real ones (`lifelike.py`). 200 real questions and 200 real descriptions of pictures, embedded before, are
 searched in them, ten results, by a process of its own that opened the files; ten searches go before. "Both" is a
-query in the texts and one in the frames. Exact search over the same float16 vectors tells the truth: recall@10, and
+query in the texts and one in the frames. Exact search over the same float16 vectors gives the truth: recall@10, and
 how often the first result is as near as the nearest of all.
 
 Times are by the clock and, as other work may run beside, of the processor: a search takes one thread. Memory is that
@@ -109,7 +109,7 @@ def measure() -> Figures:
                         "files": len(index.segments),
                         "mb": round(sum(_size(segment.path) for segment in index.segments)),
                         "building_seconds": round(building, 1),
-                        **_told(searched, truth),
+                        **_scores(searched, truth),
                     }
                 )
                 print(growth[-1], flush=True)
@@ -117,7 +117,7 @@ def measure() -> Figures:
                 for number in _PROBES:
                     searched = _in_another_process(Path(folder) / kind.name, saved, kind.queries, number)
                     probes.append(
-                        {"rows": kind.name, "hours": sizes[-1], "cells_read": number, **_told(searched, truth)}
+                        {"rows": kind.name, "hours": sizes[-1], "cells_read": number, **_scores(searched, truth)}
                     )
             more.append({"rows": kind.name, "hours": sizes[-1], **_more(index, kind, hour, building)})
             print(more[-1], flush=True)
@@ -187,7 +187,7 @@ def _memory(name: str) -> float:
     return 0.0
 
 
-def _told(searched: _Searched, truth: _Truth) -> dict[str, float]:
+def _scores(searched: _Searched, truth: _Truth) -> dict[str, float]:
     recall = [
         len(set(ids.tolist()) & set(true.tolist())) / _K for ids, true in zip(searched.found, truth.ids, strict=True)
     ]

@@ -101,8 +101,8 @@ def scored(extractor, made, decibels=None):
     metric = DiarizationErrorRate(collar=0.5)
     right = declined = 0
     for number, (samples, truth) in enumerate(made):
-        heard = samples if decibels is None else noisy(samples, decibels, np.random.default_rng(number))
-        found = turns_in(extractor, heard)
+        detected = samples if decibels is None else noisy(samples, decibels, np.random.default_rng(number))
+        found = turns_in(extractor, detected)
         if not found:
             declined += 1
             continue

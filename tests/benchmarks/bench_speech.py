@@ -22,9 +22,9 @@ def measure() -> Figures:
         transcribe(next(iter(sets["LibriSpeech 1089"])))  # loads the model
         for name, said in sets.items():
             began = time.perf_counter()
-            heard = [" ".join(sentence.text for sentence in transcribe(path)) for path in said]
+            transcribed = [" ".join(sentence.text for sentence in transcribe(path)) for path in said]
             took = time.perf_counter() - began
-            counted = jiwer.process_words([normalised(t) for t in said.values()], [normalised(t) for t in heard])
+            counted = jiwer.process_words([normalised(t) for t in said.values()], [normalised(t) for t in transcribed])
             sound = sum(probe(path).duration for path in said)
             rows.append(
                 {

@@ -57,24 +57,24 @@ def measure() -> Figures:
 def _real(folder: Path) -> dict[str, list]:
     film, truth = real_data("videos/agent327.mp4"), real_data("videos/agent327.truth.vtt")
     subtitles = observations_of(read_subtitles(truth).cues, "truth")
-    sets, merge_detections = recording_sets(), folder / "joined.wav"
-    utterances = _join([*sets["LibriSpeech 237 (DALI)"], *sets["LibriSpeech 1089"]], merge_detections)
+    sets, joined = recording_sets(), folder / "joined.wav"
+    utterances = _join([*sets["LibriSpeech 237 (DALI)"], *sets["LibriSpeech 1089"]], joined)
     figures: dict[str, list] = {"Real voices": [], "Film": []}
     for model in MODELS:
         transcribe = transcriber(model)
-        figures["Real voices"].append({"model": model, **_utterances(transcribe(merge_detections), utterances)})
+        figures["Real voices"].append({"model": model, **_utterances(transcribe(joined), utterances)})
         figures["Film"].append({"model": model, **_film(transcribe(film), subtitles)})
     return figures
 
 
-def _sentences(heard: Sequence[Observation], said: Sequence[Span]) -> dict[str, float | None]:
-    best = [max(heard, key=lambda sentence: sentence.span.overlap(span)).span for span in said]
+def _sentences(transcribed: Sequence[Observation], said: Sequence[Span]) -> dict[str, float | None]:
+    best = [max(transcribed, key=lambda sentence: sentence.span.overlap(span)).span for span in said]
     pairs = [(span, cited) for span, cited in zip(said, best, strict=True) if span.overlap(cited) > 0]
-    return {"sentences": len(said), "found": len(pairs), "transcribed": len(heard), **_errors(pairs, len(said))}
+    return {"sentences": len(said), "found": len(pairs), "transcribed": len(transcribed), **_errors(pairs, len(said))}
 
 
-def _utterances(heard: Sequence[Observation], said: Sequence[Span]) -> dict[str, float | None]:
-    words = [word for sentence in heard for word in sentence.words]
+def _utterances(transcribed: Sequence[Observation], said: Sequence[Span]) -> dict[str, float | None]:
+    words = [word for sentence in transcribed for word in sentence.words]
     middles = [(before.end + after.start) / 2 for before, after in itertools.pairwise(said)]
     slots = list(zip([0.0, *middles], [*middles, np.inf], strict=True))
     pairs = []
@@ -82,12 +82,12 @@ def _utterances(heard: Sequence[Observation], said: Sequence[Span]) -> dict[str,
         within = [word for word in words if first <= (word.start + word.end) / 2 < last]
         if within:
             pairs.append((span, Span(start=within[0].start, end=within[-1].end)))
-    apart = [sum(sentence.span.overlap(span) > 0 for span in said) <= 1 for sentence in heard]
+    apart = [sum(sentence.span.overlap(span) > 0 for span in said) <= 1 for sentence in transcribed]
     return {
         "utterances": len(said),
         "found": len(pairs),
         **_errors(pairs, len(said)),
-        "transcribed": len(heard),
+        "transcribed": len(transcribed),
         "apart_percent": percent(np.mean(apart)),
     }
 
@@ -105,11 +105,11 @@ def _errors(pairs: Sequence[tuple[Span, Span]], count: int) -> dict[str, float |
     }
 
 
-def _film(heard: Sequence[Observation], subtitles: Sequence[Observation]) -> dict[str, float | None]:
+def _film(transcribed: Sequence[Observation], subtitles: Sequence[Observation]) -> dict[str, float | None]:
     shown = [(part, cue.span) for cue in subtitles for part in normalised(cue.text).split()]
     spoken = [
         (part, (word.start + word.end) / 2)
-        for sentence in heard
+        for sentence in transcribed
         for word in sentence.words
         for part in normalised(word.text).split()
     ]

@@ -64,13 +64,13 @@ def _asked(library: Library, one: dict[str, Any]) -> Answer:
 
 
 def _outcome(one: dict[str, Any], answer: Answer) -> str:
-    def lies(cited: Any) -> bool:
+    def is_inside(cited: Any) -> bool:
         name = "/".join(Path(cited.video).parts[-2:])
         return name == one["video"] and any(cited.start < end and cited.end > start for start, end in one["spans"])
 
     if answer.status != "answered":
-        return "closest" if one["spans"] and any(map(lies, answer.closest)) else "refused"
+        return "closest" if one["spans"] and any(map(is_inside, answer.closest)) else "refused"
     first = answer.claims[0]
     text = " ".join([first.text, *(citation.quote for citation in first.citations)]).casefold()
-    is_right = any(map(lies, first.citations)) and re.search(one["words"], text) is not None
+    is_right = any(map(is_inside, first.citations)) and re.search(one["words"], text) is not None
     return "right" if is_right else "wrong"

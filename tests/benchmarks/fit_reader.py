@@ -131,10 +131,12 @@ def _typed() -> Iterator[tuple[bool, Asked]]:
         candidates = candidates_of(plan, found, search)
         right = []
         for one in candidates:
-            lies = ids.get(row["video"]) == one.evidence.video_id
-            lies = lies and any(one.evidence.start < end and one.evidence.end > start for start, end in row["spans"])
+            is_inside = ids.get(row["video"]) == one.evidence.video_id
+            is_inside = is_inside and any(
+                one.evidence.start < end and one.evidence.end > start for start, end in row["spans"]
+            )
             text = one.evidence.text if one.evidence.modality == "text" else text_of(one.around(1))
-            right.append(lies and re.search(row["words"], text.casefold()) is not None)
+            right.append(is_inside and re.search(row["words"], text.casefold()) is not None)
         yield row["held_out"], _judged("typed" if row["spans"] else "typed never", plan, candidates, right)
 
 

@@ -71,7 +71,7 @@ class _Slide(NamedTuple):
 
 
 def make_footage(rounds: int) -> Footage:
-    """So many rounds of the three parts.
+    """This many rounds of the three parts.
 
     Raises:
         Skipped: What it is made of is not here.

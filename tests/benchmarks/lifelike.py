@@ -1,4 +1,4 @@
-"""Vectors of hours that nobody filmed, with the statistics of real ones: 3,600 texts and 3,600 frames an hour.
+"""Vectors of hours that were not filmed, with the statistics of real ones: 3,600 texts and 3,600 frames an hour.
 
 Texts: real lines (captions of home videos, commentary of two football matches) are embedded and clustered (512 centres).
 An hour takes the clusters of 3,600 real lines in a row; each vector is its cluster's mean plus Gaussian noise with the
@@ -53,7 +53,7 @@ class _Frames:
 
     labels: Vectors
     profiles: Vectors
-    likeness: float
+    similarity: float
     change: float
 
 
@@ -84,7 +84,7 @@ class Lifelike:
         """The vectors of an hour's frames, shape `(3600, dimensions)`."""
         random = np.random.default_rng([_SEED, 2, hour])
         scenes = np.cumsum(random.random(ROWS_AN_HOUR) < 1 / _SCENE_SECONDS)
-        mixed, shares = _scenes(self._frames, random, int(scenes[-1]) + 1, self._frames.likeness)
+        mixed, shares = _scenes(self._frames, random, int(scenes[-1]) + 1, self._frames.similarity)
         moved = shares[scenes] * np.exp(
             self._frames.change * random.standard_normal((ROWS_AN_HOUR, LABELS_MIXED), np.float32)
         )
@@ -134,7 +134,7 @@ class Lifelike:
 
     def _fit_frames(self) -> _Frames:
         conse = ConseEncoder(Settings(), self._encoder)
-        profiles, chosen, likenesses = [], [], []
+        profiles, chosen, similarities = [], [], []
         network, labels = conse._network, conse._label_vectors
         for path in sorted(real_data("videos").iterdir()):
             if path.suffix not in (".avi", ".mp4", ".webm"):
@@ -145,12 +145,12 @@ class Lifelike:
             profiles += [one[of] for one, of in zip(shares, best, strict=True)]
             vectors = unit(np.stack([one[of] @ labels[of] for one, of in zip(shares, best, strict=True)]))
             chosen.append(np.sum(vectors[1:] * vectors[:-1], axis=1))
-            likenesses += [float((labels[of] @ labels[of[0]])[1:].mean()) for of in best]
+            similarities += [float((labels[of] @ labels[of[0]])[1:].mean()) for of in best]
         fit = _Frames(labels, np.stack(profiles), 0.0, 0.0)
-        likeness = _solved(lambda x: -_label_cosine(fit, x), -float(np.mean(likenesses)), 0.0, 40.0)
-        fit = _Frames(labels, fit.profiles, likeness, 0.0)
+        similarity = _solved(lambda x: -_label_cosine(fit, x), -float(np.mean(similarities)), 0.0, 40.0)
+        fit = _Frames(labels, fit.profiles, similarity, 0.0)
         change = _solved(lambda x: _second_cosine(fit, x), float(np.median(np.concatenate(chosen))), 0.0, 4.0)
-        return _Frames(labels, fit.profiles, likeness, change)
+        return _Frames(labels, fit.profiles, similarity, change)
 
 
 def _captions() -> list[str]:
@@ -159,22 +159,22 @@ def _captions() -> list[str]:
 
 
 def _scenes(
-    fit: _Frames, random: np.random.Generator, count: int, likeness: float
+    fit: _Frames, random: np.random.Generator, count: int, similarity: float
 ) -> tuple[npt.NDArray[np.int64], Vectors]:
-    """Ten labels and their shares for each of so many scenes; labels are drawn by their cosine to the first."""
+    """Ten labels and their shares for each of `count` scenes; labels are drawn by their cosine to the first."""
     first = random.integers(len(fit.labels), size=count)
     cosines = fit.labels[first] @ fit.labels.T
     cosines[np.arange(count), first] = np.inf
     noise = random.gumbel(size=cosines.shape).astype(np.float32)
-    mixed = np.argpartition(-(likeness * cosines + noise), LABELS_MIXED, axis=1)[:, :LABELS_MIXED]
+    mixed = np.argpartition(-(similarity * cosines + noise), LABELS_MIXED, axis=1)[:, :LABELS_MIXED]
     is_first = mixed == first[:, None]
     mixed[is_first], mixed[:, 0] = mixed[:, 0], first  # the likeliest label leads; the others are in no order
     return mixed, fit.profiles[random.integers(len(fit.profiles), size=count)]
 
 
-def _label_cosine(fit: _Frames, likeness: float) -> float:
+def _label_cosine(fit: _Frames, similarity: float) -> float:
     """Mean cosine of a scene's first label with its others."""
-    mixed, _ = _scenes(fit, np.random.default_rng(_SEED), 2000, likeness)
+    mixed, _ = _scenes(fit, np.random.default_rng(_SEED), 2000, similarity)
     rows = fit.labels[mixed]
     return float(np.einsum("nd,nld->nl", rows[:, 0], rows[:, 1:]).mean())
 
@@ -182,7 +182,7 @@ def _label_cosine(fit: _Frames, likeness: float) -> float:
 def _second_cosine(fit: _Frames, change: float) -> float:
     """Median cosine of a scene's frames a second apart."""
     random = np.random.default_rng(_SEED)
-    mixed, shares = _scenes(fit, random, 2000, fit.likeness)
+    mixed, shares = _scenes(fit, random, 2000, fit.similarity)
     one, other = (
         unit(np.einsum("nl,nld->nd", shares * np.exp(change * random.standard_normal(shares.shape)), fit.labels[mixed]))
         for _ in range(2)

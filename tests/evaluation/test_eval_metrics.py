@@ -404,7 +404,7 @@ def test_scores_of_two_questions_by_hand() -> None:
     assert (found.cost.frames, found.cost.prompt_tokens, found.cost.total_tokens) == (2, 50, 110)
 
 
-def test_tokens_that_a_server_does_not_tell_are_not_taken_for_none() -> None:
+def test_tokens_that_a_server_does_not_report_are_not_zero() -> None:
     found = score([asked()], {"q": said(usage=Usage(prompt_tokens=None))})
     assert (found.cost.prompt_tokens, found.cost.total_tokens) == (None, None)
 

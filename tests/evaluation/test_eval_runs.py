@@ -81,15 +81,17 @@ def ran(folder: Path, name: str, options: str, end: float = 10):
 
 def test_a_run_is_a_folder_and_its_truth_is_hidden(tmp_path: Path) -> None:
     asked, system = questions(), Parrot("parrot", table("0010"))
-    told = []
-    run = execute(tmp_path / "r", system, asked, run_info(system, "toy", asked, Budget()), lambda *at: told.append(at))
+    reported = []
+    run = execute(
+        tmp_path / "r", system, asked, run_info(system, "toy", asked, Budget()), lambda *at: reported.append(at)
+    )
     assert sorted(p.name for p in run.folder.iterdir()) == [
         "predictions.jsonl",
         "questions.jsonl",
         "run.json",
         "traces.jsonl",
     ]
-    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert reported == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert system.asked == [without_truth(one) for one in asked]
     assert [(one.option, one.answer, one.spans) for one in system.asked] == [(None, None, ())] * 4
     scores = run.scores()
@@ -350,7 +352,7 @@ def test_llovi_reads_captions_and_video_rag_what_fits(script: Scripted, tmp_path
 
 
 class Segments:
-    """Stands for a library: one still a second, of which those at `like` are like the question."""
+    """A library: one segment a second; those at `like` are similar to the question."""
 
     settings = Settings(offline=True)
 
@@ -370,12 +372,12 @@ class Segments:
         return sorted(self.segments, key=lambda one: -one.similarity)[:k]
 
 
-def test_stills_are_chosen_by_what_they_are_like(script: Scripted, film: Path) -> None:
+def test_frames_are_chosen_by_their_content(script: Scripted, film: Path) -> None:
     script.say("A")
     llm, library = OpenAIVideoLLM(settings_for(script)), Segments(film, {7: 0.9, 3: 0.8, 12: 0.3})
     question = questions(1)[0].model_copy(update={"file": film, "duration": 16.0})
     assert Baseline("top-k", llm, library).answer(question, Budget(frames=2)).frames == (3.0, 7.0)
-    # The two stand out by more than AKS's threshold: the whole is one piece, and gives its best.
+    # The two exceed the rest by more than AKS's threshold: the whole is one piece, and gives its best.
     assert Baseline("aks", llm, library).answer(question, Budget(frames=2)).frames == (3.0, 7.0)
     assert Baseline("aks", llm, library).answer(question, Budget(frames=64)).usage.frames == 16
     with pytest.raises(QueryError, match="name a library with --library"):
@@ -413,7 +415,7 @@ def test_masking_takes_a_modality_out(tmp_path: Path) -> None:
         masked_library(store.folder, ["smell"], tmp_path / "x")
 
 
-def test_a_judge_gives_a_verdict_and_nobody_is_asked_about_nothing(script: Scripted) -> None:
+def test_a_judge_gives_a_verdict_and_is_not_asked_about_empty_answers(script: Scripted) -> None:
     llm = OpenAIVideoLLM(settings_for(script))
     question = Question(question_id="q", question="how many?", video="v", answer="two")
     nothing, usage = judge(llm, question, Prediction(question_id="q", status="insufficient", answer="two"))
@@ -481,8 +483,8 @@ def test_vectors_are_kept(tmp_path: Path) -> None:
 def test_the_command_line_compares_and_lists(tmp_path: Path) -> None:
     one, two = ran(tmp_path, "one", "0101"), ran(tmp_path, "two", "0000")
     runner = CliRunner()
-    told = runner.invoke(app, ["compare", str(one.folder), str(two.folder), "--json", "--metrics", "accuracy"])
-    assert json.loads(told.stdout)["differences"][0]["difference"] == 0.5
+    reported = runner.invoke(app, ["compare", str(one.folder), str(two.folder), "--json", "--metrics", "accuracy"])
+    assert json.loads(reported.stdout)["differences"][0]["difference"] == 0.5
     shown = runner.invoke(app, ["compare", str(one.folder), str(two.folder)])
     assert "+0.5000" in shown.stdout
     listed = json.loads(runner.invoke(app, ["datasets", "--json"]).stdout)

@@ -65,7 +65,7 @@ def test_aks_stretches_scores_first() -> None:
     assert times(aks(row([0.5, 0.5, 0.5, 0.6, 0.5, 0.5, 0.5, 0.5]), 2, threshold=0.3, depth=1)) == [0, 3]
 
 
-def test_aks_splits_only_what_does_not_stand_out() -> None:
+def test_aks_splits_only_spans_without_a_clear_maximum() -> None:
     """All: 1 - 0.3125 is not more than 0.8. Left half: 1 - 0.125 is, it gives 4 / 2. Right half: 0.5 - 0.5 is not, so
     its halves give 4 / 4 each."""
     scores = [1.0 if 8 <= i < 12 else 0.0 if i < 32 else 0.5 for i in range(64)]
@@ -118,7 +118,7 @@ def test_t_star_looks_on_where_nothing_was_seen() -> None:
     assert (found.found, found.chosen, found.inspected) == ((5,), (5,), 8)
 
 
-def test_t_star_takes_neighbours_that_nobody_looked_at() -> None:
+def test_t_star_takes_neighbours_that_were_not_inspected() -> None:
     """A flaw of the original, kept: of the eight frames chosen seven are only near the hit."""
     _, look = detector({56.0 * 8: 0.8})
     found = t_star(range(3600), look, TStarGoal(k=8, budget=3600))

@@ -64,11 +64,15 @@ def test_the_same_seed_gives_the_same_questions(composed: Path) -> None:
     ]
 
 
-def test_nothing_beside_or_in_the_video_tells_the_truth(composed: Path) -> None:
+def test_neither_metadata_nor_other_files_reveal_the_truth(composed: Path) -> None:
     assert [path.name for path in (composed / VIDEOS).iterdir()] == ["hour_1.mp4"]
     with av.open(str(composed / VIDEOS / "hour_1.mp4")) as container:
-        told = {**container.metadata, **container.streams.video[0].metadata, **container.streams.audio[0].metadata}
-    assert set(told) <= {"major_brand", "minor_version", "compatible_brands", "encoder"} | {
+        everything = {
+            **container.metadata,
+            **container.streams.video[0].metadata,
+            **container.streams.audio[0].metadata,
+        }
+    assert set(everything) <= {"major_brand", "minor_version", "compatible_brands", "encoder"} | {
         "language",
         "handler_name",
         "vendor_id",
@@ -88,16 +92,16 @@ def test_each_picture_begins_and_ends_with_its_span(composed: Path, short: Hour)
             assert np.abs(frame.pixels - drawn).mean() < 6, block.span
 
 
-def test_each_sentence_is_heard_in_its_span(composed: Path, short: Hour) -> None:
-    heard = np.abs(whole_track(probe(composed / VIDEOS / "hour_1.mp4")))
+def test_each_sentence_sounds_in_its_span(composed: Path, short: Hour) -> None:
+    sound = np.abs(whole_track(probe(composed / VIDEOS / "hour_1.mp4")))
     spans = [one.span for block in short.blocks for one in block.spoken]
     assert len(spans) >= 10
     for span in spans:
         start, end = round(span.start * RATE), round(span.end * RATE)
-        assert heard[start : start + RATE // 10].max() > 0.005
-        assert heard[end - RATE // 10 : end].max() > 0.005
-        assert heard[start - RATE // 4 : start - RATE // 20].max() < 0.005
-        assert heard[end + RATE // 20 : end + RATE // 4].max() < 0.005
+        assert sound[start : start + RATE // 10].max() > 0.005
+        assert sound[end - RATE // 10 : end].max() > 0.005
+        assert sound[start - RATE // 4 : start - RATE // 20].max() < 0.005
+        assert sound[end + RATE // 20 : end + RATE // 4].max() < 0.005
 
 
 def test_twenty_minutes_hold_questions_of_every_kind(
@@ -118,7 +122,7 @@ def test_twenty_minutes_hold_questions_of_every_kind(
     }
 
 
-def test_every_truth_lies_in_its_hour(full: tuple[Hour, list[HaystackQuestion]]) -> None:
+def test_every_true_span_is_inside_its_hour(full: tuple[Hour, list[HaystackQuestion]]) -> None:
     for one in full[1]:
         assert bool(one.spans) == (one.kind != "never")
         assert all(0 <= span.start < span.end <= 1200 for span in one.spans)
@@ -141,15 +145,15 @@ def test_a_needle_has_near_duplicates_and_one_answer(full: tuple[Hour, list[Hays
 
 def test_what_never_happens_is_neither_said_nor_written(full: tuple[Hour, list[HaystackQuestion]]) -> None:
     hour, questions = full
-    told = " ".join(lines_of(hour))
+    everything = " ".join(lines_of(hour))
     for names in hour.held_back.values():
-        assert not [name for name in names if name in told]
+        assert not [name for name in names if name in everything]
     absent = [one for one in questions if one.detail == "absent name, said"]
     for one in absent:
         assert any(name in one.question for name in (*hour.held_back["who"], *hour.held_back["city"]))
 
 
-def test_what_comes_before_and_after_lies_next_to_its_anchor(full: tuple[Hour, list[HaystackQuestion]]) -> None:
+def test_what_comes_before_and_after_is_next_to_its_anchor(full: tuple[Hour, list[HaystackQuestion]]) -> None:
     hour, questions = full
     for one in questions:
         if one.detail == "written before a sight":
@@ -162,7 +166,7 @@ def test_what_comes_before_and_after_lies_next_to_its_anchor(full: tuple[Hour, l
             assert before.picture.fact.fill(before.picture.fact.family.called) in one.question
 
 
-def test_a_repeated_picture_is_counted_wherever_it_is_shown(full: tuple[Hour, list[HaystackQuestion]]) -> None:
+def test_a_repeated_picture_is_counted_each_time_it_is_shown(full: tuple[Hour, list[HaystackQuestion]]) -> None:
     hour, questions = full
     counted = [one for one in questions if one.kind == "count" and one.detail == "shown"]
     assert counted
@@ -182,10 +186,10 @@ def test_a_clip_keeps_its_pictures_and_its_sound(tmp_path: Path, real_data: Call
     (kept,) = frames_at(tmp_path / "a.mp4", [2.0])
     wide = np.asarray(original.pixels[::4, ::4].mean())
     assert kept.pixels[20:340].mean() == pytest.approx(float(wide), abs=8)
-    heard = np.abs(whole_track(probe(tmp_path / "a.mp4")))
-    assert heard[: RATE * 9 // 10].max() < 0.001
-    assert heard[RATE * 11 // 10 : RATE * 29 // 10].max() > 0.05
-    assert heard[RATE * 31 // 10 : RATE * 39 // 10].max() < 0.001
+    sound = np.abs(whole_track(probe(tmp_path / "a.mp4")))
+    assert sound[: RATE * 9 // 10].max() < 0.001
+    assert sound[RATE * 11 // 10 : RATE * 29 // 10].max() > 0.05
+    assert sound[RATE * 31 // 10 : RATE * 39 // 10].max() < 0.001
 
 
 def test_known_speech_of_a_clip_has_its_place_in_the_hour(real_data: Callable[[str], Path]) -> None:
@@ -212,7 +216,7 @@ def test_what_does_not_fit_is_said() -> None:
         plan_hour("1/1", 60, None)
 
 
-def test_a_folder_without_questions_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_questions_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(QueryError, match=r"holds no questions\.jsonl"):
         read_questions(tmp_path)
 

@@ -1,4 +1,4 @@
-"""Bringing a library in line with files: what is new is perceived, what is known is not, and nothing is lost."""
+"""Bringing a library in line with files: new files are extracted, known ones are not, and nothing is lost."""
 
 import errno
 import os
@@ -67,7 +67,7 @@ def index(store, *paths, gear=None, force=False):
     return list(bring_in_line(store, paths or [store.folder.parent], gear, force, lambda *_: None))
 
 
-def told(outcomes):
+def outcomes_of(outcomes):
     return [(o.path.name, o.state) for o in outcomes]
 
 
@@ -80,14 +80,14 @@ def texts(store, modality=None):
 
 def vectors(store):
     (record,) = store.read().values()
-    perceived = store.table(record)
-    return perceived.text_vectors, perceived.image_vectors
+    processed = store.table(record)
+    return processed.text_vectors, processed.image_vectors
 
 
 # What is indexed
 
 
-def test_a_video_is_perceived_by_all(store, talks, films):
+def test_a_video_is_processed_by_all_extractors(store, talks, films):
     shutil.copy(films[0], talks / "a.mp4")
     gear = extractors()
     (outcome,) = index(store, gear=gear)
@@ -126,17 +126,17 @@ def test_a_video_is_perceived_by_all(store, talks, films):
     assert sorted(gear.texts.asked[:6]) == sorted(set(texts(store)) - {""})
 
 
-def test_progress_is_told(store, talks, films):
+def test_progress_is_reported(store, talks, films):
     for n in (0, 1):
         shutil.copy(films[n], talks / f"{n}.mp4")
-    heard = []
-    list(bring_in_line(store, [talks], extractors(), False, lambda *told: heard.append(told)))
-    assert {(path.name, number, count) for path, number, count, *_ in heard} == {("0.mp4", 0, 2), ("1.mp4", 1, 2)}
-    assert {stage for _, _, _, stage, _, _ in heard} == {"reading frames", "transcribing", "embedding"}
-    assert all(0 <= done <= total + 0.1 for *_, done, total in heard)
+    reported = []
+    list(bring_in_line(store, [talks], extractors(), False, lambda *outcomes_of: reported.append(outcomes_of)))
+    assert {(path.name, number, count) for path, number, count, *_ in reported} == {("0.mp4", 0, 2), ("1.mp4", 1, 2)}
+    assert {stage for _, _, _, stage, _, _ in reported} == {"reading frames", "transcribing", "embedding"}
+    assert all(0 <= done <= total + 0.1 for *_, done, total in reported)
 
 
-def test_what_is_unchanged_asks_no_instrument(store, talks, films):
+def test_what_is_unchanged_runs_no_extractor(store, talks, films):
     shutil.copy(films[0], talks / "a.mp4")
     (first,) = index(store)
     gear = extractors()
@@ -150,17 +150,17 @@ def test_a_video_without_texts_is_unchanged_too(store, talks, films):
     shutil.copy(films[0], talks / "a.mp4")
     only_pictures = {"speech": None, "reader": None, "detector": None, "captioner": None}
     assert index(store, gear=extractors(**only_pictures))[0].record.text_embedding_id == ""
-    assert told(index(store, gear=extractors(**only_pictures))) == [("a.mp4", "unchanged")]
+    assert outcomes_of(index(store, gear=extractors(**only_pictures))) == [("a.mp4", "unchanged")]
 
 
-def test_force_perceives_anew_and_ids_stay(store, talks, films):
+def test_force_extracts_again_and_ids_stay(store, talks, films):
     shutil.copy(films[0], talks / "a.mp4")
     index(store)
     search = Search(store, Settings(), BagOfWords())
     (video_id,) = search.records
     before = [(e.evidence_id, e.text, e.start) for e in search.of_video(video_id)]
     gear = extractors()
-    assert told(index(store, gear=gear, force=True)) == [("a.mp4", "indexed")]
+    assert outcomes_of(index(store, gear=gear, force=True)) == [("a.mp4", "indexed")]
     assert calls(gear) == {"speaker": 1, "reader": 1, "detector": 1, "encoder": 1, "captions": 1}
     assert [(e.evidence_id, e.text, e.start) for e in search.of_video(video_id)] == before
 
@@ -177,9 +177,9 @@ def test_the_same_content_twice(store, talks, films):
     assert second.detail == f"same content as {talks / 'a.mp4'}"
     assert second.record.paths == ("a.mp4", "b.mp4")
     assert calls(gear)["speaker"] == 1
-    assert told(index(store)) == [("a.mp4", "unchanged"), ("b.mp4", "same")]
+    assert outcomes_of(index(store)) == [("a.mp4", "unchanged"), ("b.mp4", "same")]
     (talks / "a.mp4").unlink()
-    assert told(index(store)) == [("b.mp4", "unchanged")]
+    assert outcomes_of(index(store)) == [("b.mp4", "unchanged")]
     assert [record.paths for record in store.read().values()] == [("b.mp4",)]
 
 
@@ -187,7 +187,7 @@ def test_two_files_of_one_name(store, talks, films):
     for n in (0, 1):
         (talks / str(n)).mkdir()
         shutil.copy(films[n], talks / str(n) / "a.mp4")
-    assert told(index(store)) == [("a.mp4", "indexed"), ("a.mp4", "indexed")]
+    assert outcomes_of(index(store)) == [("a.mp4", "indexed"), ("a.mp4", "indexed")]
     assert {record.paths for record in store.read().values()} == {("0/a.mp4",), ("1/a.mp4",)}
 
 
@@ -210,7 +210,7 @@ def test_a_changed_file_replaces_its_old_content(store, talks, films):
     shutil.copy(films[0], talks / "a.mp4")
     index(store)
     shutil.copy(films[1], talks / "a.mp4")
-    assert told(index(store)) == [("a.mp4", "indexed")]
+    assert outcomes_of(index(store)) == [("a.mp4", "indexed")]
     assert list(store.read()) == [content_id(films[1])]
 
 
@@ -223,7 +223,7 @@ def test_a_stopped_run_leaves_nothing_for_good(store, talks, films):
     assert next(run).state == "indexed"
     run.close()
     assert set(store.read()) == {content_id(films[0]), content_id(films[1])}
-    assert told(index(store)) == [("a.mp4", "unchanged")]
+    assert outcomes_of(index(store)) == [("a.mp4", "unchanged")]
     assert list(store.read()) == [content_id(films[1])]
 
 
@@ -232,7 +232,7 @@ def test_a_changed_file_leaves_the_copy_of_its_old_content(store, talks, films):
         shutil.copy(films[0], talks / name)
     index(store)
     shutil.copy(films[1], talks / "a.mp4")
-    assert told(index(store)) == [("a.mp4", "indexed"), ("b.mp4", "unchanged")]
+    assert outcomes_of(index(store)) == [("a.mp4", "indexed"), ("b.mp4", "unchanged")]
     assert {v: r.paths for v, r in store.read().items()} == {
         content_id(films[0]): ("b.mp4",),
         content_id(films[1]): ("a.mp4",),
@@ -246,7 +246,7 @@ def test_files_that_swap_their_names(store, talks, films):
     for n in (0, 1):
         shutil.copy(films[n], talks / f"{1 - n}.mp4")
     gear = extractors()
-    assert told(index(store, gear=gear)) == [("0.mp4", "unchanged"), ("1.mp4", "unchanged")]
+    assert outcomes_of(index(store, gear=gear)) == [("0.mp4", "unchanged"), ("1.mp4", "unchanged")]
     assert calls(gear) == {}
     assert {v: r.paths for v, r in store.read().items()} == {
         content_id(films[0]): ("1.mp4",),
@@ -260,12 +260,12 @@ def test_a_file_that_is_gone_leaves_the_library(store, talks, films):
     index(store)
     (talks / "1.mp4").unlink()
     outcomes = index(store)
-    assert told(outcomes) == [("0.mp4", "unchanged"), ("1.mp4", "removed")]
+    assert outcomes_of(outcomes) == [("0.mp4", "unchanged"), ("1.mp4", "removed")]
     assert list(store.read()) == [content_id(films[0])]
     assert not (store.videos_folder / content_id(films[1])).exists()
 
 
-def test_what_lies_elsewhere_stays(store, talks, films, tmp_path):
+def test_videos_of_other_folders_stay(store, talks, films, tmp_path):
     """A file that is gone, but not from the folder that is indexed now."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -287,18 +287,18 @@ def test_a_folder_without_videos_removes_nothing(store, talks, films):
     assert list(store.read()) == [content_id(films[0])]
 
 
-def test_an_unmounted_disk_beside_another_folder_removes_nothing(store, talks, films, tmp_path):
+def test_an_unmounted_disk_next_to_another_folder_removes_nothing(store, talks, films, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     shutil.copy(films[0], talks / "a.mp4")
     shutil.copy(films[1], disk / "b.mp4")
     index(store, talks, disk)
     (disk / "b.mp4").unlink()
-    assert told(index(store, talks, disk)) == [("a.mp4", "unchanged")]
+    assert outcomes_of(index(store, talks, disk)) == [("a.mp4", "unchanged")]
     assert set(store.read()) == {content_id(films[0]), content_id(films[1])}
 
 
-def test_a_file_in_a_folder_that_may_not_be_read_is_not_gone(store, talks, films, monkeypatch):
+def test_a_file_in_a_folder_that_may_not_be_read_is_not_removed(store, talks, films, monkeypatch):
     (talks / "private").mkdir()
     shutil.copy(films[0], talks / "a.mp4")
     shutil.copy(films[1], talks / "private" / "b.mp4")
@@ -314,7 +314,7 @@ def test_a_file_in_a_folder_that_may_not_be_read_is_not_gone(store, talks, films
     monkeypatch.setattr("os.stat", refuse)
     outcomes = index(store)
     monkeypatch.undo()
-    assert told(outcomes) == [("a.mp4", "unchanged")]
+    assert outcomes_of(outcomes) == [("a.mp4", "unchanged")]
     assert set(store.read()) == {content_id(films[0]), content_id(films[1])}
 
 
@@ -324,7 +324,7 @@ def test_the_library_moves_with_its_folder(store, talks, films, tmp_path):
     talks.rename(tmp_path / "moved")
     moved = LocalStorage(tmp_path / "moved" / ".playhead")
     gear = extractors()
-    assert told(index(moved, gear=gear)) == [("a.mp4", "unchanged")]
+    assert outcomes_of(index(moved, gear=gear)) == [("a.mp4", "unchanged")]
     assert calls(gear) == {}
     (record,) = moved.read().values()
     assert record.paths == ("a.mp4",)
@@ -351,7 +351,7 @@ def test_broken_files_fail_and_the_others_are_indexed(store, talks, films, caplo
     (talks / "notes.txt").write_text("x")
     (talks / "code.ts").write_text("const x = 1")
     outcomes = index(store)
-    assert told(outcomes) == [
+    assert outcomes_of(outcomes) == [
         *((name, "failed") for name in ("a_junk.mp4", "b_empty.mp4", "c_cut.mp4", "d_text.mkv")),
         *((name, "failed") for name in ("g_pipe.mp4", "h_pipe.ts")),
         ("i_good.mp4", "indexed"),
@@ -371,7 +371,7 @@ def test_a_file_that_breaks_keeps_what_was_known_of_it(store, talks, films):
     shutil.copy(films[0], talks / "a.mp4")
     index(store)
     (talks / "a.mp4").write_bytes(b"")
-    assert told(index(store)) == [("a.mp4", "failed")]
+    assert outcomes_of(index(store)) == [("a.mp4", "failed")]
     assert list(store.read()) == [content_id(films[0])]
 
 
@@ -380,18 +380,18 @@ def test_links_to_folders_do_not_go_round(store, talks, films):
     shutil.copy(films[0], talks / "deep" / "a.mp4")
     (talks / "deep" / "up").symlink_to(talks)
     (talks / "link.mp4").symlink_to(talks / "deep" / "a.mp4")
-    assert told(index(store)) == [("link.mp4", "indexed"), ("a.mp4", "same")]
+    assert outcomes_of(index(store)) == [("link.mp4", "indexed"), ("a.mp4", "same")]
 
 
 def test_a_path_given_twice_is_one_file(store, talks, films, monkeypatch):
     shutil.copy(films[0], talks / "a.mp4")
     monkeypatch.chdir(talks)
-    assert told(
+    assert outcomes_of(
         index(store, talks, talks / "a.mp4", talks / ".." / "talks", talks.parent / "talks" / "." / "a.mp4")
     ) == [("a.mp4", "indexed")]
 
 
-def test_a_path_that_does_not_exist_is_told(store, talks):
+def test_a_path_that_does_not_exist_is_an_error(store, talks):
     with pytest.raises(MediaError, match=r"nowhere does not exist: check the path"):
         index(store, talks / "nowhere")
     with pytest.raises(MediaError, match="no video or sound file in"):
@@ -418,22 +418,22 @@ def test_a_file_that_vanishes_in_the_middle(store, talks, films):
     for n, name in enumerate(("a.mp4", "b.mp4")):
         shutil.copy(films[n], talks / name)
     outcomes = index(store, gear=extractors(reader=Thief()))
-    assert told(outcomes) == [("a.mp4", "failed"), ("b.mp4", "indexed")]
+    assert outcomes_of(outcomes) == [("a.mp4", "failed"), ("b.mp4", "indexed")]
     assert f"{talks / 'a.mp4'} cannot be read" in outcomes[0].detail or "does not exist" in outcomes[0].detail
     assert list(store.read()) == [content_id(films[1])]
 
 
 def test_a_folder_that_vanishes_in_the_middle(store, talks, films):
     class Thief(Speaker):
-        def process_window(self, window, tell):
+        def process_window(self, window, progress):
             shutil.rmtree(talks / "deep", ignore_errors=True)
-            return super().process_window(window, tell)
+            return super().process_window(window, progress)
 
     (talks / "deep").mkdir()
     shutil.copy(films[0], talks / "deep" / "a.mp4")
     shutil.copy(films[1], talks / "b.mp4")
     outcomes = index(store, gear=extractors(speech=Thief()))
-    assert told(outcomes) == [("b.mp4", "indexed"), ("a.mp4", "failed")]
+    assert outcomes_of(outcomes) == [("b.mp4", "indexed"), ("a.mp4", "failed")]
     assert list(store.read()) == [content_id(films[1])]
 
 
@@ -461,7 +461,7 @@ def test_sound_only(store, talks):
     assert outcome.record.stage("frame").detail == "the file has no pictures"
     assert outcome.record.duration == pytest.approx(2.0, abs=0.1)
     assert texts(store) == ["hello from the sound"]
-    assert told(index(store)) == [("a.m4a", "unchanged")]
+    assert outcomes_of(index(store)) == [("a.m4a", "unchanged")]
 
 
 def test_pictures_only(store, talks):
@@ -469,10 +469,10 @@ def test_pictures_only(store, talks):
     (outcome,) = index(store)
     assert states(outcome.record) == DONE | {"speech": "skipped"}
     assert outcome.record.stage("speech").detail == "the file has no sound"
-    assert told(index(store)) == [("a.mp4", "unchanged")]
+    assert outcomes_of(index(store)) == [("a.mp4", "unchanged")]
 
 
-def test_a_header_that_lies_is_told_and_corrected(store, talks, films):
+def test_a_wrong_header_is_reported_and_corrected(store, talks, films):
     """The index of the file comes first and says 19.8 s; what lies behind the middle is lost."""
     film = write_media(talks / "whole.mp4", [n / 5 for n in range(100)], options={"g": "5", "bf": "0"})
     ffmpeg("-i", film, "-c", "copy", "-movflags", "+faststart", talks / "fast.mp4")
@@ -567,11 +567,11 @@ def test_a_stage_that_comes_later_runs_alone(store, talks, films):
     assert texts(store, "text") == ["number 0", "number 1", "number 2"]
 
 
-def test_a_missing_instrument_keeps_what_it_found(store, talks, films):
+def test_a_missing_extractor_keeps_its_earlier_observations(store, talks, films):
     shutil.copy(films[0], talks / "a.mp4")
     index(store)
     before = texts(store)
-    assert told(index(store, gear=extractors(speech=None, reader=None, images=None))) == [("a.mp4", "unchanged")]
+    assert outcomes_of(index(store, gear=extractors(speech=None, reader=None, images=None))) == [("a.mp4", "unchanged")]
     gear = extractors(speech=None, reader=None, images=None, detector=Detector("2"))
     (outcome,) = index(store, gear=gear)
     assert calls(gear) == {"detector": 1}
@@ -605,7 +605,7 @@ def test_a_stage_that_raises_loses_only_itself(store, talks, films, modality, er
 
 
 def test_a_stage_that_raises_in_the_middle_keeps_no_half(store, talks):
-    """Twelve stills are two batches; the second fails."""
+    """Twelve segments are two batches; the second fails."""
     write_media(talks / "a.mp4", [float(n) for n in range(12)])
     (outcome,) = index(
         store,
@@ -660,7 +660,7 @@ def test_vectors_that_are_none_fail_their_stage(store, talks, films, wrong):
     assert outcome.record.stage("frame").detail.startswith("ValueError: ")
     assert outcome.detail == "texts were not embedded: ValueError: vectors that are not finite"
     assert len(texts(store)) == 6
-    assert told(index(store)) == [("a.mp4", "indexed")]
+    assert outcomes_of(index(store)) == [("a.mp4", "indexed")]
 
 
 def test_when_all_that_runs_fails_the_file_has_failed(store, talks, films):
@@ -672,7 +672,7 @@ def test_when_all_that_runs_fails_the_file_has_failed(store, talks, films):
     assert list((store.folder / "staging").iterdir()) == []
 
 
-def test_when_nothing_can_run_it_is_told(store, talks, films):
+def test_when_nothing_can_run_it_is_an_error(store, talks, films):
     shutil.copy(films[0], talks / "a.mp4")
     none = dict.fromkeys(("speech", "reader", "detector", "images", "captioner"))
     (outcome,) = index(store, gear=extractors(**none))
@@ -730,7 +730,7 @@ def test_a_picture_that_comes_back_is_looked_at_once(store, talks):
 # Texts
 
 
-def test_another_text_encoder_embeds_again_without_perceiving(store, talks, films):
+def test_another_text_encoder_embeds_again_without_extracting(store, talks, films):
     shutil.copy(films[0], talks / "a.mp4")
     index(store)
     gear = extractors(texts=BagOfWords("other@2"))
@@ -741,14 +741,14 @@ def test_another_text_encoder_embeds_again_without_perceiving(store, talks, film
     assert vectors(store)[0] == pytest.approx(BagOfWords("other@2").encode(stored), abs=1e-3)
     assert store.keyframe_times(outcome.record) == [0, 1000, 2000]
     assert vectors(store)[1].shape == (3, 24)
-    assert told(index(store, gear=extractors(texts=BagOfWords("other@2")))) == [("a.mp4", "unchanged")]
+    assert outcomes_of(index(store, gear=extractors(texts=BagOfWords("other@2")))) == [("a.mp4", "unchanged")]
 
 
 def test_an_encoder_that_comes_later_embeds_what_waits(store, talks, films):
     shutil.copy(films[0], talks / "a.mp4")
     (first,) = index(store, gear=extractors(texts=None))
     assert (first.record.text_embedding_id, first.record.texts_state, first.has_failed) == ("", "skipped", False)
-    assert told(index(store, gear=extractors(texts=None))) == [("a.mp4", "unchanged")]
+    assert outcomes_of(index(store, gear=extractors(texts=None))) == [("a.mp4", "unchanged")]
     (second,) = index(store)
     assert (second.record.text_embedding_id, second.record.texts_state) == ("bag@1", "done")
 
@@ -798,7 +798,7 @@ def test_subtitles_that_come_later_take_the_place_of_transcription(store, talks,
     assert (outcome.state, calls(gear)) == ("indexed", {})
     assert outcome.record.stage("speech").source == "sidecar@a.srt"
     assert texts(store, "speech") == ["written beside it"]
-    assert told(index(store)) == [("a.mp4", "unchanged")]
+    assert outcomes_of(index(store)) == [("a.mp4", "unchanged")]
     (talks / "a.srt").write_text(CUES.replace("written", "changed"))
     index(store)
     assert texts(store, "speech") == ["changed beside it"]
@@ -884,7 +884,7 @@ def test_a_repair_reads_the_stream_that_is_set(store, talks, films):
     ffmpeg("-i", films[0], "-i", other, "-map", "0:v", "-map", "0:a", "-map", "1:v", "-c", "copy", talks / "both.mkv")
     other.unlink()
     gear = extractors(Settings(stream=2))
-    assert told(index(store, gear=gear)) == [("both.mkv", "indexed")]
+    assert outcomes_of(index(store, gear=gear)) == [("both.mkv", "indexed")]
     assert texts(store, "text") == ["number 5", "number 6", "number 7"]
     (record,) = store.read().values()
     (store.version_folder(record) / "observations.parquet").write_bytes(b"")
@@ -902,7 +902,7 @@ def test_a_damaged_video_without_its_file_stays_damaged_and_is_named(store, talk
     assert (outcome.state, outcome.has_failed) == ("failed", True)
     assert "its media file is not here: put it back and run `playhead repair` again" in outcome.detail
     shutil.copy(films[0], talks / "renamed.mp4")
-    assert told(index(store)) == [("renamed.mp4", "unchanged")]
+    assert outcomes_of(index(store)) == [("renamed.mp4", "unchanged")]
     (outcome,) = repair(store, extractors(), lambda *_: None)
     assert (outcome.path.name, outcome.state) == ("renamed.mp4", "indexed")
     assert list(store.verify(deep=True)) == []
@@ -912,7 +912,7 @@ def test_a_video_whose_record_is_damaged_is_indexed_again(store, talks, films):
     shutil.copy(films[0], talks / "a.mp4")
     index(store)
     (store.videos_folder / content_id(films[0]) / "video.json").write_bytes(b"{}")
-    assert told(index(store)) == [("a.mp4", "indexed")]
+    assert outcomes_of(index(store)) == [("a.mp4", "indexed")]
     assert list(store.verify(deep=True)) == []
 
 
@@ -920,7 +920,7 @@ def test_a_video_whose_record_is_damaged_is_indexed_again(store, talks, films):
     "error", [IndexError("tuple index out of range"), MemoryError(), RuntimeError("a\nb"), KeyError(1)]
 )
 @pytest.mark.parametrize("where", ["build.probe", "jobs.extract"])
-def test_whatever_one_file_raises_fails_that_file_only(store, talks, films, monkeypatch, error, where):
+def test_any_error_of_one_file_fails_that_file_only(store, talks, films, monkeypatch, error, where):
     for n in range(3):
         shutil.copy(films[n], talks / f"{n}.mp4")
     module, name = where.split(".")
@@ -934,7 +934,7 @@ def test_whatever_one_file_raises_fails_that_file_only(store, talks, films, monk
 
     monkeypatch.setattr(target, broken)
     outcomes = index(store)
-    assert told(outcomes) == [("0.mp4", "indexed"), ("1.mp4", "failed"), ("2.mp4", "indexed")]
+    assert outcomes_of(outcomes) == [("0.mp4", "indexed"), ("1.mp4", "failed"), ("2.mp4", "indexed")]
     detail = outcomes[1].detail
     assert detail.startswith(f"{talks / '1.mp4'}: {type(error).__name__}")
     assert "\n" not in detail
@@ -948,10 +948,10 @@ def test_unchanged_files_are_neither_read_nor_probed(store, talks, films, monkey
     index(store)
     monkeypatch.setattr("playhead.index.indexing.build.probe", lambda file: pytest.fail("probed"))
     monkeypatch.setattr("playhead.index.storage.identity.content_id", lambda file: pytest.fail("read"))
-    assert told(index(store)) == [(f"{n}.mp4", "unchanged") for n in range(3)]
+    assert outcomes_of(index(store)) == [(f"{n}.mp4", "unchanged") for n in range(3)]
     (talks / "2.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nhello\n")
     monkeypatch.undo()
-    assert told(index(store))[2] == ("2.mp4", "indexed")
+    assert outcomes_of(index(store))[2] == ("2.mp4", "indexed")
 
 
 @pytest.mark.parametrize(
@@ -972,7 +972,7 @@ def test_a_disk_that_refuses_ends_the_run_and_harms_nothing(store, talks, films,
         with pytest.raises(LibraryError, match=reason):
             index(store)
     assert store.read() == before
-    assert told(index(store)) == [("a.mp4", "unchanged"), ("b.mp4", "indexed")]
+    assert outcomes_of(index(store)) == [("a.mp4", "unchanged"), ("b.mp4", "indexed")]
     assert list((store.folder / "staging").iterdir()) == []
 
 
@@ -989,7 +989,7 @@ def test_a_run_that_is_stopped_keeps_what_it_finished(store, talks, films):
         index(store, gear=extractors(reader=Stopped()))
     assert list(store.read()) == [content_id(films[0])]
     gear = extractors()
-    assert told(index(store, gear=gear)) == [("0.mp4", "unchanged"), ("1.mp4", "indexed"), ("2.mp4", "indexed")]
+    assert outcomes_of(index(store, gear=gear)) == [("0.mp4", "unchanged"), ("1.mp4", "indexed"), ("2.mp4", "indexed")]
     assert calls(gear)["reader"] == 2
     assert list((store.folder / "staging").iterdir()) == []
 
@@ -1028,7 +1028,7 @@ def test_media_files_are_found_in_order(tmp_path):
 # One pass
 
 
-def test_a_gate_that_chooses_otherwise_perceives_anew(store, talks, films, monkeypatch):
+def test_a_change_detection_with_another_choice_extracts_again(store, talks, films, monkeypatch):
     shutil.copy(films[0], talks / "a.mp4")
     index(store)
     monkeypatch.setattr("playhead.index.indexing.extractor_set.GATE", ("another",))
@@ -1037,19 +1037,19 @@ def test_a_gate_that_chooses_otherwise_perceives_anew(store, talks, films, monke
     assert set(calls(gear)) == {"reader", "detector", "encoder"}  # the same frames: their caption is known
 
 
-def test_speech_is_heard_while_pictures_are_looked_at(store, talks, films):
+def test_speech_is_transcribed_while_pictures_are_processed(store, talks, films):
     """The speaker waits for the reader, the reader for the speaker: one after the other they would wait for ever."""
-    heard, read = threading.Event(), threading.Event()
+    reported, read = threading.Event(), threading.Event()
 
     class Waiting(Speaker):
-        def process_window(self, window, tell):
-            heard.set()
+        def process_window(self, window, progress):
+            reported.set()
             assert read.wait(10)
-            return super().process_window(window, tell)
+            return super().process_window(window, progress)
 
     class Reading(Reader):
         def observe(self, segments):
-            assert heard.wait(10)
+            assert reported.wait(10)
             read.set()
             return super().observe(segments)
 
@@ -1062,7 +1062,7 @@ def test_speech_is_heard_while_pictures_are_looked_at(store, talks, films):
 # Extractors
 
 
-def test_instruments_that_cannot_be_had_are_told(monkeypatch):
+def test_extractors_that_are_not_available_are_reported(monkeypatch):
     """A server that is down stops its stage, not the run."""
 
     def down(_):
@@ -1081,7 +1081,7 @@ def test_instruments_that_cannot_be_had_are_told(monkeypatch):
     assert gear.source("caption") == ""
 
 
-def test_a_setting_of_nothing_is_told():
+def test_a_setting_without_extractors_is_an_error():
     with pytest.raises(SettingsError, match="ocr"):
         Settings(ocr="telepathy")
 

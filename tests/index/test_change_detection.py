@@ -1,4 +1,4 @@
-"""The gate: which stills stand for a video, and from when to when."""
+"""Change detection: the segments of a video, each from its start to its end."""
 
 import math
 from dataclasses import replace
@@ -64,7 +64,7 @@ def test_spans_are_gapless_and_hold_their_frame(film, sample_seconds, ends_at):
     assert last > times[-1]
     assert last <= times[-1] + (times[-1] - times[-2] if len(times) > 1 else 0.04) + 1e-9
     if times[-1] < ends_at < last:
-        pytest.fail("the last still outlasts the container")
+        pytest.fail("the last segment outlasts the container")
     shortest = min(STATIC_SECONDS, sample_seconds)
     assert all(segment.span.duration >= shortest - 1e-9 for segment in found[:-1])
 
@@ -72,7 +72,7 @@ def test_spans_are_gapless_and_hold_their_frame(film, sample_seconds, ends_at):
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.integers(8, 60), min_size=1, max_size=12), st.integers(0, 2**32 - 1), st.sampled_from([10, 25, 60]))
 def test_slides_are_cut_at_the_frame(lengths, seed, fps):
-    """Slides of a third of a second and more, with noise of a level: one still each, from its first frame on."""
+    """Slides of a third of a second and more, with noise of a level: one segment each, from its first frame on."""
     lengths = [max(length, round(0.3 * fps) + 1) for length in lengths]
     noise = np.random.default_rng(seed)
     slides = [noise.integers(0, 256, (ROWS, COLUMNS)).astype(int) for _ in lengths]
@@ -97,7 +97,7 @@ def test_a_real_video_keeps_its_cuts(tmp_path):
 
 @pytest.mark.parametrize(("period", "most"), [(1, 7), (2, 7), (3, 40), (5, 40)])
 def test_a_strobe_is_sampled(period, most):
-    """Black and white in turn, for 10 s: never more than a still each quarter of a second."""
+    """Black and white in turn, for 10 s: never more than a segment each quarter of a second."""
     frames = [scanned(n / 25, 255 * (n // period % 2)) for n in range(250)]
     found = list(segments(frames, 2.0))
     assert 5 <= len(found) <= most
@@ -105,12 +105,12 @@ def test_a_strobe_is_sampled(period, most):
     assert max(segment.span.duration for segment in found) <= 2.1
 
 
-def test_what_blinks_slower_has_a_still_each():
+def test_slow_blinking_gives_a_segment_each():
     frames = [scanned(n / 25, 255 * (n // 10 % 2)) for n in range(50)]
     assert spans(segments(frames, 2.0)) == [(0.0, 0.4), (0.4, 0.8), (0.8, 1.2), (1.2, 1.6), (1.6, 2.0)]
 
 
-def test_noise_opens_no_still():
+def test_noise_starts_no_segment():
     noise = np.random.default_rng(0)
     frames = [scanned(n / 25, noise.integers(97, 104, (ROWS, COLUMNS))) for n in range(200)]
     assert spans(segments(frames, 2.0)) == [(0.0, 8.0)]
@@ -118,7 +118,7 @@ def test_noise_opens_no_still():
 
 @pytest.mark.parametrize("seconds", [0.4, 1.0, 3.0])
 def test_a_fade_ends_with_the_settled_picture(seconds):
-    """From black to a picture, then it stands for 2 s."""
+    """From black to a picture, which is static for 2 s."""
     settled = np.random.default_rng(0).integers(60, 256, (ROWS, COLUMNS))
     steps = round(seconds * 25)
     frames = [scanned(n / 25, settled * min(1.0, n / steps)) for n in range(steps + 50)]
@@ -130,7 +130,7 @@ def test_a_fade_ends_with_the_settled_picture(seconds):
 
 
 def test_a_moving_picture_is_sampled():
-    """A pan over a random wall at 25 frames a second: a still each 2 s."""
+    """A pan over a random wall at 25 frames a second: a segment each 2 s."""
     wall = np.random.default_rng(0).integers(0, 256, (ROWS, 1000))
     frames = [scanned(n / 25, wall[:, n : n + COLUMNS]) for n in range(250)]
     assert spans(segments(frames, 2.0)) == [(0.0, 2.0), (2.0, 4.0), (4.0, 6.0), (6.0, 8.0), (8.0, 10.0)]
@@ -145,7 +145,7 @@ def test_a_cut_in_a_moving_picture_is_found_at_its_frame():
 
 
 def test_frames_that_come_only_when_the_screen_changes():
-    """A screen recording with variable frame rate: each change is its own still, also a small one after a second."""
+    """A screen recording with variable frame rate: each change is its own segment, also a small one after a second."""
     pages = []
     for line in range(4):
         page = np.full((ROWS, COLUMNS), 250)
@@ -157,7 +157,7 @@ def test_frames_that_come_only_when_the_screen_changes():
     assert [segment.frame.seconds for segment in found] == times
 
 
-def test_the_last_still_ends_where_the_container_says():
+def test_the_last_segment_ends_where_the_container_says():
     frames = [scanned(t, b) for t, b in ((0, 0), (10, 100), (20, 200))]
     assert spans(segments(frames, 2.0)) == [(0, 10), (10, 20), (20, 30)]
     assert spans(segments(frames, 2.0, ends_at=20.5)) == [(0, 10), (10, 20), (20, 20.5)]
@@ -228,8 +228,8 @@ def test_a_skim_loses_no_slide_and_no_edge(tmp_path, seed, options):
         assert np.abs(segment.frame.pixels.astype(int) - shown).mean() < 4
 
 
-def test_after_a_gap_another_picture_is_a_new_still():
-    """Keyframes of shots of a second, unseen between: one still a shot, each sampled."""
+def test_after_a_gap_another_picture_is_a_new_segment():
+    """Keyframes of shots of a second, unseen between: one segment a shot, each sampled."""
     noise = np.random.default_rng(0)
     shots = [noise.integers(0, 256, (ROWS, COLUMNS)) for _ in range(4)]
     frames = [replace(scanned(float(n), shot), gap="seen" if n == 0 else "unseen") for n, shot in enumerate(shots)]
@@ -239,14 +239,14 @@ def test_after_a_gap_another_picture_is_a_new_still():
     assert all(segment.moves for segment in found)
 
 
-def test_what_is_the_same_after_a_gap_does_not_stand():
-    """Nobody saw what was between."""
+def test_the_same_picture_after_a_gap_is_not_static():
+    """The frames between were not decoded."""
     frames = [replace(scanned(2.0 * n, 100), gap="seen" if n == 0 else "unseen") for n in range(4)]
     (segment,) = segments(frames, 2.0)
     assert (segment.span.start, segment.moves) == (0, True)
 
 
-def test_samples_of_what_moves_neither_stand_nor_are_cuts():
+def test_samples_of_motion_are_neither_static_nor_shot_boundaries():
     """Half a second apart: each is on screen for a moment only, and unlike the one before."""
     wall = np.random.default_rng(0).integers(0, 256, (ROWS, 2000))
     frames = [replace(scanned(n / 2, wall[:, 80 * n : 80 * n + COLUMNS]), gap="moving") for n in range(18)]
@@ -257,7 +257,7 @@ def test_samples_of_what_moves_neither_stand_nor_are_cuts():
     assert all(segment.moves for segment in found)
 
 
-def test_a_standing_picture_is_told_from_a_moving_one():
+def test_a_static_picture_is_distinguished_from_a_moving_one():
     wall = np.random.default_rng(0).integers(0, 256, (ROWS, 1000))
     pan = [scanned(n / 25, wall[:, n : n + COLUMNS]) for n in range(100)]
     slide = [scanned(4 + n / 25, 30) for n in range(50)]
@@ -321,8 +321,8 @@ def test_a_caption_over_a_moving_picture_has_a_sample_that_shows_it(tmp_path):
     ("ink", "paper"),
     [((40, 40, 40), (245, 245, 245)), ((230, 230, 230), (20, 20, 30)), ((120, 120, 120), (255, 255, 255))],
 )
-def test_a_line_of_small_text_opens_a_still(tmp_path, ink, paper):
-    """18 pixels high in 720p, compressed: the line that appears at 1.2 s begins a still at that frame."""
+def test_a_line_of_small_text_starts_a_segment(tmp_path, ink, paper):
+    """18 pixels high in 720p, compressed: the line that appears at 1.2 s starts a segment at that frame."""
     before = page(["Quarterly results"], ink=ink, paper=paper)
     after = page(["Quarterly results", "Revenue grew by 12 per cent"], ink=ink, paper=paper)
     times = [n / 10 for n in range(30)]
@@ -332,8 +332,8 @@ def test_a_line_of_small_text_opens_a_still(tmp_path, ink, paper):
     assert np.abs(found[1].frame.pixels.astype(int) - after).mean() < 3
 
 
-def test_stills_of_a_real_file_show_what_was_shown(tmp_path):
-    """Pictures at uneven times: each still's own number is of the frame on screen at its second."""
+def test_keyframes_of_a_real_file_show_what_was_shown(tmp_path):
+    """Pictures at uneven times: each segment's own number is of the frame on screen at its second."""
     times = [0, 0.5, 1.5, 1.54, 1.58, 4.0, 9.0, 9.5]
     path = write_media(tmp_path / "uneven.mkv", times)
     found = list(segments(scan(path), 2.0, probe(path).duration))

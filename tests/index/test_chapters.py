@@ -1,4 +1,4 @@
-"""Chapters: borders lie where the subject changes, on edges that were perceived; scenes: where the picture does."""
+"""Chapters: borders are where the subject changes, at starts of observations; scenes: where the picture changes."""
 
 from itertools import accumulate, pairwise
 
@@ -36,7 +36,7 @@ def starts(spans: list[Span]) -> list[float]:
     return [span.start for span in spans]
 
 
-def test_a_border_lies_where_the_subject_changes():
+def test_a_border_is_where_the_subject_changes():
     one = talk([0] * 40 + [1] * 50 + [2] * 30)
     found = chapters(WHOLE, [one], [span.start for span in one.spans])
     assert starts(found) == [0, 200, 450]
@@ -54,7 +54,7 @@ def test_two_series_agree_on_a_border():
     assert any(abs(start - 300) <= 20 for start in starts(found))
 
 
-def test_a_border_is_moved_to_what_was_perceived():
+def test_a_border_is_moved_to_the_start_of_an_observation():
     one = talk([0] * 60 + [1] * 60)
     assert starts(chapters(WHOLE, [one], [303.25])) == [0, 303.25]
     assert starts(chapters(WHOLE, [one], [400.0]))[1] == pytest.approx(300, abs=2)
@@ -115,9 +115,9 @@ def scene_starts(one: EmbeddedSeries) -> list[float]:
     [
         ([(0, 9.0), (1, 10.0), (2, 8.5)], [0, 9, 19]),
         ([(0, 9.0), (0, 6.0), (0, 8.0), (1, 10.0)], [0, 23]),  # three slides alike, then a photograph
-        ([(0, 2.0)] * 8 + [(1, 2.0)] * 6, [0, 16]),  # film: a still every two seconds
+        ([(0, 2.0)] * 8 + [(1, 2.0)] * 6, [0, 16]),  # film: a segment every two seconds
         ([(0, 3.0), (1, 3.0)] * 6 + [(2, 12.0)], [0, 36]),  # two faces in turn are one scene
-        ([(0, 12.0), (1, 0.5), (0, 12.0)], [0]),  # a flash is none
+        ([(0, 12.0), (1, 0.5), (0, 12.0)], [0]),  # a flash is not a start
         ([(0, 3.0), (1, 20.0), (2, 3.0)], [0, 3, 23]),  # short ones at the ends are
         ([(0, 30.0)], [0]),
     ],
@@ -126,7 +126,7 @@ def test_a_scene_begins_where_the_picture_turns_to_something_else(pictures, expe
     assert scene_starts(shown(pictures)) == pytest.approx(expected)
 
 
-def test_how_unalike_is_told_by_what_the_video_shows():
+def test_the_threshold_of_difference_depends_on_the_video():
     """An encoder that finds all pictures alike (cosine 0.8 of strangers) gives the same scenes."""
     one = shown([(0, 8.0), (1, 9.0), (1, 7.0), (2, 10.0)], noise=0.1)
     common = np.eye(64)[63] * 2

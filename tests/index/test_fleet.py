@@ -60,16 +60,16 @@ def folder(tmp_path_factory):
 def alone(folder, tmp_path_factory):
     """What one process makes of them."""
     store = LocalStorage(tmp_path_factory.mktemp("alone"))
-    told = {
+    reported = {
         outcome.path.name: outcome.state
         for outcome in bring_in_line(store, [folder], Extractors.gather(READING), False, silent)
     }
-    assert told == {"0.mp4": "indexed", "1.mp4": "indexed", "copy.mp4": "same", "notes.mp4": "failed"}
+    assert reported == {"0.mp4": "indexed", "1.mp4": "indexed", "copy.mp4": "same", "notes.mp4": "failed"}
     return stored(store.folder)
 
 
 def silent(*_):
-    """Tells nobody."""
+    """Reports nothing."""
 
 
 def stored(library):
@@ -122,17 +122,17 @@ class Killer(threading.Thread):
 
 
 def test_two_workers_and_processes_that_are_killed(folder, alone, tmp_path):
-    """A task and a model die at their work: both are started anew, and the library is that of one process, byte by byte."""
+    """A task and a model die at their work: both are started again, and the library is that of one process, byte by byte."""
     from playhead.index.indexing.fleet import Fleet
 
-    store, told = LocalStorage(tmp_path / "library"), []
+    store, reported = LocalStorage(tmp_path / "library"), []
     killer = Killer(store.folder, "_extract", "_Model.call")
     killer.start()
     with Fleet(READING, workers=2) as fleet:
         assert fleet.workers == 2
         assert fleet.extractors.source("text") == Extractors.gather(READING).source("text")
         outcomes = list(
-            bring_in_line(store, [folder], fleet.extractors, False, lambda *args: told.append(args), fleet.run)
+            bring_in_line(store, [folder], fleet.extractors, False, lambda *args: reported.append(args), fleet.run)
         )
         assert len(killer.killed) == 2
         states = {outcome.path.name: outcome.state for outcome in outcomes}
@@ -141,7 +141,7 @@ def test_two_workers_and_processes_that_are_killed(folder, alone, tmp_path):
         assert list((store.folder / "staging").iterdir()) == []
         paths = {path for record in store.read().values() for path in record.paths}
         assert paths == {str(folder / f"{name}.mp4") for name in ("0", "1", "copy")}
-        assert {(path.name, stage) for path, _, _, stage, _, _ in told} >= {("0.mp4", "reading frames")}
+        assert {(path.name, stage) for path, _, _, stage, _, _ in reported} >= {("0.mp4", "reading frames")}
 
         again = bring_in_line(store, [folder], fleet.extractors, False, silent, fleet.run)
         assert {o.path.name: o.state for o in again} == {
@@ -149,7 +149,7 @@ def test_two_workers_and_processes_that_are_killed(folder, alone, tmp_path):
         }  # fmt: skip
 
 
-def test_what_cannot_be_is_told():
+def test_what_is_not_possible_is_an_error():
     from playhead.index.indexing.fleet import Fleet
 
     with pytest.raises(SettingsError, match="workers=0: at least one"):

@@ -50,7 +50,7 @@ def candidates(draw: st.DrawFn, most: int = 40) -> list[Candidate]:
 
 @CALMLY
 @given(candidates(), st.integers(1, 50), RELEVANCES)
-def test_chooses_exactly_k_in_order_whatever_the_input_order(given: list[Candidate], k: int, weight: float) -> None:
+def test_chooses_exactly_k_in_order_for_any_input_order(given: list[Candidate], k: int, weight: float) -> None:
     chosen = choose_frames(given, k, weight)
     assert len(chosen) == min(k, len(given))
     assert set(map(id, chosen)) <= set(map(id, given))
@@ -146,14 +146,14 @@ def test_a_single_frame_is_the_relevant_one() -> None:
     assert times(choose_frames(row([0, 0, 0, 0, 0, 0, 0.9, 0]), 1)) == [6]
 
 
-def test_a_picture_that_stands_long_needs_one_frame_only() -> None:
+def test_a_picture_that_is_static_long_needs_one_frame_only() -> None:
     """One slide for 600 s, then ten that change every 6 s: its frame covers it all, the others go to the ten."""
     spans = [(0, 600), *[(600 + 6 * i, 606 + 6 * i) for i in range(10)]]
     slides = [Candidate(a + 1, 0.5, Span(start=a, end=b)) for a, b in spans]
     assert [t < 600 for t in times(choose_frames(slides, 4))] == [True, False, False, False]
 
 
-def test_frames_that_look_alike_stand_for_each_other() -> None:
+def test_of_similar_frames_one_is_enough() -> None:
     """Two cameras in turn, A A A B A A A A: without looks the middle counts, with them both cameras do."""
     vectors = {"A": np.array([1, 0], np.float32), "B": np.array([0, 1], np.float32)}
     frames = [Candidate(i, 0.5, Span(start=i, end=i + 1), vectors[camera]) for i, camera in enumerate("AAAAAAAABA")]

@@ -65,7 +65,7 @@ def test_rows_may_overlap_and_leave_gaps() -> None:
     assert best(span_posterior(MINUTE, [said])).iou(Span(start=40, end=52)) > 0.7
 
 
-def test_channels_count_alike_whatever_their_unit() -> None:
+def test_channels_count_equally_in_any_unit() -> None:
     dense, words = peaks((10, 16)), peaks((10, 16), (40, 46))
     expected = span_posterior(MINUTE, [dense, words]).probability
     rescaled = Channel(words.spans, 1000 * np.array(words.scores) - 7)
@@ -145,7 +145,7 @@ def test_the_expected_scores_are_those_of_spans() -> None:
 
 
 @pytest.mark.parametrize("scores", [[0.1], [0.1, math.nan], [[0.1, 0.2]], [0.1, math.inf]])
-def test_a_broken_channel_is_told(scores: Sequence) -> None:
+def test_a_broken_channel_is_an_error(scores: Sequence) -> None:
     with pytest.raises(ValueError, match="a channel of 2 rows needs the same number of finite scores"):
         span_posterior(MINUTE, [Channel(seconds()[:2], scores)])
 

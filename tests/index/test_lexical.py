@@ -378,12 +378,12 @@ def test_ties_do_not_depend_on_when_they_were_added():
 
 def test_rows_come_back_as_they_were():
     seen = observation("x", 1 / 3, 2.5, modality="object", box=BOX, frame_seconds=0.4, source="a@1")
-    heard = observation("hello you", 1, 2, words=(Word(text="hello", start=1, end=1.5),))
+    said = observation("hello you", 1, 2, words=(Word(text="hello", start=1, end=1.5),))
     catalog = Catalog.empty()
     with catalog.changing():
-        assert catalog.add(record(), ObservationTable([heard, seen]), 1).tolist() == [2, 1]
+        assert catalog.add(record(), ObservationTable([said, seen]), 1).tolist() == [2, 1]
     second, first = catalog.of_video(VIDEO)
-    assert (first.text, first.start, first.end, first.words) == ("hello you", 1, 2, heard.words)
+    assert (first.text, first.start, first.end, first.words) == ("hello you", 1, 2, said.words)
     assert (second.start, second.end, second.box, second.frame_seconds, second.source) == (1 / 3, 2.5, BOX, 0.4, "a@1")
     assert catalog.by_evidence_id(first.evidence_id) == first
     assert first.evidence_id.startswith(VIDEO[:12] + "-")

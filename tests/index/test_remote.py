@@ -77,9 +77,9 @@ def keep(store, said, *, pictures=0, files=None, **fields):
     """Commit what was said, embedded, with a keyframe for each picture."""
     seen = [observation("", float(n), modality="frame") for n in range(pictures)]
     vectors = (lambda: np.eye(pictures, 8, dtype=np.float32)) if pictures else None
-    heard = StageReport(modality="speech", state="done", detail=f"{len(said)} found")
+    reported = StageReport(modality="speech", state="done", detail=f"{len(said)} found")
     stages = [StageReport(modality=modality, state="skipped", detail="switched off") for modality in stage_names()]
-    fields["stages"] = (heard, *(stage for stage in stages if stage.modality != "speech"))
+    fields["stages"] = (reported, *(stage for stage in stages if stage.modality != "speech"))
     more = {f"keyframes/{number:010d}.webp": b"webp" * (number + 1) for number in range(pictures)} | (files or {})
     return commit(store, [*map(observation, said), *seen], BagOfWords(), vectors, more, **fields)
 
@@ -152,30 +152,30 @@ def test_what_is_pulled_is_as_it_was_and_is_pulled_once(place, store, here, tmp_
     }
     assert files(here) == files(store)
     assert (said(here), said(here, OTHER)) == (["hello", "world"], ["elsewhere"])
-    perceived, before = here.table(here.read()[VIDEO]), store.table(store.read()[VIDEO])
-    assert perceived.observations == before.observations
-    assert perceived.image_vectors.tolist() == before.image_vectors.tolist() == np.eye(2, 8).tolist()
+    processed, before = here.table(here.read()[VIDEO]), store.table(store.read()[VIDEO])
+    assert processed.observations == before.observations
+    assert processed.image_vectors.tolist() == before.image_vectors.tolist() == np.eye(2, 8).tolist()
     assert pull(place, here) == [(VIDEO, "unchanged"), (OTHER, "unchanged")]
     assert list((here.folder / "staging").iterdir()) == []
 
 
 def test_a_path_below_the_librarys_parent_stays_relative(place, store, tmp_path):
     push(place, store)
-    beside = LocalStorage(tmp_path / "made" / "second")
-    assert pull(place, beside) == [(VIDEO, "pulled")]
-    assert beside.read()[VIDEO].paths == ("abab.mp4",)
+    neighbour = LocalStorage(tmp_path / "made" / "second")
+    assert pull(place, neighbour) == [(VIDEO, "pulled")]
+    assert neighbour.read()[VIDEO].paths == ("abab.mp4",)
 
 
 def test_another_commit_replaces_all_files(place, store, here):
     push(place, store)
     assert pull(place, here) == [(VIDEO, "pulled")]
-    keep(store, ["anew"], commit="2")
+    keep(store, ["again"], commit="2")
     push(place, store)
     assert {name for name in place.names() if "/" in name} == {
         f"{of_version('2')}/{name}" for name in ("observations.parquet", "vectors.text.npy", "video.json")
     } | {f"{OF_VIDEO}/video.json"}
     assert pull(place, here) == [(VIDEO, "pulled")]
-    assert (said(here), files(here)) == (["anew"], files(store))
+    assert (said(here), files(here)) == (["again"], files(store))
 
 
 def test_the_same_commit_mends_what_is_missing_and_notes_new_paths(place, store):
@@ -208,7 +208,7 @@ def test_a_damaged_video_here_is_mended(place, store, here):
     assert said(here) == ["hello", "world"]
 
 
-def test_a_removed_video_is_gone(place, store, here):
+def test_a_removed_video_is_deleted(place, store, here):
     keep(store, ["stays"], video_id=OTHER)
     push(place, store)
     push(place, store, OTHER)
@@ -248,7 +248,7 @@ def test_a_search_that_is_open_on_a_shared_path_sees_what_is_pushed(shared, stor
 def test_a_push_that_is_killed_keeps_the_previous_version_and_the_next_completes_it(place, store, here):
     push(place, store)
     before = files(store)
-    keep(store, ["anew"], pictures=1, commit="2")
+    keep(store, ["again"], pictures=1, commit="2")
     command = [sys.executable, "-c", PUSH_UNTIL_KILLED, place.url, str(store.folder), VIDEO, "2"]
     assert subprocess.run(command, timeout=60).returncode == -signal.SIGKILL
     assert sum(name.startswith(of_version("2")) for name in place.names()) == 2
@@ -283,19 +283,19 @@ def no_pauses(monkeypatch):
 def test_a_push_during_a_pull_is_noticed(place, store, tmp_path, no_pauses):
     def push_once(time):
         if time == 1:
-            keep(store, ["anew", "again"], pictures=2, commit="2")
+            keep(store, ["again", "again"], pictures=2, commit="2")
             push(place, store)
 
     push(place, store)
     here = Disturbed(tmp_path / "here", push_once)
     assert pull(place, here) == [(VIDEO, "pulled")]
-    assert (here.times, here.read()[VIDEO].commit, said(here)) == (2, "2", ["anew", "again"])
+    assert (here.times, here.read()[VIDEO].commit, said(here)) == (2, "2", ["again", "again"])
 
 
 def test_a_push_during_every_pull_fails_that_video_only(place, store, tmp_path, no_pauses):
     def push_again(time):
         if time <= 3:
-            keep(store, ["anew"], commit=f"again-{time}")
+            keep(store, ["again"], commit=f"again-{time}")
             push(place, store)
 
     keep(store, ["elsewhere"], video_id=OTHER)
@@ -330,9 +330,9 @@ def test_what_other_processes_change_is_seen_at_once(place, store, here):
     assert [one.state for one in remote.pull(here)] == ["failed"]
 
 
-def test_a_video_that_is_indexed_anew_while_it_is_pushed_is_not_there(place, store):
+def test_a_video_that_is_indexed_again_during_its_push_is_not_published(place, store):
     previous = store.read()[VIDEO]
-    keep(store, ["anew"], commit="2")
+    keep(store, ["again"], commit="2")
     with pytest.raises(LibraryError, match="was replaced or removed while it was pushed: run again"):
         UrlStorage(place.url).push(store, previous)
     assert UrlStorage(place.url).survey()[0] == {}
@@ -419,7 +419,7 @@ def test_files_that_do_not_fit_fail(place, store, here):
     assert pull(place, here) == [(VIDEO, "pulled")]
 
 
-def test_control_characters_of_a_record_are_gone(place, store, here):
+def test_control_characters_of_a_record_are_removed(place, store, here):
     push(place, store)
     edited(place, notes=["a\x1b[2Jb"], indexed_at="2026\u202e\n", paths=["/a\x1b[2J  b.mp4"])
     pull(place, here)
@@ -428,7 +428,7 @@ def test_control_characters_of_a_record_are_gone(place, store, here):
 
 
 def test_a_format_that_is_not_known_is_refused(place):
-    for content, told in (
+    for content, message in (
         (seal({"format": 99}), "has format 99, this Playhead reads 2: upgrade Playhead"),
         (b'{"format": 1}', "has format 1, which this Playhead does not read"),
         (b"{", "library.json: it is damaged"),
@@ -436,7 +436,7 @@ def test_a_format_that_is_not_known_is_refused(place):
         (b"[" * 100_000, "library.json: it is damaged"),
     ):
         place.write("library.json", content)
-        with pytest.raises(LibraryError, match=told):
+        with pytest.raises(LibraryError, match=message):
             UrlStorage(place.url)
 
 
@@ -483,7 +483,7 @@ def test_there_must_be_a_library_to_pull(place, here):
     assert not here.folder.exists()
 
 
-def test_a_bucket_that_does_not_exist_is_told(bucket, store, here):
+def test_a_bucket_that_does_not_exist_is_an_error(bucket, store, here):
     missing = Bucket(bucket.client, f"{bucket.bucket}-not")
     with pytest.raises(LibraryError, match="there is no library at"):
         pull(missing, here)
@@ -491,7 +491,7 @@ def test_a_bucket_that_does_not_exist_is_told(bucket, store, here):
         push(missing, store)
 
 
-def test_a_server_that_is_not_there_is_told(endpoint, monkeypatch):
+def test_a_server_that_is_not_there_is_an_error(endpoint, monkeypatch):
     quick = {"retries": {"max_attempts": 0}, "connect_timeout": 1}
     monkeypatch.setitem(fsspec.config.conf, "s3", {"endpoint_url": "http://127.0.0.1:9", "config_kwargs": quick})
     with pytest.raises(LibraryError, match=r"s3://bucket/talks cannot be read \(.*127.0.0.1:9.*\): check the network"):
@@ -499,7 +499,7 @@ def test_a_server_that_is_not_there_is_told(endpoint, monkeypatch):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everything")
-def test_a_folder_that_may_not_be_written_is_told(shared, store):
+def test_a_folder_that_may_not_be_written_is_an_error(shared, store):
     shared.folder.mkdir(parents=True, mode=0o500)
     with pytest.raises(
         LibraryError, match=r"cannot be written .*: check that you, or your credentials, are allowed to"
@@ -535,9 +535,9 @@ def test_after_a_pull_the_same_films_are_known(place, tmp_path):
     ]
     (video_id,) = made.read()
     push(place, made, video_id)
-    told = []
-    assert library.pull(place.url, done=told.append) == told
-    assert [(one.video_id, one.state, one.path) for one in told] == [(video_id, "pulled", film)]
+    message = []
+    assert library.pull(place.url, done=message.append) == message
+    assert [(one.video_id, one.state, one.path) for one in message] == [(video_id, "pulled", film)]
     copy = tmp_path / "here" / "copy.mp4"
     shutil.move(film, copy)  # it is not where it was
     gear = extractors()
@@ -551,7 +551,7 @@ def test_after_a_pull_the_same_films_are_known(place, tmp_path):
 
 
 def test_films_are_indexed_into_a_remote_library(place, tmp_path, monkeypatch):
-    """As into one here: what is new is perceived, what is known is not. What is gone here stays: others may have it."""
+    """As into one here: new files are extracted, known ones are not. What is deleted here stays there: others may have it."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     folder = tmp_path / "films"
     folder.mkdir()
@@ -592,7 +592,7 @@ def test_films_are_indexed_into_a_remote_library(place, tmp_path, monkeypatch):
 
 
 def test_a_run_into_a_remote_library_that_is_stopped_goes_on(place, tmp_path, monkeypatch):
-    """Stopped before the push: what was committed on this machine is pushed, and nothing is perceived twice."""
+    """Stopped before the push: what was committed on this machine is pushed, and nothing is extracted twice."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     film = write_media(tmp_path / "a.mp4", [0, 1, 2], sound=beep(0.2, 3.0), options={"g": "1", "bf": "0"})
     remote = UrlStorage(place.url)
@@ -617,7 +617,7 @@ def index_one(remote, film, gear, **options):
 
 
 def test_what_a_killed_machine_left_replaces_nothing_newer(place, tmp_path, monkeypatch):
-    """Machine A is killed right after its push; B has the film described; then A reads it anew."""
+    """Machine A is killed right after its push; B has the film described; then A reads it again."""
     film = write_media(tmp_path / "a.mp4", [0, 1, 2], sound=beep(0.2, 3.0), options={"g": "1", "bf": "0"})
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "a"))
 
@@ -667,7 +667,7 @@ def playhead(monkeypatch, *arguments):
     return left.value.code or 0, out.getvalue(), err.getvalue()
 
 
-def test_the_command_tells_each_video_and_the_sum(shared, store, tmp_path, monkeypatch):
+def test_the_command_prints_each_video_and_the_sum(shared, store, tmp_path, monkeypatch):
     push(shared, store)
     monkeypatch.chdir(tmp_path)
     name = record().info.path
@@ -690,7 +690,7 @@ def test_the_command_tells_each_video_and_the_sum(shared, store, tmp_path, monke
     assert playhead(monkeypatch, "pull", shared.url, "-q")[1] == ""
 
 
-def test_the_command_tells_what_is_wrong(shared, tmp_path, monkeypatch):
+def test_the_command_prints_what_is_wrong(shared, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, out, err = playhead(monkeypatch, "pull", shared.url)
     assert (code, out) == (1, "")

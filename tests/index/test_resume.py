@@ -48,7 +48,7 @@ def index(store, gear=None, **options):
 
 
 def silent(*_):
-    """Tells nobody."""
+    """Reports nothing."""
 
 
 def stored(folder):
@@ -181,8 +181,8 @@ def test_a_run_that_is_stopped_at_any_step_goes_on(store, film, tmp_path, monkey
         )
 
 
-def test_what_is_known_asks_no_instrument(store, monkeypatch):
-    """All is noted when the run is stopped: the next one asks nobody."""
+def test_what_is_stored_runs_no_extractor(store, monkeypatch):
+    """All is noted when the run is stopped: the next one runs no extractor."""
     stopped_at(COMMIT, store)
     gear = extractors()
     (outcome,) = index(store, gear)
@@ -191,14 +191,14 @@ def test_what_is_known_asks_no_instrument(store, monkeypatch):
     assert gear.texts.asked == []
 
 
-def test_another_instrument_asks_anew(store, monkeypatch):
+def test_another_extractor_processes_again(store, monkeypatch):
     stopped_at(COMMIT, store)
     gear = extractors(reader=Reader("2"), speech=Speaker("something else"))
     index(store, gear)
     assert calls(gear) == {"reader": 5, "speaker": 1}
 
 
-def test_keyframes_of_a_stopped_run_with_other_settings_are_gone(store, monkeypatch):
+def test_keyframes_of_a_stopped_run_with_other_settings_are_deleted(store, monkeypatch):
     stopped_at(COMMIT, store)
     (left,) = (store.folder / "staging").iterdir()
     (left / "keyframes").mkdir()  # as after a kill -9
@@ -321,28 +321,28 @@ def test_a_note_that_the_disk_takes_by_half_harms_no_other(tmp_path, monkeypatch
 
 def test_what_another_process_commits_meanwhile_is_taken_over(store):
     """One process has no server and no ears; while it looks, another commits everything."""
-    told = []
+    outcomes = []
 
     class Slow(Reader):
         def observe(self, segments):
-            if not told:
-                told.extend(index(LocalStorage(store.folder)))
+            if not outcomes:
+                outcomes.extend(index(LocalStorage(store.folder)))
             return super().observe(segments)
 
     (outcome,) = index(store, extractors(reader=Slow(), captioner=None, speech=None))
-    assert states(told[0].record) == DONE
-    assert outcome.record == told[0].record
+    assert states(outcomes[0].record) == DONE
+    assert outcome.record == outcomes[0].record
     observations = store.table(outcome.record).observations
     assert [o.text for o in observations if o.modality == "caption"] == ["a caption of 4"] * 3
 
 
 def test_each_of_two_processes_adds_what_it_found(store):
-    told = []
+    outcomes = []
 
     class Slow(Reader):
         def observe(self, segments):
-            if not told:
-                told.extend(index(LocalStorage(store.folder), extractors(reader=None)))
+            if not outcomes:
+                outcomes.extend(index(LocalStorage(store.folder), extractors(reader=None)))
             return super().observe(segments)
 
     slow = Slow()
@@ -387,7 +387,7 @@ def test_captions_are_known_by_what_is_shown(store):
     assert calls(gear) == {"captions": 3}
     gear = extractors(Settings(sample_seconds=1.0))
     index(store, gear)
-    assert calls(gear) == {}, "the first model's captions are known still"
+    assert calls(gear) == {}, "the first model's captions are stored"
     index(store, gear, force=True)
     assert calls(gear)["captions"] == 3
 

@@ -76,7 +76,7 @@ def test_words_and_meaning_together_are_first(store):
     assert first.score > second.score > 0
 
 
-def test_evidence_is_what_was_perceived(store):
+def test_evidence_is_what_was_observed(store):
     words = (Word(text="gold", start=3, end=3.5),)
     spoken = observation("gold", 3, 5, words=words)
     seen = observation("gold coin", 7, 8, modality="object", box=BOX, frame_seconds=7.4, score=0.5, source="det@2")
@@ -107,7 +107,7 @@ def test_pictures_are_found_by_their_vectors(store):
     assert not search.shows("anything", far)
 
 
-def test_what_is_found_by_words_alone_tells_its_similarity(store):
+def test_what_is_found_by_words_alone_has_its_similarity(store):
     """Its cosine lies below the floor, so it is not ranked by meaning; it is known nevertheless."""
     encoder = BagOfWords()
     text = "gold " + " ".join(f"word{n}" for n in range(300))
@@ -199,7 +199,7 @@ def test_filters_are_exact(store, seed):
         ("gold", {"video_ids": ["nope"]}, "no video nope in this library"),
     ],
 )
-def test_what_cannot_be_understood_is_told(store, query, options, message):
+def test_what_cannot_be_understood_is_an_error(store, query, options, message):
     commit(store, [observation("gold")], BagOfWords())
     with pytest.raises(QueryError, match=message):
         opened(store).find(query, **options)
@@ -440,7 +440,7 @@ def test_threads_that_search_while_videos_change(store):
                 assert (results[0].video_id, results[0].text) == (VIDEO, "gold always")
                 assert all(e.text.startswith("gold") for e in results)
                 search.of_video(VIDEO)
-        except BaseException as error:  # noqa: BLE001 (a thread's failure is told below)
+        except BaseException as error:  # noqa: BLE001 (a thread's failure is reported below)
             errors.append(error)
 
     threads = [threading.Thread(target=ask) for _ in range(3)]
@@ -466,7 +466,7 @@ def ids(search):
 
 
 def test_ids_and_ranks_stay_when_all_is_made_again(store):
-    """What is derived is deleted; then the videos are committed anew, in another order."""
+    """The search index is deleted; then the videos are committed again, in another order."""
     kept = random_library(store, 1)
     before, ranked = ids(opened(store)), [opened(store).find(word, k=50) for word in WORDS]
     shutil.rmtree(store.derived_folder)

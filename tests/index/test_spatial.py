@@ -76,7 +76,7 @@ TOP, BOTTOM = box(0.4, 0.1, 0.6, 0.3), box(0.4, 0.7, 0.6, 0.9)
         (MIDDLE, MIDDLE, set()),
     ],
 )
-def test_how_a_box_lies_to_another(one, other, true):
+def test_how_a_box_is_placed_to_another(one, other, true):
     assert {relation for relation in RELATIONS if relates(relation, one, other)} == true
 
 
@@ -86,7 +86,7 @@ def test_what_two_share_may_be_half_of_the_narrower():
     assert not relates("left", box(0.14, 0.4, 0.3, 0.9), bus)  # it is in front of it
 
 
-def test_beside_is_near_and_on_one_height():
+def test_beside_means_near_and_at_one_height():
     assert relates("beside", LEFT, box(0.49, 0.4, 0.69, 0.6))
     assert not relates("beside", LEFT, box(0.51, 0.4, 0.71, 0.6))
     assert relates("beside", LEFT, box(0.4, 0.49, 0.6, 0.69))
@@ -104,14 +104,14 @@ def test_right_is_the_mirror_of_left_and_below_of_above(one, other):
 
 
 @given(boxes(), boxes())
-def test_what_holds_one_way_does_not_hold_back_but_for_beside(one, other):
+def test_relations_hold_one_way_only_except_beside(one, other):
     for relation in RELATIONS:
         both = relates(relation, one, other) and relates(relation, other, one)
         assert both == (relation == "beside" and relates("beside", one, other))
 
 
 @given(boxes(), boxes(), st.sampled_from((0, 0.125, 0.25, 0.5)), st.sampled_from((0, 0.125, 0.25, 0.5)))
-def test_only_how_two_lie_to_each_other_matters(one, other, across, down):
+def test_only_the_relative_place_of_two_boxes_matters(one, other, across, down):
     for relation in RELATIONS:
         assert relates(relation, one, other) == relates(relation, moved(one, across, down), moved(other, across, down))
 
@@ -129,12 +129,12 @@ def test_only_how_two_lie_to_each_other_matters(one, other, across, down):
         (box(0.1, 0.0, 0.7, 0.2), {"left", "above"}),
     ],
 )
-def test_on_which_side_of_the_picture_a_box_stands(place, true):
+def test_on_which_side_of_the_picture_a_box_is(place, true):
     assert {side for side in ("left", "right", "above", "below", "centre") if is_on_side(side, place)} == true
 
 
 @given(boxes())
-def test_nothing_stands_on_two_sides_that_face_each_other(one):
+def test_nothing_is_on_two_opposite_sides(one):
     assert not (is_on_side("left", one) and is_on_side("right", one))
     assert is_on_side("left", one) == is_on_side("right", mirrored(one))
     assert is_on_side("above", one) == is_on_side("below", upside_down(one))

@@ -92,7 +92,7 @@ def test_another_commit_replaces_the_whole_version(storage, place):
         assert not any("/v-1/" in name for name in place.names())
 
 
-def test_a_video_that_is_removed_is_gone(storage, place):
+def test_a_video_that_is_removed_is_deleted(storage, place):
     made = put(storage)
     put(storage, "other", OTHER)
     storage.remove(VIDEO)

@@ -69,7 +69,7 @@ def seen(store, video_id=VIDEO):
 # What is kept
 
 
-def test_what_was_perceived_comes_back_as_it_was(store):
+def test_observations_are_read_as_they_were_written(store):
     observations = [
         observation("Hello, world.", 0.1, 1 / 3, words=(Word(text="Hello,", start=0.1, end=0.2),), score=0.123456),
         observation("ERR_CERT_DATE", 1.0, 2.0, modality="text", box=BOX, frame_seconds=1.04),
@@ -103,7 +103,7 @@ def test_an_id_is_the_same_after_the_disk(scratch, edges, start, length, text):
     assert observation_id(after) == observation_id(before)
 
 
-def test_ids_tell_things_apart():
+def test_ids_distinguish_observations():
     one = observation("a", 0, 1)
     others = [
         observation("b", 0, 1),
@@ -366,7 +366,7 @@ def test_many_writers(store):
                         assert not own.is_current(now)
                     else:
                         assert len(set(texts)) == 1
-        except BaseException as error:  # noqa: BLE001 (a thread's failure is told below)
+        except BaseException as error:  # noqa: BLE001 (a thread's failure is reported below)
             errors.append(error)
 
     threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
@@ -462,17 +462,17 @@ def test_an_empty_or_missing_folder_becomes_a_library(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b'{"format": 1}\n', "has format 1, which this Playhead does not read .*index again"),
         (seal({"format": 3, "more": True}), "has format 3, this Playhead reads 2: upgrade Playhead"),
     ],
 )
-def test_a_library_of_another_format_is_left_alone(store, content, told):
+def test_a_library_of_another_format_is_left_alone(store, content, message):
     commit(store, [observation("a")])
     (store.folder / "library.json").write_bytes(content)
     before = everything(store.folder)
-    with pytest.raises(LibraryError, match=told):
+    with pytest.raises(LibraryError, match=message):
         LocalStorage(store.folder)
     assert everything(store.folder) == before
 
@@ -654,7 +654,7 @@ def test_a_library_that_may_not_be_read_is_one_line(store, monkeypatch):
 
 
 def test_a_disk_that_fills_up_on_the_way(store):
-    """A real limit on a file's size stands in for a full disk: the vectors do not fit."""
+    """A real limit on a file's size simulates a full disk: the vectors do not fit."""
     script = (
         "import resource, signal, sys; from pathlib import Path; import numpy as np\n"
         "from playhead.index.storage.files.atomic import writing; from playhead.index.storage.local import LocalStorage\n"

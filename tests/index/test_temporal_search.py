@@ -76,7 +76,9 @@ def test_bins_never_reach_over_a_cut() -> None:
     st.floats(0.01, 0.5),
     st.floats(0.5, 20),
 )
-def test_beliefs_are_those_of_all_histories(bins: list[tuple[float, bool, float]], base: float, stays: float) -> None:
+def test_posteriors_are_those_of_all_histories(
+    bins: list[tuple[float, bool, float]], base: float, stays: float
+) -> None:
     seconds = np.cumsum([gap for gap, *_ in bins])
     scenes = np.cumsum([cut for _, cut, _ in bins])
     evidence = np.array([one for *_, one in bins])
@@ -156,7 +158,7 @@ def test_budget_mass_and_reproducibility(
 
 @settings(max_examples=60, deadline=None)
 @given(timeline=videos, hints=priors, truth=st.floats(0, 299), seed=st.integers(0, 9))
-def test_a_sure_look_wins_over_every_clue(timeline: Timeline, hints: list[Prior], truth: float, seed: int) -> None:
+def test_a_certain_look_outweighs_every_prior(timeline: Timeline, hints: list[Prior], truth: float, seed: int) -> None:
     spans = [span for span in timeline.bins if span.start <= truth < span.end]
     there = seen(*[(span.start, span.end) for span in spans])
     single = [Prior(target=0, span=hint.span, weight=hint.weight) for hint in hints]
@@ -197,7 +199,7 @@ def test_a_look_that_says_no_lowers_its_own_scene_only() -> None:
     assert (odds[:15] < expected[:15] / expected[29]).all()
 
 
-def test_the_middles_of_clues_are_looked_at_first_the_weightiest_first() -> None:
+def test_the_middles_of_priors_are_inspected_first_by_weight() -> None:
     timeline = Timeline.even(600.0, bin_seconds=1.0)
     hints = [prior(100 * n, 100 * n + 12, 0.6 * 0.8**n) for n in (3, 0, 4, 2, 1)]
     found = search(timeline, hints, seen(else_=0.0), goal(frames=5, frames_a_round=1))
@@ -205,7 +207,7 @@ def test_the_middles_of_clues_are_looked_at_first_the_weightiest_first() -> None
     assert [second % 100 for second in found.looked] == pytest.approx([6] * 5, abs=0.5)
 
 
-def test_a_clue_that_grazes_a_scene_says_next_to_nothing_of_it() -> None:
+def test_a_prior_that_touches_a_scene_adds_next_to_nothing() -> None:
     timeline = Timeline.even(60.0, cuts=[30.0], bin_seconds=1.0)
     base = posteriors(timeline, [], goal())[0, 45]
     grazed = posteriors(timeline, [prior(20, 30.5, 0.8)], goal())[0]
@@ -216,13 +218,13 @@ def test_a_clue_that_grazes_a_scene_says_next_to_nothing_of_it() -> None:
     assert halved[30] > 2 * base
 
 
-def test_a_clue_within_one_long_bin_counts_whole() -> None:
+def test_a_prior_within_one_long_bin_counts_whole() -> None:
     timeline = Timeline((Span(start=0, end=30), Span(start=30, end=90)), (0, 1), (1.0, 31.0))
     known = posteriors(timeline, [prior(40, 44, 0.4)], goal(moment_seconds=3.0))[0]
     assert known[1] == pytest.approx(0.4)
 
 
-def test_each_target_has_its_own_belief() -> None:
+def test_each_target_has_its_own_posterior() -> None:
     timeline = Timeline.even(100.0)
     wanted = goal("order", targets=("cup", "hand"), frames=50)
 
@@ -240,7 +242,7 @@ def test_each_target_has_its_own_belief() -> None:
     assert not best[0].span.overlap(best[1].span)
 
 
-def test_without_a_clue_it_looks_evenly() -> None:
+def test_without_a_prior_it_looks_evenly() -> None:
     timeline = Timeline.even(3600.0, cuts=np.arange(7, 3600, 11.3), bin_seconds=2.0)
     found = search(timeline, [], seen(), goal(frames=31, frames_a_round=4))
     gaps = np.diff(sorted([0.0, *found.looked, 3600.0]))
@@ -263,7 +265,7 @@ def test_a_count_covers_and_does_not_retire_its_target() -> None:
 
 
 @pytest.mark.parametrize(("kind", "first"), [("first", 20), ("last", 280)])
-def test_first_and_last_cover_only_what_may_still_matter(kind: str, first: float) -> None:
+def test_first_and_last_cover_only_what_can_change_the_result(kind: str, first: float) -> None:
     timeline = Timeline.even(300.0, cuts=[100.0, 200.0])
     spans = [(20, 28), (150, 158), (280, 288)]
     found = search(timeline, [prior(first, first + 8, 0.8), prior(150, 158, 0.8)], seen(*spans), goal(kind, frames=500))
@@ -292,18 +294,18 @@ def test_the_budget_of_seconds_ends_it() -> None:
 @pytest.mark.parametrize(
     ("scores", "said"), [([[0.5, 0.5]], "shape"), ([[1.5]], "0 to 1"), ([[float("nan")]], "0 to 1"), ([], "shape")]
 )
-def test_a_look_that_returns_no_scores_is_told(scores: list, said: str) -> None:
+def test_a_look_that_returns_no_scores_is_an_error(scores: list, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         search(Timeline.even(1.0), [], lambda _: scores, goal())
 
 
-def test_a_clue_for_no_target_is_told() -> None:
+def test_a_prior_for_no_target_is_an_error() -> None:
     with pytest.raises(ValueError, match="target 3"):
         search(Timeline.even(9.0), [prior(0, 1, target=3)], seen(), goal())
 
 
 def hour(seed: int) -> tuple[Timeline, list[Prior], tuple[float, float]]:
-    """An hour of 600 shots, a needle of 8 s, its clue among 25 that are wrong, each as strong as it may be."""
+    """An hour of 600 shots, a needle of 8 s, its prior among 25 that are wrong, each as strong as it may be."""
     rng = np.random.default_rng(seed)
     start = rng.uniform(0, 3592)
     hints = [prior(a, a + 4, w) for a, w in zip(rng.uniform(0, 3596, 25), rng.uniform(0.05, 0.5, 25), strict=True)]

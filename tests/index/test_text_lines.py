@@ -27,7 +27,7 @@ def test_a_line_that_is_typed_is_one_observation():
 
 
 def test_a_line_that_another_text_replaces_is_two():
-    """A digit, a letter, a word: also where each stands for less time than a sample of a moving picture."""
+    """A digit, a letter, a word: also where each is shown for less time than a sample of a moving picture."""
     for before, after in [
         ("The budget is 310 EUR", "The budget is 810 EUR"),
         ("the cat sat on the mat today", "the bat sat on the mat today"),

@@ -49,7 +49,7 @@ def at(left, top, width=0.1, height=0.3):
 
 
 def test_what_moves_is_one_track():
-    """A dog that runs near half its length a sample, and is missed once; its best sight stands for it."""
+    """A dog that runs near half its length a sample, and is missed once; its best detection is kept."""
     film = [seen("dog", 2 * n, 2 * n + 2, at(0.1 + 0.045 * n, 0.4), 0.5 + 0.05 * n) for n in range(8) if n != 4]
     (track,) = track_objects(film)
     assert (track.span, track.box, track.frame_seconds) == (Span(start=0, end=16), film[-1].box, 14)
@@ -70,7 +70,7 @@ def test_tracks_end_where_nothing_goes_on():
 
 
 def test_two_that_pass_each_other_stay_two():
-    """The nearer box goes on, whatever comes first in a still."""
+    """The nearer box goes on, in any order within a segment."""
     left = [at(0.30, 0.4), at(0.36, 0.4), at(0.42, 0.4)]
     right = [at(0.45, 0.4), at(0.52, 0.4), at(0.60, 0.4)]
     film = []

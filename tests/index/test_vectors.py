@@ -300,7 +300,7 @@ def test_centroids_are_trained_again_when_there_are_four_times_as_many_rows(monk
     assert trained_with == [21, 42]  # of 110 and 440 rows: twice the root
 
 
-def test_a_segment_of_which_much_is_gone_is_written_anew(tmp_path):
+def test_a_segment_with_many_removed_vectors_is_rewritten(tmp_path):
     index, vectors, ids, random = random_index(0, 300, 24, False, tmp_path / "a")
     index.save()
     index.remove(ranges(ids[:70]))
@@ -314,7 +314,7 @@ def test_a_segment_of_which_much_is_gone_is_written_anew(tmp_path):
 
 @settings(deadline=None, max_examples=60)
 @given(data=st.data())
-def test_a_damaged_file_is_told(tmp_path_factory, data):
+def test_a_damaged_file_is_an_error(tmp_path_factory, data):
     """FAISS itself would take damaged lengths as they are, and ask for all memory."""
     folder = tmp_path_factory.mktemp("damaged")
     saved = random_index(0, 5, 4, False, folder / "a")[0].save()
@@ -331,7 +331,7 @@ def test_a_damaged_file_is_told(tmp_path_factory, data):
 
 
 @pytest.mark.parametrize("place", ["start", "head", "end", "rows", "digests"])
-def test_damage_of_a_large_file_is_told(tmp_path, monkeypatch, place):
+def test_damage_of_a_large_file_is_an_error(tmp_path, monkeypatch, place):
     """Its head is checked whole, its rows in blocks spread evenly, of which the last is one."""
     monkeypatch.setattr("playhead.index.retrieval.vectors.segments._CHECKED_WHOLE", 1 << 10)
     monkeypatch.setattr("playhead.index.retrieval.vectors.segments._BLOCK", 1 << 10)
@@ -348,7 +348,7 @@ def test_damage_of_a_large_file_is_told(tmp_path, monkeypatch, place):
 
 
 def test_a_merged_segment_has_a_limit(tmp_path, monkeypatch):
-    """Memory while merging and training is bounded, so many segments stay."""
+    """Memory while merging and training is bounded, therefore many segments stay."""
     monkeypatch.setattr(policy, "_SMALLEST_WITH_CELLS", 10)
     monkeypatch.setattr(policy, "_MAX_COMPARED", 100)
     monkeypatch.setattr(policy, "_MERGED_BYTES", 2 * 8 * 100)
@@ -362,7 +362,7 @@ def test_a_merged_segment_has_a_limit(tmp_path, monkeypatch):
     check(index, vectors, ids, vectors[5], 20)
 
 
-def test_a_missing_file_is_told(tmp_path):
+def test_a_missing_file_is_an_error(tmp_path):
     saved = random_index(0, 5, 4, False, tmp_path / "a")[0].save()
     (path,) = tmp_path.iterdir()
     path.unlink()
@@ -394,5 +394,5 @@ def test_a_full_disk_leaves_the_old_files(tmp_path, monkeypatch, when):
     check(VectorIndex.load(tmp_path / "a", saved), vectors, ids, kept(random.normal(size=(1, 4)))[0], 10)
 
 
-def test_what_is_installed_is_told():
+def test_the_installed_version_is_recorded():
     assert "CPU" in faiss_state() or "GPU" in faiss_state()

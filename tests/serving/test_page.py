@@ -138,7 +138,7 @@ def test_each_citation_plays_its_moment(page, truth, talk):
     for number in range(page.locator(".claim .hit").count()):
         hit = page.locator(".claim .hit").nth(number)
         start = float(hit.get_attribute("data-moment").rpartition("@")[2])
-        page.evaluate("document.getElementById('player').play = () => Promise.resolve()")  # stand still to be measured
+        page.evaluate("document.getElementById('player').play = () => Promise.resolve()")  # stop to be measured
         hit.click()
         until(page, f"Math.abs(document.getElementById('player').currentTime - {start}) < 0.1")
         until(page, "document.getElementById('player').readyState >= 2")

@@ -20,7 +20,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("sounds")
 
 
-def heard(path):
+def sound_of(path):
     return whole_track(probe(path))
 
 
@@ -57,7 +57,7 @@ def onsets(samples):
     ],
 )
 def test_a_track_alone_begins_at_its_own_start(folder, name, codec):
-    samples = heard(write_media(folder / name, sound=beep(0.7, 2), sound_codec=codec))
+    samples = sound_of(write_media(folder / name, sound=beep(0.7, 2), sound_codec=codec))
     assert samples.dtype == np.float32
     assert onsets(samples) == pytest.approx([0.7], abs=0.005)
     assert len(samples) / RATE == pytest.approx(2, abs=0.03)
@@ -69,14 +69,14 @@ def test_a_track_alone_begins_at_its_own_start(folder, name, codec):
     [(0, 0), (0, 1.25), (1.25, 0), (5, 5.5)],
     ids=["even", "later", "earlier", "late"],
 )
-def test_a_beep_is_heard_at_its_second_of_the_timeline(folder, name, pictures_start, sound_start):
+def test_a_beep_sounds_at_its_second_of_the_timeline(folder, name, pictures_start, sound_start):
     video = write_media(
         folder / f"{pictures_start}-{sound_start}-{name}",
         [pictures_start + time for time in PICTURES],
         sound=beep(1.7, 3),
         sound_start=sound_start,
     )
-    assert onsets(heard(video)) == pytest.approx([1.7 + sound_start - min(sound_start, pictures_start)], abs=0.025)
+    assert onsets(sound_of(video)) == pytest.approx([1.7 + sound_start - min(sound_start, pictures_start)], abs=0.025)
 
 
 def test_a_long_gap_is_left_out_and_a_short_one_is_silent(folder):
@@ -94,12 +94,12 @@ def test_a_long_gap_is_left_out_and_a_short_one_is_silent(folder):
 
 def test_what_would_sound_twice_is_left_out(folder):
     """Timestamps that jump back by half a second, as in joined recordings that overlap."""
-    merge_detections = folder / "joined.ts"
-    merge_detections.write_bytes(
+    joined = folder / "joined.ts"
+    joined.write_bytes(
         write_media(folder / "first.ts", PICTURES, sound=beep(0.2, 2)).read_bytes()
         + write_media(folder / "second.ts", [4], sound=beep(1.1, 2), sound_start=1.5).read_bytes()
     )
-    assert onsets(heard(merge_detections)) == pytest.approx([0.2, 2.6], abs=0.005)
+    assert onsets(sound_of(joined)) == pytest.approx([0.2, 2.6], abs=0.005)
 
 
 def test_a_track_may_change_its_shape(folder):
@@ -110,7 +110,7 @@ def test_a_track_may_change_its_shape(folder):
     both = folder / "both.ac3"
     both.write_bytes((folder / "stereo.ac3").read_bytes() + (folder / "surround.ac3").read_bytes())
     # AC-3 as such carries no times: its 256 samples of encoder delay stay, and the last frame is filled up.
-    assert onsets(heard(both)) == pytest.approx([0.7, 2.016 + 0.7], abs=0.01)
+    assert onsets(sound_of(both)) == pytest.approx([0.7, 2.016 + 0.7], abs=0.01)
 
 
 @pytest.mark.parametrize("rate", [8000, 16000, 44100, 48000])
@@ -118,7 +118,7 @@ def test_no_sample_is_lost_at_the_end(folder, rate):
     """The tone sounds to the end; 16 kHz mono float needs no resampling at all, the others hold samples back."""
     track = folder / f"{rate}.wav"
     ffmpeg("-f", "lavfi", "-i", f"sine=1000:sample_rate={rate}:duration=1.5", "-c:a", "pcm_f32le", track)
-    samples = heard(track)
+    samples = sound_of(track)
     assert abs(len(samples) - 1.5 * RATE) <= 2
     assert np.abs(samples[-RATE // 100 :]).max() == pytest.approx(0.125, abs=0.01)
 
@@ -127,7 +127,7 @@ def test_channels_are_averaged(folder):
     """A tone on the left alone is half as loud."""
     track = folder / "left.wav"
     ffmpeg("-f", "lavfi", "-i", "aevalsrc=0.8*sin(2*PI*500*t)|0:d=1:s=48000", "-c:a", "pcm_s16le", track)
-    assert np.abs(heard(track)).max() == pytest.approx(0.4, abs=0.01)
+    assert np.abs(sound_of(track)).max() == pytest.approx(0.4, abs=0.01)
 
 
 def test_no_sound_no_blocks(folder):

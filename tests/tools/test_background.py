@@ -1,4 +1,4 @@
-"""Threads beside the caller's: in order, bounded, and ended when nobody waits any more."""
+"""Background threads: in order, bounded, and ended when the caller no longer waits."""
 
 import threading
 import time
@@ -120,23 +120,23 @@ def test_whoever_leaves_several_early_leaves_no_thread():
     assert threading.active_count() == before
 
 
-def test_a_task_runs_beside_and_its_error_is_raised_at_the_end():
-    told, go = [], threading.Event()
+def test_a_task_runs_in_the_background_and_its_error_is_raised_at_the_end():
+    reports, go = [], threading.Event()
 
     def task():
         go.wait(5)
         raise KeyError("boom")
 
-    def tell():
-        told.append(1)
+    def report():
+        reports.append(1)
         go.set()
 
-    with BackgroundTask(task) as beside, pytest.raises(KeyError, match="boom"):
-        beside.wait(tell)
-    assert told
+    with BackgroundTask(task) as running, pytest.raises(KeyError, match="boom"):
+        running.wait(report)
+    assert reports
 
 
-def test_a_task_that_nobody_waits_for_ends():
+def test_a_task_that_is_not_awaited_ends():
     ended = threading.Event()
 
     class Endless(BackgroundTask):

@@ -49,7 +49,7 @@ def test_a_caption_of_several_frames() -> None:
     assert llm.asked == [(frames, render("caption", count="3"))]
 
 
-def test_stills_are_captioned_one_by_one_with_their_true_times() -> None:
+def test_frames_are_captioned_one_by_one_with_their_true_times() -> None:
     llm = ScriptedLLM("A dog.", "A cat.")
     segments = [Segment(Span(start=0, end=4), frame(1.5)), Segment(Span(start=4, end=9), frame(6.25))]
     captions = Captioner(Settings(), llm).observe(segments)
@@ -60,7 +60,7 @@ def test_stills_are_captioned_one_by_one_with_their_true_times() -> None:
     assert llm.asked == [([segment.frame], render("caption", count="1")) for segment in segments]
 
 
-def test_no_stills_ask_nothing() -> None:
+def test_without_frames_nothing_is_requested() -> None:
     llm = ScriptedLLM()
     assert Captioner(Settings(), llm).observe([]) == []
     assert llm.asked == []

@@ -39,7 +39,7 @@ def test_unit_rows_have_length_one_or_zero(rows: np.ndarray) -> None:
         assert after == (pytest.approx(1, abs=1e-4) if before > 1e-6 else pytest.approx(after))
 
 
-def test_sentences_of_one_meaning_lie_nearer(text: SentenceEncoder) -> None:
+def test_sentences_of_one_meaning_are_nearer(text: SentenceEncoder) -> None:
     money, budget, rain = text.encode(["how much money is spent", "the budget for travel", "it rains in the mountains"])
     assert money.dtype == np.float32
     assert np.linalg.norm(money) == pytest.approx(1, abs=1e-5)

@@ -201,7 +201,7 @@ def test_probe_knows_the_length_of_common_containers(path):
     assert info.audio is not None or path.name in ("demo.gif", "demo.m1v")
 
 
-def test_pictures_reach_farther_than_a_header_that_lies():
+def test_pictures_reach_farther_than_a_wrong_header():
     video = next(path for path in iscc_samples.videos() if path.name == "demo.m1v")
     times = [frame.seconds for frame in scan(video)]
     assert (len(times), times[0], times[-1]) == (1441, 0.0, pytest.approx(60.042, abs=1e-3))
@@ -434,7 +434,7 @@ def test_a_skim_of_real_film_gives_frames_of_it(real_data, name):
     assert max(b.seconds - a.seconds for a, b in pairwise(found)) <= 2.6
 
 
-def test_what_stands_is_not_decoded(folder):
+def test_static_frames_are_not_decoded(folder):
     """One picture for 40 s with a keyframe each 2 s, then another: one frame a keyframe until then.
 
     In the first GOP the packet after the keyframe (70 bytes) stands out from the others (30 to 38), as one edited character
@@ -443,7 +443,7 @@ def test_what_stands_is_not_decoded(folder):
     slides = [np.kron(numbered(n), np.ones((6, 6, 1), np.uint8)) for n in (5, 900)]
     pictures = [slides[n >= 1000] for n in range(1100)]
     options = {"g": "50", "sc_threshold": "0", "bf": "2", "preset": "veryfast"}
-    video = write_pictures(folder / "stands.mp4", pictures, [n / 25 for n in range(1100)], fps=25, options=options)
+    video = write_pictures(folder / "static.mp4", pictures, [n / 25 for n in range(1100)], fps=25, options=options)
     found = list(skim(video))
     assert {frame.gap for frame in found} == {"seen"}
     later = [frame.seconds for frame in found if 2 <= frame.seconds < 38]

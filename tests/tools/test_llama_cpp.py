@@ -68,7 +68,7 @@ def test_it_reads_frames_and_is_held_to_the_form(llm: LlamaCppLLM) -> None:
     assert 55 <= reply.prompt_tokens - without.prompt_tokens <= 110
 
 
-def test_a_request_that_is_too_long_is_told_from_other_errors(llm: LlamaCppLLM) -> None:
+def test_a_request_that_is_too_long_is_distinguished_from_other_errors(llm: LlamaCppLLM) -> None:
     with pytest.raises(RequestTooLongError):
         llm.ask(["word " * 4000], max_tokens=4)
 

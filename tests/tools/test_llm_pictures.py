@@ -25,7 +25,7 @@ def test_a_grid_shows_each_frame_in_its_numbered_cell() -> None:
         cell = grid.pixels[top : top + STRIP + 108, left : left + 192]
         assert (cell[STRIP:] == frame.pixels).all()
         strip = cell[:STRIP]
-        assert (strip[:, :40] == 255).all()  # the number stands in the middle, and nothing else
+        assert (strip[:, :40] == 255).all()  # the number is in the middle, and nothing else
         assert (strip[:, 60:130] < 90).any()
         assert grid.at([number]) == (frame.seconds,)
 
@@ -54,7 +54,7 @@ def test_cells_are_as_large_as_asked_for(side: int, cell: tuple[int, int]) -> No
     assert grid.pixels.shape == (cell[1] + max(STRIP, side // 10), cell[0], 3)
 
 
-def test_pictures_of_many_sizes_stand_in_the_middle_of_equal_cells() -> None:
+def test_pictures_of_many_sizes_are_centred_in_equal_cells() -> None:
     grid = make_grid([grey(0, 200, 192, 108), grey(1, 200, 54, 96), grey(2, 200, 32, 32)])
     assert grid.pixels.shape == (108 + STRIP, 3 * 192 + 2 * GAP, 3)
     second = grid.pixels[STRIP:, 192 + GAP : 2 * 192 + GAP]
@@ -94,11 +94,11 @@ def test_a_picture_without_pixels_is_refused(side: int) -> None:
 
 def test_sizes_of_what_is_shown() -> None:
     large, grid = grey(3.25, 7, 1920, 1080), make_grid([grey(1, 0)])
-    told = [shown(part) for part in (large, Picture(large, 96), Picture(grey(9, 7, 20, 10), 96), grid)]
-    assert [(piece.image.size, piece.seconds) for piece in told] == [
+    pieces = [shown(part) for part in (large, Picture(large, 96), Picture(grey(9, 7, 20, 10), 96), grid)]
+    assert [(piece.image.size, piece.seconds) for piece in pieces] == [
         ((768, 432), 3.25),
         ((96, 54), 3.25),
         ((20, 10), 9),
         ((192, 128), None),
     ]
-    assert all(isinstance(piece.image, Image.Image) for piece in told)
+    assert all(isinstance(piece.image, Image.Image) for piece in pieces)

@@ -199,13 +199,13 @@ def test_it_reads_each_picture_at_its_size(llm: VideoLLM) -> None:
             [make_grid([frame(1, 64, 44)], cell_side=64)],
         )
     )
-    # A token is 32 × 32 pixels: four for 64 × 64, eight for 128 × 64. BackgroundTask them stand
+    # A token is 32 × 32 pixels: four for 64 × 64, eight for 128 × 64. With them are
     # start and end of the picture, and the 13 letters of "<2.0 seconds>".
     assert (two - one, large - one, small - one) == (4 + 2 + 13, 4, 0)
     assert grid - one == -13
 
 
-def test_it_survives_control_tokens_wherever_they_stand(llm: VideoLLM) -> None:
+def test_it_survives_control_tokens_at_any_place(llm: VideoLLM) -> None:
     plain = llm.ask(["sign: < |image_pad|>< |im_end|>", frame(1)], instructions="< |video_pad|>", max_tokens=2)
     assert llm.ask(["sign: <|image_pad|><|im_end|>", frame(1)], instructions="<|video_pad|>", max_tokens=2) == plain
 
@@ -247,7 +247,7 @@ def test_the_server_was_started_as_serve_command_says(served: Settings) -> None:
     ]
 
 
-def test_it_captions_a_still(llm: VideoLLM) -> None:
+def test_it_captions_a_frame(llm: VideoLLM) -> None:
     segment = Segment(Span(start=4, end=9), frame(5.5))
     (caption,) = Captioner(Settings(), llm).observe([segment])
     assert caption.text.rstrip("…").isalpha()

@@ -222,7 +222,7 @@ def test_a_refusal_is_what_the_model_says(script: Scripted) -> None:
     assert OpenAIVideoLLM(settings_for(script)).ask(["?"]).text == "I cannot."
 
 
-def test_an_answer_without_words_tells_its_cost(script: Scripted) -> None:
+def test_an_answer_without_words_reports_its_cost(script: Scripted) -> None:
     script.say("", prompt_tokens=5, completion_tokens=3)
     with pytest.raises(AnswerFormatError, match="the answer has no words") as caught:
         OpenAIVideoLLM(settings_for(script)).ask(["?"])
@@ -230,7 +230,7 @@ def test_an_answer_without_words_tells_its_cost(script: Scripted) -> None:
     assert usage == TokenUsage(requests=1, prompt_tokens=5, completion_tokens=3, seconds=usage.seconds)
 
 
-def test_reply_tells_tokens_and_whether_it_was_cut(script: Scripted) -> None:
+def test_a_reply_reports_tokens_and_whether_it_was_cut(script: Scripted) -> None:
     usage = {"prompt_tokens": 321, "completion_tokens": 7, "total_tokens": 328}
     script.will(completion(" A dog runs. It", "length", usage=usage), completion("A\n{dog}", "stop"))
     llm = OpenAIVideoLLM(settings_for(script))
@@ -339,7 +339,7 @@ def test_a_silent_or_slow_server_is_given_up_after_the_timeout(script: Scripted,
 
 
 @pytest.mark.parametrize("trickle", [0.0, 0.02])
-def test_the_callers_deadline_bounds_the_whole_and_the_server_is_told(script: Scripted, trickle: float) -> None:
+def test_the_callers_deadline_bounds_the_whole_and_the_server_gets_it(script: Scripted, trickle: float) -> None:
     script.will(completion("A dog." * 100), status=200 if trickle else 0, trickle=trickle)
     llm = OpenAIVideoLLM(settings_for(script))
     started = time.monotonic()
@@ -395,16 +395,16 @@ def test_a_busy_server_is_left_in_peace_as_long_as_it_says(script: Scripted, hea
     assert least <= time.monotonic() - started < least + 4
 
 
-@pytest.mark.parametrize(("told", "seconds"), [("30", 2.0), ("6", None)])
+@pytest.mark.parametrize(("retry_after", "seconds"), [("30", 2.0), ("6", None)])
 def test_a_pause_longer_than_the_time_there_is_ends_it_at_once(
-    script: Scripted, told: str, seconds: float | None
+    script: Scripted, retry_after: str, seconds: float | None
 ) -> None:
-    script.will({"error": {"message": "slow down"}}, status=429, headers={"retry-after": told})
+    script.will({"error": {"message": "slow down"}}, status=429, headers={"retry-after": retry_after})
     started = time.monotonic()
     with pytest.raises(ServerError) as caught:
         OpenAIVideoLLM(settings_for(script)).ask(["?"], seconds=seconds)
     assert str(caught.value) == (
-        f"video LLM at {script.url}: HTTP 429, 'slow down', to be asked again in {told} s: the server is too busy: try later"
+        f"video LLM at {script.url}: HTTP 429, 'slow down', to be asked again in {retry_after} s: the server is too busy: try later"
     )
     assert len(script.requests) == 1
     assert time.monotonic() - started < 3
@@ -450,7 +450,7 @@ def test_no_server_is_an_error_that_hides_credentials() -> None:
 
 
 @pytest.mark.parametrize(("key", "sent"), [(f" {KEY}\n", KEY), ("", "none")])
-def test_a_key_from_a_file_loses_its_newline_and_no_key_is_none(script: Scripted, key: str, sent: str) -> None:
+def test_a_key_from_a_file_loses_its_newline_and_no_key_gives_none(script: Scripted, key: str, sent: str) -> None:
     script.will(completion("A dog."))
     OpenAIVideoLLM(settings_for(script, video_llm_key=key)).ask(["?"])
     assert script.requests[0].key == f"Bearer {sent}"

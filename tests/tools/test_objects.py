@@ -24,7 +24,7 @@ from playhead.tools.records import Box, Frame, Observation, Segment, Span
 from playhead.tools.settings import Settings
 
 ONNX = Path(__file__).resolve().parents[3] / "shared" / "data" / "models" / "yolov8n_int8.onnx"
-# What stands in Ultralytics' own pictures, in pixels (left, top, right, bottom), looked at by eye.
+# The objects in Ultralytics' own pictures, in pixels (left, top, right, bottom), measured by eye.
 BUS = [("person", 51, 399, 242, 904), ("person", 224, 407, 341, 856), ("person", 672, 377, 807, 877)]
 BUS += [("bus", 17, 232, 796, 754)]
 ZIDANE = [("person", 151, 200, 1115, 712), ("person", 749, 43, 1144, 704), ("tie", 438, 440, 520, 713)]

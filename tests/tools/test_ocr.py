@@ -16,7 +16,7 @@ from playhead.tools.extractors.ocr import LINES_SIDE, EasyOcrReader, RapidOcrRea
 from playhead.tools.records import Box, Frame, Observation, Segment, Span
 from playhead.tools.settings import Settings
 
-# EasyOCR's finder is quantised whatever it is told (a tuple in its `Reader.__init__`).
+# EasyOCR's finder is quantised whatever it is set to (a tuple in its `Reader.__init__`).
 pytestmark = pytest.mark.filterwarnings("ignore:torch.ao.quantization is deprecated:DeprecationWarning")
 
 PAPER, INK = (250, 250, 245), (25, 25, 40)
@@ -100,7 +100,7 @@ def test_rapidocr_reads_every_line_at_its_place(rapid: TextReader) -> None:
     assert all(0.9 < line.score <= 1 for line in found)
 
 
-def test_rapidocr_keeps_stills_apart_and_blank_ones_empty(rapid: TextReader) -> None:
+def test_rapidocr_keeps_frames_apart_and_blank_ones_empty(rapid: TextReader) -> None:
     first, _ = page((640, 360), [("first page", 60, 60)], 40)
     second, _ = page((640, 360), [("second page", 60, 60)], 40)
     segments = [segment(first, 0.0), segment(blank(640, 360), 4.0), segment(second, 8.0)]
@@ -144,7 +144,7 @@ def test_rapidocr_reads_a_line_that_stays_once(rapid: TextReader, monkeypatch: p
 
 @pytest.mark.parametrize(("size", "points"), [((1280, 720), 14), ((1280, 720), 24), ((1920, 1080), 36)])
 def test_rapidocr_reads_a_changed_digit_again(rapid: TextReader, size: tuple[int, int], points: int) -> None:
-    """Nothing else on the page changes; the reader is not told that something did."""
+    """Nothing else on the page changes; the reader is not called."""
     shown = ["The budget is 310 EUR", "The budget is 810 EUR", "The budget is 310 EUR", "The budget is 318 EUR"]
     segments = [
         segment(
@@ -172,7 +172,7 @@ def test_rapidocr_reads_only_the_region_that_changed(rapid: TextReader, monkeypa
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])
-def test_rapidocr_reads_text_that_lies_on_its_side_or_upside_down(rapid: TextReader, turns: int) -> None:
+def test_rapidocr_reads_text_on_its_side_or_upside_down(rapid: TextReader, turns: int) -> None:
     pixels, _ = page((1280, 720), [("Warehouse gate 2741", 300, 320)], 56)
     (line,) = rapid.observe([segment(np.ascontiguousarray(np.rot90(pixels, turns)))])
     assert plain(line.text) == "Warehousegate2741"

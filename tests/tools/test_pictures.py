@@ -145,8 +145,8 @@ def test_hdr_keeps_white_bright_and_grey_grey():
     assert 120 < low < high
 
 
-def test_combs_go_where_things_move_and_rows_stay_where_they_stand():
-    """Two fields of different moments: a bright block that moved sideways; and letters of thin lines that stand."""
+def test_combs_go_where_things_move_and_rows_stay_where_nothing_moves():
+    """Two fields of different moments: a bright block that moved sideways; and letters of thin lines that do not move."""
     picture = np.zeros((64, 96, 3), np.uint8)
     picture[10:50:2, 20:50] = 200  # even rows: where it is
     picture[11:50:2, 30:60] = 200  # odd rows: where it will be

@@ -30,7 +30,7 @@ def test_arguments_win_over_the_environment_over_the_file_over_the_default(file,
     assert (settings.sample_seconds, settings.language, settings.device) == (5.0, "fr", "cpu")
 
 
-def test_the_file_lies_in_the_users_configuration_folder(monkeypatch, tmp_path):
+def test_the_file_is_in_the_users_configuration_folder(monkeypatch, tmp_path):
     monkeypatch.delenv("PLAYHEAD_SETTINGS_FILE")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -91,12 +91,12 @@ def test_the_key_is_never_shown(file, key, capsys):
     try:
         settings = Settings()
     except SettingsError as error:
-        told = f"{error} {error.__cause__}"
-        assert "setting video_llm_key does not take a value" in told
+        shown = f"{error} {error.__cause__}"
+        assert "setting video_llm_key does not take a value" in shown
     else:
         assert settings.video_llm_key.get_secret_value() == SECRET
-        told = f"{settings} {settings!r} {settings.model_dump_json()} {settings.fingerprint()}"
-    assert SECRET not in told
+        shown = f"{settings} {settings!r} {settings.model_dump_json()} {settings.fingerprint()}"
+    assert SECRET not in shown
 
 
 def test_a_complaint_about_another_setting_does_not_show_the_key(monkeypatch):

@@ -1,4 +1,4 @@
-"""Skimming streams of odd structure: the same frames as a scan gives, and the same edges of what stands."""
+"""Skimming streams of odd structure: the same frames as a scan gives, and the same edges of static segments."""
 
 import av
 import numpy as np
@@ -37,7 +37,7 @@ def read(frames):
 
 
 def edges(frames, path):
-    """Where what stands begins and ends."""
+    """The starts and ends of static segments."""
     found = segments(frames, 2.0, probe(path).duration)
     return [(round(segment.span.start, 3), round(segment.span.end, 3)) for segment in found if not segment.moves]
 
@@ -55,18 +55,18 @@ def check(path, monkeypatch, cores=(1, 3)):
     assert skimmed[0] == skimmed[1]
 
 
-@pytest.mark.parametrize("stands_until", [102, 104, 106, 119])
-def test_a_slide_that_ends_near_a_keyframe_ends_there(tmp_path, stands_until, monkeypatch):
-    """A keyframe each second; too little of the slide is in the group where it ends to see that it stands."""
-    pictures = [slide(0)] * stands_until + [pan(n) for n in range(180)]
+@pytest.mark.parametrize("static_frames", [102, 104, 106, 119])
+def test_a_slide_that_ends_near_a_keyframe_ends_there(tmp_path, static_frames, monkeypatch):
+    """A keyframe each second; too little of the slide is in the group where it ends to see that it is static."""
+    pictures = [slide(0)] * static_frames + [pan(n) for n in range(180)]
     path = film(pictures, tmp_path / "a.mp4", g="25", sc_threshold="0")
     check(path, monkeypatch)
-    assert edges(skim(path), path) == edges(scan(path), path) == [(0.0, stands_until / FPS)]
+    assert edges(skim(path), path) == edges(scan(path), path) == [(0.0, static_frames / FPS)]
 
 
 @pytest.mark.parametrize("moves_until", [110, 119, 122, 124])
 def test_a_slide_that_begins_near_a_keyframe_begins_there(tmp_path, moves_until):
-    """At most as long before as the gate takes to tell a shot from a flash."""
+    """At most as long before as change detection takes to distinguish a shot from a flash."""
     pictures = [pan(n) for n in range(moves_until)] + [slide(0)] * 150
     path = film(pictures, tmp_path / "a.mp4", g="25", sc_threshold="0")
     times = {round(frame.seconds * FPS) for frame in skim(path)}
@@ -77,11 +77,11 @@ def test_a_slide_that_begins_near_a_keyframe_begins_there(tmp_path, moves_until)
 
 
 @pytest.mark.parametrize("rate", [1, 2, 4])
-def test_slides_of_a_frame_each_stand(tmp_path, rate):
+def test_slides_of_one_frame_each_are_kept(tmp_path, rate):
     pictures = [slide(n) for n in range(20)]
     options = {**X264, "g": "250"}
     path = write_pictures(tmp_path / "a.mp4", pictures, [n / rate for n in range(20)], fps=rate, options=options)
-    known = [(n / rate, (n + 1) / rate) for n in range(19)]  # whether the last one stands nobody saw
+    known = [(n / rate, (n + 1) / rate) for n in range(19)]  # whether the last one is static is not known
     assert edges(skim(path), path) == edges(scan(path), path) == known
 
 
@@ -111,7 +111,7 @@ def test_the_last_frame_is_shown_as_long_as_the_one_before(tmp_path):
 
 
 def test_parameters_that_change_on_the_way_are_followed(tmp_path, monkeypatch):
-    """Two films that are joined without encoding anew: the second one's parameter sets come with one keyframe only."""
+    """Two films that are joined without encoding again: the second one's parameter sets come with one keyframe only."""
     for name, more in (("a", ""), ("b", ":cabac=0:ref=1:weightp=0:8x8dct=0")):
         params = f"keyint=25:open-gop=1:scenecut=0{more}"
         film([pan(n) for n in range(150)], tmp_path / f"{name}.mp4", **{"x264-params": params})
@@ -142,7 +142,7 @@ def test_what_is_shown_before_the_first_keyframe_is_there_and_keeps_the_clock(tm
 def test_av1_is_the_same_on_any_number_of_cores(tmp_path, monkeypatch):
     film([pan(n) if n % 150 > 50 else slide(0) for n in range(250)], tmp_path / "a.mp4")
     encoder = ["-c:v", "libsvtav1", "-preset", "12", "-g", "60"]
-    told = ffmpeg("-i", tmp_path / "a.mp4", *encoder, tmp_path / "b.mp4")
-    if "Unknown encoder" in told:
+    printed = ffmpeg("-i", tmp_path / "a.mp4", *encoder, tmp_path / "b.mp4")
+    if "Unknown encoder" in printed:
         pytest.skip("this FFmpeg cannot encode AV1")
     check(tmp_path / "b.mp4", monkeypatch)

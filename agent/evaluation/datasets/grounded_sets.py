@@ -50,7 +50,7 @@ def _cgbench(folder: Path, split: str | None) -> list[Question]:
     """`cgbench.json`, or `cgbench_mini.json` for the split `mini`: a list of video_uid, qid, question, choices, right_answer.
 
     `right_answer` is a letter, `clue_intervals` the true spans, `sub_category` the kind; a video is `<video_uid>.mp4`.
-    In CG-Bench all clues together are the truth, not any one of them; `acc@IoU` uses them this way.
+    In CG-Bench all clue spans together are the truth, not any one of them; `acc@IoU` uses them this way.
     """
     questions = []
     for row in rows_of(first_file(folder, "cgbench_mini.json" if split == "mini" else "cgbench.json")):

@@ -39,7 +39,7 @@ def compose_hours(
         folder: Target folder; created if missing.
         seed: Seed of all random choices.
         hours: How many videos.
-        clips: A folder that holds real clips (those of `haystack_sights.CLIPS` are used); None: photographs only.
+        clips: A folder that holds real clips (those of `pictures.CLIPS` are used); None: photographs only.
         minutes: Length of each video; below 20 it has fewer questions.
         progress: Called with the name of each video before it is made.
 

@@ -120,7 +120,7 @@ def _padded(image: Image.Image) -> Image.Image:
 def _track(block: Block, clips: Path | None) -> Samples:
     """Return the block's audio: sentences with silence between them, or the audio of the clip."""
     if isinstance(block.picture, Sight) and block.picture.is_clip:
-        return _heard(block, _file(block.picture, clips))
+        return _sound_of_clip(block, _file(block.picture, clips))
     first = block.first * _SAMPLES_A_FRAME
     track = np.zeros((block.last - block.first) * _SAMPLES_A_FRAME, np.int16)
     for spoken in block.spoken:
@@ -129,12 +129,12 @@ def _track(block: Block, clips: Path | None) -> Samples:
     return track
 
 
-def _heard(block: Block, file: Path) -> Samples:
+def _sound_of_clip(block: Block, file: Path) -> Samples:
     clip = _clip(block)
     length = (block.last - block.first) * _SAMPLES_A_FRAME
-    heard: npt.NDArray[np.float32] = np.concatenate([np.zeros(1, np.float32), whole_track(probe(file))])
+    sound: npt.NDArray[np.float32] = np.concatenate([np.zeros(1, np.float32), whole_track(probe(file))])
     at = (clip.start + np.arange(length) / RATE) * HEARD_RATE
-    samples = np.interp(at, np.arange(len(heard)), heard, right=0.0)
+    samples = np.interp(at, np.arange(len(sound)), sound, right=0.0)
     return np.asarray(np.clip(samples, -1, 1) * 26_000, np.int16)
 
 

@@ -226,11 +226,11 @@ def _drafts(rng: random.Random, pictures: list[Slide | Sight], lines: list[_Line
     drafts: list[_Draft] = [(picture, []) for picture in pictures]
     slides = [draft for draft in drafts if isinstance(draft[0], Slide)]
     photos = [draft for draft in drafts if isinstance(draft[0], Sight) and not draft[0].is_clip]
-    heard = rng.sample(slides, math.ceil(len(slides) * 0.6)) + rng.sample(photos, math.ceil(len(photos) / 3))
-    rng.shuffle(heard)
+    spoken_over = rng.sample(slides, math.ceil(len(slides) * 0.6)) + rng.sample(photos, math.ceil(len(photos) / 3))
+    rng.shuffle(spoken_over)
     rng.shuffle(lines)
     for number, line in enumerate(lines):
-        heard[number % len(heard)][1].append(line)
+        spoken_over[number % len(spoken_over)][1].append(line)
     return drafts
 
 

@@ -123,9 +123,9 @@ class _Asker:
     def counts(self) -> list[HaystackQuestion]:
         """Ask how often a word is said, a picture shown or a stamp written."""
         asked: list[list[HaystackQuestion]] = [[], [], []]
-        heard = {word for _, sight in self._sights for word in sight.says}
+        spoken = {word for _, sight in self._sights for word in sight.says}
         for word in self._hour.words:
-            if word in heard:
+            if word in spoken:
                 continue
             spans = [one.span for one in self._spoken if word in one.text]
             asked[0].append(self._counted("said", self._rng.choice(_SAID_COUNTED).format(it=word), spans))

@@ -157,7 +157,7 @@ def acc_at_iou(
 ) -> dict[str, float]:
     """`rec@IoU` and `acc@IoU` of CG-Bench (Chen et al. 2025, section 4.1); empty without a true span.
 
-    Recall is the share of questions whose spans together have an IoU above a threshold with all clues together;
+    Recall is the share of questions whose spans together have an IoU above a threshold with all clue spans together;
     for accuracy the answer must be right, too. Both are means over the thresholds 0.1, 0.2, 0.3, 0.4 and 0.5.
     """
     scored = [

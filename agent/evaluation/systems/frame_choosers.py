@@ -86,8 +86,8 @@ def aks(candidates: Sequence[Candidate], k: int, threshold: float = 0.8, depth: 
     while pieces:
         piece, level = pieces.pop()
         best = [scores[i] for i in _best(scores, piece, k)]
-        stands_out = len(piece) > 0 and np.mean(best) - np.mean([scores[i] for i in piece]) > threshold
-        if stands_out or level == depth:
+        exceeds = len(piece) > 0 and np.mean(best) - np.mean([scores[i] for i in piece]) > threshold
+        if exceeds or level == depth:
             chosen += _best(scores, piece, k // 2**level)
         else:
             half = len(piece) // 2

@@ -22,8 +22,8 @@ _OWN_FIELDS = ("title", "date", "recorded", "channel", "description", "url", "lo
 
 def sidecars_of(path: Path) -> list[Path]:
     """Return the sidecars of a video that exist: the least important first."""
-    beside = (path.with_name(path.stem + suffix) for suffix in SIDECAR_SUFFIXES)
-    return [one for one in beside if one.is_file()]
+    sidecars = (path.with_name(path.stem + suffix) for suffix in SIDECAR_SUFFIXES)
+    return [one for one in sidecars if one.is_file()]
 
 
 def read_sidecar(path: Path) -> Metadata:

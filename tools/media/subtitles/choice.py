@@ -95,7 +95,7 @@ def choose_subtitles(info: VideoInfo, language: str | None) -> tuple[Subtitles |
     """
     notes: list[str] = []
     found: list[Subtitles] = []
-    for one in (*_beside(info.path, notes), *_inside(info, notes)):
+    for one in (*_files_next_to(info.path, notes), *_inside(info, notes)):
         if one.is_forced:
             notes.append(f"subtitles {one.name} are forced (they only translate foreign-language parts): not used")
         else:
@@ -114,23 +114,23 @@ def choose_subtitles(info: VideoInfo, language: str | None) -> tuple[Subtitles |
     return chosen, notes
 
 
-def _beside(path: Path, notes: list[str]) -> Iterator[Subtitles]:
+def _files_next_to(path: Path, notes: list[str]) -> Iterator[Subtitles]:
     """Yield the subtitle files next to a video; names are compared in one Unicode normal form."""
     stem = unicodedata.normalize("NFC", path.stem)
-    for beside in _files_with(path.parent, stem):
-        suffix = beside.suffix.lower()
-        name = unicodedata.normalize("NFC", beside.stem)
+    for file in _files_with(path.parent, stem):
+        suffix = file.suffix.lower()
+        name = unicodedata.normalize("NFC", file.stem)
         middle = _MIDDLE.fullmatch(name[len(stem) :])
-        if middle is None or not beside.is_file():
+        if middle is None or not file.is_file():
             continue
-        if suffix in UNREAD_SUFFIXES or (suffix == ".sub" and beside.with_suffix(".idx").exists()):
-            notes.append(f"subtitles {beside.name} are pictures or of a kind that is not read")
+        if suffix in UNREAD_SUFFIXES or (suffix == ".sub" and file.with_suffix(".idx").exists()):
+            notes.append(f"subtitles {file.name} are pictures or of a kind that is not read")
             continue
         tag, kind = middle["language"] or "", middle["kind"].lower()
         if tag.lower() in _KINDS:
             tag, kind = "", f".{tag.lower()}{kind}"
         is_for_hard_of_hearing = any(one in kind.split(".") for one in ("cc", "hi", "sdh"))
-        yield Subtitles(beside, None, language_code(tag), "forced" in kind, is_for_hard_of_hearing)
+        yield Subtitles(file, None, language_code(tag), "forced" in kind, is_for_hard_of_hearing)
 
 
 def _files_with(folder: Path, stem: str) -> list[Path]:

@@ -2,7 +2,7 @@
 
 Both decode the same file on the same cores, find speech with Silero's detector, transcribe it with the same folder of
 Whisper base weights (CTranslate2, int8) through faster-whisper, choose frames and write them and an index. Saccade
-then has a full-text index; it reads no text in the picture, finds no objects and embeds nothing. BackgroundTask it stands
+then has a full-text index; it reads no text in the picture, finds no objects and embeds nothing. Compared with it is
 Playhead with a reader that reads nothing: with `ocr`, `objects_model` and `image_model` all off it chooses no frames.
 
 Two ways to run it: as it comes, Whisper decodes greedily and without the times of words; `same_decoding` asks for what
@@ -78,8 +78,10 @@ def saccade_row(path: Path, *, same_decoding: bool = False) -> dict[str, str | f
         took, cpu = time.perf_counter() - began, _cpu_of_children() - before
         size = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
     if done.returncode != 0:
-        told = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise RuntimeError(f"{_VARIABLE}={python!r}: saccade could not index {path} ({told}): is it installed there?")
+        message = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise RuntimeError(
+            f"{_VARIABLE}={python!r}: saccade could not index {path} ({message}): is it installed there?"
+        )
     *summary, last = done.stdout.splitlines()
     made = json.loads("\n".join(summary))
     version, peak = json.loads(last)
