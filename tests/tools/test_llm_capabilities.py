@@ -131,11 +131,11 @@ def test_a_model_without_picture_input_is_sent_lines_only(script: Scripted, monk
     monkeypatch.setattr(
         "playhead.agent.composing.model_input.frames_at", lambda *_, **__: [Frame(1.0, frame(1.0).pixels)]
     )
-    frame = SizedFrame(rows(1)[0].model_copy(update={"modality": "frame"}), 1.0, 256)
+    sized = SizedFrame(rows(1)[0].model_copy(update={"modality": "frame"}), 1.0, 256)
     script.will({"error": {"message": "image input is not supported"}}, status=500)
     script.will(completion(GOOD))
     llm = OpenAIVideoLLM(settings_for(script, video_llm_timeout=30))
-    draft = compose(llm, Asked("Did it grow?"), rows(1), [frame])
+    draft = compose(llm, Asked("Did it grow?"), rows(1), [sized])
     assert (draft.claims[0].text, draft.frames) == ("It grew.", 0)
     assert not llm.capabilities.sees_pictures
     with_picture, without = ([part["type"] for part in r.body["messages"][-1]["content"]] for r in script.requests[-2:])
