@@ -82,7 +82,7 @@ def test_speech_is_speech(detector, real_data):
 
 
 def test_the_modality_is_asked_for_by_its_participle():
-    assert find_modalities(["sounds", "observed"]) == ("sounds",)
+    assert find_modalities(["sounds", "heard"]) == ("sounds",)
     assert "sounds" in [spec_of(name).name for name in find_modalities("sounds")]
 
 
