@@ -8,8 +8,12 @@ from typing import Any
 
 __all__ = [
     "CONNECTED_SCRIPTS",
+    "MONTHS",
+    "ORDINALS",
+    "ORDINAL_FIGURES",
     "SIGNED_NAME",
     "STOP_WORDS",
+    "WEEKDAYS",
     "canonical",
     "is_same",
     "names",
@@ -46,16 +50,20 @@ STOP_WORDS = frozenset(
     "with within without would yes yet you your yours".split()
 )
 
+WEEKDAYS = tuple("monday tuesday wednesday thursday friday saturday sunday".split())
+MONTHS = tuple("january february march april may june july august september october november december".split())
+ORDINALS = tuple("first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split())
+ORDINAL_FIGURES = tuple("1st 2nd 3rd 4th 5th 6th 7th 8th 9th 10th 11th 12th".split())
+
 _ONES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen"
 ).split()
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
 _NUMBERS = (
     {word: str(value) for value, word in enumerate(_ONES)}
     | {word: str(value) for value, word in zip(range(20, 100, 10), _TENS, strict=True)}
-    | dict(zip(_ORDINALS, "1st 2nd 3rd 4th 5th 6th 7th 8th 9th 10th 11th 12th".split(), strict=True))
+    | dict(zip(ORDINALS, ORDINAL_FIGURES, strict=True))
 )
 _SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
 _ONE = "|".join((*_ONES, *_TENS))

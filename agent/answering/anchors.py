@@ -3,6 +3,7 @@
 from ...index.retrieval.search import Search
 from ...tools.extractors.registry import asked_as, modality_names
 from ...tools.records import Span
+from ...tools.words import ORDINALS
 from ..question.scopes import scopes_of
 from ..records import Anchor, Plan, Scope, Term
 from .computed.occurrences import Occurrence, occurrences
@@ -12,7 +13,6 @@ __all__ = ["located"]
 
 # "What is said after the break?" asks for what comes next, not for anything until the end.
 NEXT_SECONDS = 60.0
-_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth".split()
 
 
 def located(plan: Plan, search: Search, reader: Reader) -> Plan | None:
@@ -52,7 +52,7 @@ def _events(anchor: Anchor, plan: Plan, search: Search, reader: Reader) -> list[
         found = occurrences(anchor.event, wanted, search, reader)
         return found if anchor.relation == "during" else _best_of_each_video(found)
     if anchor.ordinal > 0:
-        named = Term(text=_ORDINALS[anchor.ordinal - 1], exact=True)
+        named = Term(text=ORDINALS[anchor.ordinal - 1], exact=True)
         called = anchor.event.model_copy(update={"terms": (named, *anchor.event.terms)})
         if found := occurrences(called, wanted, search, reader):
             return _best_of_each_video(found)

@@ -6,15 +6,11 @@ from pathlib import PurePath
 
 from ...index.facts import dates_in
 from ...index.records import VideoRecord
-from ...tools.words import STOP_WORDS, canonical, is_same, pieces, tokens
+from ...tools.words import MONTHS, ORDINAL_FIGURES, STOP_WORDS, canonical, is_same, pieces, tokens
 from ..records import Plan
 
 __all__ = ["names_of", "scoped_by_names"]
 
-_MONTHS = (
-    "january february march april may june july august september october november december".split()
-)  # fmt: skip
-_ORDINALS = ("", *"1st 2nd 3rd 4th 5th 6th 7th 8th 9th 10th 11th 12th".split())
 _DATE = re.compile(r"(?<!\d)(?:19|20)\d\d[-_.]?\d\d[-_.]?\d\d(?!\d)")
 _SPLIT = re.compile(r"[_\W]+|(?<=[a-z])(?=[A-Z\d])|(?<=\d)(?=[a-z])")
 # "in the interview of 3 May", "during lecture two", "in agent327.mp4": up to eight words that may name a video.
@@ -34,11 +30,13 @@ def names_of(record: VideoRecord) -> str:
     words = [word for part in parts for word in _SPLIT.split(_DATE.sub(" ", part)) if word]
     days = [*dates_in(path.stem), *(day for one in (metadata.date, metadata.recorded[:10]) for day in dates_in(one))]
     for day in dict.fromkeys(days):
-        words += [str(day.day), _MONTHS[day.month - 1].capitalize(), str(day.year), day.isoformat()]
+        words += [str(day.day), MONTHS[day.month - 1].capitalize(), str(day.year), day.isoformat()]
     for text in (metadata.title, metadata.channel, *metadata.tags):
         words += [word for word in _SPLIT.split(text) if word]
     words += [str(int(word)) for word in words if word.isdigit() and word.startswith("0")]
-    words += [_ORDINALS[int(word)] for word in words if word.isdigit() and int(word) < len(_ORDINALS)]
+    words += [
+        ORDINAL_FIGURES[int(word) - 1] for word in words if word.isdigit() and 0 < int(word) <= len(ORDINAL_FIGURES)
+    ]
     return " ".join(dict.fromkeys([path.name, *words]))
 
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from ...tools.extractors.registry import modality_names
 from ...tools.records import Span, clock
-from ...tools.words import STOP_WORDS, names, tokens
+from ...tools.words import MONTHS, STOP_WORDS, WEEKDAYS, names, tokens
 from ..records import Plan, Turn
 from .form import options_of
 from .planning import make_plan
@@ -65,8 +65,6 @@ _BARE = re.compile(
 )
 _ABOUT = re.compile(r"\babout (?P<what>.+)\Z", re.IGNORECASE)
 
-_WEEKDAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
-_MONTHS = frozenset("january february march april may june july august september october november december".split())
 # Preposition before a date that is added to a question without one: "What about 2019?" → "… in 2019?"
 _WHEN = {"year": "in ", "month": "in ", "day": "on ", "number": ""}
 _COLOURS = frozenset("black white red green blue yellow orange purple brown pink grey gray silver gold copper".split())
@@ -225,7 +223,7 @@ def _sort(word: str, named: set[str]) -> str:
         return "year"
     if low[:1].isdigit():
         return "number"
-    for sort, known in (("day", _WEEKDAYS), ("month", _MONTHS), ("colour", _COLOURS)):
+    for sort, known in (("day", WEEKDAYS), ("month", MONTHS), ("colour", _COLOURS)):
         if low in known:
             return sort
     return "name" if named and set(tokens(word)) <= named else ""

@@ -7,21 +7,16 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from ...tools.words import ORDINAL_FIGURES, ORDINALS
 from ..records import Kind, Relation
 from .terms import asks_how_to, names_something, places_of, terms_of
 
 __all__ = ["Shape", "nth_of", "options_of", "shape_of"]
 
-_ORDINALS = {
-    word: number
-    for number, words in enumerate(
-        "first 1st|second 2nd|third 3rd|fourth 4th|fifth 5th|sixth 6th|seventh 7th|eighth 8th|ninth 9th|tenth 10th".split(
-            "|"
-        ),
-        1,
-    )
-    for word in words.split()
-} | {"last": -1, "final": -1}
+_ORDINALS = {word: number for words in (ORDINALS, ORDINAL_FIGURES) for number, word in enumerate(words, 1)} | {
+    "last": -1,
+    "final": -1,
+}
 _ORDINAL = "|".join(_ORDINALS)
 
 

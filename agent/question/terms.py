@@ -5,7 +5,7 @@ from collections.abc import Set
 
 from ...tools.extractors.registry import asked_as, modality_names
 from ...tools.records import Modality
-from ...tools.words import STOP_WORDS, canonical, names, pieces, sounds_like_code, tokens
+from ...tools.words import MONTHS, ORDINALS, STOP_WORDS, WEEKDAYS, canonical, names, pieces, sounds_like_code, tokens
 from ..records import Subject, Term
 
 __all__ = [
@@ -97,10 +97,7 @@ _LIGHT = frozenset(
     "way ways week weeks work works year years".split()
 )
 # Names, also in lower case; "May", which is also a verb, has its own rule.
-_CALENDAR = frozenset(
-    "monday tuesday wednesday thursday friday saturday sunday january february march april june july august september "
-    "october november december".split()
-)
+_CALENDAR = {*WEEKDAYS, *MONTHS} - {"may"}
 # Request phrases before the question: "Can you give me the quote about …", "show me where …".
 _REQUEST = re.compile(
     r"\A(?:(?:please|hey|hi|hello|ok(?:ay)?|so|well)\b,? *"
@@ -119,7 +116,6 @@ _ASKED_COUNT = re.compile(
     r"(two|three|four|five|six|seven|eight|nine|ten)\b(?! (?:hundred|thousand|million|billion|percent|per|o'clock)\b)",
     re.IGNORECASE,
 )
-_ORDINALS = frozenset("first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split())
 
 _CHUNK = re.compile(r"\w[\w\-./:@#&+'’]*")
 _COUNTED = re.compile(r"\d+(?:st|nd|rd|th|s)?(?:-[a-z]+)*")  # "2nd", "1990s", "12-year-old" are not codes
@@ -224,7 +220,7 @@ def terms_of(question: str, places: tuple[Modality, ...], named: Set[str] | None
             continue
         if not is_name and (word in _ASKING or (places and "speech" not in places and _SURFACES.match(word))):
             continue
-        is_number = any(c.isdigit() for c in canonical(word)) and word not in _ORDINALS | counted | {"one"}
+        is_number = any(c.isdigit() for c in canonical(word)) and word not in {*ORDINALS, *counted, "one"}
         is_exact = is_name or word in _CALENDAR or is_number
         is_light = word in _LIGHT or word in sources
         terms.setdefault(word, Term(text=word, exact=is_exact, required=is_exact or not is_light))
