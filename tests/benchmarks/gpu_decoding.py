@@ -26,7 +26,7 @@ __all__ = ["measure"]
 
 _HEVC_FRAMES = 600
 _SECONDS = 100.0  # of each file
-_PIXELS_OF_EACH = 25  # RGB is compared for each of so many frames, brightness for all
+_PIXELS_OF_EACH = 25  # RGB is compared for one frame in this many, brightness for all
 
 
 def measure() -> Figures:
@@ -119,7 +119,7 @@ def _count(frames: Iterable[object]) -> int:
 
 @contextmanager
 def _cores(count: int | None) -> Iterator[int]:
-    """Use so many CPU cores; None: all."""
+    """Use this number of CPU cores; None: all."""
     usual, threads = os.sched_getaffinity(0), os.environ.pop("OMP_NUM_THREADS", None)
     os.sched_setaffinity(0, set(sorted(usual)[:count]))
     if count is not None:
