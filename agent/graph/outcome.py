@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ...index.records import VideoRecord
+from ...tools.embedding.conse import knows_labels_only
 from ...tools.extractors.registry import participle, spec_of
 from ...tools.records import Modality
 from ...tools.settings import Settings
@@ -81,7 +82,16 @@ def _refusal(plan: Plan, missing: Sequence[str], reason: str, records: Sequence[
     blind = sorted({participle(modality) for record in records for modality in _blind(record, plan.modalities)})
     if blind:
         text += f" Not every video was indexed for what is {', '.join(blind)}: `playhead show VIDEO` names the reason."
+    if _asks_for_pictures(plan) and any(knows_labels_only(record.image_embedding_id) for record in records):
+        text += (
+            " The picture model of the index knows 1,000 things: `playhead index FOLDER --profile laptop` takes one that "
+            "sees more."
+        )
     return text
+
+
+def _asks_for_pictures(plan: Plan) -> bool:
+    return all(spec_of(modality).asked_as == "shown" for modality in plan.modalities)
 
 
 def _blind(record: VideoRecord, modalities: Sequence[Modality]) -> list[Modality]:

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from playhead import Library, Settings
@@ -74,6 +75,24 @@ def test_a_question_about_nothing_gets_a_message(library):
     answer = library.ask("And so what?")
     assert answer.status == "insufficient"
     assert answer.text.startswith("The question names nothing that could be looked for")
+
+
+@pytest.mark.parametrize(
+    ("question", "embedding_id", "is_told"),
+    [
+        ("Where is a zebra shown?", "conse(efficientnet-lite2@1)+bag@1", True),
+        ("Where is a zebra shown?", "pixels@1", False),
+        ("What does the speaker say about zebras?", "conse(efficientnet-lite2@1)+bag@1", False),
+    ],
+)
+def test_who_asks_for_pictures_is_told_of_a_model_that_sees_more(tmp_path, question, embedding_id, is_told):
+    store = LocalStorage(tmp_path / "library")
+    store.create()
+    rows = [observation("The price of copper doubled.", 2, 5), observation("espresso", 6, 9, modality="frame")]
+    commit(store, rows, images=lambda: np.eye(1, 8, dtype=np.float32), image_embedding_id=embedding_id)
+    answer = Library(store.folder, NO_MODELS).ask(question)
+    assert answer.status == "insufficient"
+    assert answer.text.count("--profile laptop") == is_told
 
 
 def test_where_and_when_are_kept_to(library):

@@ -19,7 +19,7 @@ from ..weights import find
 from .label_network import LabelNetwork, label_network
 from .protocol import TextEncoder, Vectors, unit
 
-__all__ = ["ConseEncoder"]
+__all__ = ["ConseEncoder", "knows_labels_only"]
 
 LABELS_MIXED = 10  # the paper's T
 # A label below this share is a guess: it counts in the vector, but is not part of the observation's text.
@@ -29,6 +29,12 @@ LIKELY = 0.1
 SURE_PICTURE = 0.45
 SURE_LABEL = 0.47
 _BATCH = 16
+_PREFIX = "conse("
+
+
+def knows_labels_only(embedding_id: str) -> bool:
+    """Whether these picture vectors are mixed from labels: what has no label in ImageNet is not found by them."""
+    return embedding_id.startswith(_PREFIX)
 
 
 class ConseEncoder:
@@ -49,7 +55,7 @@ class ConseEncoder:
                 raise MissingExtraError("picture embedding by ConSE", module, "local")
         weights = find("efficientnet-lite2", "image_model", offline=settings.offline)
         self.source = weights.source
-        self.embedding_id = f"conse({weights.source})+{text.embedding_id}"
+        self.embedding_id = f"{_PREFIX}{weights.source})+{text.embedding_id}"
         self._file = weights.path
         self._device = resolve_device(settings)
         self._text = text
