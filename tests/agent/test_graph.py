@@ -78,21 +78,21 @@ def test_a_question_about_nothing_gets_a_message(library):
 
 
 @pytest.mark.parametrize(
-    ("question", "embedding_id", "is_told"),
+    ("question", "embedding_id", "names_profile"),
     [
         ("Where is a zebra shown?", "conse(efficientnet-lite2@1)+bag@1", True),
         ("Where is a zebra shown?", "pixels@1", False),
         ("What does the speaker say about zebras?", "conse(efficientnet-lite2@1)+bag@1", False),
     ],
 )
-def test_who_asks_for_pictures_is_told_of_a_model_that_sees_more(tmp_path, question, embedding_id, is_told):
+def test_a_refused_question_about_pictures_names_a_model_that_sees_more(tmp_path, question, embedding_id, names_profile):
     store = LocalStorage(tmp_path / "library")
     store.create()
     rows = [observation("The price of copper doubled.", 2, 5), observation("espresso", 6, 9, modality="frame")]
     commit(store, rows, images=lambda: np.eye(1, 8, dtype=np.float32), image_embedding_id=embedding_id)
     answer = Library(store.folder, NO_MODELS).ask(question)
     assert answer.status == "insufficient"
-    assert answer.text.count("--profile laptop") == is_told
+    assert answer.text.count("--profile laptop") == names_profile
 
 
 def test_where_and_when_are_kept_to(library):
