@@ -85,7 +85,9 @@ def test_a_question_about_nothing_gets_a_message(library):
         ("What does the speaker say about zebras?", "conse(efficientnet-lite2@1)+bag@1", False),
     ],
 )
-def test_a_refused_question_about_pictures_names_a_model_that_sees_more(tmp_path, question, embedding_id, names_profile):
+def test_a_refused_question_about_pictures_names_a_model_that_sees_more(
+    tmp_path, question, embedding_id, names_profile
+):
     store = LocalStorage(tmp_path / "library")
     store.create()
     rows = [observation("The price of copper doubled.", 2, 5), observation("espresso", 6, 9, modality="frame")]
