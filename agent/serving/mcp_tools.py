@@ -20,8 +20,9 @@ from ..records import Citation
 
 __all__ = ["Answered", "Checked", "Found", "LibraryTools", "Listed", "Moment", "Picture"]
 
-# A result stays below 4,000 tokens at three characters a token, the worst case of English text.
-MOST_CHARACTERS = 10_000
+# A result stays below 4,000 tokens: o200k_base has at most one token for 2.6 bytes of these records (measured: rows of short
+# lines, with their ids and times), and fewer for scripts of three bytes a letter.
+MOST_BYTES = 10_000
 MOST_ROWS = 50
 MOST_QUOTE = 400
 MOST_SECONDS = 600.0
@@ -167,11 +168,12 @@ class LibraryTools:
             )
             for claim in answer.claims
         ]
-        kept = claims[: _fitting(claim.model_dump_json() for claim in claims)]
+        text = answer.text[: MOST_BYTES // 12]
+        kept = claims[: _fitting((claim.model_dump_json() for claim in claims), MOST_BYTES - len(text.encode()))]
         more = f"{len(claims) - len(kept)} more claims: ask about one of them" if len(kept) < len(claims) else ""
         if not claims:
             more = "call search with other words, or list_videos to see what is indexed"
-        return Answered(status=answer.status, answer=answer.text[: MOST_CHARACTERS // 4], claims=kept, more=more)
+        return Answered(status=answer.status, answer=text, claims=kept, more=more)
 
     def check(self, claim: str, video: str = "", at: str = "") -> Checked:
         """Whether the library shows a claim at a time.
@@ -339,12 +341,12 @@ def _corners(region: Sequence[float], width: int, height: int) -> tuple[int, int
     return left, top, max(left + 1, round(region[2] * width)), max(top + 1, round(region[3] * height))
 
 
-def _fitting(texts: Iterable[str]) -> int:
+def _fitting(texts: Iterable[str], room: int = MOST_BYTES) -> int:
     """The number of leading texts that fit in one result; at least one."""
     used, count = 0, 0
     for text in texts:
-        used += len(text)
-        if count and used > MOST_CHARACTERS:
+        used += len(text.encode())
+        if count and used > room:
             break
         count += 1
     return count

@@ -1,7 +1,6 @@
 """What every served interface shares: a library's videos, search, answers, pictures and indexing, as plain data."""
 
 import io
-import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +35,6 @@ class LibraryService:
         """
         self.library = library
         self.job = IndexJob(library)
-        self._searching = threading.Lock()
 
     def overview(self) -> dict[str, Any]:
         """Return the library's name, its videos and the kinds of evidence."""
@@ -82,15 +80,14 @@ class LibraryService:
             LibraryError: A video is not in the library.
         """
         chosen = [self.record(video).video_id for video in videos] or None
-        with self._searching:
-            found = self.library.search(
-                query,
-                min(k, _MOST_RESULTS),
-                modalities=list(kinds) or None,
-                videos=chosen,
-                where=where,
-                between=between,
-            )
+        found = self.library.search(
+            query,
+            min(k, _MOST_RESULTS),
+            modalities=list(kinds) or None,
+            videos=chosen,
+            where=where,
+            between=between,
+        )
         return [self._row(one) for one in found]
 
     def find(
@@ -103,8 +100,7 @@ class LibraryService:
             LibraryError: A video is not in the library.
         """
         chosen = [self.record(video).video_id for video in videos] or None
-        with self._searching:
-            found = self.library.find(query, min(k, _MOST_RESULTS), videos=chosen, where=where)
+        found = self.library.find(query, min(k, _MOST_RESULTS), videos=chosen, where=where)
         moments = [moment.model_dump(mode="json") for moment in found]
         _without_paths(moments)
         return moments
@@ -120,14 +116,13 @@ class LibraryService:
         """
         chosen = [self.record(video).video_id for video in videos] or None
         most = min(k, _MOST_RESULTS)
-        with self._searching:
-            if isinstance(like, bytes):
-                try:
-                    found = self.library.search_picture(like, most, videos=chosen, where=where)
-                except MediaError as error:
-                    raise QueryError(str(error)) from error
-            else:
-                found = self.library.find_similar(like, most, videos=chosen, where=where)
+        if isinstance(like, bytes):
+            try:
+                found = self.library.search_picture(like, most, videos=chosen, where=where)
+            except MediaError as error:
+                raise QueryError(str(error)) from error
+        else:
+            found = self.library.find_similar(like, most, videos=chosen, where=where)
         return {"compared_by": found.compared_by, "results": [self._row(one) for one in found.frames]}
 
     def check(self, claims: Sequence[StatedClaim]) -> list[dict[str, Any]]:

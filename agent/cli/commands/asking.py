@@ -262,7 +262,10 @@ def check(
     *,
     chosen: Chosen,
 ) -> None:
-    """Check somebody else's claims with times: exit code 1 if one of them is not verified."""
+    """Check somebody else's claims with times.
+
+    The exit code is 1 if one of them is not verified.
+    """
     from ...checking.claims import claims_in
     from ...display.tables import print_checked
     from ...display.terminal import waiting

@@ -10,7 +10,6 @@ import logging
 import os
 import sqlite3
 import tempfile
-import threading
 import time
 import weakref
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,7 @@ from shutil import rmtree
 from typing import BinaryIO
 
 from ....tools.errors import LibraryError
+from ....tools.fair_lock import FairLock
 from ....tools.records import Modality
 from ...records import VideoRecord
 from ...storage.local import LocalStorage
@@ -109,7 +109,7 @@ class Snapshots:
         """
         self._storage = storage
         self._progress = progress
-        self._lock = threading.RLock()
+        self._lock = FairLock()
         self._current: Snapshot | None = None
         self._folder = storage.derived_folder
         self._pid = 0
