@@ -192,8 +192,14 @@ def test_hostile_text_changes_no_tool(tmp_path: Path, write_talk, no_models):
                 ]
                 results = [await client.call_tool(tool, values) for tool, values in calls]
                 found = await client.call_tool("search", {"query": "previous instructions"})
-            texts = [re.sub(r"[0-9a-f]{12}-[0-9a-f]+", "ID", str(one.structured_content or one.content)) for one in results]
-            return [listed, [one.is_error for one in results], *(text.replace(str(folder), "") for text in texts)], found
+            texts = [
+                re.sub(r"[0-9a-f]{12}-[0-9a-f]+", "ID", str(one.structured_content or one.content)) for one in results
+            ]
+            return [
+                listed,
+                [one.is_error for one in results],
+                *(text.replace(str(folder), "") for text in texts),
+            ], found
 
         return asyncio.run(run())
 
@@ -209,7 +215,12 @@ def test_results_in_scripts_of_many_bytes_are_bounded_too(tmp_path: Path, write_
     library = Library(tmp_path / ".playhead")
     library.index(write_talk(tmp_path / "long.mp4", lines))
     tools = LibraryTools(library)
-    answers = [tools.moment("long.mp4", "0", "5"), tools.search("予算", limit=50), tools.ask("予算"), tools.list_videos()]
+    answers = [
+        tools.moment("long.mp4", "0", "5"),
+        tools.search("予算", limit=50),
+        tools.ask("予算"),
+        tools.list_videos(),
+    ]
     assert [len(one.model_dump_json().encode()) <= MOST_ANSWER for one in answers] == [True] * 4
 
 
