@@ -69,6 +69,7 @@ class Metered:
         kind: type[BaseModel] | None = None,
         seconds: float | None = None,
         on_text: Callable[[str], None] | None = None,
+        words: tuple[str, str] | None = None,
     ) -> Reply:
         """As `VideoLLM.ask`. The answer is cut where the budget ends.
 
@@ -89,7 +90,13 @@ class Metered:
         cost = TokenUsage(requests=1)
         try:
             reply = self._llm.ask(
-                parts, instructions=instructions, max_tokens=answer, kind=kind, seconds=seconds, on_text=on_text
+                parts,
+                instructions=instructions,
+                max_tokens=answer,
+                kind=kind,
+                seconds=seconds,
+                on_text=on_text,
+                words=words,
             )
             cost = TokenUsage(requests=1, prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens)
         except AnswerFormatError as error:

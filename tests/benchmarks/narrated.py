@@ -1,6 +1,7 @@
-"""A narrated slide talk of about three minutes, and what people ask about it: each question with its answer and scene.
+"""Narrated slide talks of one to two minutes, and what people ask about them: each question with its answer and scene.
 
-Made with `examples/make_sample.py`, from sentences of its own. What is asked was written before any model saw the talk.
+Made with `examples/make_sample.py`, from sentences of its own. Questions were written before any model saw the talks. What
+is fitted is fitted on the talks that are not held out.
 """
 
 import re
@@ -12,9 +13,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples"))
 
 from make_sample import Scene, Slide, Voice, plan, write_film
 
-__all__ = ["QUESTIONS", "Asked", "make_talk"]
+__all__ = ["TALKS", "Asked", "Talk", "make_talk"]
 
-TALK = (
+_REVIEW = (
     Scene(
         Slide("Harbour Foods", ("Annual review", "Presented by Helen Marsh"), cover=True),
         ("Welcome to the annual review of our company.", "My name is Helen, and I run the kitchens."),
@@ -74,7 +75,7 @@ class Asked(NamedTuple):
         return re.search(self.answer, text, re.IGNORECASE) is not None
 
 
-QUESTIONS = (
+_REVIEW_QUESTIONS = (
     Asked("spoken", "How long was the freezer broken?", r"three hours|3 hours|06:10", 3),
     Asked("spoken", "When do the drivers charge the vans?", r"night", 2),
     Asked("spoken", "What will the chemist do?", r"salt", 4),
@@ -105,11 +106,189 @@ QUESTIONS = (
 )
 
 
-def make_talk(folder: Path) -> tuple[Path, list[tuple[float, float]]]:
-    """Write the talk; returns its path, and when each scene starts and ends."""
+_MUSEUM = (
+    Scene(
+        Slide("City Museum", ("Plan for the new season", "Tom Baker, director"), cover=True),
+        ("Good morning to everybody in the hall.", "I am Tom Baker, and I direct the museum since last winter."),
+    ),
+    Scene(
+        Slide("Visitors", ("2023: 210,000", "2024: 264,000", "Busiest month: August")),
+        ("More people came than in any year before.", "Most of them were families with small children."),
+    ),
+    Scene(
+        Slide("New roof", ("Cost: 1.8 million", "Builder: Larsen and Sons", "Finished on 4 March"), "ROOF-22"),
+        ("The old roof let the rain in.", "We closed the upper floor for six weeks while it was repaired."),
+    ),
+    Scene(
+        Slide("Tickets", ("Adults: 14 euros", "Students: 7 euros", "Free on Sundays")),
+        ("Students pay half of what adults pay.", "Nobody pays anything on Sunday."),
+    ),
+    Scene(
+        Slide("Whale skeleton", ("Length: 18 metres", "Found in 1921", "Room 12")),
+        ("The whale hangs from the ceiling of room twelve.", "It was found on the beach by a fisherman."),
+    ),
+    Scene(
+        Slide("Guides", ("Eleven guides", "Four languages", "Training in May")),
+        ("Our guides speak English, French, Polish and Spanish.", "Each of them is trained for three days."),
+    ),
+    Scene(
+        Slide("Cafe", ("Opens at 9:30", "Soup of the day: $6", "Closed on Monday")),
+        ("The cafe has moved into the garden.", "It moved because the kitchen in the cellar was too small."),
+    ),
+    Scene(
+        Slide("Theft in June", ("Stolen: a silver cup", "Alarm at 02:40", "Police report 7719")),
+        ("In June somebody stole a silver cup.", "The thief came in through a window that was left open."),
+    ),
+    Scene(
+        Slide("Night opening", ("Every first Friday", "Until 23:00", "Music in the hall")),
+        ("Once a month we stay open until eleven in the evening.", "A jazz band plays for the guests."),
+    ),
+    Scene(
+        Slide("Thank you", ("tom@museum.example", "Desk at the east door"), cover=True),
+        ("Thank you for your patience.", "If you have lost something, ask at the desk by the east door."),
+    ),
+)
+_MUSEUM_QUESTIONS = (
+    Asked("spoken", "How long was the upper floor closed?", r"six weeks|6 weeks", 2),
+    Asked("spoken", "Which languages do the guides speak?", r"polish", 5),
+    Asked("spoken", "Where does the whale hang?", r"ceiling|room twelve|room 12", 4),
+    Asked("spoken", "What does the band play?", r"jazz", 8),
+    Asked("spoken", "Where do I ask for something I lost?", r"east door|desk", 9),
+    Asked("spoken", "Who came to the museum most?", r"famil", 1),
+    Asked("spoken", "How many days is a guide trained?", r"three|\b3\b", 5),
+    Asked("written", "How many visitors were there in 2024?", r"264", 1),
+    Asked("written", "What does a ticket for adults cost?", r"14", 3),
+    Asked("written", "Which company built the roof?", r"larsen", 2),
+    Asked("written", "How long is the whale?", r"18", 4),
+    Asked("written", "When does the cafe open?", r"9:30|9.30", 6),
+    Asked("written", "What is the number of the police report?", r"7719", 7),
+    Asked("paraphrase", "On which day is admission free of charge?", r"sunday", 3),
+    Asked("paraphrase", "What was taken by the burglar?", r"cup", 7),
+    Asked("paraphrase", "Who is in charge of the museum?", r"baker|tom", 0),
+    Asked("paraphrase", "In which year was the animal discovered?", r"1921", 4),
+    Asked("paraphrase", "How late can you visit on a first Friday?", r"23|eleven|11", 8),
+    Asked("paraphrase", "How much did the repair of the roof cost?", r"1\.8", 2),
+    Asked("paraphrase", "What time did the alarm ring?", r"2:40", 7),
+    Asked("why", "Why was the roof repaired?", r"rain", 2),
+    Asked("why", "Why did the cafe move?", r"small|kitchen", 6),
+    Asked("why", "How did the thief get in?", r"window", 7),
+    Asked("never", "Who painted the Mona Lisa?"),
+    Asked("never", "What does Tom say about the dinosaur?"),
+    Asked("never", "How many cars can park at the museum?"),
+    Asked("never", "What is the password of the wifi?"),
+    Asked("never", "Why was the director fired?"),
+    Asked("never", "How much does a ticket for dogs cost?"),
+    Asked("never", "Who scored the second goal?"),
+    Asked("never", "When does the swimming pool close?"),
+)
+_RIVER = (
+    Scene(
+        Slide("River Trust", ("Report of the year", "Speaker: Maria Olsen"), cover=True),
+        ("Hello and welcome to our yearly meeting.", "I am Maria Olsen, and I look after the river."),
+    ),
+    Scene(
+        Slide("Water quality", ("Oxygen: 9.2", "Nitrate: 31", "Measured at 14 places")),
+        ("The water is cleaner than ten years ago.", "Only the part below the sugar factory is still bad."),
+    ),
+    Scene(
+        Slide("Salmon", ("2022: 340 fish", "2023: 515 fish", "Counted at the old mill")),
+        ("The salmon have come back to the upper river.", "We took away a weir, so that they can swim up again."),
+    ),
+    Scene(
+        Slide("Flood of 9 January", ("Level: 4.6 metres", "62 houses", "Bridge closed for 5 days"), "FLOOD-09"),
+        ("The flood in January was the worst since the war.", "Heavy rain fell on snow, and all of it melted at once."),
+    ),
+    Scene(
+        Slide("Volunteers", ("128 people", "Meet on Saturday", "Bring rubber boots")),
+        ("Our volunteers collect rubbish from the banks.", "They found two bicycles and a piano this year."),
+    ),
+    Scene(
+        Slide("Boats", ("Licence: 25 pounds", "Speed limit 6 knots", "No engines above Kelm")),
+        ("Motor boats may not go beyond the village of Kelm.", "Their waves destroy the nests of the birds."),
+    ),
+    Scene(
+        Slide("Budget", ("Income: 86,000", "Expenses: 79,500", "Auditor: J. Reed")),
+        ("We spent a little less than we earned.", "The largest part was paid for the new fish ladder."),
+    ),
+    Scene(
+        Slide("School project", ("Nine schools", "Kit: 48 euros", "Starts in September")),
+        ("Children test the water with a small kit.", "Their teachers send the results to us by phone."),
+    ),
+    Scene(
+        Slide("Path", ("12 kilometres", "From Kelm to Dorf", "Open all year")),
+        (
+            "A new path follows the river from Kelm to Dorf.",
+            "It is covered with gravel, since asphalt was too expensive.",
+        ),
+    ),
+    Scene(
+        Slide("Contact", ("maria@river.example", "Phone 0300 4471"), cover=True),
+        ("That is the end of my report.", "Coffee and cake are waiting in the next room."),
+    ),
+)
+_RIVER_QUESTIONS = (
+    Asked("spoken", "What did the volunteers find?", r"piano|bicycle", 4),
+    Asked("spoken", "What are the waves of boats bad for?", r"nest|bird", 5),
+    Asked("spoken", "Where is the water still bad?", r"sugar|factory", 1),
+    Asked("spoken", "What is the path covered with?", r"gravel", 8),
+    Asked("spoken", "What do the children test?", r"water", 7),
+    Asked("spoken", "Where are coffee and cake?", r"next room", 9),
+    Asked("spoken", "How do teachers send the results?", r"phone", 7),
+    Asked("written", "How many salmon were counted in 2023?", r"515", 2),
+    Asked("written", "What is the speed limit for boats?", r"\b6\b|six", 5),
+    Asked("written", "How high was the flood?", r"4\.6", 3),
+    Asked("written", "Who is the auditor?", r"reed", 6),
+    Asked("written", "What does a boat licence cost?", r"25", 5),
+    Asked("written", "How long is the path?", r"12", 8),
+    Asked("paraphrase", "For how long could nobody cross the bridge?", r"5 days|five days", 3),
+    Asked("paraphrase", "What footwear should helpers bring?", r"boots", 4),
+    Asked("paraphrase", "Who is giving the talk?", r"maria|olsen", 0),
+    Asked("paraphrase", "What was most of the money spent on?", r"ladder", 6),
+    Asked("paraphrase", "How many homes were hit by the high water?", r"62", 3),
+    Asked("paraphrase", "What telephone number can I call?", r"0300|4471", 9),
+    Asked("paraphrase", "Which month does the project with pupils begin?", r"september", 7),
+    Asked("why", "Why can salmon swim up the river again?", r"weir", 2),
+    Asked("why", "Why was there a flood in January?", r"rain|snow|melt", 3),
+    Asked("why", "Why is the path not made of asphalt?", r"expensive", 8),
+    Asked("never", "Who won the election?"),
+    Asked("never", "What does Maria say about the crocodile?"),
+    Asked("never", "How many people drowned in the lake?"),
+    Asked("never", "When does the train to London leave?"),
+    Asked("never", "Why was the airport closed?"),
+    Asked("never", "How much does a salmon sandwich cost?"),
+    Asked("never", "What is the name of the mayor's dog?"),
+    Asked("never", "Which singer opened the meeting?"),
+)
+
+
+class Talk(NamedTuple):
+    """A talk and its questions.
+
+    Attributes:
+        name: Of the file.
+        scenes: Its slides, and what is said while each is shown.
+        questions: What is asked about it.
+        held_out: Whether nothing is fitted on its questions.
+    """
+
+    name: str
+    scenes: tuple[Scene, ...]
+    questions: tuple[Asked, ...]
+    held_out: bool
+
+
+TALKS = (
+    Talk("review", _REVIEW, _REVIEW_QUESTIONS, held_out=False),
+    Talk("museum", _MUSEUM, _MUSEUM_QUESTIONS, held_out=False),
+    Talk("river", _RIVER, _RIVER_QUESTIONS, held_out=True),
+)
+
+
+def make_talk(folder: Path, talk: Talk) -> tuple[Path, list[tuple[float, float]]]:
+    """Write a talk; returns its path, and when each scene starts and ends."""
     voice = Voice()
-    shots = plan(TALK, voice)
+    shots = plan(talk.scenes, voice)
     folder.mkdir(parents=True, exist_ok=True)
-    film = folder / "review.mp4"
+    film = folder / f"{talk.name}.mp4"
     write_film(film, shots, voice.rate)
     return film, [(float(shot.start), float(shot.end)) for shot in shots]

@@ -39,6 +39,7 @@ class Capabilities(Record):
     )
     takes_temperature: bool = Field(default=True, description="Whether `temperature` is accepted.")
     streams: bool = Field(default=True, description="Whether `stream` is accepted.")
+    log_probabilities: bool = Field(default=True, description="Whether `logprobs` is accepted, and answered.")
     reasons: bool = Field(default=False, description="Whether it writes thoughts before the answer.")
     bytes_per_token: float = Field(
         default=3.0, gt=0, description="UTF-8 bytes of one of its tokens, the fewest seen in a long request."
@@ -165,6 +166,8 @@ def from_error(status: int | None, text: str) -> tuple[str, dict[str, Any]]:
         return "", {}
     if "max_completion_tokens" in text:
         return "parameter", {"max_tokens_name": "max_completion_tokens"}
+    if "logprobs" in text:
+        return "parameter", {"log_probabilities": False}
     if "temperature" in text:
         return "parameter", {"takes_temperature": False}
     if _FORMAT.search(text):

@@ -7,7 +7,7 @@ text only has the same protocol: its capabilities report that, and it gets no fr
 import math
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol, Self, TypeAlias
 
 from pydantic import BaseModel, Field
@@ -24,6 +24,7 @@ __all__ = [
     "Reply",
     "TokenUsage",
     "VideoLLM",
+    "log_odds",
     "pieces",
     "time_mark",
     "unarmed",
@@ -51,6 +52,9 @@ class Reply(Record):
     completion_tokens: int | None = Field(description="Tokens written; None if the server does not report it.")
     truncated: bool = Field(description="Whether the answer was cut off.")
     thought: bool = Field(default=False, description="Whether it wrote thoughts before its answer.")
+    log_odds: float | None = Field(
+        default=None, description="Log-odds of the first of two words against the second; None: not asked for, or not given."
+    )
 
 
 class TokenUsage(Record):
@@ -113,6 +117,7 @@ class VideoLLM(Protocol):
         kind: type[BaseModel] | None = None,
         seconds: float | None = None,
         on_text: Callable[[str], None] | None = None,
+        words: tuple[str, str] | None = None,
     ) -> Reply:
         """Send one request and return the answer; nothing is remembered.
 
@@ -126,6 +131,8 @@ class VideoLLM(Protocol):
                 the reply is text in both cases: use `ask_structured`.
             seconds: Time for all of it, retries included. None: as long as `video_llm_timeout` allows.
             on_text: Called with each new piece of the answer, where the backend streams.
+            words: Two words that the answer may begin with, such as yes and no: the reply's `log_odds` says how much
+                likelier the first is, where the backend gives log-probabilities.
 
         Raises:
             PicturesRefusedError: The model accepts no pictures, or fewer: its capabilities give the number.
@@ -133,6 +140,26 @@ class VideoLLM(Protocol):
             ServerError: No usable answer came, or none in time.
             QueryError: There are no parts.
         """
+
+
+def log_odds(likeliest: Mapping[str, float], words: tuple[str, str]) -> float | None:
+    """How much likelier one word begins an answer than another.
+
+    Args:
+        likeliest: Log-probabilities of the likeliest first tokens. Case and spaces do not matter: "Yes" and " yes" add up.
+        words: The word, and the other one.
+
+    Returns:
+        The log-odds. A word that is not among the likeliest counts as the least likely of them; None if neither is.
+    """
+    shares = [
+        sum(math.exp(value) for token, value in likeliest.items() if token.strip().casefold() == word) for word in words
+    ]
+    if not any(shares):
+        return None
+    least = math.exp(min(likeliest.values()))
+    first, second = (share or least for share in shares)
+    return math.log(first / second)
 
 
 def pieces(parts: Sequence[Part]) -> Iterator[str | Shown]:

@@ -27,12 +27,16 @@ from ..settings import Settings
 from ..weights import Weights, find
 from .capabilities import Capabilities
 from .pictures import Shown
-from .protocol import Budget, ModelState, Part, Reply, TokenUsage, pieces, time_mark, unarmed
+from .protocol import Budget, ModelState, Part, Reply, TokenUsage, log_odds, pieces, time_mark, unarmed
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel, ProcessorMixin
 
 __all__ = ["LocalVideoLLM", "check_weights"]
+
+# The likeliest first tokens of an answer that are compared.
+_TOP_TOKENS = 20
 
 
 class LocalVideoLLM:
@@ -71,6 +75,7 @@ class LocalVideoLLM:
         kind: type[BaseModel] | None = None,  # noqa: ARG002 (the instructions say the form)
         seconds: float | None = None,
         on_text: Callable[[str], None] | None = None,  # noqa: ARG002 (the answer comes as a whole)
+        words: tuple[str, str] | None = None,
     ) -> Reply:
         """As `VideoLLM.ask`. Sampling is off. Words that the time cuts off are given as far as they go.
 
@@ -84,12 +89,18 @@ class LocalVideoLLM:
             limit = min(budget.left, self._timeout)
             if limit <= 0:
                 raise self._late(seconds)
-            return self._answered(model, content, instructions, max_tokens, limit)
+            return self._answered(model, content, instructions, max_tokens, limit, words)
         finally:
             self._lock.release()
 
     def _answered(
-        self, model: "_Model", content: Sequence[str | Shown], instructions: str, max_tokens: int, seconds: float
+        self,
+        model: "_Model",
+        content: Sequence[str | Shown],
+        instructions: str,
+        max_tokens: int,
+        seconds: float,
+        words: tuple[str, str] | None,
     ) -> Reply:
         import torch
         from jinja2 import TemplateError
@@ -103,7 +114,7 @@ class LocalVideoLLM:
                     "answer: send fewer or smaller frames"
                 )
             with torch.inference_mode():
-                written = model.network.generate(
+                generated = model.network.generate(
                     **inputs,
                     max_new_tokens=max_tokens,
                     max_time=seconds,
@@ -112,7 +123,10 @@ class LocalVideoLLM:
                     temperature=None,
                     top_p=None,
                     top_k=None,
-                )[0, asked:].tolist()
+                    return_dict_in_generate=True,
+                    output_logits=words is not None,
+                )
+            written = generated.sequences[0, asked:].tolist()
         except (ValueError, TemplateError) as error:
             raise ServerError(
                 f"video LLM {self.source} cannot read this ({clean_text(str(error))[:300]}): does it take pictures?"
@@ -133,6 +147,7 @@ class LocalVideoLLM:
             prompt_tokens=asked,
             completion_tokens=len(written),
             truncated=written[-1] not in model.ends,
+            log_odds=log_odds(model.likeliest(generated.logits[0][0]), words) if words else None,
         )
 
     def _late(self, seconds: float | None) -> ServerError:
@@ -177,6 +192,13 @@ class _Model:
             messages, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
         )
         return tensors.to(self.network.device, dtype=self.network.dtype)
+
+    def likeliest(self, logits: "torch.Tensor") -> dict[str, float]:
+        """Log-probabilities of the likeliest first tokens."""
+        values, tokens = logits.log_softmax(-1).topk(_TOP_TOKENS)
+        return {
+            self.processor.decode([token]): value for token, value in zip(tokens.tolist(), values.tolist(), strict=True)
+        }
 
     def _harmless(self, text: str) -> str:
         for token in self.control:

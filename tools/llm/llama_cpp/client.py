@@ -48,6 +48,7 @@ class LlamaCppLLM:
         kind: type[BaseModel] | None = None,
         seconds: float | None = None,
         on_text: Callable[[str], None] | None = None,
+        words: tuple[str, str] | None = None,
     ) -> Reply:
         """As `VideoLLM.ask`. A grammar forces the answer to follow the JSON schema.
 
@@ -56,7 +57,13 @@ class LlamaCppLLM:
 
         def asked(client: _Asks) -> Reply:
             return client.ask(
-                parts, instructions=instructions, max_tokens=max_tokens, kind=kind, seconds=seconds, on_text=on_text
+                parts,
+                instructions=instructions,
+                max_tokens=max_tokens,
+                kind=kind,
+                seconds=seconds,
+                on_text=on_text,
+                words=words,
             )
 
         process, client = self._client()
@@ -109,6 +116,7 @@ class _Asks(Protocol):
         kind: type[BaseModel] | None = None,
         seconds: float | None = None,
         on_text: Callable[[str], None] | None = None,
+        words: tuple[str, str] | None = None,
     ) -> Reply: ...
 
 

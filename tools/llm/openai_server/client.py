@@ -17,7 +17,7 @@ from ...records import clean_text
 from ...settings import Settings
 from ..capabilities import Capabilities, CapabilityCache, from_error, from_metadata
 from ..pictures import Shown, jpeg_base64
-from ..protocol import Budget, ModelState, Part, Reply, TokenUsage, pieces, time_mark, unarmed
+from ..protocol import Budget, ModelState, Part, Reply, TokenUsage, log_odds, pieces, time_mark, unarmed
 from ..structured import json_schema
 from .connection import Server
 from .streaming import streamed_body
@@ -33,6 +33,8 @@ RETRIES = 2
 CHECK_SECONDS = 3.0
 # vLLM (since 0.19) drops all frames of a JPEG sequence after the 32nd, without an error.
 FRAMES_A_VIDEO = 32
+# The most that hosted services give.
+TOP_TOKENS = 20
 
 _CUT = ("length", "content_filter")
 # HTTP status of servers that do not support `response_format`, or its content.
@@ -79,6 +81,7 @@ class OpenAIVideoLLM:
         kind: type[BaseModel] | None = None,
         seconds: float | None = None,
         on_text: Callable[[str], None] | None = None,
+        words: tuple[str, str] | None = None,
     ) -> Reply:
         """As `VideoLLM.ask`. Sampling is off (temperature 0): the same frames give the same words.
 
@@ -95,7 +98,7 @@ class OpenAIVideoLLM:
         for _ in range(_MOST_CORRECTIONS):
             refused_format = False
             try:
-                reply = self._completed(self._body(messages, max_tokens, kind), max_tokens, budget, on_text)
+                reply = self._completed(self._body(messages, max_tokens, kind, words), max_tokens, budget, on_text, words)
             except ServerError as error:
                 what, changes = from_error(_status(error), _said(error))
                 refused_format = what == "" and kind is not None and _status(error) in _FORMAT_REFUSED
@@ -107,19 +110,25 @@ class OpenAIVideoLLM:
                 self._notice(messages, content, reply)
                 return reply
             if refused_format:  # The server does not say what it refuses: if it answers without, it was the format.
-                reply = self._completed(self._body(messages, max_tokens, None), max_tokens, budget, on_text)
+                reply = self._completed(self._body(messages, max_tokens, None, words), max_tokens, budget, on_text, words)
                 self._learnt.update(json_schema=False)
                 return reply
         raise ServerError(f"video LLM at {self._server.url} refused each form of the request: look into its log")
 
     def _body(
-        self, messages: "Sequence[ChatCompletionMessageParam]", max_tokens: int, kind: type[BaseModel] | None
+        self,
+        messages: "Sequence[ChatCompletionMessageParam]",
+        max_tokens: int,
+        kind: type[BaseModel] | None,
+        words: tuple[str, str] | None,
     ) -> dict[str, Any]:
         """The request in the parameters that the server takes."""
         can = self._learnt.value
         body: dict[str, Any] = {"model": self._model, "messages": list(messages), can.max_tokens_name: max_tokens}
         if can.takes_temperature:
             body["temperature"] = 0.0
+        if words and can.log_probabilities:
+            body |= {"logprobs": True, "top_logprobs": TOP_TOKENS}
         if kind is not None and can.json_schema:
             schema = {"name": "answer", "schema": json_schema(kind)}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
@@ -156,6 +165,7 @@ class OpenAIVideoLLM:
         max_tokens: int,
         budget: Budget,
         on_text: Callable[[str], None] | None,
+        words: tuple[str, str] | None,
     ) -> Reply:
         started = time.monotonic()
         if on_text is not None and self._learnt.value.streams:
@@ -186,6 +196,7 @@ class OpenAIVideoLLM:
             completion_tokens=usage.completion_tokens,
             truncated=choice.finish_reason in _CUT,
             thought=thought,
+            log_odds=log_odds(choice.first_token, words) if words else None,
         )
 
 
@@ -263,9 +274,29 @@ class _Message(BaseModel):
     reasoning: str | None = None
 
 
+class _Token(BaseModel):
+    token: str
+    logprob: float
+
+
+class _Position(BaseModel):
+    top_logprobs: list[_Token] = []
+
+
+class _LogProbabilities(BaseModel):
+    content: list[_Position] | None = None
+
+
 class _Choice(BaseModel):
     message: _Message
     finish_reason: str | None = None
+    logprobs: _LogProbabilities | None = None
+
+    @property
+    def first_token(self) -> dict[str, float]:
+        """Log-probabilities of the likeliest first tokens of the answer; empty if the server gave none."""
+        tokens = self.logprobs.content if self.logprobs else None
+        return {one.token: one.logprob for one in tokens[0].top_logprobs} if tokens else {}
 
 
 class _Usage(BaseModel):

@@ -1,0 +1,96 @@
+"""The probability that a small model's answer is right, from the reader and from the model's own yes or no.
+
+A small model writes the right words, and also answers what no line answers. Its `found` does not show the difference.
+The log-odds of "yes" in a second, short request do, together with the reader's score of the passages: a logistic
+regression of both, fitted by `tests/benchmarks/fit_composed.py`. A server without log-probabilities leaves the reader's
+score alone to decide.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field
+
+from ...index.records import Evidence
+from ...prompts import render
+from ...tools.llm.protocol import TokenUsage, VideoLLM
+from ...tools.records import Record
+from ..records import Claim
+from .model_input import quoted, quoted_question
+
+__all__ = ["ComposedWeights", "composed_weights", "probability", "yes_log_odds"]
+
+_WEIGHTS = Path(__file__).with_name("composed_weights.json")
+_WORDS = ("yes", "no")
+# Lines of one check. More of them cost time, and a claim cites three at most.
+_MOST_LINES = 6
+# A reader's score of 0 or 1 is no certainty.
+_LEAST = 0.01
+
+
+class ComposedWeights(Record):
+    """The numbers of the regression, as `tests/benchmarks/fit_composed.py` writes them."""
+
+    command: str = Field(description="Command that writes them.")
+    fitted_on: str = Field(description="Model and questions that they are fitted on.")
+    intercept: float = Field(description="Constant.")
+    reader: float = Field(description="Coefficient of the logit of the reader's best score.")
+    log_odds: float = Field(description="Coefficient of the log-odds of yes.")
+    threshold: float = Field(ge=0, le=1, description="Lowest probability of an answer that is given.")
+    reader_alone: float = Field(
+        ge=0, le=1, description="Lowest reader's score, as a share of its threshold, where there are no log-odds."
+    )
+
+
+@lru_cache(maxsize=1)
+def composed_weights() -> ComposedWeights:
+    """Return the weights that the package contains."""
+    return ComposedWeights.model_validate(json.loads(_WEIGHTS.read_text(encoding="utf-8")))
+
+
+def probability(score: float, log_odds: float, weights: ComposedWeights) -> float:
+    """The probability that a composed answer is right.
+
+    Args:
+        score: The reader's best score of a passage, 0 to 1.
+        log_odds: The model's log-odds of "yes".
+        weights: The regression.
+    """
+    kept = min(1 - _LEAST, max(_LEAST, score))
+    logit = weights.intercept + weights.reader * math.log(kept / (1 - kept)) + weights.log_odds * log_odds
+    return 1 / (1 + math.exp(-logit))
+
+
+def yes_log_odds(
+    llm: VideoLLM, question: str, claims: Sequence[Claim], lines: Sequence[Evidence], *, seconds: float | None = None
+) -> tuple[float | None, TokenUsage]:
+    """Ask the model whether an answer is right according to the lines that it cites, in one word.
+
+    Args:
+        llm: The model that composed the answer.
+        question: What was asked.
+        claims: The answer.
+        lines: The lines that it cites, of which the first six in time are shown.
+        seconds: Time for it.
+
+    Returns:
+        The log-odds of yes against no, None where the backend gives no log-probabilities; and what it cost.
+
+    Raises:
+        ServerError: No answer came, or none in time.
+    """
+    shown = sorted(lines, key=lambda one: (one.video, one.start))[:_MOST_LINES]
+    read = "\n".join(quoted(one.text) for one in shown)
+    answer = " ".join(claim.text for claim in claims)
+    reply = llm.ask(
+        [f"Lines:\n{read}\n{quoted_question(question)}\nAnswer: {quoted(answer)}\n{render('yes_or_no')}"],
+        instructions=render("weigh"),
+        max_tokens=1,
+        seconds=seconds,
+        words=_WORDS,
+    )
+    usage = TokenUsage(requests=1, prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens)
+    return reply.log_odds, usage
