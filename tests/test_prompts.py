@@ -33,7 +33,9 @@ VALUES = {
     "titles": {},
     "translate": {},
     "verify": {},
+    "weigh": {},
     "whole": {},
+    "yes_or_no": {},
 }
 
 

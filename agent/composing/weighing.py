@@ -40,9 +40,6 @@ class ComposedWeights(Record):
     reader: float = Field(description="Coefficient of the logit of the reader's best score.")
     log_odds: float = Field(description="Coefficient of the log-odds of yes.")
     threshold: float = Field(ge=0, le=1, description="Lowest probability of an answer that is given.")
-    reader_alone: float = Field(
-        ge=0, le=1, description="Lowest reader's score, as a share of its threshold, where there are no log-odds."
-    )
 
 
 @lru_cache(maxsize=1)

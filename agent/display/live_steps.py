@@ -13,6 +13,7 @@ from ...tools.extractors.registry import modality_names, participle
 from ...tools.records import Modality, clean_text, clock
 from ..graph.events import (
     Answered,
+    AnswerWeighed,
     ChapterRead,
     ClaimJudged,
     ClaimsDrafted,
@@ -89,6 +90,9 @@ class AskingView:
                 self._verdicts.append(event.claim.verdict)
                 if doubt := event.claim.doubt:
                     self._line(f"{_MARKS[doubt]} {doubt}: {event.claim.text}")
+            case AnswerWeighed():
+                if not event.is_given:
+                    self._line(f"the model's answer is not given: {event.probability:.0%} likely to be right")
             case Answered():
                 self._judged()
                 self._answer = event.answer

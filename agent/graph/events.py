@@ -10,6 +10,7 @@ from ...tools.records import Record, Seconds, Span
 from ..records import Answer, Claim, Plan
 
 __all__ = [
+    "AnswerWeighed",
     "AnswerWritten",
     "Answered",
     "ChapterRead",
@@ -90,6 +91,18 @@ class ClaimJudged(Record):
     claim: Claim = Field(description="The statement with its verdict.")
 
 
+class AnswerWeighed(Record):
+    """A small model's answer was weighed: is it given, or are quotes or the closest passages?"""
+
+    kind: Literal["weighed"] = "weighed"
+    score: float = Field(ge=0, le=1, description="The reader's score of the best passage.")
+    log_odds: float | None = Field(
+        description="The model's log-odds that its answer is right; None: it was not asked, or gives none."
+    )
+    probability: float = Field(ge=0, le=1, description="That the answer is right; without log-odds the reader's score.")
+    is_given: bool = Field(description="Whether the answer is given.")
+
+
 class Answered(Record):
     """The end, always."""
 
@@ -99,6 +112,14 @@ class Answered(Record):
 
 # A line of `playhead ask --events` is one of these as JSON: read it with `pydantic.TypeAdapter(Event).validate_json`.
 Event = Annotated[
-    PlanMade | EvidenceFound | FramesLookedAt | ChapterRead | AnswerWritten | ClaimsDrafted | ClaimJudged | Answered,
+    PlanMade
+    | EvidenceFound
+    | FramesLookedAt
+    | ChapterRead
+    | AnswerWritten
+    | ClaimsDrafted
+    | ClaimJudged
+    | AnswerWeighed
+    | Answered,
     Field(discriminator="kind"),
 ]

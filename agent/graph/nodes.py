@@ -19,13 +19,14 @@ from ..answering.summary import outline, quote_sections
 from ..composing.grounding import grounded
 from ..composing.memory import hinted
 from ..composing.translation import translated
+from ..composing.weighing import composed_weights, probability, yes_log_odds
 from ..question.file_names import scoped_by_names
 from ..question.follow_ups import plan_in_thread
 from ..question.refinement import refined
 from ..question.speakers import with_speaker
 from ..question.spelling import corrected
 from ..records import Claim, Plan, SubQuery
-from .events import ClaimJudged, ClaimsDrafted, EvidenceFound, PlanMade
+from .events import AnswerWeighed, ClaimJudged, ClaimsDrafted, EvidenceFound, PlanMade
 from .state import Context, Running, State, claims_by_key, over_budget, seconds_left, traced, usage_of
 
 __all__ = ["check_node", "judge_node", "outline_node", "plan_node", "quote_node", "retrieve_node", "tally_node"]
@@ -183,9 +184,10 @@ def judge_node(state: State, runtime: Running) -> State:
     supported = sum(claim.verdict in ("supported", "verbatim") for claim in judged.values())
     kept = [claim for claim in judged.values() if claim.verdict != "refuted"] if supported else []
     confidence = round(supported / len(judged), 3) if judged else 0.0
-    closest_now: list[Evidence] = []
+    weighed: State = {}
     if context.is_small and state["plan"].kind != "whole":
-        kept, confidence, closest_now = _weighed(state, runtime, list(judged.values()))
+        weighed = _weighed(state, runtime, list(judged.values()))
+        kept = weighed["claims"]
     over = state["over_budget"] or ("" if kept else over_budget(state, context))
     detail = f"{supported} of {len(judged)} claims supported" + (f"; {over}" if over else "")
     wanted = _wanted(state) if not kept else []
@@ -197,11 +199,12 @@ def judge_node(state: State, runtime: Running) -> State:
         "plan": next_plan,
         "wanted": wanted,
         "claims": kept,
-        "closest": closest_now,
+        "closest": [],
         "confidence": confidence,
         "over_budget": over,
         "failure": state["failure"] or ("" if kept or over or not state["unjudged"] else state["unjudged"][0]),
         "trace": traced("judge", detail, began),
+        **weighed,
     }
 
 
@@ -225,21 +228,53 @@ def _read(state: State, claim: Claim, context: Context) -> list[Evidence]:
     return list(lines.values())
 
 
-def _weighed(state: State, runtime: Running, claims: Sequence[Claim]) -> tuple[list[Claim], float, list[Evidence]]:
-    """Return a small model's claims if the reader finds an answer likely, otherwise quotes or the closest passages.
+def _weighed(state: State, runtime: Running, claims: Sequence[Claim]) -> State:
+    """Return a small model's claims if they are likely right, otherwise quotes or the closest passages.
 
-    The reader decides, because a small model also writes answers that no line supports.
+    A small model also writes answers that no line supports: the reader, and the model's own yes or no, decide.
     """
     plan, context = state["plan"], runtime.context
     scored = ranked(plan, state["evidence"], context.search, context.reader)
     best = scored[0].score if scored else 0.0
-    kept = [claim for claim in claims if claim.verdict != "refuted"]
-    if kept and state["is_found"] and best >= WEAK_SHARE * context.threshold:
-        return kept, round(best, 3), []
+    kept = [claim for claim in claims if claim.verdict != "refuted"] if state["is_found"] else []
+    usage = TokenUsage()
+    if kept:
+        weighed, usage = _probability(state, kept, best, context)
+        runtime.stream_writer(weighed)
+        if weighed.is_given:
+            return {"claims": kept, "confidence": round(weighed.probability, 3), "closest": [], "tokens": usage}
     quotes = check_claims(quote_evidence(plan, scored, context.threshold), context.search.evidence)
     for claim in quotes:
         runtime.stream_writer(ClaimJudged(claim=claim))
-    return quotes, round(best, 3) if quotes else 0.0, [] if quotes else closest(scored)
+    return {
+        "claims": quotes,
+        "confidence": round(best, 3) if quotes else 0.0,
+        "closest": [] if quotes else closest(scored),
+        "tokens": usage,
+    }
+
+
+def _probability(
+    state: State, claims: Sequence[Claim], best: float, context: Context
+) -> tuple[AnswerWeighed, TokenUsage]:
+    """Return the probability that a small model's claims are right, and what asking it cost."""
+    assert context.llm is not None
+    lines = {one.evidence_id: one for claim in claims for one in _read(state, claim, context)}
+    cited = [lines[c.evidence_id] for claim in claims for c in claim.citations if c.evidence_id in lines]
+    odds, usage, weights = None, TokenUsage(), composed_weights()
+    if context.llm.capabilities.log_probabilities:
+        try:
+            odds, usage = yes_log_odds(
+                context.llm, state["plan"].question, claims, cited, seconds=seconds_left(context)
+            )
+        except ServerError as error:
+            usage = usage_of(error, context)
+    if odds is None:
+        given = best >= WEAK_SHARE * context.threshold
+        return AnswerWeighed(score=best, log_odds=None, probability=best, is_given=given), usage
+    likely = probability(best, odds, weights)
+    given = likely >= weights.threshold
+    return AnswerWeighed(score=best, log_odds=odds, probability=likely, is_given=given), usage
 
 
 def _wanted(state: State) -> list[str]:

@@ -6,6 +6,7 @@ is fitted is fitted on the talks that are not held out.
 
 import re
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples"))
 
 from make_sample import Scene, Slide, Voice, plan, write_film
 
-__all__ = ["TALKS", "Asked", "Talk", "make_talk"]
+from playhead import Claim, Library, Settings
+
+__all__ = ["TALKS", "Asked", "Scenes", "Talk", "library_of_talk"]
+
+# When each scene starts and ends.
+Scenes = list[tuple[float, float]]
 
 _REVIEW = (
     Scene(
@@ -70,9 +76,18 @@ class Asked(NamedTuple):
     answer: str = ""
     scene: int = -1
 
-    def is_right(self, text: str) -> bool:
-        """Whether an answer's text has what is asked for."""
-        return re.search(self.answer, text, re.IGNORECASE) is not None
+    def checked_on(self, scenes: "Scenes") -> Callable[[Sequence[Claim]], bool]:
+        """What tells whether claims are right: they have what is asked for, and cite the scene; never for `never`."""
+
+        def is_right(claims: Sequence[Claim]) -> bool:
+            if not claims or not self.answer:
+                return False
+            start, end = scenes[self.scene]
+            cited = [citation for claim in claims for citation in claim.citations]
+            said = re.search(self.answer, " ".join(claim.text for claim in claims), re.IGNORECASE)
+            return said is not None and any(one.start < end and one.end > start for one in cited)
+
+        return is_right
 
 
 _REVIEW_QUESTIONS = (
@@ -284,11 +299,14 @@ TALKS = (
 )
 
 
-def make_talk(folder: Path, talk: Talk) -> tuple[Path, list[tuple[float, float]]]:
-    """Write a talk; returns its path, and when each scene starts and ends."""
+def library_of_talk(folder: Path, talk: Talk, settings: Settings) -> tuple[Library, Scenes]:
+    """Write and index a talk below a folder, where that was not done before."""
     voice = Voice()
     shots = plan(talk.scenes, voice)
-    folder.mkdir(parents=True, exist_ok=True)
-    film = folder / f"{talk.name}.mp4"
-    write_film(film, shots, voice.rate)
-    return film, [(float(shot.start), float(shot.end)) for shot in shots]
+    film = folder / talk.name / f"{talk.name}.mp4"
+    if not film.exists():
+        film.parent.mkdir(parents=True, exist_ok=True)
+        write_film(film, shots, voice.rate)
+    library = Library(film.parent, settings)
+    library.index(film)
+    return library, [(float(shot.start), float(shot.end)) for shot in shots]

@@ -1,6 +1,7 @@
 """What a model can do: read from its server, corrected by its errors. Each odd server ends as specified."""
 
 import json
+import math
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,7 @@ from playhead.tools.errors import AnswerFormatError, PicturesRefusedError, Reque
 from playhead.tools.llm.capabilities import Capabilities, CapabilityCache, from_error, from_metadata
 from playhead.tools.llm.openai_server.client import OpenAIVideoLLM
 from playhead.tools.llm.openai_server.streaming import AnswerText
+from playhead.tools.llm.protocol import log_odds
 from playhead.tools.records import Frame
 
 from ..servers import Scripted, completion, frame, scripted_server, settings_for
@@ -299,3 +301,18 @@ def test_a_cache_that_is_damaged_is_no_hindrance(tmp_path, monkeypatch) -> None:
         assert (cache.is_known, cache.value) == (False, Capabilities())
     cache.update(context=4096)
     assert CapabilityCache("m").value.context == 4096
+
+
+@pytest.mark.parametrize(
+    ("likeliest", "expected"),
+    [
+        ({"Yes": math.log(0.6), "No": math.log(0.3)}, math.log(2)),
+        ({"Yes": math.log(0.4), " yes": math.log(0.2), "no": math.log(0.3)}, math.log(2)),  # case and spaces add up
+        ({"Yes": math.log(0.8), "The": math.log(0.1)}, math.log(8)),  # no is no likelier than the last of them
+        ({"The": -0.1, "It": -3.0}, None),
+        ({}, None),
+    ],
+)
+def test_log_odds_of_two_words(likeliest: dict[str, float], expected: float | None) -> None:
+    found = log_odds(likeliest, ("yes", "no"))
+    assert found == (expected if expected is None else pytest.approx(expected))

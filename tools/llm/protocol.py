@@ -53,7 +53,8 @@ class Reply(Record):
     truncated: bool = Field(description="Whether the answer was cut off.")
     thought: bool = Field(default=False, description="Whether it wrote thoughts before its answer.")
     log_odds: float | None = Field(
-        default=None, description="Log-odds of the first of two words against the second; None: not asked for, or not given."
+        default=None,
+        description="Log-odds of the first of two words against the second; None: not asked for, or not given.",
     )
 
 

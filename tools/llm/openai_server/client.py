@@ -98,7 +98,9 @@ class OpenAIVideoLLM:
         for _ in range(_MOST_CORRECTIONS):
             refused_format = False
             try:
-                reply = self._completed(self._body(messages, max_tokens, kind, words), max_tokens, budget, on_text, words)
+                reply = self._completed(
+                    self._body(messages, max_tokens, kind, words), max_tokens, budget, on_text, words
+                )
             except ServerError as error:
                 what, changes = from_error(_status(error), _said(error))
                 refused_format = what == "" and kind is not None and _status(error) in _FORMAT_REFUSED
@@ -110,7 +112,9 @@ class OpenAIVideoLLM:
                 self._notice(messages, content, reply)
                 return reply
             if refused_format:  # The server does not say what it refuses: if it answers without, it was the format.
-                reply = self._completed(self._body(messages, max_tokens, None, words), max_tokens, budget, on_text, words)
+                reply = self._completed(
+                    self._body(messages, max_tokens, None, words), max_tokens, budget, on_text, words
+                )
                 self._learnt.update(json_schema=False)
                 return reply
         raise ServerError(f"video LLM at {self._server.url} refused each form of the request: look into its log")

@@ -1,0 +1,93 @@
+"""Whether a small model's answer is given: the reader's score and the model's log-odds of yes decide."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from playhead import Library, Settings
+from playhead.agent.composing.weighing import composed_weights, probability
+from playhead.agent.graph.events import Answered, AnswerWeighed
+
+from ..servers import KEY, Scripted, completion
+
+QUESTION = "What does the speaker say about the budget for travel?"
+SMALL = {"data": [{"id": "tiny", "owned_by": "llamacpp", "meta": {"n_ctx": 8192, "n_params": 1_500_000_000}}]}
+
+
+def asked(library: Library, server: Scripted, question: str = QUESTION) -> tuple[AnswerWeighed | None, Any]:
+    """What was weighed, and the answer."""
+    server.listed = SMALL
+    settings = Settings(
+        video_llm_url=server.url,
+        video_llm_model="tiny",
+        video_llm_key=KEY,
+        video_llm_timeout=5.0,
+        objects_model="off",
+        offline=True,
+    )
+    events = list(Library(library.folder, settings).stream(question))
+    weighed = next((event for event in events if isinstance(event, AnswerWeighed)), None)
+    (answer,) = (event.answer for event in events if isinstance(event, Answered))
+    return weighed, answer
+
+
+def composed(answer: str = "The budget for travel grew by 12 percent.") -> str:
+    return json.dumps({"answer": answer, "ids": ["E1"], "found": True})
+
+
+def one_word(word: str, **log_probabilities: float) -> dict:
+    """A completion of one word, with the log-probabilities of the likeliest first tokens."""
+    tokens = [{"token": token, "logprob": value} for token, value in log_probabilities.items()]
+    body = completion(word)
+    body["choices"][0]["logprobs"] = {"content": [{"token": word, "logprob": -0.1, "top_logprobs": tokens}]}
+    return body
+
+
+def test_an_answer_that_its_model_calls_right_is_given(talk_library: Library, server: Scripted) -> None:
+    server.say(composed())
+    server.will(one_word("Yes", Yes=-0.2, No=-2.4))
+    weighed, answer = asked(talk_library, server)
+    assert (answer.status, answer.claims[0].text) == ("answered", "The budget for travel grew by 12 percent.")
+    assert weighed.log_odds == pytest.approx(2.2)
+    assert answer.confidence == round(weighed.probability, 3) > 0.8
+    check = server.requests[1].body
+    assert (check["logprobs"], check["top_logprobs"], check["max_tokens"]) == (True, 20, 1)
+    read = check["messages"][-1]["content"][0]["text"]
+    assert json.dumps(QUESTION) in read
+    assert '"The budget for travel grew by 12 percent."' in read
+
+
+def test_an_answer_that_its_model_calls_wrong_is_not_given(talk_library: Library, server: Scripted) -> None:
+    server.say(composed())
+    server.will(one_word("No", Yes=-4.0, No=-0.1))
+    weighed, answer = asked(talk_library, server)
+    assert weighed.log_odds == pytest.approx(-3.9)
+    assert not weighed.is_given
+    # The reader finds the sentence: it is quoted instead.
+    assert [claim.verdict for claim in answer.claims] == ["verbatim"]
+
+
+def test_without_log_probabilities_the_reader_decides(talk_library: Library, server: Scripted) -> None:
+    server.say(composed(), "Yes")
+    weighed, answer = asked(talk_library, server)
+    assert (weighed.log_odds, weighed.probability, weighed.is_given) == (None, weighed.score, True)
+    assert answer.claims[0].verdict == "supported"
+
+
+def test_a_server_that_refuses_log_probabilities_is_asked_without(talk_library: Library, server: Scripted) -> None:
+    server.say(composed())
+    server.will({"error": {"message": "Unsupported parameter: 'logprobs'"}}, status=400)
+    server.say("Yes")
+    weighed, answer = asked(talk_library, server)
+    assert (weighed.log_odds, answer.status) == (None, "answered")
+    assert ["logprobs" in request.body for request in server.requests] == [False, True, False]
+
+
+@given(st.floats(0, 1), st.floats(-10, 10), st.floats(0, 1), st.floats(0, 5))
+def test_the_probability_grows_with_both(score: float, odds: float, higher: float, more: float) -> None:
+    weights = composed_weights()
+    least = probability(score, odds, weights)
+    assert 0 <= least <= probability(max(score, higher), odds + more, weights) <= 1
