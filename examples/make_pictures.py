@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import markdown
 import uvicorn
 from make_sample import make_sample
 from playwright.sync_api import sync_playwright
@@ -37,6 +38,19 @@ COMMANDS = (
     ("playhead", "chapters", "talks"),
     ("playhead", "clip", "talks", "talk.mp4@0:38-0:46", "-o", "cat.mp4"),
 )
+# The terminal pictures of the guide "Six tasks". `head` shows the start of what a command wrote.
+TASKS = {
+    "task-cut": (("playhead", "clip", "talks", "Where does she say clean drinking water?", "-o", "water.mp4"),),
+    "task-contents": (("playhead", "chapters", "talks"), ("playhead", "export", "talks", "--youtube")),
+    "task-subtitles": (
+        ("playhead", "export", "talks", "--srt", "-o", "talk.srt"),
+        ("head", "-n", "7", "talk.srt"),
+    ),
+    "task-shown": (
+        ("playhead", "find", "talks", "a cat"),
+        ("playhead", "moment", "talks/talk.mp4@0:38-0:46", "-o", "frames", "--frames", "2"),
+    ),
+}
 CHROMIUM = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-sync".split()
 
 
@@ -52,7 +66,10 @@ def main() -> None:
         library = Library(talks / ".playhead", Settings(objects_model="off", offline=True))
         library.index(talks)
         (target / "terminal.svg").write_text(recorded(COMMANDS, Path(place)), encoding="utf-8")
-        pictures_of_the_page(library, target)
+        for name, commands in TASKS.items():
+            (target / f"{name}.svg").write_text(recorded(commands, Path(place)), encoding="utf-8")
+        shown([*program(), "notes", "talks/talk.mp4"], Path(place), dict(os.environ))
+        pictures_of_the_page(library, target, Path(place) / "talk-notes" / "notes.md")
 
 
 def recorded(commands: Sequence[Sequence[str]], folder: Path) -> str:
@@ -62,7 +79,8 @@ def recorded(commands: Sequence[Sequence[str]], folder: Path) -> str:
     for command in commands:
         words = " ".join(f'"{word}"' if " " in word else word for word in command)
         console.print(Text(f"$ {words}", style="bold green"))
-        console.print(Text.from_ansi(shown([*program(), *command[1:]], folder, environment)))
+        run = [*program(), *command[1:]] if command[0] == "playhead" else command
+        console.print(Text.from_ansi(shown(run, folder, environment)))
         console.print()
     return console.export_svg(title="playhead")
 
@@ -92,8 +110,8 @@ def shown(command: Sequence[str], folder: Path, environment: dict[str, str]) -> 
     return re.sub(r"\x1b\]8;[^\x1b]*\x1b\\", "", text).rstrip()
 
 
-def pictures_of_the_page(library: Library, target: Path) -> None:
-    """Screenshots of the page in light, dark and on a phone, and of an answer in a notebook."""
+def pictures_of_the_page(library: Library, target: Path, notes: Path) -> None:
+    """Screenshots of the page in light, dark and on a phone, of an answer in a notebook, and of a hand-out."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         sys.exit("make_pictures: Chromium is not installed: apt-get install chromium")
@@ -114,6 +132,8 @@ def pictures_of_the_page(library: Library, target: Path) -> None:
         page.wait_for_selector(".hit")
         page.wait_for_timeout(700)
         page.screenshot(path=target / "page-search.png")
+        play(page)
+        page.screenshot(path=target / "task-play.png")
         answer(page)
         page.screenshot(path=target / "page-answer.png")
         page.click("#theme")
@@ -130,9 +150,32 @@ def pictures_of_the_page(library: Library, target: Path) -> None:
         )
         notebook.wait_for_timeout(300)
         notebook.screenshot(path=target / "notebook.png")
+        handout = browser.new_page(viewport={"width": 900, "height": 1000})
+        (notes.parent / "notes.html").write_text(
+            f'<meta charset="utf-8"><base href="{notes.parent.as_uri()}/"><style>body{{font:16px/1.5 sans-serif;margin:2em}}'
+            f"img{{width:22em}}</style>{markdown.markdown(notes.read_text())}"
+        )
+        handout.goto((notes.parent / "notes.html").as_uri())
+        handout.screenshot(path=target / "task-notes.png")
         browser.close()
     server.should_exit = True
     thread.join(10)
+
+
+def play(page: Any) -> None:
+    """Type words of a quote, and click the result."""
+    page.fill("#query", "drinking water")
+    page.wait_for_selector(".hit .time")
+    page.wait_for_timeout(700)
+    silence(page)
+    page.locator(".hit").first.click()
+    page.wait_for_selector(".line")
+    page.wait_for_timeout(1500)
+
+
+def silence(page: Any) -> None:
+    """Keep the player at the moment that it opens."""
+    page.evaluate("document.getElementById('player').play = () => Promise.resolve()")
 
 
 def answer(page: Any) -> None:
@@ -141,7 +184,7 @@ def answer(page: Any) -> None:
     page.press("#query", "Enter")
     page.wait_for_selector(".claim .hit")
     page.wait_for_timeout(800)
-    page.evaluate("document.getElementById('player').play = () => Promise.resolve()")
+    silence(page)
     page.locator(".claim .hit").first.click()
     page.wait_for_selector(".line")
     page.wait_for_timeout(1500)

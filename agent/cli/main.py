@@ -2,10 +2,13 @@
 
 import io
 import os
+import shlex
 import sys
-from typing import Annotated, NoReturn
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from ...tools.errors import PlayheadError, QueryError, SettingsError
 from ...tools.records import clean_text
@@ -27,17 +30,74 @@ from .options import Chosen, Command, with_settings
 
 __all__ = ["app", "main"]
 
-app = typer.Typer(
-    help="""Ask questions about hour-long videos; get answers that cite the second.
+_SHORT = 66  # characters of a command's description, on a line of 80
 
-    \b
-    playhead index talks/
-    playhead ask talks/ "What does the speaker say about the budget?"
-    playhead search talks/ "red car" --in object,caption --between 10:00-20:00
-    """,
-    epilog="A setting comes from its option, else from the environment (PLAYHEAD_<FIELD>), else from the user's "
-    "settings file (playhead/settings.toml in the configuration folder), else from its default.",
-    no_args_is_help=True,
+# The commands by what they are for; the help lists them in this order.
+_GROUPS: dict[str, dict[str, Any]] = {
+    "Index and ask": {
+        "index": libraries.index,
+        "ask": asking.ask,
+        "search": asking.search,
+        "find": asking.find,
+        "check": asking.check,
+        "chat": asking.chat,
+        "ui": serving.ui,
+    },
+    "See and take away": {
+        "list": libraries.list_,
+        "show": libraries.show,
+        "chapters": libraries.chapters,
+        "speakers": people.speakers,
+        "moment": exporting.moment,
+        "open": exporting.open_,
+        "clip": exporting.clip,
+        "sheet": exporting.sheet,
+        "export": exporting.export,
+        "notes": exporting.notes,
+        "context": exporting.context,
+    },
+    "Keep, set up and connect": {
+        "watch": programs.watch,
+        "remove": libraries.remove,
+        "pull": libraries.pull,
+        "verify": integrity.verify,
+        "repair": integrity.repair,
+        "optimize": libraries.optimize,
+        "threads": threads.app,
+        "doctor": checking.doctor,
+        "config": config.app,
+        "model": model.app,
+        "serve": checking.serve,
+        "mcp": programs.mcp,
+        "eval": evaluation,
+    },
+}
+
+
+class Commands(TyperGroup):
+    """The list of commands by what they are for. A question in a command's position is told where it belongs."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is named."""
+        if args and " " in args[0].strip() and self.get_command(ctx, args[0]) is None:
+            ctx.fail(f"there is no command {args[0]!r}. To ask: playhead ask PLACE {shlex.quote(args[0])}")
+        return super().resolve_command(ctx, args)
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """The commands, one title for each group, without blank lines: all fit a screen."""
+        formatter.write("\n")
+        for title, names in _GROUPS.items():
+            formatter.write(f"{title}:\n")
+            found = ((name, self.get_command(ctx, name)) for name in names)
+            with formatter.indentation():
+                formatter.write_dl([(name, one.get_short_help_str(_SHORT)) for name, one in found if one])
+
+
+app = typer.Typer(
+    cls=Commands,
+    help="Ask questions about hour-long videos; get answers that cite the second.",
+    epilog="Examples: playhead COMMAND --help. Also: --version, --install-completion.",
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -55,6 +115,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 @with_settings()
 def _general(
+    context: typer.Context,
     *,
     version: Annotated[
         bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_version)
@@ -62,42 +123,18 @@ def _general(
     chosen: Chosen,
 ) -> None:
     del version, chosen  # `--version` has exited; the options are kept for the command
+    if context.invoked_subcommand is None:
+        from ..display.welcome import print_welcome
+
+        print_welcome(Path())
 
 
-for _name, _command in (
-    ("index", libraries.index),
-    ("watch", programs.watch),
-    ("ask", asking.ask),
-    ("search", asking.search),
-    ("find", asking.find),
-    ("check", asking.check),
-    ("chat", asking.chat),
-    ("ui", serving.ui),
-    ("list", libraries.list_),
-    ("show", libraries.show),
-    ("chapters", libraries.chapters),
-    ("moment", exporting.moment),
-    ("clip", exporting.clip),
-    ("sheet", exporting.sheet),
-    ("export", exporting.export),
-    ("notes", exporting.notes),
-    ("open", exporting.open_),
-    ("context", exporting.context),
-    ("speakers", people.speakers),
-    ("remove", libraries.remove),
-    ("pull", libraries.pull),
-    ("verify", integrity.verify),
-    ("repair", integrity.repair),
-    ("optimize", libraries.optimize),
-    ("doctor", checking.doctor),
-    ("serve", checking.serve),
-    ("mcp", programs.mcp),
-):
-    app.command(_name, cls=Command, epilog=getattr(_command, "examples", None))(_command)
-app.add_typer(model.app)
-app.add_typer(config.app)
-app.add_typer(threads.app)
-app.add_typer(evaluation)
+for _group in _GROUPS.values():
+    for _name, _command in _group.items():
+        if isinstance(_command, typer.Typer):
+            app.add_typer(_command)
+        else:
+            app.command(_name, cls=Command, epilog=_command.examples)(_command)
 
 
 def main() -> None:

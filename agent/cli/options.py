@@ -69,6 +69,15 @@ class Command(TyperCommand):
         """`[OPTIONS]` and the names of the arguments."""
         return ["[OPTIONS]", *map(_usage, (p for p in self.get_params(ctx) if p.param_type_name == "argument"))]
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The arguments as values. Words left over are refused with the reason why they usually are: missing quotes."""
+        ctx.allow_extra_args = True
+        super().parse_args(ctx, args)
+        if ctx.args:
+            words = " ".join(ctx.args)
+            ctx.fail(f"too many arguments from {words!r} on: put words that belong together in quotes")
+        return []
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Arguments and options; with `--help-models`, the options for models and settings instead."""
         sections: dict[str, list[tuple[str, str]]] = {}
@@ -127,7 +136,9 @@ def with_settings(*fields: str, examples: tuple[str, ...] = ()) -> Callable[[_Wr
             parameters.append(
                 inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
             )
-        parameters.append(inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context))
+        if "context" not in signature.parameters:
+            parameters.append(inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context))
+        takes_context = "context" in signature.parameters
 
         @functools.wraps(command)
         def wrapped(context: typer.Context, **values: Any) -> None:
@@ -141,6 +152,8 @@ def with_settings(*fields: str, examples: tuple[str, ...] = ()) -> Callable[[_Wr
                 verbose=values.pop("verbose") or before.verbose,
             )
             _log(chosen)
+            if takes_context:
+                values["context"] = context
             with traced_span(f"cli.{command.__name__.strip('_')}"):
                 command(**values, chosen=chosen)
 

@@ -1,9 +1,9 @@
 """What commands share: the library that PLACE belongs to, filters, and JSON output."""
 
-import difflib
 import json
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,6 +43,7 @@ __all__ = [
 ]
 
 _URL = re.compile(r"[a-z][a-z0-9+]+:/")
+_NAMED = 3  # folders that a message names
 
 Place = Annotated[
     str, typer.Argument(metavar="PLACE", help="A folder of indexed videos, or one of the videos.", show_default=True)
@@ -97,8 +98,7 @@ def open_library(folder: Path, chosen: Chosen) -> "Library":
 
 def opened_at(place: Path | str, library: Path | None, chosen: Chosen) -> "tuple[Library, list[Path] | None]":
     """Return the library that PLACE belongs to, and the videos that PLACE means; None: all of them."""
-    if is_url(str(place)) or _URL.match(str(place)):
-        raise LibraryError(f"{place} is a URL: copy its library with `playhead pull {place}` first")
+    _check_place(place)
     if library is not None:
         _check_folder(str(library))
     if library is not None and not library.expanduser().exists():
@@ -141,16 +141,28 @@ def placed(place: str, text: str | None, name: str) -> tuple[Path, str]:
 
     Raises:
         QueryError: There are no words.
+        LibraryError: PLACE is a URL.
     """
+    is_there = Path(place).expanduser().exists()
     if text is None:
-        if place == "." or Path(place).expanduser().exists():
+        if place == "." or is_there:
             raise QueryError(f"no {name.lower()}: write one after PLACE, in quotes")
         if " " not in place.strip() and (os.sep in place or Path(place).suffix):
+            _check_place(place)
             raise QueryError(f"there is no file or folder {place}, and no {name.lower()} after it")
         return Path(), place
-    if not Path(place).expanduser().exists() and Path(text).expanduser().exists() and " " in place:
+    if not is_there and Path(text).expanduser().exists() and " " in place:
         return Path(text), place
+    _check_place(place)
     return Path(place), text
+
+
+def _check_place(place: Path | str) -> None:
+    url = str(place)
+    if url.startswith(("http:/", "https:/")):
+        raise LibraryError(f"{url} is a web address, and PLACE is a folder or video on this machine: download it first")
+    if is_url(url) or _URL.match(url):
+        raise LibraryError(f"{url} is a URL: copy its library with `playhead pull {url}` first")
 
 
 def _library_of(place: Path) -> Path:
@@ -164,15 +176,20 @@ def _library_of(place: Path) -> Path:
     if folder is not None:
         return folder
     if not path.exists():
-        siblings = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
-        alike = difflib.get_close_matches(path.name, siblings, n=1)
-        hint = f": did you mean {place.parent / alike[0]}?" if alike else ""
-        raise LibraryError(f"there is no file or folder {place}{hint}")
+        from ...index.indexing.media_files import nearest_name
+
+        raise LibraryError(f"there is no file or folder {place}: {nearest_name(place)}")
+    words = "this folder" if path == Path.cwd() else str(place)
     below = sorted(path.glob(f"*/{LIBRARY}")) if path.is_dir() else []
-    hint = f"; a library is in {place / below[0].parent.name}" if below else ""
-    raise LibraryError(
-        f"nothing is indexed for {path}{hint}: run `playhead index` on it first, or name its library with --library"
-    )
+    if below:
+        names = [str(place / one.parent.name) for one in below[:_NAMED]]
+        raise LibraryError(f"nothing is indexed in {words}, but {_are(names)} indexed: write `{names[0]}` as PLACE")
+    raise LibraryError(f"nothing is indexed in {words} yet: run `playhead index {shlex.quote(str(place))}` first")
+
+
+def _are(names: list[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last} are" if first else f"{last} is"
 
 
 def modalities_of(within: str | None) -> list[str] | None:

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from ..library import Library
     from ..library.browsing import Browsing
 
-__all__ = ["NamedMoment", "citation_moment", "named_moment"]
+__all__ = ["NamedMoment", "citation_moment", "is_time", "named_moment"]
 
 # How much of a video belongs to a moment that is named by one second.
 _POINT_SECONDS = 10.0
 _EVIDENCE_ID = re.compile(r"[0-9a-f]{12}-[0-9a-f]{6,}")
+_TIME = re.compile(r"\d[\d.]*(:[\d.]+)+(\s*[-–]\s*[\d:.]+)?")
 _PLACED = re.compile(r"(?P<video>.+)@(?P<start>[\d:.]+)(?:\s*[-–]\s*(?P<end>[\d:.]+))?$")
 
 
@@ -61,6 +62,11 @@ def named_moment(library: "Browsing", moment: str, point_seconds: float = _POINT
     )
 
 
+def is_time(text: str) -> bool:
+    """Whether a text is nothing but a clock time or a stretch, such as `10:02` or `10:02-10:40`."""
+    return _TIME.fullmatch(text.strip()) is not None
+
+
 def citation_moment(library: "Library", question: str, number: int) -> NamedMoment:
     """Ask a question and return the moment of its n-th citation.
 
@@ -74,6 +80,8 @@ def citation_moment(library: "Library", question: str, number: int) -> NamedMome
     """
     answer = library.ask(question)
     citations = [citation for claim in answer.claims for citation in claim.citations]
+    if not citations:
+        raise QueryError(f"no moment answers {question!r}: {answer.text} Name it by its time: VIDEO@START-END")
     if not 1 <= number <= len(citations):
         raise QueryError(f"the answer has {len(citations)} citations, there is no number {number}: {answer.text}")
     chosen = citations[number - 1]

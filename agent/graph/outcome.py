@@ -4,13 +4,16 @@ from collections.abc import Sequence
 
 from ...index.records import VideoRecord
 from ...tools.embedding.conse import knows_labels_only
-from ...tools.extractors.registry import participle, spec_of
+from ...tools.extractors.registry import modality_names, participle, spec_of
 from ...tools.records import Modality
 from ...tools.settings import Settings
 from ..records import Answer, Plan, Status, Usage
 from .state import State
 
 __all__ = ["final_answer"]
+
+# What most questions are about: a missing stage among these is named, also if the question could be about anything.
+_WORDS: tuple[Modality, ...] = ("speech", "text")
 
 
 def final_answer(
@@ -95,8 +98,11 @@ def _asks_for_pictures(plan: Plan) -> bool:
 
 
 def _blind(record: VideoRecord, modalities: Sequence[Modality]) -> list[Modality]:
+    wanted = set(modalities)
+    if wanted.issuperset(modality_names()):  # nothing in the question points to a picture
+        wanted = {*_WORDS}
     return [
         stage.modality
         for stage in record.stages
-        if stage.modality in modalities and stage.state != "done" and not spec_of(stage.modality).optional
+        if stage.modality in wanted and stage.state != "done" and not spec_of(stage.modality).optional
     ]

@@ -59,6 +59,8 @@ class Exporting(Searching):
         """
         named, path = named_moment(self, moment), Path(target)
         source = self.path_of(named.video)
+        if any(path.exists() and one.exists() and path.samefile(one) for one in self.paths_of(named.video)):
+            raise QueryError(f"{path} is the video itself: write the clip to another file")
         if path.suffix.lower() == ".gif":
             return write_gif(source, named.span, path)
         if mode == "fast":

@@ -1,5 +1,6 @@
 """Finds the video and audio files of a folder."""
 
+import difflib
 import logging
 import os
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from ...tools.errors import MediaError
 
-__all__ = ["MEDIA_SUFFIXES", "media_files"]
+__all__ = ["MEDIA_SUFFIXES", "media_files", "nearest_name"]
 
 MEDIA_SUFFIXES = frozenset(
     ".3g2 .3gp .asf .avi .divx .dv .f4v .flv .m1v .m2ts .m2v .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .rm .rmvb "
@@ -31,7 +32,7 @@ def media_files(path: Path) -> Iterator[Path]:
     path = Path(os.path.abspath(Path(path).expanduser()))
     if not path.is_dir():
         if not path.exists():
-            raise MediaError(f"{path} does not exist: check the path")
+            raise MediaError(f"{path} does not exist: {nearest_name(path)}")
         yield path
         return
     if not os.access(path, os.R_OK | os.X_OK):
@@ -51,6 +52,17 @@ def media_files(path: Path) -> Iterator[Path]:
                 _log.warning("%s is a link to a file that does not exist: skipped", file)
             elif file.suffix.lower() != ".ts" or _is_transport_stream(file):
                 yield file
+
+
+def nearest_name(path: Path) -> str:
+    """Return what to do about a path that does not exist: the name in its folder that resembles it, if there is one."""
+    folder = Path(os.path.abspath(path.expanduser())).parent
+    try:
+        names = [one.name for one in folder.iterdir()]
+    except OSError:
+        names = []
+    alike = difflib.get_close_matches(path.name, names, n=1)
+    return f"did you mean {path.parent / alike[0]}?" if alike else "check the path"
 
 
 def _is_new_folder(folder: Path, seen: set[str]) -> bool:

@@ -30,9 +30,9 @@ SAID = {
     "traffic.mp4": [(0.5, 2.0, "The red car stops at the bridge."), (2.5, 4.0, "Nobody is hurt.")],
 }
 COMMANDS = (
-    *("index", "watch", "ask", "search", "find", "chat", "ui", "list", "show", "chapters", "moment", "clip", "sheet"),
-    *("export", "notes", "open", "context", "speakers", "remove", "pull", "verify", "repair", "optimize", "doctor"),
-    *("serve", "mcp", "model", "threads", "eval"),
+    *("index", "ask", "search", "find", "check", "chat", "ui", "list", "show", "chapters", "speakers", "moment", "open", "clip"),
+    *("sheet", "export", "notes", "context", "watch", "remove", "pull", "verify", "repair", "optimize", "threads"),
+    *("doctor", "model", "serve", "mcp", "eval"),
 )
 GROUPS = ("model", "threads", "eval")
 WITHOUT_JSON = ("serve", "optimize", "mcp", "chat", "ui", "clip", "sheet", "notes", "open", "context")
@@ -334,9 +334,10 @@ def test_evaluation_lists_its_own_commands(playhead):
 
 def test_the_help_names_all_commands_with_whole_sentences(playhead):
     done = playhead("--help")
-    listed = done.out.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
+    listed = [line for line in done.out.partition("\n\n")[2].splitlines() if re.match(r"  [a-z]+  ", line)]
     assert [line.split()[0] for line in listed] == list(COMMANDS)
     assert [line for line in listed if not line.endswith(".") or line.endswith("...")] == []
+    assert len(done.out.splitlines()) <= 40
     assert re.fullmatch(r"playhead \d+\.\d+\.\d+\n", playhead("--version").out)
 
 
@@ -432,8 +433,11 @@ def test_quiet_leaves_results_and_failures(talks, playhead):
     ("line", "complaint"),
     [
         ("index nothere.mp4", r"\S+/nothere\.mp4 does not exist: check the path"),
+        ("index talk", r"\S+/talk does not exist: did you mean \S+/talks\?"),
+        ("list", "nothing is indexed in this folder, but talks is indexed: write `talks` as PLACE"),
+        ("ask https://tube.example/v why", "https://tube.example/v is a web address, and PLACE is .*"),
         ("index empty", "no video or sound file in empty: known endings are .*"),
-        ("ask empty why", r"nothing is indexed for \S+/empty: run `playhead index` on it first, .*"),
+        ("ask empty why", "nothing is indexed in empty yet: run `playhead index empty` first"),
         ("list talks --library nolib", "there is no library nolib: check --library, .*"),
         (
             "show talks/nothere.mp4",
@@ -472,6 +476,7 @@ def test_a_job_that_cannot_be_done_ends_with_one_line_and_code_1(line, complaint
         ("ask talks why --resume --thread t", "--resume continues the question of a thread: .*"),
         ("ask talks --resume", "--resume continues the question of a thread: give --thread NAME, .*"),
         ("ask talks --resume --thread t", "there is no question in thread 't': ask one with this thread's name"),
+        ("clip talks 0:01-0:02", "0:01-0:02: 2 videos are in talks, write which one: VIDEO@0:01-0:02"),
         ("ask talks why --json --events", "--json and --events cannot be used together: choose one"),
         ("index talks --ocr tesseract", "setting ocr does not take 'tesseract': .*'rapidocr', 'easyocr' or 'off'"),
     ],
@@ -485,7 +490,7 @@ def test_a_query_or_setting_that_is_not_valid_ends_with_one_line_and_code_2(line
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("", "Usage: playhead [OPTIONS] COMMAND"),
+        ("ask what did it do", "too many arguments from 'it do' on: put words that belong together in quotes"),
         ("frobnicate", "No such command 'frobnicate'"),
         ("search talks", "no query: write one after PLACE, in quotes"),
         ("search talks x -k 0", "Invalid value for '-k'"),
@@ -810,6 +815,51 @@ def test_a_mistyped_place_is_named_with_the_nearest(indexed, playhead):
 def test_a_bare_file_name_is_found_in_the_folder_below(indexed, playhead):
     assert "red car" in playhead("ask", "traffic.mp4", "What is said about the car?").out
     assert playhead("search", "budget.mp4", "car", "--json").data == []
+
+
+def test_playhead_alone_says_what_to_type_next(indexed, playhead, monkeypatch):
+    assert "Indexed: talks. Try:\n\n  playhead ask talks " in playhead().out
+    monkeypatch.chdir(indexed)
+    assert "Indexed: this folder. Try:\n\n  playhead ask " in playhead().out
+    shutil.rmtree(indexed / ".playhead")
+    assert "2 video or sound files are in this folder. Index first:\n\n  playhead index .\n" in playhead().out
+    (indexed / "empty").mkdir()
+    monkeypatch.chdir(indexed / "empty")
+    assert (playhead().code, "  playhead index FOLDER\n" in playhead().out) == (0, True)
+
+
+def test_a_question_in_a_commands_position_is_told_where_it_belongs(playhead):
+    done = playhead("Who won?")
+    assert (done.code, "To ask: playhead ask PLACE 'Who won?'" in done.err) == (2, True)
+
+
+def test_a_moment_is_named_by_time_alone_and_from_the_folder_above(indexed, playhead, monkeypatch):
+    alone = playhead("clip", "talks/budget.mp4", "0:01-0:02", "-o", "a.mp4").out
+    assert alone == playhead("clip", "budget.mp4@0:01-0:02", "-o", "a.mp4").out
+    assert alone.startswith("a.mp4: 00:00:01.0–00:00:02.0 of budget.mp4, ")
+    whole = (indexed / "budget.mp4").read_bytes()
+    assert "is the video itself" in playhead("clip", "budget.mp4@0:01-0:02", "-o", "talks/budget.mp4").complaint
+    assert (indexed / "budget.mp4").read_bytes() == whole
+    nothing = playhead("clip", "talks", "Where is the penguin?")
+    assert nothing.complaint.startswith("playhead: no moment answers 'Where is the penguin?'")
+    assert nothing.complaint.endswith("Name it by its time: VIDEO@START-END")
+
+
+def test_a_moment_opens_in_the_page_where_no_player_can(indexed, playhead, monkeypatch):
+    served = []
+    monkeypatch.setattr("playhead.agent.cli.commands.exporting.serve_page", lambda library, fragment: served.append(fragment))
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    video = Library(indexed).video("budget.mp4").video_id[:12]
+    assert "budget.mp4 at 00:00:01.0 in the page" in playhead("open", "budget.mp4@0:01").err
+    assert served == [f"v={video}&t=1.0"]
+
+
+def test_a_player_that_cannot_start_is_named(indexed, playhead, tmp_path, monkeypatch):
+    (tmp_path / "mpv").write_text("#!/bin/sh\nexit 3\n")
+    (tmp_path / "mpv").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    failed = playhead("open", "budget.mp4@0:01", "--player", "mpv")
+    assert failed.complaint == "playhead: mpv ended at once (code 3). See the moment in the page: --page"
 
 
 def test_a_folder_below_an_indexed_one_is_that_part_of_it(indexed, playhead, write_talk):

@@ -10,6 +10,7 @@ from ....tools.errors import QueryError
 from ....tools.records import clean_text, clock
 from ..options import Chosen, with_settings
 from ..places import AsJson, LibraryFolder, Place, Within, modalities_of, opened_at, placed, print_json
+from .serving import serve_page
 
 if TYPE_CHECKING:
     from ...exporting.references import NamedMoment
@@ -237,7 +238,7 @@ def context(
     print(opened.context(text, max_tokens), end="")
 
 
-@with_settings(examples=("playhead open talk.mp4@10:02", 'playhead open talks "When is the rocket shown?"'))
+@with_settings(examples=("playhead open talk.mp4@10:02", 'playhead open talks "When is the rocket shown?" --page'))
 def open_(
     place: Place = ".",
     moment: Moment = None,
@@ -245,28 +246,40 @@ def open_(
     player: Annotated[
         str | None, typer.Option("--player", metavar="PROGRAM", help="mpv, vlc, or another player.")
     ] = None,
+    page: Annotated[bool, typer.Option("--page", help="Play it in the page. Default where no player is installed.")] = False,
     library: LibraryFolder = None,
     *,
     chosen: Chosen,
 ) -> None:
-    """Play a moment in the system's player, at the second."""
-    from ...exporting.players import play
+    """Play a moment at the second, in a player or in the page."""
+    from ...exporting.players import installed_player, play
 
     opened, named = _named(place, moment, citation, library, chosen)
+    name = clean_text(opened.path_of(named.video).name)
+    if page or (player is None and installed_player() is None):
+        print(f"{name} at {clock(named.span.start)} in the page", file=sys.stderr)
+        serve_page(opened, fragment=f"v={named.video.video_id[:12]}&t={named.span.start:.1f}")
+        return
     program = play(opened.path_of(named.video), named.span, player)
     if not chosen.quiet:
-        print(f"{clean_text(opened.path_of(named.video).name)} at {clock(named.span.start)} in {program}")
+        print(f"{name} at {clock(named.span.start)} in {program}")
 
 
 def _named(
     place: str, moment: str | None, citation: int, library: Path | None, chosen: Chosen
 ) -> "tuple[Library, NamedMoment]":
     """The moment that PLACE and MOMENT name together; a MOMENT of another form is a question to ask."""
-    from ...exporting.references import citation_moment
+    from ...exporting.references import citation_moment, is_time, named_moment
 
     where, text = (Path(place), moment) if moment else (Path(), place)
     if "@" in text or _looks_like_id(text):
         return _stretch(text, library, chosen, None if moment is None else where)
+    if is_time(text):  # of the only video
+        opened, videos = opened_at(where, library, chosen)
+        records = opened.videos(videos)
+        if len(records) != 1:
+            raise QueryError(f"{text}: {len(records)} videos are in {where}, write which one: VIDEO@{text}")
+        return opened, named_moment(opened, f"{records[0].video_id}@{text}")
     where, text = placed(place, moment, "MOMENT")
     opened, _ = opened_at(where, library, chosen)
     return opened, citation_moment(opened, text, citation)
@@ -282,8 +295,7 @@ def _stretch(
     video, at, _ = text.rpartition("@")
     video = video if at else text
     if place is None:
-        is_path = not _looks_like_id(text) and Path(video).exists()
-        place = Path(video) if is_path else Path()
+        place = Path() if _looks_like_id(text) else Path(video)
     opened, _ = opened_at(place, library, chosen)
     if at or _looks_like_id(text):
         return opened, named_moment(opened, text)
