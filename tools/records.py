@@ -297,3 +297,6 @@ class VideoInfo(Record):
     notes: tuple[str, ...] = Field(
         default=(), description="Notes for the user: streams that are not used, clocks that jump."
     )
+    windows: tuple[Span, ...] = Field(
+        default=(), description="The stretches that are indexed, in order and apart; empty: the whole file."
+    )

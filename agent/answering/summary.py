@@ -93,13 +93,14 @@ def outline(plan: Plan, search: Search) -> list[Section]:
         span = scopes.get(video_id) or plan.between or Span(start=0, end=duration)
         if span.start < duration:
             whole = Span(start=span.start, end=min(span.end, duration))
-            kept = [one for one in _sections(video_id, whole, search) if one.rows or one.heading]
+            inside = [one for part in _indexed(video_id, whole, search) for one in _sections(video_id, part, search)]
+            kept = [one for one in inside if one.rows or one.heading]
             found += kept[: max(1, MOST_SECTIONS // len(videos))]
     return found
 
 
 def contents(video_id: str, search: Search) -> list[Chapter]:
-    """Return the table of contents of a video: its chapters in order; they cover the video.
+    """Return the table of contents of a video: its chapters in order; they cover what is indexed.
 
     Chapters that the metadata of the video name are taken as they are.
 
@@ -115,7 +116,17 @@ def contents(video_id: str, search: Search) -> list[Chapter]:
     whole = Span(start=0, end=max(search.records[video_id].duration, _SHORTEST))
     video = str(search.file_of(video_id))
     named = search.records[video_id].metadata.chapters
-    return [_listed(section, video, segments) for section in _sections(video_id, whole, search, named)]
+    parts = [whole] if named else _indexed(video_id, whole, search)
+    return [_listed(one, video, segments) for part in parts for one in _sections(video_id, part, search, named)]
+
+
+def _indexed(video_id: str, span: Span, search: Search) -> list[Span]:
+    """The parts of a span that are indexed."""
+    windows = search.records[video_id].info.windows
+    if not windows:
+        return [span]
+    shared = ((max(one.start, span.start), min(one.end, span.end)) for one in windows)
+    return [Span(start=start, end=end) for start, end in shared if start < end]
 
 
 def quote_sections(sections: Sequence[Section]) -> list[Claim]:

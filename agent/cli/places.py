@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...tools.errors import LibraryError, QueryError
-from ...tools.records import parse_clock
+from ...tools.records import Span, parse_clock
 from ..places import LIBRARY, absolute, found_library
 from .options import Chosen
 
@@ -40,9 +40,11 @@ __all__ = [
     "print_json",
     "seconds_of",
     "storage_named",
+    "window_of",
 ]
 
 _URL = re.compile(r"[a-z][a-z0-9+]+:/")
+_FAR_SECONDS = 1e9  # after the end of any video
 _NAMED = 3  # folders that a message names
 
 Place = Annotated[
@@ -240,6 +242,19 @@ def seconds_of(between: str | None) -> tuple[float, float] | None:
     except ValueError as error:
         raise QueryError(f"--between {between!r}: give START-END, e.g. 10:00-20:00 or 90-120.5") from error
     return start, end
+
+
+def window_of(start: str | None, end: str | None) -> Span | None:
+    """Return the stretch between `--from` and `--to`; None: neither is given."""
+    if start is None and end is None:
+        return None
+    try:
+        first, last = parse_clock(start or "0"), parse_clock(end) if end else _FAR_SECONDS
+    except ValueError as error:
+        raise QueryError(f"--from {start} --to {end}: {error}") from error
+    if last <= first:
+        raise QueryError(f"--from {start} --to {end}: the end must be after the start")
+    return Span(start=first, end=last)
 
 
 def filtered(

@@ -14,8 +14,8 @@ from rich.table import Column
 from rich.text import Text
 
 from ...tools.extractors.registry import participle
-from ...tools.records import Modality, clean_text, clock
-from .terminal import print_drawing, shown_path, table
+from ...tools.records import Modality, clean_text
+from .terminal import indexed_length, print_drawing, shown_path, table
 
 if TYPE_CHECKING:
     from ...index.indexing.jobs import Outcome
@@ -153,7 +153,7 @@ def _described(outcome: "Outcome | Pulled") -> str:
     if outcome.state in _NEW and outcome.record:
         found = [f"{s.detail.removesuffix(' found')} {participle(s.modality)}" for s in _stages(outcome, "done")]
         notes = f" ({detail})" if detail else ""
-        return f"{name}: {clock(outcome.record.duration)}, {', '.join(found) or 'nothing extracted'}{notes}"
+        return f"{name}: {indexed_length(outcome.record)}, {', '.join(found) or 'nothing extracted'}{notes}"
     itself = clean_text(str(outcome.path))
     if detail.startswith(itself):  # "/talks/a.mp4 is empty …" names the file already
         return name + detail.removeprefix(itself)

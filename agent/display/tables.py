@@ -11,7 +11,7 @@ from rich.text import Text
 from ...tools.extractors.registry import participle
 from ...tools.records import Span, clean_text, clock
 from ..records import CLOSEST_HEADING
-from .terminal import linked, names_of, print_drawing, shown_path, table, timeline, when
+from .terminal import indexed_length, linked, names_of, print_drawing, shown_path, table, timeline, when
 
 if TYPE_CHECKING:
     from ...index.indexing.change_detection import FrameDecision
@@ -136,7 +136,7 @@ def print_videos(library: "Library", records: "Sequence[VideoRecord]") -> None:
     for record in records:
         stages = ", ".join(participle(s.modality) for s in record.stages if s.state == "done")
         places = [shown_path(p) if p.exists() else f"{shown_path(p)} (missing)" for p in library.paths_of(record)]
-        rows.add_row(clock(record.duration), record.video_id[:12], stages, Text(", ".join(places)))
+        rows.add_row(indexed_length(record), record.video_id[:12], stages, Text(", ".join(places)))
     print_drawing(rows)
 
 
@@ -146,7 +146,7 @@ def print_video(library: "Library", record: "VideoRecord", evidence: "Sequence[E
     picture = f"{info.video.width}×{info.video.height} {info.video.codec}" if info.video else "no pictures"
     sound = info.audio.codec if info.audio else "no sound"
     print(shown_path(library.paths_of(record)[0]))
-    print(f"{clock(record.duration)} · {picture}, {sound} · id {record.video_id} · indexed {record.indexed_at}")
+    print(f"{indexed_length(record)} · {picture}, {sound} · id {record.video_id} · indexed {record.indexed_at}")
     for other in library.paths_of(record)[1:]:
         print(f"same content: {shown_path(other)}")
     about = record.metadata
@@ -197,7 +197,7 @@ def print_chapters(
     """
     for record, chapters in listed:
         path = library.path_of(record)
-        print(f"{shown_path(path)} · {clock(record.duration)}")
+        print(f"{shown_path(path)} · {indexed_length(record)}")
         if not any(chapter.heading or chapter.quotes for chapter in chapters):
             print(f"no speech, text or description is indexed: `playhead show {shown_path(path)}` names the reason")
         rows = table(2)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 from rich.style import Style
@@ -14,7 +14,10 @@ from rich.text import Text
 
 from ...tools.records import Span, clean_text, clock
 
-__all__ = ["linked", "names_of", "print_drawing", "shown_path", "table", "timeline", "waiting", "when"]
+if TYPE_CHECKING:
+    from ...index.records import VideoRecord
+
+__all__ = ["indexed_length", "linked", "names_of", "print_drawing", "shown_path", "table", "timeline", "waiting", "when"]
 
 _TIMELINE_CELLS = 48
 # Wide enough that no line breaks where the output is a file or a pipe.
@@ -57,6 +60,13 @@ def linked(text: str, video: Path | str, seconds: float, style: str = "") -> Tex
 def when(start: float, end: float) -> str:
     """Return `HH:MM:SS.t–HH:MM:SS.t`."""
     return f"{clock(start)}–{clock(end)}"
+
+
+def indexed_length(record: "VideoRecord") -> str:
+    """Return a video's length, and the stretches that are indexed if they are not all of it."""
+    if not record.info.windows:
+        return clock(record.duration)
+    return f"{', '.join(when(one.start, one.end) for one in record.info.windows)} of {clock(record.duration)}"
 
 
 def timeline(duration: float, spans: Sequence[Span]) -> str:

@@ -1,6 +1,7 @@
 """Builds the answer from the final state of the graph."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from ...index.records import VideoRecord
 from ...tools.embedding.conse import knows_labels_only
@@ -13,6 +14,7 @@ from .state import State
 __all__ = ["final_answer"]
 
 # What most questions are about: a missing stage among these is named, also if the question could be about anything.
+_NAMED = 3
 _WORDS: tuple[Modality, ...] = ("speech", "text")
 
 
@@ -90,6 +92,14 @@ def _refusal(plan: Plan, missing: Sequence[str], reason: str, records: Sequence[
             " The picture model of the index knows 1,000 things: `playhead index FOLDER --profile laptop` takes one that "
             "sees more."
         )
+    parts = [
+        f"{Path(one.paths[0]).name} ({', '.join(str(window)[1:-1] for window in one.info.windows)})"
+        for one in records
+        if one.info.windows
+    ]
+    if parts:
+        more = f" and {len(parts) - _NAMED} more" if len(parts) > _NAMED else ""
+        text += f" Indexed in part only: {', '.join(parts[:_NAMED])}{more}."
     return text
 
 

@@ -11,6 +11,7 @@ from ...index.indexing.jobs import Outcome
 from ...index.records import VideoRecord
 from ...index.storage.backend import StorageBackend
 from ...tools.errors import LibraryError, MediaError, SettingsError
+from ...tools.records import Span
 from ...tools.settings import Settings
 from ..records import EngineName
 from ..sources.fetching import is_source
@@ -31,6 +32,7 @@ def index_videos(
     engine: EngineName,
     address: str | None,
     workers: int | None,
+    window: Span | None,
     progress: IndexProgress | None,
     done: Callable[[Outcome], None] | None,
 ) -> list[Outcome]:
@@ -45,6 +47,7 @@ def index_videos(
         engine: What does the work.
         address: Address of a Ray cluster.
         workers: Number of videos at once on it.
+        window: Only this stretch of each video.
         progress: Called as the work goes on.
         done: Called with each outcome as soon as it is known.
     """
@@ -55,9 +58,9 @@ def index_videos(
     if engine == "local":
         if address is not None or workers is not None:
             raise SettingsError("address and workers belong to a Ray cluster: set engine to 'ray', or leave them out")
-        return collect(bring_in_line(storage, files, gather(), force, report), done)
+        return collect(bring_in_line(storage, files, gather(), force, report, window=window), done)
     with Fleet(settings, address, workers) as fleet:
-        return collect(bring_in_line(storage, files, fleet.extractors, force, report, fleet.run), done)
+        return collect(bring_in_line(storage, files, fleet.extractors, force, report, fleet.run, window), done)
 
 
 def collect(outcomes: Iterator[_T], done: Callable[[_T], None] | None) -> list[_T]:

@@ -12,9 +12,11 @@ from ...index.retrieval.search_index.publishing import Publisher, PublishProgres
 from ...index.storage.backend import Damage
 from ...index.storage.url import Pulled, UrlStorage
 from ...tools.errors import LibraryError
+from ...tools.records import Span
 from ..records import EngineName
 from ..sources.fetching import DOWNLOADS, fetch
 from ..sources.records import Fetched, FetchLimits, FetchProgress
+from .browsing import span_between
 from .index_runs import collect, ignore_progress, index_videos, remove_video
 from .opening import OpenLibrary
 
@@ -33,6 +35,7 @@ class Indexing(OpenLibrary):
         address: str | None = None,
         workers: int | None = None,
         into: str | None = None,
+        window: tuple[float, float] | Span | None = None,
         progress: IndexProgress | None = None,
         done: Callable[[Outcome], None] | None = None,
     ) -> list[Outcome]:
@@ -49,6 +52,9 @@ class Indexing(OpenLibrary):
             address: Address of the cluster, as `ray start` prints it. None: start Ray on this machine.
             workers: Number of videos at once on Ray. None: as many as fit.
             into: URL of a library on object storage or another shared path, to write instead of this one: see `pull`.
+            window: Start and end in seconds: index only this stretch of each video. Times stay those of the video.
+                Stretches of several calls add up; without a window, the whole is indexed. With `force` only this
+                stretch is left. `VideoRecord.info.windows` holds what is indexed.
             progress: Called with the file, its number, the number of files, the stage, and seconds done and in total.
             done: Called with each outcome as soon as it is known.
 
@@ -56,6 +62,7 @@ class Indexing(OpenLibrary):
             MediaError: A path does not exist, or no video lies below any of them.
             LibraryError: The library cannot be written.
             SettingsError: The cluster cannot be joined, or `address` or `workers` is set without `engine="ray"`.
+            QueryError: The window is not valid.
             MissingExtraError: Ray, or a package that the URL needs, is not installed.
         """
         return index_videos(
@@ -67,6 +74,7 @@ class Indexing(OpenLibrary):
             engine=engine,
             address=address,
             workers=workers,
+            window=span_between(window),
             progress=progress,
             done=done,
         )
@@ -110,11 +118,12 @@ class Indexing(OpenLibrary):
         paths: Path | str | Sequence[Path | str],
         *,
         force: bool = False,
+        window: tuple[float, float] | Span | None = None,
         progress: IndexProgress | None = None,
         done: Callable[[Outcome], None] | None = None,
     ) -> list[Outcome]:
         """As `index` in this process, without blocking the event loop; callbacks run in another thread."""
-        return await asyncio.to_thread(self.index, paths, force=force, progress=progress, done=done)
+        return await asyncio.to_thread(self.index, paths, force=force, window=window, progress=progress, done=done)
 
     def pull(self, url: str, *, done: Callable[[Pulled], None] | None = None) -> list[Pulled]:
         """Copy the indexed videos of a library on object storage or another shared path into this one.

@@ -12,7 +12,7 @@ from typing import Protocol
 from ...tools.errors import LibraryError, MediaError, PlayheadError, SettingsError
 from ...tools.media.frames import probe
 from ...tools.media.metadata.reading import metadata_of
-from ...tools.records import VideoInfo
+from ...tools.records import Span, VideoInfo
 from ..records import VideoRecord
 from ..retrieval.search_index.publishing import Publisher
 from ..storage.backend import StorageBackend
@@ -21,6 +21,7 @@ from .extraction import stages_to_run
 from .extractor_set import Extractors
 from .jobs import Engine, Job, Outcome, failure_of, in_this_process, is_up_to_date
 from .media_files import MEDIA_SUFFIXES, media_files
+from .windows import windows_to_index
 
 __all__ = ["IndexProgress", "bring_in_line"]
 
@@ -38,6 +39,7 @@ def bring_in_line(
     force: bool,
     progress: IndexProgress,
     engine: Engine = in_this_process,
+    window: Span | None = None,
 ) -> Iterator[Outcome]:
     """Index files and folders into a library; yield one outcome for each file when it is done.
 
@@ -53,6 +55,7 @@ def bring_in_line(
         force: Index unchanged files again, too.
         progress: Called with the progress of each file.
         engine: Runs the jobs. It takes a job when it has capacity, yields each job with its result, and yields outcomes unchanged.
+        window: Index only this stretch of each video, and what was indexed of it before. None: the whole.
 
     Raises:
         MediaError: A path does not exist, or no path holds a media file.
@@ -64,7 +67,7 @@ def bring_in_line(
             f"no video or sound file in {', '.join(map(str, paths))}: known endings are {' '.join(sorted(MEDIA_SUFFIXES))}"
         )
     storage.create()
-    library = _Library(storage, extractors, force)
+    library = _Library(storage, extractors, force, window)
 
     def job_progress(job: Job, stage: str, done: float, total: float) -> None:
         progress(job.file, job.number, len(files), stage, done, total)
@@ -103,8 +106,8 @@ def _published(storage: LocalStorage, outcomes: Iterator[Outcome]) -> Iterator[O
 class _Library:
     """The committed videos during one run."""
 
-    def __init__(self, storage: StorageBackend, extractors: Extractors, force: bool) -> None:
-        self._storage, self._extractors, self._force = storage, extractors, force
+    def __init__(self, storage: StorageBackend, extractors: Extractors, force: bool, window: Span | None) -> None:
+        self._storage, self._extractors, self._force, self._window = storage, extractors, force, window
         self._records, self._damaged = storage.survey()
         self._first: dict[str, Path] = {}  # video id: the first file of this run with that content
         self._waiting: dict[str, list[Path]] = {}  # video id being indexed: the other files with that content
@@ -155,7 +158,7 @@ class _Library:
         if video_id in self._first:
             return self._same(file, video_id)
         record = self._records.get(video_id)
-        if record and not self._force and is_up_to_date(record, _info_of(record, file), self._extractors):
+        if record and not self._force and self._holds(record, file):
             is_elsewhere = stored not in record.paths
             self._first[video_id] = file
             detail = "moved or copied" if is_elsewhere else ""
@@ -163,10 +166,19 @@ class _Library:
             return Outcome(file, "unchanged", detail, self._renewed(noted, file) if noted else None)
         settings = self._extractors.settings
         info = probe(file, settings.stream, language=settings.language, audio=settings.audio_stream)
+        info = self._windowed(info, record)
         if not record and not stages_to_run(info, self._extractors, None, self._force):
             raise SettingsError(f"{file}: no stage can run on it; `playhead doctor` lists what is missing")
         self._first[video_id], self._waiting[video_id] = file, []
         return Job(file, number, video_id, stored, info, self._force, is_damaged=video_id in self._damaged)
+
+    def _holds(self, record: VideoRecord, file: Path) -> bool:
+        """Whether everything that this run wants of a file is in its record."""
+        return is_up_to_date(record, self._windowed(_info_of(record, file), record), self._extractors)
+
+    def _windowed(self, info: VideoInfo, record: VideoRecord | None) -> VideoInfo:
+        windows = windows_to_index(self._window, info, record, force=self._force)
+        return info if info.windows == windows else info.model_copy(update={"windows": windows})
 
     def _renewed(self, record: VideoRecord, file: Path) -> VideoRecord | None:
         """The record with the metadata of today; the library keeps it if a sidecar changed."""

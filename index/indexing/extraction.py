@@ -214,7 +214,7 @@ def _fingerprint(modality: Modality, info: VideoInfo, extractors: Extractors) ->
     identity = ""
     if subtitles is not None:
         identity = f"sidecar:{content_id(subtitles.path)}" if subtitles.path else f"embedded:{subtitles.name}"
-    return extractors.fingerprint(modality, identity)
+    return extractors.fingerprint(modality, identity, info.windows)
 
 
 def _outcome(
@@ -243,6 +243,8 @@ def _duration(
         return previous.record.duration, previous.record.notes
     notes = info.notes
     expected = info.video.end if info.video else None
+    if info.windows:
+        return info.duration, notes
     if pictures_end is not None and expected is not None and expected - pictures_end > _DURATION_TOLERANCE:
         notes += (f"pictures can be decoded up to {pictures_end:.1f} s of {expected:.1f} s: the rest is damaged",)
     return max(info.duration, pictures_end or 0.0), notes
@@ -311,8 +313,11 @@ def _cues(modality: Modality, subtitles: Subtitles, info: VideoInfo, duration: f
     read = subtitles.read(info)
     notes += read.notes
     cues = observations_of(read.cues, subtitles.source)
+    wanted = info.windows or (Span(start=0, end=duration),)
     return [
-        _cut(cue.model_copy(update={"modality": modality}), duration) for cue in cues if cue.span.start < duration
+        _cut(cue.model_copy(update={"modality": modality}), duration)
+        for cue in cues
+        if any(cue.span.start < window.end and cue.span.end > window.start for window in wanted)
     ], None
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ from ...tools.embedding.texts import SentenceEncoder
 from ...tools.errors import MissingExtraError, ServerError, WeightsError
 from ...tools.extractors.base import ModalitySpec, UnavailableError
 from ...tools.extractors.registry import modalities, spec_of
-from ...tools.records import Modality
+from ...tools.records import Modality, Span
 from ...tools.settings import Settings
 from .captioning import SCENES
 from .change_detection import GATE
@@ -77,12 +77,13 @@ class Extractors:
         extractor = self.get(modality)
         return extractor.source if extractor is not None else ""
 
-    def fingerprint(self, modality: Modality, subtitles: str = "") -> str:
+    def fingerprint(self, modality: Modality, subtitles: str = "", windows: Sequence[Span] = ()) -> str:
         """12 hex digits over everything that a modality's observations of a given file depend on.
 
         Args:
             modality: The modality.
             subtitles: Identity of the subtitles that replace its extractor.
+            windows: The stretches that are indexed; empty: the whole file.
         """
         spec, extractor, settings = spec_of(modality), self.get(modality), self.settings
         depends: list[Any] = [subtitles or self.source(modality)]
@@ -95,6 +96,8 @@ class Extractors:
             depends += [SCENES]
         if spec.merge != "none":
             depends += [spec.merge, MERGE_PARAMETERS]
+        if windows:
+            depends += [[(window.start, window.end) for window in windows]]
         return hashlib.blake2b(json.dumps(depends).encode(), digest_size=6).hexdigest()
 
 

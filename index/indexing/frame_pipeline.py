@@ -11,7 +11,7 @@ from ...tools.errors import MediaError
 from ...tools.extractors.base import FrameExtractor
 from ...tools.extractors.registry import spec_of
 from ...tools.media.frames import scan
-from ...tools.media.scanned import held_to_end
+from ...tools.media.scanned import cut_to, frames_for, held_to_end
 from ...tools.media.skimming.skim import skim
 from ...tools.records import Modality, Segment, Span, VideoInfo
 from ...tools.settings import Settings
@@ -95,11 +95,15 @@ def _segments(
 ) -> Iterator[Segment]:
     assert info.video is not None
     seconds, index, decoder = settings.sample_seconds, info.video.index, settings.decoder
-    if decoder == "decord":
-        frames = scan(info.path, index, decoder)
-    else:
-        frames = skim(info.path, index, seconds, on_gpu=decoder == "nvdec")
-    return held_to_end(segments(frames, seconds, info.video.end or info.duration, report), info)
+    for window in info.windows or (None,):
+        if decoder == "decord":
+            frames = scan(info.path, index, decoder)
+        else:
+            frames = skim(info.path, index, seconds, on_gpu=decoder == "nvdec", window=window)
+        if window is not None:
+            frames = frames_for(frames, window)
+        found = held_to_end(segments(frames, seconds, info.video.end or info.duration, report), info)
+        yield from cut_to(found, window) if window is not None else found
 
 
 class _FramePipeline:

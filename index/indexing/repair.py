@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ...tools.errors import LibraryError, MediaError, PlayheadError
 from ...tools.media.frames import probe
+from ...tools.records import Span
 from ..records import VideoRecord
 from ..storage.backend import Damage
 from ..storage.identity import FileIdentities
@@ -73,6 +74,7 @@ def _indexed_again(
     try:
         settings = extractors.settings
         info = probe(file, settings.stream, language=settings.language, audio=settings.audio_stream)
+        info = info.model_copy(update={"windows": _windows(storage, video_id)})
         job = Job(file, position[0], video_id, storage.stored_path(file), info, False, is_damaged=True)
     except PlayheadError as error:
         return Outcome(file, "failed", str(error))
@@ -82,6 +84,15 @@ def _indexed_again(
     if isinstance(done, VideoRecord):
         return Outcome(file, "indexed", "its stored files were damaged", done)
     return Outcome(file, "failed", str(done))
+
+
+def _windows(storage: LocalStorage, video_id: str) -> tuple[Span, ...]:
+    """The stretches that were indexed, where the record can be read; else the whole video is."""
+    try:
+        record = storage.record(video_id)
+    except LibraryError:
+        return ()
+    return record.info.windows if record else ()
 
 
 def _media_file(storage: LocalStorage, video_id: str, identities: FileIdentities) -> Path | None:

@@ -29,6 +29,8 @@ _BLOCK = 30 * RATE
 _JITTER = RATE // 10
 # A gap of up to this length is filled with silence; after a longer one a new stretch begins.
 _LONGEST_FILLED = 30 * RATE
+# A decoder needs some packets before its output is correct: reading of a window begins this much earlier.
+_WARM_UP_SECONDS = 1.0
 
 # The centre carries the dialogue of a film; it is used alone if it has this share of the loudest channel's level.
 _CENTRE_SHARE = 0.05
@@ -115,19 +117,38 @@ def _pieces(info: VideoInfo) -> Iterator[tuple[int, Samples]]:
     """Samples and the silence between them, each with the number of its first sample, counted from second 0."""
     if info.audio is None:
         return
-    done = 0
+    for window in info.windows:
+        first, last = round(window.start * RATE), round(window.end * RATE)
+        for at, piece in _pieces_from(info.path, info.audio.index, first):
+            if at >= last:
+                break
+            yield at, piece[: last - at]
+    if not info.windows:
+        yield from _pieces_from(info.path, info.audio.index, 0)
+
+
+def _pieces_from(path: Path, index: int, first: int) -> Iterator[tuple[int, Samples]]:
+    """The samples of a track from one on."""
+    done = first
+    following = 0  # the sample after the last one that was read
     is_aligned = False
-    timeline = timeline_of(info.path)
-    with open_media(Path(info.path)) as container:
-        for second, samples in mono_audio(container, info.audio.index, timeline):
-            gap = round(second * RATE) - done if second is not None else 0
+    timeline = timeline_of(path)
+    with open_media(path) as container:
+        start = first / RATE - _WARM_UP_SECONDS
+        if start > 0 and not timeline.joints:
+            stream = container.streams[index]
+            container.seek(round((start + timeline.zero) / (stream.time_base or 1)), stream=stream)
+        for second, samples in mono_audio(container, index, timeline):
+            at = following if second is None else round(second * RATE)
+            following = at + len(samples)
+            gap = at - done
             is_aligned = is_aligned and abs(gap) <= _JITTER
-            if is_aligned or (second is None and done):
+            if is_aligned or (second is None and done > first):
                 kept = samples
             else:
                 if 0 < gap <= _LONGEST_FILLED:
                     yield done, np.zeros(gap, np.float32)
-                # Skip sound that is repeated, or before second 0.
+                # Skip sound that is repeated, or before the first sample.
                 kept = samples[max(0, -gap) :]
                 done += max(0, gap)
             if len(kept):

@@ -8,7 +8,7 @@ from typing import Literal
 from ..records import Frame, Pixels, Segment, Span, VideoInfo
 from .skimming.comparison import thumbnail_of
 
-__all__ = ["TOLERANCE_SECONDS", "Gap", "ScannedFrame", "held_to_end"]
+__all__ = ["TOLERANCE_SECONDS", "Gap", "ScannedFrame", "cut_to", "frames_for", "held_to_end"]
 
 # The frames that were skipped before a frame. `seen`: none, or frames with the same picture. `moving`: frames of one shot
 # that moves all the time. `unseen`: unknown.
@@ -55,3 +55,28 @@ def held_to_end(segments: Iterable[Segment], info: VideoInfo) -> Iterator[Segmen
     if is_whole and last.span.end < info.duration:
         last = replace(last, span=Span(start=last.span.start, end=info.duration))
     yield last
+
+
+def frames_for(frames: Iterable[ScannedFrame], window: Span) -> Iterator[ScannedFrame]:
+    """Yield the frame on screen at a window's start, those inside it, and the first one after it."""
+    before: ScannedFrame | None = None
+    for frame in frames:
+        if frame.seconds <= window.start:
+            before = frame
+            continue
+        if before is not None:
+            yield before
+            before = None
+        yield frame
+        if frame.seconds >= window.end:
+            return
+    if before is not None:
+        yield before
+
+
+def cut_to(segments: Iterable[Segment], window: Span) -> Iterator[Segment]:
+    """Yield the segments that overlap a window, cut at its edges. Times and keyframes stay."""
+    for segment in segments:
+        start, end = max(segment.span.start, window.start), min(segment.span.end, window.end)
+        if start < end:
+            yield replace(segment, span=Span(start=start, end=end))

@@ -23,6 +23,7 @@ from ..places import (
     opened_at,
     print_json,
     storage_named,
+    window_of,
 )
 
 if TYPE_CHECKING:
@@ -31,24 +32,17 @@ if TYPE_CHECKING:
 __all__ = ["chapters", "index", "list_", "optimize", "pull", "remove", "show"]
 
 
-@with_settings(
-    *MODELS,
-    examples=(
-        "playhead index talks",
-        "playhead index s1.mp4 s2.mp4 --library archive",
-        "playhead index https://example.org/feed.xml --library talks/.playhead --limit 5 --max-duration 2:00:00",
-    ),
-)
+@with_settings(*MODELS, examples=("playhead index talk.mp4 --from 28:00 --to 43:00", "playhead index https://example.org/feed.xml --limit 5"))
 def index(
     paths: Annotated[
         list[str], typer.Argument(metavar="PATH|URL...", help="Folders of videos, videos, or addresses of videos.")
     ],
     library: LibraryPlace = None,
     force: Annotated[bool, typer.Option("--force", help="Fetch and index again, also what did not change.")] = False,
-    to: Annotated[
+    downloads: Annotated[
         Path | None,
         typer.Option(
-            "--to", metavar="DIR", help="Folder for what URLs hold. Default: downloads in the videos' folder."
+            "--downloads", metavar="DIR", help="Folder for what URLs hold. Default: downloads in the videos' folder."
         ),
     ] = None,
     limit: Annotated[
@@ -60,6 +54,10 @@ def index(
     max_duration: Annotated[
         str | None, typer.Option("--max-duration", metavar="TIME", help="Fetch no longer video, e.g. 2:00:00.")
     ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="Index from here on only, e.g. 28:00; times stay.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Index up to here only, e.g. 43:00.")] = None,
     engine: Annotated[
         EngineName,
         typer.Option("--engine", help="One video after the other here, or several at once on a Ray cluster."),
@@ -89,7 +87,7 @@ def index(
     if urls:
         home = storage.folder if isinstance(storage, LocalStorage) else folder_for(files or [Path()])
         limits = _limits(limit, max_size, max_duration)
-        fetched = _fetch(urls, to or home.parent / "downloads", limits, force, chosen, quiet=as_json or chosen.quiet)
+        fetched = _fetch(urls, downloads or home.parent / "downloads", limits, force, chosen, quiet=as_json or chosen.quiet)
         files += [one.path for one in fetched if one.path is not None]
     if not files:
         if as_json:
@@ -106,6 +104,7 @@ def index(
             engine=engine,
             address=address,
             workers=workers,
+            window=window_of(start, end),
             progress=view.progress,
             done=view.done,
         )

@@ -12,7 +12,7 @@ from ..options import MODELS, Chosen, with_settings
 from ..places import LibraryFolder, Place, opened_for_page
 
 if TYPE_CHECKING:
-    from ..library import Library
+    from ...library import Library
 
 __all__ = ["serve_page", "ui"]
 

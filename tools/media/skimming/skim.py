@@ -28,17 +28,18 @@ import numpy as np
 
 from ...background import in_order
 from ...device import cores
-from ...records import Pixels
+from ...records import Pixels, Span
 from ..container import decode_packets, decoders_of, open_media, packets_of, video_stream_of
 from ..frames import scan, scanned
 from ..pictures import pixel_aspect
 from ..scanned import Gap, ScannedFrame
-from ..timeline import timeline_of
+from ..timeline import Timeline, timeline_of
 from .comparison import COMPARISON, detail_of, largest_change, thumbnail_of
 from .gop import GOP_PARAMETERS, Gop, GopDecodingError, gops_of
 
 if TYPE_CHECKING:
     import av
+    from av.container import InputContainer
 
 __all__ = ["NOISE_LEVELS", "SKIM_PARAMETERS", "differ", "skim"]
 
@@ -59,7 +60,12 @@ SKIM_PARAMETERS = (4, *COMPARISON, *GOP_PARAMETERS, NOISE_LEVELS, SHOWN_SECONDS,
 
 
 def skim(
-    path: Path | str, stream: int | None = None, sample_seconds: float = 2.0, *, on_gpu: bool = False
+    path: Path | str,
+    stream: int | None = None,
+    sample_seconds: float = 2.0,
+    *,
+    on_gpu: bool = False,
+    window: Span | None = None,
 ) -> Iterator[ScannedFrame]:
     """Yield frames in presentation order with their true times: enough of them to find every change.
 
@@ -68,6 +74,7 @@ def skim(
         stream: Index of the video stream in its container; None for FFmpeg's best one.
         sample_seconds: While the picture moves, the longest time between two frames, approximately.
         on_gpu: Decode on an NVIDIA GPU (NVDEC).
+        window: Only this stretch; the frames begin at or before its start, and may reach beyond its end.
 
     Yields:
         The first frame, the last frame, and the frames between them that the module's docstring describes.
@@ -86,7 +93,8 @@ def skim(
             contexts = decoders_of(container, film, 1 if on_gpu else min(cores(), _MOST_DECODERS))
             keys = _Keyframes(2 * len(contexts))
             producers = [_Decoder(context, keys, sample_seconds).frames for context in contexts]
-            tasks = _tasks(gops_of(film, packets_of(container, film, timeline)), sample_seconds)
+            packets = _windowed(container, film, timeline, window) if window else packets_of(container, film, timeline)
+            tasks = _tasks(gops_of(film, packets), sample_seconds)
             frame_bytes = film.codec_context.width * film.codec_context.height * 3 // 2
             room = min(_MOST_WAITING, 1 + _WAITING_BYTES // max(1, frame_bytes))
             with closing(in_order(producers, tasks, room)) as chosen:
@@ -99,6 +107,21 @@ def skim(
     except GopDecodingError:
         pass
     yield from (frame for frame in scan(path, stream, "nvdec" if on_gpu else "pyav") if frame.seconds > reached)
+
+
+def _windowed(
+    container: "InputContainer", film: "av.VideoStream", timeline: Timeline, window: Span
+) -> "Iterator[av.Packet]":
+    """The packets from the keyframe before a window to the end of the GOP that begins after it."""
+    if window.start > 0 and not timeline.joints:
+        container.seek(round((window.start + timeline.zero) / (film.time_base or 1)), stream=film)
+    keys_after = 0
+    for packet in packets_of(container, film, timeline):
+        if packet.is_keyframe and packet.pts is not None and packet.time_base is not None:
+            keys_after += float(packet.pts * packet.time_base) >= window.end
+        if keys_after > 1:
+            return
+        yield packet
 
 
 def differ(before: Pixels, after: Pixels) -> bool:
