@@ -132,7 +132,7 @@ def pictures_of_the_page(library: Library, target: Path, notes: Path) -> None:
         page.wait_for_selector(".hit")
         page.wait_for_timeout(700)
         page.screenshot(path=target / "page-search.png")
-        play(page)
+        play_quote(page)
         page.screenshot(path=target / "task-play.png")
         answer(page)
         page.screenshot(path=target / "page-answer.png")
@@ -162,7 +162,7 @@ def pictures_of_the_page(library: Library, target: Path, notes: Path) -> None:
     thread.join(10)
 
 
-def play(page: Any) -> None:
+def play_quote(page: Any) -> None:
     """Type words of a quote, and click the result."""
     page.fill("#query", "drinking water")
     page.wait_for_selector(".hit .time")

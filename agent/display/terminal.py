@@ -17,7 +17,17 @@ from ...tools.records import Span, clean_text, clock
 if TYPE_CHECKING:
     from ...index.records import VideoRecord
 
-__all__ = ["indexed_length", "linked", "names_of", "print_drawing", "shown_path", "table", "timeline", "waiting", "when"]
+__all__ = [
+    "indexed_length",
+    "linked",
+    "names_of",
+    "print_drawing",
+    "shown_path",
+    "table",
+    "timeline",
+    "waiting",
+    "when",
+]
 
 _TIMELINE_CELLS = 48
 # Wide enough that no line breaks where the output is a file or a pipe.

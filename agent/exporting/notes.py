@@ -49,7 +49,7 @@ def handout(
         lines += ["", f"## {number}. {_text(title)}", "", f"{_short(chapter.start)}–{_short(chapter.end)}", ""]
         if link := picture(chapter, number):
             lines += [f"![{_text(title)}]({link})", ""]
-        for one in chapter.quotes:
+        for one in sorted(chapter.quotes, key=lambda quote: quote.start):
             lines.append(f"> {_text(one.quote)} ({_short(one.start)}, {participle(one.modality)})")
             lines.append(">")
         if lines[-1] == ">":

@@ -59,7 +59,9 @@ def play(video: Path, span: Span, player: str | None = None) -> str:
         )
         with suppress(subprocess.TimeoutExpired):
             if running.wait(_START_SECONDS):
-                raise SettingsError(f"{name} ended at once (code {running.returncode}). See the moment in the page: --page")
+                raise SettingsError(
+                    f"{name} ended at once (code {running.returncode}). See the moment in the page: --page"
+                )
         return name
     raise SettingsError(
         f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} not installed: install mpv or vlc, or see the "

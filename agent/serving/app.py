@@ -162,8 +162,11 @@ def _add_media(app: FastAPI, service: LibraryService, pieces: Pieces) -> None:
 
     @app.get("/media/{video_id}/piece")
     def piece(video_id: str, start: Annotated[float, Query(ge=0)], end: Annotated[float, Query(gt=0)]) -> Response:
-        data = pieces.piece(service.file_of(video_id), start, end)
-        return Response(data, media_type="video/mp4", headers=_FOREVER)
+        info = service.record(video_id).info
+        may_copy = info.video is not None and not info.video.rotation
+        made = pieces.piece(service.file_of(video_id), start, end, may_copy=may_copy)
+        times = {"x-piece-start": f"{made.start:.6f}", "x-piece-end": f"{made.end:.6f}"}
+        return Response(made.data, media_type="video/mp4", headers=_FOREVER | times)
 
 
 def _picture(data: bytes | None) -> Response:

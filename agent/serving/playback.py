@@ -1,24 +1,28 @@
-"""Decides how a browser plays a video: the original file, or short pieces that are re-encoded when they are needed."""
+"""Decides how a browser plays a video: the original file, or short pieces that are copied or re-encoded when needed."""
 
 import io
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...index.records import VideoRecord
-from ...tools.errors import QueryError
+from ...tools.errors import MediaError, QueryError
 from ...tools.media.clips import ClipStyle, write_clip
+from ...tools.media.remux import codec_string, copy_piece
 from ...tools.records import Span
 
-__all__ = ["PIECE_SECONDS", "Pieces", "media_type", "playback_of"]
+__all__ = ["PIECE_SECONDS", "Piece", "Pieces", "media_type", "playback_of"]
 
 # A piece is re-encoded while the browser waits: short enough to start within a second on a quiet machine.
 PIECE_SECONDS = 4.0
 _PIECE_HEIGHT = 720
 # Pieces that are made at the same time; further requests wait.
 _AT_ONCE = 2
-# Pieces that are kept, of about 0.5 MB each.
-_KEPT = 64
+# Bytes of the pieces that are kept.
+_KEPT_BYTES = 96_000_000
+# What re-encoded pieces hold: H.264, constrained baseline.
+_ENCODED = "avc1.42c01f"
 
 # What current Chromium, Firefox and Safari play. HEVC plays in some of them: the page falls back where it does not.
 _PICTURE_CODECS = {
@@ -41,12 +45,33 @@ _TYPES = {
 }  # fmt: skip
 
 
-def playback_of(record: VideoRecord) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Piece:
+    """A piece of a video as fragmented MP4.
+
+    Attributes:
+        data: The file.
+        start: Second of the video at which its clock is 0.
+        end: Second of the video at which the next piece begins.
+        is_copied: Whether its pictures are those of the original.
+    """
+
+    data: bytes
+    start: float
+    end: float
+    is_copied: bool
+
+
+def playback_of(record: VideoRecord, path: Path) -> dict[str, Any]:
     """Return how the page plays a video.
+
+    Args:
+        record: The video.
+        path: Its file.
 
     Returns:
         `mode`: `file` or `pieces`; `offset`: seconds of the player's clock at which the timeline starts; `sound`:
-        whether there is sound; `piece_seconds`.
+        whether there is sound; `piece_seconds`; `codec`: of the pictures of pieces (RFC 6381).
     """
     info, ending = record.info, Path(record.paths[0]).suffix.lower()
     if info.video is None:
@@ -59,7 +84,18 @@ def playback_of(record: VideoRecord) -> dict[str, Any]:
         "offset": 0.0,  # the timeline starts where the player does
         "sound": info.audio is not None,
         "piece_seconds": PIECE_SECONDS,
+        "codec": _ENCODED if plays else _copied_codec(record, path) or _ENCODED,
     }
+
+
+def _copied_codec(record: VideoRecord, path: Path) -> str | None:
+    """The codec of the pictures, if they are copied."""
+    if record.info.video is None or record.info.video.rotation:
+        return None
+    try:
+        return codec_string(path)
+    except MediaError:
+        return None
 
 
 def media_type(path: Path) -> str:
@@ -68,20 +104,21 @@ def media_type(path: Path) -> str:
 
 
 class Pieces:
-    """Makes pieces of videos as fragmented MP4 (H.264, AAC) and keeps the last ones."""
+    """Makes pieces of videos as fragmented MP4 and keeps the last ones. H.264 is copied, everything else re-encoded."""
 
     def __init__(self) -> None:
         self._slots = threading.BoundedSemaphore(_AT_ONCE)
-        self._kept: dict[tuple[Path, float, float], bytes] = {}
+        self._kept: dict[tuple[Path, float, float], Piece] = {}
         self._lock = threading.Lock()
 
-    def piece(self, video: Path, start: float, end: float) -> bytes:
-        """Return one piece. Its times count from `start`.
+    def piece(self, video: Path, start: float, end: float, *, may_copy: bool = True) -> Piece:
+        """Return the piece that holds a stretch. A copied one reaches from a keyframe to a keyframe.
 
         Args:
             video: The file.
             start: Seconds.
             end: Seconds; at most `PIECE_SECONDS` later.
+            may_copy: Whether pictures may be copied; False: the file says that they are rotated.
 
         Raises:
             QueryError: The piece is empty or too long.
@@ -94,11 +131,19 @@ class Pieces:
             if key in self._kept:
                 return self._kept[key]
         with self._slots:
-            out = io.BytesIO()
-            style = ClipStyle(max_height=_PIECE_HEIGHT, speed="fast", is_streamed=True)
-            write_clip(video, Span(start=start, end=end), out, style)
+            made = _made(video, Span(start=start, end=end), may_copy)
         with self._lock:
-            self._kept[key] = out.getvalue()
-            while len(self._kept) > _KEPT:
+            self._kept[key] = made
+            while len(self._kept) > 1 and sum(len(one.data) for one in self._kept.values()) > _KEPT_BYTES:
                 self._kept.pop(next(iter(self._kept)))
-        return out.getvalue()
+        return made
+
+
+def _made(video: Path, span: Span, may_copy: bool) -> Piece:
+    out = io.BytesIO()
+    copied = copy_piece(video, span, out) if may_copy else None
+    if copied is not None:
+        return Piece(out.getvalue(), copied.start, copied.end, is_copied=True)
+    out = io.BytesIO()
+    write_clip(video, span, out, ClipStyle(max_height=_PIECE_HEIGHT, speed="fast", is_streamed=True))
+    return Piece(out.getvalue(), span.start, span.end, is_copied=False)

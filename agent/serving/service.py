@@ -56,7 +56,7 @@ class LibraryService:
         return self._listed(record, self.library.folder.parent) | {
             "notes": list(record.notes),
             "indexed_at": record.indexed_at,
-            "playback": playback_of(record),
+            "playback": playback_of(record, self.library.path_of(record)),
             "rows": [self._row(one) for one in rows if one.text],
             "chapters": [
                 {"start": chapter.start, "end": chapter.end, "title": title_of(chapter, number)}

@@ -30,8 +30,23 @@ SAID = {
     "traffic.mp4": [(0.5, 2.0, "The red car stops at the bridge."), (2.5, 4.0, "Nobody is hurt.")],
 }
 COMMANDS = (
-    *("index", "ask", "search", "find", "check", "chat", "ui", "list", "show", "chapters", "speakers", "moment", "open", "clip"),
-    *("sheet", "export", "notes", "context", "watch", "remove", "pull", "verify", "repair", "optimize", "threads"),
+    *("index", "ask", "search", "find", "check", "chat", "ui", "list", "show", "chapters", "speakers"),
+    *(
+        "moment",
+        "open",
+        "clip",
+        "sheet",
+        "export",
+        "notes",
+        "context",
+        "watch",
+        "remove",
+        "pull",
+        "verify",
+        "repair",
+        "optimize",
+        "threads",
+    ),
     *("doctor", "model", "serve", "mcp", "eval"),
 )
 GROUPS = ("model", "threads", "eval")
@@ -435,7 +450,7 @@ def test_quiet_leaves_results_and_failures(talks, playhead):
         ("index nothere.mp4", r"\S+/nothere\.mp4 does not exist: check the path"),
         ("index talk", r"\S+/talk does not exist: did you mean \S+/talks\?"),
         ("list", "nothing is indexed in this folder, but talks is indexed: write `talks` as PLACE"),
-        ("ask https://tube.example/v why", "https://tube.example/v is a web address, and PLACE is .*"),
+        ("ask https://tube.example/v why", "https://tube.example/v is a web address: index it first with .*"),
         ("index empty", "no video or sound file in empty: known endings are .*"),
         ("ask empty why", "nothing is indexed in empty yet: run `playhead index empty` first"),
         ("list talks --library nolib", "there is no library nolib: check --library, .*"),
@@ -847,7 +862,9 @@ def test_a_moment_is_named_by_time_alone_and_from_the_folder_above(indexed, play
 
 def test_a_moment_opens_in_the_page_where_no_player_can(indexed, playhead, monkeypatch):
     served = []
-    monkeypatch.setattr("playhead.agent.cli.commands.exporting.serve_page", lambda library, fragment: served.append(fragment))
+    monkeypatch.setattr(
+        "playhead.agent.cli.commands.exporting.serve_page", lambda library, fragment: served.append(fragment)
+    )
     monkeypatch.setattr("shutil.which", lambda name: None)
     video = Library(indexed).video("budget.mp4").video_id[:12]
     assert "budget.mp4 at 00:00:01.0 in the page" in playhead("open", "budget.mp4@0:01").err

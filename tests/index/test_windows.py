@@ -84,7 +84,10 @@ def test_windows_add_up_and_the_whole_follows(store):
 
 
 def test_a_window_after_the_end_fails_alone(store, long_film):
-    assert index(store, span(60, 70)) == "film.mp4 ends at 00:00:10.0, before the window [00:01:00–00:01:10]: choose another"
+    assert (
+        index(store, span(60, 70))
+        == "film.mp4 ends at 00:00:10.0, before the window [00:01:00–00:01:10]: choose another"
+    )
 
 
 def test_earlier_windows_are_joined():

@@ -236,13 +236,14 @@ def test_text_from_videos_stays_text(browser, tmp_path, write_talk, no_models):
         running.stop()
 
 
-def test_a_matroska_file_plays_in_pieces_with_true_times(browser, tmp_path, talk, no_models):
-    """The sample's streams in a container that browsers do not play."""
+@pytest.mark.parametrize("ending", ["mkv", "ts"])
+def test_h264_in_another_container_is_copied_with_true_times(ending, browser, tmp_path, talk, no_models):
+    """The sample's streams in containers that browsers do not play."""
     import av
 
     folder = tmp_path / "talks"
     folder.mkdir()
-    with av.open(str(talk / "talk.mp4")) as read, av.open(str(folder / "talk.mkv"), "w") as written:
+    with av.open(str(talk / "talk.mp4")) as read, av.open(str(folder / f"talk.{ending}"), "w") as written:
         streams = {one.index: written.add_stream_from_template(one) for one in read.streams}
         for packet in read.demux():
             if packet.dts is not None:
@@ -263,5 +264,9 @@ def test_a_matroska_file_plays_in_pieces_with_true_times(browser, tmp_path, talk
             (frame,) = frames_at(talk / "talk.mp4", [40.0])
             assert differs(shown(page), frame.pixels) < 12
             assert page.evaluate("document.getElementById('player').duration") == pytest.approx(78, abs=0.5)
+            piece = page.request.get(f"{running.address}/media/{library.videos()[0].video_id}/piece?start=40&end=44")
+            assert float(piece.headers["x-piece-start"]) < 38.01  # the keyframe before: it was not encoded
+            until(page, "document.getElementById('player').buffered.end(0) > 50", 60)
+            assert page.evaluate("document.getElementById('player').buffered.length") == 1
     finally:
         running.stop()

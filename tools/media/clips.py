@@ -26,7 +26,17 @@ if TYPE_CHECKING:
     import av
     from av.container import OutputContainer
 
-__all__ = ["Clip", "ClipStyle", "copy_clip", "frames_between", "write_clip", "write_gif"]
+__all__ = [
+    "STREAMED",
+    "Clip",
+    "ClipStyle",
+    "SoundEncoder",
+    "copy_clip",
+    "frames_between",
+    "sounds_between",
+    "write_clip",
+    "write_gif",
+]
 
 # The frame on screen at a second may begin up to this much after it: timestamps are rounded.
 _TOLERANCE = 0.001
@@ -66,6 +76,8 @@ class ClipStyle:
 
 
 _EXACT = ClipStyle()
+# The options of an MP4 that a browser appends while it plays.
+STREAMED = {"movflags": "+frag_keyframe+empty_moov+default_base_moof"}
 
 
 def write_clip(
@@ -88,19 +100,19 @@ def write_clip(
     import av
 
     has_sound = probe(source).audio is not None
-    options = {"movflags": "+frag_keyframe+empty_moov+default_base_moof"} if style.is_streamed else {}
+    options = dict(STREAMED) if style.is_streamed else {}
     if not options and isinstance(target, Path):  # the second pass opens the file by its name
         options = {"movflags": "+faststart"}
     place = str(target) if isinstance(target, Path) else target
     try:
         with av.open(place, "w", format="mp4", options=options) as container:
             pictures = _PictureEncoder(container, span, style)
-            sound = _SoundEncoder(container, span, style) if has_sound else None
+            sound = SoundEncoder(container, span.start, style) if has_sound else None
             first = next(pictured := _pictures(source, span, stream), None)
             if first is None:
                 raise MediaError(f"{source} has no picture between {span.start:.3f} and {span.end:.3f} s")
             pictures.begin(first[1])
-            sounds = _sounds(source, span) if sound else iter(())
+            sounds = sounds_between(source, span) if sound else iter(())
             works: Iterator[tuple[float, int, Any]] = heapq.merge(
                 [(first[0], 0, first[1])],
                 ((seconds, 0, frame) for seconds, frame in pictured),
@@ -262,15 +274,16 @@ class _PictureEncoder:
         self._container.mux(self._stream.encode(None))
 
 
-class _SoundEncoder:
-    """Encodes mono sound as AAC at its times; silence before it is kept."""
+class SoundEncoder:
+    """Encodes mono sound as AAC at its times; silence before it is kept. Second `start` of the source becomes 0."""
 
-    def __init__(self, container: "OutputContainer", span: Span, style: ClipStyle) -> None:
-        self._container, self._start, self._style = container, span.start, style
+    def __init__(self, container: "OutputContainer", start: float, style: ClipStyle) -> None:
+        self._container, self._start, self._style = container, start, style
         self._stream: av.AudioStream = container.add_stream("aac", rate=_SOUND_RATE, layout="mono")
         self.count = 0
 
     def add(self, seconds: float, samples: Any) -> None:
+        """Encode mono samples at 48 kHz that begin at a second of the source."""
         import av
 
         frame = av.AudioFrame.from_ndarray(samples[None, :], format="flt", layout="mono")
@@ -280,6 +293,7 @@ class _SoundEncoder:
         self._mux(self._stream.encode(frame))
 
     def finish(self) -> None:
+        """Encode what is left."""
         self._mux(self._stream.encode(None))
 
     def _mux(self, packets: "list[av.Packet]") -> None:
@@ -334,7 +348,7 @@ def _decoded_from(source: Path, second: float, stream: int | None) -> Iterator[t
             return
 
 
-def _sounds(source: Path, span: Span) -> Iterator[tuple[float, Any]]:
+def sounds_between(source: Path, span: Span) -> Iterator[tuple[float, Any]]:
     """Sound of a stretch: seconds and mono samples at 48 kHz, cut to the span."""
     info, timeline = probe(source), timeline_of(source)
     if info.audio is None:

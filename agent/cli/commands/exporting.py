@@ -246,7 +246,9 @@ def open_(
     player: Annotated[
         str | None, typer.Option("--player", metavar="PROGRAM", help="mpv, vlc, or another player.")
     ] = None,
-    page: Annotated[bool, typer.Option("--page", help="Play it in the page. Default where no player is installed.")] = False,
+    page: Annotated[
+        bool, typer.Option("--page", help="Play it in the page. Default where no player is installed.")
+    ] = False,
     library: LibraryFolder = None,
     *,
     chosen: Chosen,

@@ -147,7 +147,7 @@ def _fetch(
         return collect(fetch(urls, folder, limits, lambda *_: None, language=language, force=force), done)
 
 
-@with_settings(examples=("playhead list talks", "playhead list --json", "playhead list talks --where 'date>=2026-01'"))
+@with_settings(examples=("playhead list talks", "playhead list talks --where 'date>=2026-01'"))
 def list_(
     place: Place = ".", library: LibraryFolder = None, where: Where = None, as_json: AsJson = False, *, chosen: Chosen
 ) -> None:

@@ -1,6 +1,6 @@
-// Plays a video at a second: the original file where the browser can, else pieces that the server re-encodes.
+// Plays a video at a second: the original file where the browser can, else pieces that the server copies or re-encodes.
 
-const PIECE_TYPES = { true: 'video/mp4; codecs="avc1.42c01f,mp4a.40.2"', false: 'video/mp4; codecs="avc1.42c01f"' };
+const pieceType = (playback) => `video/mp4; codecs="${playback.codec}${playback.sound ? ",mp4a.40.2" : ""}"`;
 const AHEAD_SECONDS = 12;
 
 export class Player {
@@ -77,13 +77,14 @@ class Pieces {
     this.report = report;
     this.stopped = false;
     this.loading = false;
+    this.ends = []; // where appended pieces end: the next one begins exactly there
     this.source = new MediaSource();
     this.url = URL.createObjectURL(this.source);
     this.handler = () => this.#load();
     node.src = this.url;
     this.source.addEventListener("sourceopen", () => {
       this.source.duration = video.duration;
-      this.buffer = this.source.addSourceBuffer(PIECE_TYPES[video.playback.sound]);
+      this.buffer = this.source.addSourceBuffer(pieceType(video.playback));
       for (const name of ["seeking", "timeupdate", "waiting"]) node.addEventListener(name, this.handler);
       node.currentTime = seconds;
       this.#load();
@@ -100,7 +101,10 @@ class Pieces {
     if (this.loading || this.stopped) return;
     this.loading = true;
     try {
-      for (let start = this.#next(); start !== null && !this.stopped; start = this.#next()) await this.#append(start);
+      for (let start = this.#next(), last = null; start !== null && start !== last && !this.stopped; start = this.#next()) {
+        await this.#append(start);
+        last = start;
+      }
     } catch (error) {
       this.report(error.message);
     } finally {
@@ -120,7 +124,13 @@ class Pieces {
         if (start <= edge + 0.25 && end > edge + 0.05) [edge, found] = [end, true];
       }
     }
-    return edge >= until - 0.1 ? null : edge;
+    if (edge >= until - 0.1) return null;
+    return this.ends.find((end) => Math.abs(end - edge) < 0.25 && this.#holds(end - 0.3)) ?? edge;
+  }
+
+  #holds(seconds) {
+    const { buffered } = this.node;
+    return [...Array(buffered.length).keys()].some((n) => buffered.start(n) <= seconds && seconds <= buffered.end(n));
   }
 
   async #append(edge) {
@@ -133,7 +143,8 @@ class Pieces {
     if (!response.ok) throw new Error("This stretch cannot be decoded.");
     const data = await response.arrayBuffer();
     if (this.stopped || this.source.readyState === "closed") return;
-    this.buffer.timestampOffset = start;
+    this.buffer.timestampOffset = Number(response.headers.get("x-piece-start"));
+    this.ends.push(Number(response.headers.get("x-piece-end")));
     this.buffer.appendBuffer(data);
     await new Promise((resolve, reject) => {
       this.buffer.addEventListener("updateend", resolve, { once: true });

@@ -28,12 +28,12 @@ import numpy as np
 
 from ...background import in_order
 from ...device import cores
-from ...records import Pixels, Span
+from ...records import Pixels, Span, Timeline
 from ..container import decode_packets, decoders_of, open_media, packets_of, video_stream_of
 from ..frames import scan, scanned
 from ..pictures import pixel_aspect
 from ..scanned import Gap, ScannedFrame
-from ..timeline import Timeline, timeline_of
+from ..timeline import timeline_of
 from .comparison import COMPARISON, detail_of, largest_change, thumbnail_of
 from .gop import GOP_PARAMETERS, Gop, GopDecodingError, gops_of
 
