@@ -162,7 +162,9 @@ def placed(place: str, text: str | None, name: str) -> tuple[Path, str]:
 def _check_place(place: Path | str) -> None:
     url = str(place)
     if url.startswith(("http:/", "https:/")):
-        raise LibraryError(f"{url} is a web address: index it first with `playhead index {url}`, then ask the library's folder")
+        raise LibraryError(
+            f"{url} is a web address: index it first with `playhead index {url}`, then ask the library's folder"
+        )
     if is_url(url) or _URL.match(url):
         raise LibraryError(f"{url} is a URL: copy its library with `playhead pull {url}` first")
 

@@ -30,26 +30,11 @@ SAID = {
     "traffic.mp4": [(0.5, 2.0, "The red car stops at the bridge."), (2.5, 4.0, "Nobody is hurt.")],
 }
 COMMANDS = (
-    *("index", "ask", "search", "find", "check", "chat", "ui", "list", "show", "chapters", "speakers"),
-    *(
-        "moment",
-        "open",
-        "clip",
-        "sheet",
-        "export",
-        "notes",
-        "context",
-        "watch",
-        "remove",
-        "pull",
-        "verify",
-        "repair",
-        "optimize",
-        "threads",
-    ),
-    *("doctor", "model", "serve", "mcp", "eval"),
+    *("index", "ask", "search", "find", "check", "chat", "ui", "list", "show", "chapters", "speakers", "moment"),
+    *("open", "clip", "sheet", "export", "notes", "context", "watch", "remove", "pull", "verify", "repair"),
+    *("optimize", "threads", "doctor", "config", "model", "serve", "mcp", "eval"),
 )
-GROUPS = ("model", "threads", "eval")
+GROUPS = ("config", "model", "threads", "eval")
 WITHOUT_JSON = ("serve", "optimize", "mcp", "chat", "ui", "clip", "sheet", "notes", "open", "context")
 PLAYHEAD = [sys.executable, "-c", "from playhead.agent.cli.main import main; main()"]
 

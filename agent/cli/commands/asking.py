@@ -146,7 +146,6 @@ def _durations(opened: "Library") -> dict[str, float]:
 @with_settings(
     *MODELS,
     examples=(
-        'playhead search talks "red car"',
         'playhead search talks "ORDER-7731" --in written --between 10:00-20:00',
         "playhead search talks --image photo.jpg",
     ),

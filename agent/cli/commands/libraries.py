@@ -32,7 +32,13 @@ if TYPE_CHECKING:
 __all__ = ["chapters", "index", "list_", "optimize", "pull", "remove", "show"]
 
 
-@with_settings(*MODELS, examples=("playhead index talk.mp4 --from 28:00 --to 43:00", "playhead index https://example.org/feed.xml --limit 5"))
+@with_settings(
+    *MODELS,
+    examples=(
+        "playhead index talk.mp4 --from 28:00 --to 43:00",
+        "playhead index https://example.org/feed.xml --limit 5",
+    ),
+)
 def index(
     paths: Annotated[
         list[str], typer.Argument(metavar="PATH|URL...", help="Folders of videos, videos, or addresses of videos.")
@@ -87,7 +93,9 @@ def index(
     if urls:
         home = storage.folder if isinstance(storage, LocalStorage) else folder_for(files or [Path()])
         limits = _limits(limit, max_size, max_duration)
-        fetched = _fetch(urls, downloads or home.parent / "downloads", limits, force, chosen, quiet=as_json or chosen.quiet)
+        fetched = _fetch(
+            urls, downloads or home.parent / "downloads", limits, force, chosen, quiet=as_json or chosen.quiet
+        )
         files += [one.path for one in fetched if one.path is not None]
     if not files:
         if as_json:
