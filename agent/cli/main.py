@@ -75,7 +75,7 @@ _GROUPS: dict[str, dict[str, Any]] = {
 
 
 class Commands(TyperGroup):
-    """The list of commands by what they are for. A question in a command's position is told where it belongs."""
+    """The list of commands by what they are for. A question in a command's position gets a hint."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that is named."""

@@ -17,11 +17,11 @@ from ..records import VideoRecord
 from ..retrieval.search_index.publishing import Publisher
 from ..storage.backend import StorageBackend
 from ..storage.local import LocalStorage
+from ..windows import windows_to_index
 from .extraction import stages_to_run
 from .extractor_set import Extractors
 from .jobs import Engine, Job, Outcome, failure_of, in_this_process, is_up_to_date
 from .media_files import MEDIA_SUFFIXES, media_files
-from .windows import windows_to_index
 
 __all__ = ["IndexProgress", "bring_in_line"]
 

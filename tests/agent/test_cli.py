@@ -828,7 +828,7 @@ def test_playhead_alone_says_what_to_type_next(indexed, playhead, monkeypatch):
     assert (playhead().code, "  playhead index FOLDER\n" in playhead().out) == (0, True)
 
 
-def test_a_question_in_a_commands_position_is_told_where_it_belongs(playhead):
+def test_a_question_in_a_commands_position_gets_a_hint(playhead):
     done = playhead("Who won?")
     assert (done.code, "To ask: playhead ask PLACE 'Who won?'" in done.err) == (2, True)
 

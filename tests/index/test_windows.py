@@ -8,8 +8,8 @@ import pytest
 
 from playhead import Library
 from playhead.index.indexing.build import bring_in_line
-from playhead.index.indexing.windows import windows_to_index
 from playhead.index.storage.local import LocalStorage
+from playhead.index.windows import windows_to_index
 from playhead.tools.errors import QueryError
 from playhead.tools.media.audio import RATE, audio_blocks, whole_track
 from playhead.tools.media.streams import probe

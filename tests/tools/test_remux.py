@@ -50,8 +50,8 @@ def test_a_piece_reaches_from_a_keyframe_to_a_keyframe_with_true_times(name, sou
     ]
     assert pictures == [(pytest.approx(second, abs=0.011), number) for second, number in shown]
     assert [number for _, number in pictures] == list(range(30, 50))
-    heard = np.flatnonzero(np.abs(whole_track(probe(source))) > 0.2)[0] / RATE
-    assert tone == pytest.approx(heard, abs=0.03)
+    sounds = np.flatnonzero(np.abs(whole_track(probe(source))) > 0.2)[0] / RATE
+    assert tone == pytest.approx(sounds, abs=0.03)
 
 
 def test_pieces_follow_each_other_without_a_gap(tmp_path):

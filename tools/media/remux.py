@@ -114,8 +114,8 @@ def copy_piece(source: Path, span: Span, out: BinaryIO) -> Copied | None:
                 if sound is not None and _is_copied(sound):
                     streams[sound.index] = written.add_stream_from_template(sound)
                     # The muxer lets each stream begin at 0: sound is taken from there on, not from the first picture on.
-                    heard = (packet for packet in gathered.sound if (_seconds(packet) or 0.0) >= start)
-                    items = heapq.merge(items, _timed(heard), key=lambda item: item[0])
+                    sounds = (packet for packet in gathered.sound if (_seconds(packet) or 0.0) >= start)
+                    items = heapq.merge(items, _timed(sounds), key=lambda item: item[0])
                 elif sound is not None:
                     encoder = SoundEncoder(written, start, ClipStyle(speed="fast", is_streamed=True))
                     whole = Span(start=max(0.0, start), end=gathered.end)
@@ -161,7 +161,7 @@ def _read(packets: "Iterator[av.Packet]", index: int, span: Span, *, from_start:
     From the start of the file, the first keyframe may lie after the piece's start.
     """
     held: list[av.Packet] = []
-    heard: list[av.Packet] = []
+    sounds: list[av.Packet] = []
     end, size = None, 0
     for packet in packets:
         seconds = _seconds(packet)
@@ -170,7 +170,7 @@ def _read(packets: "Iterator[av.Packet]", index: int, span: Span, *, from_start:
                 return None  # without presentation times nothing can be put in its place
             continue
         if packet.stream_index != index:
-            heard.append(packet)
+            sounds.append(packet)
             if end is not None and seconds >= end:
                 break
             continue
@@ -183,7 +183,7 @@ def _read(packets: "Iterator[av.Packet]", index: int, span: Span, *, from_start:
                 return None
             continue
         if end is not None:
-            if seconds - end > _INTERLEAVED_SECONDS or not heard:
+            if seconds - end > _INTERLEAVED_SECONDS or not sounds:
                 break
             continue
         held.append(packet)
@@ -197,7 +197,7 @@ def _read(packets: "Iterator[av.Packet]", index: int, span: Span, *, from_start:
         return None  # an open GOP: its first pictures need those before the keyframe
     if end is None:  # the end of the file
         end = max((_seconds(packet) or 0.0) + float((packet.duration or 0) * packet.time_base) for packet in held)
-    return _Gathered(held, [one for one in heard if (_seconds(one) or 0.0) < end], end)
+    return _Gathered(held, [one for one in sounds if (_seconds(one) or 0.0) < end], end)
 
 
 def _set_decoding_times(packets: "Sequence[av.Packet]") -> int | None:

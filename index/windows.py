@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from ...tools.errors import QueryError
-from ...tools.records import Span, VideoInfo, clock
-from ..records import VideoRecord
+from ..tools.errors import QueryError
+from ..tools.records import Span, VideoInfo, clock
+from .records import VideoRecord
 
 __all__ = ["windows_to_index"]
 
