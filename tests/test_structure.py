@@ -138,6 +138,13 @@ def test_every_package_is_in_the_wheel():
     assert listed == {".".join(package.relative_to(ROOT).parts) for package in PACKAGES}
 
 
+def test_the_places_that_contributing_names_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(rf"`((?:{'|'.join(LAYERS)})/[\w./]+)`", text)
+    assert len(named) > 20
+    assert [place for place in named if not (ROOT / place).exists()] == []
+
+
 def names_and_prose(path: Path) -> tuple[list[str], list[str]]:
     """The names that a file defines, as words; and its docstrings and comments."""
     source = path.read_text(encoding="utf-8")

@@ -1,5 +1,5 @@
 """Answering: from a plan to claims with citations.
 
-Quotes, counts, order and summaries are computed here; `compose` asks a language model.
-Start reading with `evidence`, then `quotes`.
+Evidence is retrieved, scored by the reader, and quoted here; `computed` counts, orders and locates. A language model
+writes in `agent/composing`. Start reading with `retrieval`, then `ranking` and `quotes`.
 """

@@ -11,7 +11,7 @@ import typer
 
 from ...tools.errors import LibraryError, QueryError
 from ...tools.records import Span, parse_clock
-from ..places import LIBRARY, absolute, found_library
+from ..library_folder import LIBRARY, absolute, found_library
 from .options import Chosen
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from ...tools.errors import ServerError
 from ...tools.extractors.registry import modality_names
 from ...tools.llm.protocol import TokenUsage
 from ..answering.anchors import located
+from ..answering.answer_options import chosen_option
 from ..answering.citation_check import check_claims
 from ..answering.computed.tally import tally
-from ..answering.evidence import choose_videos, retrieve
-from ..answering.options import chosen_option
 from ..answering.quotes import closest, quote_evidence
 from ..answering.ranking import Scored, ranked
 from ..answering.reader import WEAK_SHARE
+from ..answering.retrieval import choose_videos, retrieve
 from ..answering.summary import outline, quote_sections
 from ..composing.grounding import grounded
 from ..composing.memory import hinted

@@ -16,8 +16,8 @@ from ...tools.settings import Settings
 from ..display import notebook
 from ..display.answer_page import answer_page
 from ..graph.threads import open_checkpointer
+from ..library_folder import library_folder
 from ..looking.detector import FrameModels
-from ..places import library_folder
 from ..records import register_html
 
 __all__ = ["OpenLibrary"]

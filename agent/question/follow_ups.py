@@ -12,7 +12,7 @@ from ...tools.extractors.registry import modality_names
 from ...tools.records import Span, clock
 from ...tools.words import MONTHS, STOP_WORDS, WEEKDAYS, names, tokens
 from ..records import Plan, Turn
-from .form import options_of
+from .classification import options_of
 from .planning import make_plan
 from .terms import description_of, names_something, phrases_of, places_of
 from .time_expressions import FAR, moment_of, part_of, stretch_of

@@ -6,7 +6,7 @@ from ...tools.extractors.registry import modality_names
 from ...tools.records import Span
 from ...tools.words import tokens
 from ..records import Anchor, Place, Plan, Subject
-from .form import Shape, nth_of, options_of, shape_of
+from .classification import Shape, nth_of, options_of, shape_of
 from .terms import description_of, names_something, phrases_of, places_of, subject_of, terms_of, without_request
 from .time_expressions import moment_of, part_of, stretch_of
 

@@ -7,7 +7,7 @@ Colours are compared in CIE L*a*b*, where a distance is roughly what people see.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from playhead.tools.extractors.base import ModalitySpec, SharedModels
+from playhead.tools.extractors.specification import ModalitySpec, SharedModels
 from playhead.tools.records import Observation, Pixels, Segment
 from playhead.tools.settings import Settings
 

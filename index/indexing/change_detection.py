@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import Field
 
-from ...tools.media.scanned import ScannedFrame
+from ...tools.media.scanned_frames import ScannedFrame
 from ...tools.media.skimming.comparison import (
     COMPARISON,
     Change,

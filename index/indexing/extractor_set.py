@@ -10,8 +10,8 @@ from ...tools.device import resolve_device
 from ...tools.embedding.protocol import CorpusEncoder
 from ...tools.embedding.texts import SentenceEncoder
 from ...tools.errors import MissingExtraError, ServerError, WeightsError
-from ...tools.extractors.base import ModalitySpec, UnavailableError
 from ...tools.extractors.registry import modalities, spec_of
+from ...tools.extractors.specification import ModalitySpec, UnavailableError
 from ...tools.records import Modality, Span
 from ...tools.settings import Settings
 from .captioning import SCENES

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from ...tools.background import prefetch
 from ...tools.errors import MediaError
-from ...tools.extractors.base import FrameExtractor
 from ...tools.extractors.registry import spec_of
+from ...tools.extractors.specification import FrameExtractor
 from ...tools.media.frames import scan
-from ...tools.media.scanned import cut_to, frames_for, held_to_end
+from ...tools.media.scanned_frames import cut_to, frames_for, held_to_end
 from ...tools.media.skimming.skim import skim
 from ...tools.records import Modality, Segment, Span, VideoInfo
 from ...tools.settings import Settings

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from playhead import Library, Settings
-from playhead.agent.answering.options import chosen_option
+from playhead.agent.answering.answer_options import chosen_option
 from playhead.agent.looking.detector import FrameModels, inspect
 from playhead.agent.question.planning import make_plan
 from playhead.agent.records import Claim

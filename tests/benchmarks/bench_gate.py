@@ -14,7 +14,7 @@ from report import Figures, Skipped, percent, real_data
 
 from playhead.index.indexing.change_detection import segments
 from playhead.tools.media.frames import probe, scan
-from playhead.tools.media.scanned import ScannedFrame
+from playhead.tools.media.scanned_frames import ScannedFrame
 from playhead.tools.media.skimming.skim import skim
 from playhead.tools.records import Segment
 from playhead.tools.settings import Settings

@@ -25,8 +25,8 @@ from transcripts import Line, build, football, tutorial_questions, tutorials, vi
 
 import playhead.agent.answering.reader as reader_module
 from playhead.agent.answering.candidates import Candidate, Features, candidates_of, text_of, with_names
-from playhead.agent.answering.evidence import retrieve
 from playhead.agent.answering.reader import MOST_GAP, ReaderWeights, Regression, holds_exact, same_place
+from playhead.agent.answering.retrieval import retrieve
 from playhead.agent.evaluation.metrics.abstention import aurc, risk_coverage
 from playhead.agent.question.planning import make_plan
 from playhead.agent.question.spelling import corrected

@@ -15,7 +15,7 @@ from report import Figures, real_data
 
 from playhead.tools.media.container import decode, nvdec_error, open_media, video_stream_of
 from playhead.tools.media.pictures import pixels_of
-from playhead.tools.media.scanned import ScannedFrame
+from playhead.tools.media.scanned_frames import ScannedFrame
 from playhead.tools.media.skimming.skim import skim
 from playhead.tools.media.timeline import timeline_of
 

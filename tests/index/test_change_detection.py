@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from playhead.index.indexing.change_detection import RecentSegments, segments
 from playhead.tools.media.frames import probe, scan
-from playhead.tools.media.scanned import ScannedFrame
+from playhead.tools.media.scanned_frames import ScannedFrame
 from playhead.tools.media.skimming.comparison import THUMBNAIL_SIZE
 from playhead.tools.media.skimming.gop import STATIC_SECONDS
 from playhead.tools.media.skimming.skim import skim

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from playhead.index.indexing.merging.merges import MERGES
 from playhead.tools.errors import QueryError
 from playhead.tools.extractors import registry
-from playhead.tools.extractors.base import ModalitySpec, UnavailableError
+from playhead.tools.extractors.specification import ModalitySpec, UnavailableError
 from playhead.tools.records import Observation, Span
 from playhead.tools.settings import Settings
 

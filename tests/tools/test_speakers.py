@@ -12,8 +12,8 @@ from scipy.spatial.distance import squareform
 from playhead.tools.embedding.protocol import unit
 from playhead.tools.embedding.voices import mel_bands
 from playhead.tools.errors import WeightsError
-from playhead.tools.extractors.base import UnavailableError
 from playhead.tools.extractors.speakers import SpeakerExtractor, average_link, turns_of
+from playhead.tools.extractors.specification import UnavailableError
 from playhead.tools.extractors.speech import Window, windows_of
 from playhead.tools.media.audio import RATE
 from playhead.tools.media.frames import probe

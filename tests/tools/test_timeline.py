@@ -9,7 +9,7 @@ import pytest
 from playhead.tools.media.audio import RATE, audio_blocks, whole_track
 from playhead.tools.media.container import decode_audio, open_media
 from playhead.tools.media.frames import frames_at, scan
-from playhead.tools.media.scanned import held_to_end
+from playhead.tools.media.scanned_frames import held_to_end
 from playhead.tools.media.skimming.skim import skim
 from playhead.tools.media.streams import probe
 from playhead.tools.media.timeline import timeline_of

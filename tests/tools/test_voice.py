@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playhead.tools.extractors.invented import Segment, is_invented, without_loops
+from playhead.tools.extractors.hallucinations import Segment, is_invented, without_loops
 from playhead.tools.extractors.voice import even_levels, language_runs, raised_voices, stretches_of, voiced_spans
 from playhead.tools.media.audio import RATE, _Mixer
 

@@ -10,7 +10,7 @@ from ..llm.backends import is_set, may_see_pictures, video_llm
 from ..llm.protocol import VideoLLM
 from ..records import Frame, Observation, Segment, Span, clean_text
 from ..settings import Settings
-from .base import UnavailableError
+from .specification import UnavailableError
 
 __all__ = ["Captioner", "caption_of", "captioner"]
 

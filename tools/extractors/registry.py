@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import QueryError
 from ..records import Modality, Observation
 from ..settings import Settings
-from .base import AskedAs, ModalitySpec, SharedModels, UnavailableError
+from .specification import AskedAs, ModalitySpec, SharedModels, UnavailableError
 
 __all__ = [
     "asked_as",

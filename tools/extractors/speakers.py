@@ -20,7 +20,7 @@ from ..embedding.voices import VOICE_PARAMETERS, VoiceEncoder, mel_bands
 from ..media.audio import RATE, Samples
 from ..records import Observation, Span
 from ..settings import Settings
-from .base import UnavailableError
+from .specification import UnavailableError
 from .speech import Window
 from .voice import voiced_spans
 

@@ -19,7 +19,7 @@ from ..media.audio import MIXING, RATE, AudioBlock, Samples, audio_blocks
 from ..records import Observation, Span, VideoInfo, Word
 from ..settings import Settings
 from ..weights import find
-from .invented import INVENTED, Segment, is_invented, without_loops
+from .hallucinations import INVENTED, Segment, is_invented, without_loops
 from .voice import (
     VOICE,
     LanguageRun,

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ..errors import MediaError, MissingExtraError
 from ..records import Frame
 from .container import packet_times
-from .scanned import TOLERANCE_SECONDS, ScannedFrame
+from .scanned_frames import TOLERANCE_SECONDS, ScannedFrame
 from .skimming.comparison import detail_of_pixels
 from .streams import probe
 from .timeline import timeline_of

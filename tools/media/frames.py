@@ -14,7 +14,7 @@ from ..records import Frame, Pixels
 from . import decord_frames
 from .container import decode, open_media, video_stream_of
 from .pictures import pixel_aspect, pixels_of, upright
-from .scanned import TOLERANCE_SECONDS, Gap, ScannedFrame
+from .scanned_frames import TOLERANCE_SECONDS, Gap, ScannedFrame
 from .skimming.comparison import detail_of
 from .streams import probe
 from .timeline import timeline_of

@@ -16,10 +16,10 @@ from ....tools.extractors.registry import spec_of
 from ....tools.records import Record, Text
 from ....tools.words import STOP_WORDS, canonical, stem, tokens
 from ...records import Citation, Claim, Place, Plan, Relation, Subject
-from ..evidence import retrieve
 from ..quotes import MOST_CLAIMS, quote_evidence
 from ..ranking import ranked
 from ..reader import Reader
+from ..retrieval import retrieve
 from .occurrences import Occurrence, boxes_of, occurrences
 from .speaking import speaking_claims
 from .statements import at_once_text, order_text, side_text, size_text, times_text, to_text

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from ....tools.extractors.base import Merge
 from ....tools.extractors.registry import spec_of
+from ....tools.extractors.specification import Merge
 from ....tools.media.frames import frames_between
 from ....tools.records import Observation, VideoInfo
 from ....tools.settings import Settings

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from ....tools.media.scanned import ScannedFrame
+from ....tools.media.scanned_frames import ScannedFrame
 from ....tools.records import Box, Observation, Pixels, Span
 
 __all__ = ["TEXT_EDGES", "FramesBetween", "refine_edges"]

@@ -32,7 +32,7 @@ from ...records import Pixels, Span, Timeline
 from ..container import decode_packets, decoders_of, open_media, packets_of, video_stream_of
 from ..frames import scan, scanned
 from ..pictures import pixel_aspect
-from ..scanned import Gap, ScannedFrame
+from ..scanned_frames import Gap, ScannedFrame
 from ..timeline import timeline_of
 from .comparison import COMPARISON, detail_of, largest_change, thumbnail_of
 from .gop import GOP_PARAMETERS, Gop, GopDecodingError, gops_of

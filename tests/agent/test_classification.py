@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playhead.agent.question.form import options_of, shape_of
+from playhead.agent.question.classification import options_of, shape_of
 from playhead.agent.question.planning import _ENUMERATOR, make_plan
 from playhead.tools.extractors.registry import modality_names
 from playhead.tools.records import Span
