@@ -41,7 +41,7 @@ class OpenLibrary:
             LibraryError: The library's own place is a file, or the library has a newer format.
             SettingsError: A setting in the environment or the settings file is not valid.
         """
-        self.settings = settings or Settings()
+        self.settings: Settings = settings or Settings()
         notebook.register(type(self))
         register_html(answer_page)
         self._opened_by = os.getpid()
