@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...index.indexing.media_files import MEDIA_SUFFIXES
 from ...tools.records import clean_text
-from ..places import LIBRARY, found_library
+from ..library_folder import LIBRARY, found_library
 
 __all__ = ["print_welcome"]
 

@@ -24,8 +24,8 @@ from scipy.optimize import minimize
 from transcripts import build, tutorial_questions, tutorials, video_id
 
 from playhead.agent.answering.candidates import Candidate, candidates_of, text_of, with_names
-from playhead.agent.answering.evidence import retrieve
 from playhead.agent.answering.reader import feature_reader, same_place
+from playhead.agent.answering.retrieval import retrieve
 from playhead.agent.evaluation.metrics.abstention import aurc
 from playhead.agent.question.planning import make_plan
 from playhead.index.retrieval.search import Search
