@@ -122,7 +122,9 @@ class Settings(BaseSettings):
     `off` to skip its stage. None: the profile's model.
     """
 
-    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(env_prefix="PLAYHEAD_", extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
+        env_prefix="PLAYHEAD_", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
 
     profile: Literal["offline", "laptop", "gpu"] = Field(
         "offline",
