@@ -75,7 +75,8 @@ def main() -> None:
 def recorded(commands: Sequence[Sequence[str]], folder: Path) -> str:
     """Run commands in a terminal of their own, and return what it showed as SVG."""
     console = Console(record=True, width=COLUMNS, file=open(os.devnull, "w"))  # noqa: SIM115
-    environment = {**os.environ, "COLUMNS": str(COLUMNS), "TERM": "xterm-256color", "PLAYHEAD_OFFLINE": "1"}
+    environment = {**os.environ, "COLUMNS": str(COLUMNS), "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    environment["PLAYHEAD_OFFLINE"] = "1"
     for command in commands:
         words = " ".join(f'"{word}"' if " " in word else word for word in command)
         console.print(Text(f"$ {words}", style="bold green"))

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from ...tools.extractors.registry import participle
+from ...tools.extractors.registry import participle, spec_of
 from ...tools.records import Span, clean_text, clock
 from ..records import CLOSEST_HEADING
+from .pictures import cited_picture
 from .terminal import indexed_length, linked, names_of, print_drawing, shown_path, table, timeline, when
+from .thumbnails import print_thumbnail, shows_pictures
 
 if TYPE_CHECKING:
     from ...index.indexing.change_detection import FrameDecision
@@ -45,6 +47,7 @@ __all__ = [
 
 # Below this length a timeline says nothing that the times do not.
 _SHORT_SECONDS = 30.0
+_MOST_PICTURES = 3
 
 
 def print_evidence(found: "Sequence[Evidence]") -> None:
@@ -98,13 +101,15 @@ def print_moments(found: "Sequence[Moment]") -> None:
     print_drawing(rows)
 
 
-def print_answer(answer: "Answer", durations: "dict[str, float] | None" = None) -> None:
+def print_answer(answer: "Answer", durations: "dict[str, float] | None" = None, *, pictures: bool = False) -> None:
     """Print the answer: each claim in bold, then its citations with file names and times.
 
     Args:
         answer: The answer.
         durations: Length in seconds of each video, by id: on a terminal, a timeline is drawn for these.
+        pictures: Draw what the first claims cite as shown, where the terminal can show pictures.
     """
+    room = _MOST_PICTURES if pictures and shows_pictures() else 0
     if answer.corrections:
         print_drawing(Text(answer.corrected_words, style="dim"))
     if not answer.claims:
@@ -119,6 +124,10 @@ def print_answer(answer: "Answer", durations: "dict[str, float] | None" = None) 
         if claim.doubt:
             line.append(f" ({claim.doubt})", style="yellow")
         print_drawing(line)
+        shown = [one for one in claim.citations if spec_of(one.modality).asked_as == "shown"]
+        if room and (picture := cited_picture(shown)):
+            print_thumbnail(picture)
+            room -= 1
     if sys.stdout.isatty():
         _print_timelines(answer, durations or {})
 

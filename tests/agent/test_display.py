@@ -4,6 +4,7 @@ import base64
 import html
 import io
 import re
+import sys
 from html.parser import HTMLParser
 
 import numpy as np
@@ -111,6 +112,31 @@ def test_what_quotes_its_evidence_has_no_mark(capsys):
     assert str(quoted) == "It rains. [00:01:01–00:01:05] a.mp4, said"
     print_answer(quoted)
     assert capsys.readouterr().out == "It rains. [00:01:01–00:01:05] a.mp4, said\n"
+
+
+class Screen(io.StringIO):
+    """A terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("modality", "colours", "drawn"),
+    [("frame", "truecolor", True), ("speech", "truecolor", False), ("frame", "", False)],
+)
+def test_a_terminal_of_many_colours_shows_what_is_cited_as_shown(modality, colours, drawn, keyframe, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLORTERM", colours)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    made = answer(claim("A square.", cite(modality=modality, keyframe=keyframe)))
+    screen = Screen()
+    monkeypatch.setattr(sys, "stdout", screen)
+    print_answer(made, pictures=True)
+    assert ("▄" in screen.getvalue()) == drawn
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    print_answer(made, pictures=True)
+    assert "▄" not in sys.stdout.getvalue()  # never into a pipe
 
 
 def test_corrected_words_are_shown(capsys):

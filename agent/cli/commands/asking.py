@@ -61,6 +61,10 @@ def ask(
     ] = None,
     embed: Annotated[bool, typer.Option("--embed", help="Put short clips into the HTML file.")] = False,
     index: Index = False,
+    pictures: Annotated[
+        bool,
+        typer.Option("--pictures/--no-pictures", help="Draw the cited pictures, in a terminal of 24-bit colours."),
+    ] = True,
     as_json: AsJson = False,
     as_events: Annotated[
         bool, typer.Option("--events", help="Print each step as one line of JSON; the answer is last.")
@@ -99,7 +103,7 @@ def ask(
     if as_json:
         print_json(view.answer.model_dump(mode="json"))
     elif not as_events:
-        print_answer(view.answer, _durations(opened))
+        print_answer(view.answer, _durations(opened), pictures=pictures)
 
 
 @with_settings(*MODELS, examples=("playhead chat talks", "playhead chat talks --thread monday"))
@@ -301,10 +305,20 @@ def _print_similar(similar: "Similar", found: Sequence[Record], draw: Callable[[
     _print_found(found, draw, as_json)
 
 
+def _doubt(found: Sequence[Any]) -> None:
+    """On a terminal, say so where nothing fits well enough to be an answer."""
+    from ...answering.reader import feature_reader
+
+    fits = max(getattr(one, "relevance", None) or one.score for one in found)
+    if sys.stderr.isatty() and fits < feature_reader().threshold:
+        print("None of these fits for certain.", file=sys.stderr)
+
+
 def _print_found(found: Sequence[Record], draw: Callable[[Any], None], as_json: bool) -> None:
     if as_json:
         print_json([one.model_dump(mode="json") for one in found])
     elif found:
         draw(found)
+        _doubt(found)
     else:
         print("nothing found", file=sys.stderr)
