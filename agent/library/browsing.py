@@ -147,7 +147,8 @@ class Browsing(OpenLibrary):
         self, videos: Path | str | Sequence[Path | str] | None, where: str | Sequence[str] | None = None
     ) -> tuple[str, ...] | None:
         """The ids of the videos that are named and meet all conditions; None: all videos."""
-        named = None if videos is None else video_ids(self._store, self.videos(), videos)
+        # The published records are in memory: reading 3,000 files would take 0.1 s for each search.
+        named = None if videos is None else video_ids(self._store, tuple(self._opened().records.values()), videos)
         if not where:
             return named
         conditions = [where] if isinstance(where, str) else where

@@ -60,12 +60,15 @@ def video_ids(
 
 def _matching(storage: StorageBackend, records: Sequence[VideoRecord], video: Path | str) -> list[VideoRecord]:
     """Return the videos with this id (or its first digits), path or file name, or below this folder."""
-    path, text = Path(os.path.abspath(Path(video).expanduser())), str(video)
-    places = {r.video_id: [storage.absolute_path(stored) for stored in r.paths] for r in records}
-    exact = [r for r in records if path in places[r.video_id] or r.video_id == text]
-    below = [r for r in records if any(place.is_relative_to(path) for place in places[r.video_id])]
-    named = [r for r in records if any(place.name == text for place in places[r.video_id])]
-    abbreviated = [r for r in records if len(text) >= 6 and r.video_id.startswith(text)]
+    path, text = os.path.abspath(Path(video).expanduser()), str(video)
+    base, folder = os.fspath(storage.absolute_path(os.curdir)), path.rstrip(os.sep) + os.sep
+    # Strings, not paths: a library may have 10,000 videos, and this runs for each search with a folder.
+    places = [[os.path.join(base, stored) for stored in record.paths] for record in records]
+    found = list(zip(records, places, strict=True))
+    exact = [record for record, own in found if path in own or record.video_id == text]
+    below = [record for record, own in found if any(place.startswith(folder) for place in own)]
+    named = [record for record, own in found if any(os.path.basename(place) == text for place in own)]
+    abbreviated = [record for record in records if len(text) >= 6 and record.video_id.startswith(text)]
     return exact or below or named or abbreviated
 
 

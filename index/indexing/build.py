@@ -84,6 +84,7 @@ def bring_in_line(
         folders = [place for place in places if os.path.isdir(place)]
         holding = [place.rstrip(os.sep) + os.sep for place in folders if any(_is_below(str(f), place) for f in files)]
         yield from library.drop_missing(holding)
+        yield from library.unreachable(holding)
 
     try:
         yield from _published(storage, outcomes()) if isinstance(storage, LocalStorage) else outcomes()
@@ -216,6 +217,17 @@ class _Library:
             if left is None and gone:
                 yield Outcome(self._storage.absolute_path(gone[0]), "removed", "the file is gone")
 
+    def unreachable(self, folders: Sequence[str]) -> Iterator[Outcome]:
+        """Yield each file below the folders that a link hides whose target is not there, as on a disk that is not mounted.
+
+        Its index is kept: the file may come back.
+        """
+        for record in self._records.values():
+            for path in (self._storage.absolute_path(stored) for stored in record.paths if stored not in self._contents):
+                if any(str(path).startswith(folder) for folder in folders) and (link := _broken_link(path)):
+                    detail = f"kept, but not there: {link} is a link to {os.readlink(link)}, which does not exist now"
+                    yield Outcome(path, "unchanged", detail, record)
+
     def _is_gone(self, stored: str, folders: Sequence[str]) -> bool:
         """Whether a file below one of the folders does not exist any more."""
         path = self._storage.absolute_path(stored)
@@ -243,14 +255,29 @@ def _utf8(stored: str) -> str:
 
 
 def _is_gone(path: Path) -> bool:
-    """Whether a file does not exist any more; a file in an unreadable folder is not known to be gone."""
+    """Whether a file does not exist any more.
+
+    A file in an unreadable folder, or behind a link whose target does not exist, is not known to be gone: the target may be
+    on a disk that is not mounted.
+    """
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        return True
+        return _broken_link(path) is None
     except OSError:
         return False
     return False
+
+
+def _broken_link(path: Path) -> Path | None:
+    """The link on the way to a file whose target does not exist; None: there is none."""
+    for place in (path, *path.parents):
+        try:
+            if place.is_symlink() and not place.exists():
+                return place
+        except OSError:
+            return None
+    return None
 
 
 def _info_of(record: VideoRecord, file: Path) -> VideoInfo:

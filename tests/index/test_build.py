@@ -265,6 +265,28 @@ def test_a_file_that_is_gone_leaves_the_library(store, talks, films):
     assert not (store.videos_folder / content_id(films[1])).exists()
 
 
+@pytest.mark.parametrize("is_folder", [False, True], ids=["a linked file", "a linked folder"])
+def test_a_file_on_a_disk_that_is_not_mounted_keeps_its_index_and_is_named(store, talks, films, tmp_path, is_folder):
+    disk, away = tmp_path / "disk", tmp_path / "away"
+    disk.mkdir()
+    shutil.copy(films[0], talks / "a.mp4")
+    shutil.copy(films[1], disk / "b.mp4")
+    link, name = (talks / "more", "more/b.mp4") if is_folder else (talks / "b.mp4", "b.mp4")
+    link.symlink_to(disk if is_folder else disk / "b.mp4")
+    index(store)
+    disk.rename(away)
+    (kept,) = [one for one in index(store) if one.path.name == "b.mp4"]
+    assert (kept.path, kept.state) == (talks / name, "unchanged")
+    assert kept.detail.startswith(f"kept, but not there: {link} is a link to {disk}")
+    assert set(store.read()) == {content_id(films[0]), content_id(films[1])}
+    away.rename(disk)
+    assert {one.state for one in index(store)} == {"unchanged"}
+    assert not any(one.detail for one in index(store))
+    link.unlink()
+    assert ("b.mp4", "removed") in outcomes_of(index(store))
+    assert set(store.read()) == {content_id(films[0])}
+
+
 def test_videos_of_other_folders_stay(store, talks, films, tmp_path):
     """A file that is gone, but not from the folder that is indexed now."""
     elsewhere = tmp_path / "elsewhere"

@@ -38,6 +38,9 @@ _ARABIC = str.maketrans("\u0649\u06cc\u0643\u0629", "\u064a\u064a\u06a9\u0647")
 _ADDRESS = re.compile(r"(?<![\w.+\-])[\w.+\-]++@[\w\-]++(?:\.[\w\-]++)++")
 _DOTTED = re.compile(r"(?<![\w.@/\-])[^\W\d_][\w\-]*+(?:\.[^\W_][\w\-]*+)++")
 _HYPHENATED = re.compile(r"(?<![\w\-])[^\W\d_]++(?:-[^\W\d_]++){1,2}(?![\w\-])")
+# What a name with a sign, an address, a dotted or a hyphenated word has; most sentences have none, and are cut faster.
+_SIGN = re.compile(r"[+#&@\-]|\.\S")
+_ASCII_TERM = re.compile(r"[a-z]+|[0-9]+")
 _SPOKEN = {"#": ("sharp",), "+": ("plus",), ".": ("dot",), "&": ("and",)}
 # BM25 evaluates each term for each row: a pasted page would take seconds.
 _MAX_TERMS = 256
@@ -93,15 +96,17 @@ class TextTerms:
             grams = term.forms[0]
             share = sum(gram in self._counts for gram in grams) / len(grams)
             return share / 2 if share >= _HALF and len(grams) > 1 else 0.0
+        if len(term.forms) == 1:
+            return float(self._occurrences(term.forms[0]))
         return float(sum(self._occurrences(form) for form in term.forms))
 
     def _occurrences(self, form: tuple[str, ...]) -> int:
         if len(form) == 1:
-            return self._counts[form[0]]
-        if not all(self._counts[part] for part in form):
+            return self._counts.get(form[0], 0)
+        if not all(part in self._counts for part in form):
             return 0
         size = len(form)
-        return sum(tuple(self.words[i : i + size]) == form for i in range(len(self.words) - size + 1))
+        return sum(self.words[i : i + size] == form for i in range(len(self.words) - size + 1))
 
 
 def terms_of(text: str) -> str:
@@ -176,7 +181,10 @@ def _dotted(written: str) -> QueryTerm:
 
 
 @lru_cache(maxsize=1 << 12)
-def _cut_cached(folded: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _cut(folded: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The terms in order, and the names with signs in them."""
+    if not _SIGN.search(folded):
+        return tuple(_cut_words(folded)), ()
     names = [written.replace(" ", "") for written in SIGNED_NAME.findall(folded)]
     # `C` is not a term of `C#`; `net` is one of `.NET`.
     rest = SIGNED_NAME.sub(lambda found: found[0] if len(_PART.findall(found[0])[0]) > 1 else " ", folded)
@@ -187,13 +195,9 @@ def _cut_cached(folded: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(_cut_words(rest)), tuple(names)
 
 
-def _cut(folded: str) -> tuple[list[str], list[str]]:
-    """The terms in order, and the names with signs in them."""
-    words, names = _cut_cached(folded)
-    return list(words), list(names)
-
-
 def _cut_words(folded: str) -> list[str]:
+    if folded.isascii():
+        return [stem(piece) for piece in _ASCII_TERM.findall(folded)]
     words: list[str] = []
     for piece in _TERM.findall(folded):
         words += _grams(piece) if _is_run(piece) else [stem(piece)]
