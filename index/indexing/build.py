@@ -223,7 +223,9 @@ class _Library:
         Its index is kept: the file may come back.
         """
         for record in self._records.values():
-            for path in (self._storage.absolute_path(stored) for stored in record.paths if stored not in self._contents):
+            for path in (
+                self._storage.absolute_path(stored) for stored in record.paths if stored not in self._contents
+            ):
                 if any(str(path).startswith(folder) for folder in folders) and (link := _broken_link(path)):
                     detail = f"kept, but not there: {link} is a link to {os.readlink(link)}, which does not exist now"
                     yield Outcome(path, "unchanged", detail, record)
