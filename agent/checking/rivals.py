@@ -1,10 +1,9 @@
 """What a line has in place of a number, code, weekday or month of a claim; and whether it denies what the claim says."""
 
-import calendar
 import re
 from collections.abc import Iterable, Sequence
 
-from ...tools.words import canonical, pieces, sounds_like_code, tokens
+from ...tools.words import MONTHS, WEEKDAYS, canonical, pieces, sounds_like_code, tokens
 from ..records import Term
 
 __all__ = ["denies", "rivals_of"]
@@ -14,8 +13,6 @@ _NEGATION = re.compile(
     r"\b(?:no|not|never|none|nobody|nothing|nowhere|neither|nor|without|cannot)\b|n['’]t\b", re.IGNORECASE
 )
 _CHUNK = re.compile(r"\w[\w\-./:@#&+]*")
-_WEEKDAYS = frozenset(map(str.casefold, calendar.day_name))
-_MONTHS = frozenset(map(str.casefold, calendar.month_name[1:]))
 
 
 def rivals_of(missing: Sequence[Term], claimed: Sequence[Term], text: str) -> list[str]:
@@ -61,9 +58,9 @@ def _parts(found: Iterable[str]) -> list[str]:
 
 def _kind(word: str) -> str:
     word = canonical(word)
-    if word in _WEEKDAYS:
+    if word in WEEKDAYS:
         return "weekday"
-    if word in _MONTHS:
+    if word in MONTHS:
         return "month"
     if word[:1].isdigit():
         return "time" if ":" in word else "number"

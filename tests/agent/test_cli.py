@@ -658,7 +658,7 @@ def test_an_interrupt_says_that_nothing_is_lost(talks, playhead, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("playhead.agent.index_runs.index_videos", interrupted)
+    monkeypatch.setattr("playhead.agent.library.index_runs.index_videos", interrupted)
     done = playhead("index", "talks")
     assert done.code not in (0, 2)
     assert done.complaint == "playhead: stopped. Finished work is kept: run the same command again to continue"
