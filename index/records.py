@@ -96,7 +96,8 @@ class Evidence(Record):
     frame_seconds: Seconds | None = Field(default=None, description="Presentation time of the frame that shows it.")
     speaker: Text = Field(default="", description="The speaker: a name, or `Speaker 2`; empty: not known.")
     keyframe: str | None = Field(
-        default=None, description="Reference of the stored keyframe of that time: see `index.storage.references`."
+        default=None,
+        description="Reference of the stored keyframe of that time: see `index.storage.keyframe_references`.",
     )
 
     @property

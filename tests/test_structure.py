@@ -145,6 +145,33 @@ def test_the_places_that_contributing_names_exist():
     assert [place for place in named if not (ROOT / place).exists()] == []
 
 
+def test_dotted_names_in_strings_and_guides_exist():
+    texts = [*ALL_FILES, *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.ipynb")]
+    wrong = [
+        f"{path.relative_to(ROOT)}: {found[0]}"
+        for path in texts
+        for found in re.finditer(r"playhead\.((?:tools|index|agent)(?:\.\w+)+)", path.read_text(encoding="utf-8"))
+        if not exists(found[1].split("."))
+    ]
+    assert wrong == []
+
+
+def exists(parts: list[str]) -> bool:
+    """Whether a dotted name is a package, a module, or occurs as a name in its module."""
+    place = ROOT
+    while parts and (place / parts[0]).is_dir():
+        place, parts = place / parts[0], parts[1:]
+    module = place / "__init__.py"
+    if parts and (place / f"{parts[0]}.py").exists():
+        module, parts = place / f"{parts[0]}.py", parts[1:]
+    return not parts or re.search(rf"\b{parts[0]}\b", module.read_text(encoding="utf-8")) is not None
+
+
+def test_a_dotted_name_that_does_not_exist_is_found():
+    assert exists("agent.library.index_runs.index_videos".split("."))
+    assert not exists("agent.index_runs.index_videos".split("."))
+
+
 def names_and_prose(path: Path) -> tuple[list[str], list[str]]:
     """The names that a file defines, as words; and its docstrings and comments."""
     source = path.read_text(encoding="utf-8")

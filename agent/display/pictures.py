@@ -4,7 +4,7 @@ import io
 import logging
 from collections.abc import Sequence
 
-from ...index.storage.references import milliseconds_of, read_keyframe
+from ...index.storage.keyframe_references import milliseconds_of, read_keyframe
 from ...tools.errors import PlayheadError
 from ...tools.extractors.registry import spec_of
 from ...tools.records import Box, clean_text

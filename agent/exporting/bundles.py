@@ -12,7 +12,7 @@ from ...tools.records import Box, Modality, Record, Seconds, Span, clock
 
 if TYPE_CHECKING:
     from ..library.browsing import Browsing
-    from .references import NamedMoment
+    from .named_moments import NamedMoment
 
 __all__ = ["BundleFrame", "MomentBundle", "bundle"]
 

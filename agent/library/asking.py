@@ -79,7 +79,7 @@ class Asking(Browsing):
             question: In plain words.
             videos: Paths, file names or ids of videos, or folders of them. None: all, or those of the question that
                 this one follows.
-            where: Conditions that a video must meet, such as `date>=2026-01` or `tag=lecture`: see `index.facts`.
+            where: Conditions that a video must meet, such as `date>=2026-01` or `tag=lecture`: see `index.metadata_conditions`.
             between: Start and end in seconds: only this stretch of each video.
             options: The answers to choose from, for a multiple-choice question.
             thread_id: Name of a conversation that is stored in the library. None: nothing is stored.
@@ -161,7 +161,7 @@ class Asking(Browsing):
             request: What is wanted, e.g. "all prices that are named".
             form: A pydantic model with the fields of one row.
             videos: Paths, file names or ids of videos, or folders of them; None: all.
-            where: Conditions that a video must meet, such as `date>=2026-01` or `tag=lecture`: see `index.facts`.
+            where: Conditions that a video must meet, such as `date>=2026-01` or `tag=lecture`: see `index.metadata_conditions`.
             between: Seconds; only what overlaps them.
 
         Raises:

@@ -7,7 +7,7 @@ from pathlib import Path
 from ...index.indexing.change_detection import FrameDecision
 from ...index.indexing.frame_pipeline import frame_decisions
 from ...index.records import Evidence, VideoRecord
-from ...index.storage.references import read_keyframe
+from ...index.storage.keyframe_references import read_keyframe
 from ...tools.errors import QueryError, SettingsError
 from ...tools.media.streams import probe
 from ...tools.records import Span
@@ -30,7 +30,7 @@ class Browsing(OpenLibrary):
 
         Args:
             among: Paths, file names or ids of videos, or folders of them. None: all.
-            where: Conditions that a video must meet, such as `date>=2026-01` or `tag=lecture`: see `index.facts`.
+            where: Conditions that a video must meet, such as `date>=2026-01` or `tag=lecture`: see `index.metadata_conditions`.
 
         Raises:
             LibraryError: One of them is not in the library.

@@ -10,7 +10,7 @@ from ...tools.media.clips import Clip, ClipStyle, copy_clip, write_clip, write_g
 from ...tools.records import Box, Modality
 from ..exporting.bundles import MomentBundle, bundle
 from ..exporting.formats import ExportFormat, exported, format_of
-from ..exporting.references import named_moment
+from ..exporting.named_moments import named_moment
 from ..exporting.sheets import subtitles_drawn
 from .searching import Searching
 

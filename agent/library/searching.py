@@ -13,7 +13,7 @@ from ...tools.media.pictures import read_picture
 from ...tools.records import Modality, Span
 from ..answering.ranking import found_evidence
 from ..exporting.contexts import context_text
-from ..exporting.references import named_moment
+from ..exporting.named_moments import named_moment
 from ..looking.moments import Moment, find_moments, look_for_moments
 from ..looking.similar import Similar, frames_like_moment, frames_like_picture
 from .browsing import Browsing, span_between
@@ -45,7 +45,7 @@ class Searching(Browsing):
             k: At most this many results.
             modalities: By name or participle: `speech` or `said`, `text` or `written`, …. None: all.
             videos: Paths, file names or ids of videos, or folders of them. None: all.
-            where: Conditions that a video must meet, such as `date>=2026-01` or `tag=lecture`: see `index.facts`.
+            where: Conditions that a video must meet, such as `date>=2026-01` or `tag=lecture`: see `index.metadata_conditions`.
             between: Start and end in seconds: only evidence that overlaps them.
             speaker: Only what this speaker says: a name, or `Speaker 2` of `speakers`.
 
@@ -106,7 +106,7 @@ class Searching(Browsing):
             modalities: By name or participle: `speech` or `said`, …. None: those that the words of the query
                 suggest, else all.
             videos: Paths, file names or ids of videos, or folders of them. None: all.
-            where: Conditions that a video must meet, such as `date>=2026-01` or `tag=lecture`: see `index.facts`.
+            where: Conditions that a video must meet, such as `date>=2026-01` or `tag=lecture`: see `index.metadata_conditions`.
             between: Start and end in seconds: only this stretch of each video.
             mode: `balanced` spans cover the whole moment, `precise` spans lie inside it.
             look: Examine frames; the query describes what they show.
@@ -170,7 +170,7 @@ class Searching(Browsing):
             picture: A picture file, or its bytes.
             k: At most this many.
             videos: Paths, file names or ids of videos, or folders of them. None: all.
-            where: Conditions that a video must meet, such as `date>=2026-01` or `tag=lecture`: see `index.facts`.
+            where: Conditions that a video must meet, such as `date>=2026-01` or `tag=lecture`: see `index.metadata_conditions`.
             between: Start and end in seconds: only frames that overlap them.
 
         Returns:
@@ -199,7 +199,7 @@ class Searching(Browsing):
             moment: `talk.mp4@10:02-10:40`, `talk.mp4@10:02` (the frame at that second), or an evidence id.
             k: At most this many.
             videos: Paths, file names or ids of videos, or folders of them. None: all.
-            where: Conditions that a video must meet, such as `date>=2026-01` or `tag=lecture`: see `index.facts`.
+            where: Conditions that a video must meet, such as `date>=2026-01` or `tag=lecture`: see `index.metadata_conditions`.
             between: Start and end in seconds: only frames that overlap them.
 
         Raises:

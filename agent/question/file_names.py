@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import PurePath
 
-from ...index.facts import dates_in
+from ...index.metadata_conditions import dates_in
 from ...index.records import VideoRecord
 from ...tools.words import MONTHS, ORDINAL_FIGURES, STOP_WORDS, canonical, is_same, pieces, tokens
 from ..records import Plan

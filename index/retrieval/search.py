@@ -16,7 +16,7 @@ from ...tools.errors import QueryError
 from ...tools.extractors.registry import find_modalities, modality_names
 from ...tools.records import Frame, Modality, Pixels, Segment, Span, clean_text
 from ...tools.settings import Settings
-from ..facts import FIELDS, Condition, parse_condition
+from ..metadata_conditions import FIELDS, Condition, parse_condition
 from ..people.voices import Voices
 from ..records import Evidence, VideoRecord
 from ..storage.local import LocalStorage
@@ -160,7 +160,7 @@ class Search:
     def videos_where(self, conditions: Sequence[str]) -> tuple[str, ...]:
         """Return the ids of the videos for which all conditions are true, such as `date>=2026-01` or `tag=lecture`.
 
-        `index.facts` describes conditions.
+        `index.metadata_conditions` describes conditions.
 
         Raises:
             QueryError: A condition is not valid, or no video fits.

@@ -217,7 +217,7 @@ class StorageBackend(ABC):
         return None if row is None else self._picture(record, index, row)
 
     def keyframe_reference(self, record: VideoRecord, seconds: float) -> str | None:
-        """Return the reference (`index.storage.references`) of the keyframe that shows a second.
+        """Return the reference (`index.storage.keyframe_references`) of the keyframe that shows a second.
 
         None if there is none. Where the keyframes are damaged it is None, too, with one warning: the observations of
         the video stay usable.

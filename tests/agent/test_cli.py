@@ -21,7 +21,7 @@ from playhead.agent.cli.main import main
 from playhead.agent.display.indexing import IndexingView
 from playhead.index.records import StageReport
 from playhead.index.storage.files.sealed import seal
-from playhead.index.storage.references import read_keyframe
+from playhead.index.storage.keyframe_references import read_keyframe
 from playhead.tools.errors import LibraryError
 from playhead.tools.media.container import nvdec_error
 

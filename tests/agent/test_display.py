@@ -19,8 +19,8 @@ from playhead.agent.display.pictures import cited_picture
 from playhead.agent.display.tables import print_answer
 from playhead.agent.records import Answer, Citation, Claim, Correction, Usage, register_html
 from playhead.index.records import Evidence
+from playhead.index.storage.keyframe_references import read_keyframe
 from playhead.index.storage.local import LocalStorage
-from playhead.index.storage.references import read_keyframe
 from playhead.tools.records import Box
 
 from ..fakes import commit

@@ -13,8 +13,8 @@ from playhead.agent.answering.summary import Chapter, contents
 from playhead.agent.cli.main import app
 from playhead.agent.looking.model_frames import frames_within
 from playhead.index.retrieval.search import Search
+from playhead.index.storage.keyframe_references import milliseconds_of, read_keyframe
 from playhead.index.storage.local import LocalStorage
-from playhead.index.storage.references import milliseconds_of, read_keyframe
 from playhead.tools.embedding.protocol import unit
 from playhead.tools.errors import LibraryError
 from playhead.tools.records import Box, Span

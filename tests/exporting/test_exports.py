@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from playhead import Library
 from playhead.agent.exporting.formats import FORMATS, exported, format_of
-from playhead.agent.exporting.references import named_moment
+from playhead.agent.exporting.named_moments import named_moment
 from playhead.agent.exporting.subtitles import srt, stamp, vtt
 from playhead.index.records import Evidence
 from playhead.tools.errors import LibraryError, QueryError

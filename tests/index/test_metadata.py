@@ -6,8 +6,8 @@ from pathlib import Path
 import av
 import pytest
 
-from playhead.index.facts import parse_condition
 from playhead.index.indexing.build import bring_in_line
+from playhead.index.metadata_conditions import parse_condition
 from playhead.index.retrieval.search import Search
 from playhead.index.storage.local import LocalStorage
 from playhead.index.storage.url import UrlStorage

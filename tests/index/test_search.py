@@ -26,8 +26,8 @@ from playhead.index.retrieval.search_index.catalog import Catalog
 from playhead.index.retrieval.search_index.publishing import PUBLISHING_LOCK, publish
 from playhead.index.retrieval.vectors.faiss_index import VectorIndex
 from playhead.index.storage.committed.table import ObservationTable, write
+from playhead.index.storage.keyframe_references import read_keyframe
 from playhead.index.storage.local import LocalStorage
-from playhead.index.storage.references import read_keyframe
 from playhead.tools.embedding.protocol import unit
 from playhead.tools.embedding.texts import SentenceEncoder
 from playhead.tools.errors import LibraryError, QueryError, WeightsError

@@ -22,8 +22,8 @@ from playhead.index.storage.committed.table import ObservationTable, observation
 from playhead.index.storage.committed.versions import FORMAT
 from playhead.index.storage.files.sealed import seal, unseal
 from playhead.index.storage.identity import FileIdentities, content_id
+from playhead.index.storage.keyframe_references import read_keyframe, save_keyframe
 from playhead.index.storage.local import LocalStorage
-from playhead.index.storage.references import read_keyframe, save_keyframe
 from playhead.index.storage.staging import GRACE_SECONDS
 from playhead.tools.errors import LibraryError, MediaError, QueryError
 from playhead.tools.records import Box, Frame, Word

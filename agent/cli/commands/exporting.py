@@ -13,7 +13,7 @@ from ..places import AsJson, LibraryFolder, Place, Within, modalities_of, opened
 from .serving import serve_page
 
 if TYPE_CHECKING:
-    from ...exporting.references import NamedMoment
+    from ...exporting.named_moments import NamedMoment
     from ...library import Library
 
 __all__ = ["clip", "context", "export", "moment", "notes", "open_", "sheet"]
@@ -271,7 +271,7 @@ def _named(
     place: str, moment: str | None, citation: int, library: Path | None, chosen: Chosen
 ) -> "tuple[Library, NamedMoment]":
     """The moment that PLACE and MOMENT name together; a MOMENT of another form is a question to ask."""
-    from ...exporting.references import citation_moment, is_time, named_moment
+    from ...exporting.named_moments import citation_moment, is_time, named_moment
 
     where, text = (Path(place), moment) if moment else (Path(), place)
     if "@" in text or _looks_like_id(text):
@@ -292,7 +292,7 @@ def _stretch(
 ) -> "tuple[Library, NamedMoment]":
     """The library and stretch of `VIDEO`, `VIDEO@START-END` or an evidence id."""
     from ....tools.records import Span
-    from ...exporting.references import NamedMoment, named_moment
+    from ...exporting.named_moments import NamedMoment, named_moment
 
     video, at, _ = text.rpartition("@")
     video = video if at else text

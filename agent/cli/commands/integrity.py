@@ -40,8 +40,8 @@ def verify(
 @with_settings(*MODELS, examples=("playhead repair talks", "playhead repair --library archive"))
 def repair(place: Place, library: LibraryFolder = None, as_json: AsJson = False, *, chosen: Chosen) -> None:
     """Repair a damaged library; index damaged videos again."""
-    from ...display.data import outcome_data
     from ...display.indexing import IndexingView
+    from ...display.json_data import outcome_data
 
     opened, _ = opened_at(place, library, chosen)
     with IndexingView(quiet=chosen.quiet, verbose=chosen.verbose, to_stdout=not as_json) as view:

@@ -82,8 +82,8 @@ def index(
     """Index new and changed videos. After a stop, the same command continues."""
     from ....index.indexing.extractor_set import Extractors
     from ....index.storage.local import LocalStorage
-    from ...display.data import fetched_data, outcome_data
     from ...display.indexing import IndexingView
+    from ...display.json_data import fetched_data, outcome_data
     from ...library.index_runs import index_videos
     from ...sources.fetching import is_source
 
@@ -160,7 +160,7 @@ def list_(
     place: Place = ".", library: LibraryFolder = None, where: Where = None, as_json: AsJson = False, *, chosen: Chosen
 ) -> None:
     """List the indexed videos."""
-    from ...display.data import video_data
+    from ...display.json_data import video_data
     from ...display.tables import print_videos
 
     opened, videos = opened_at(place, library, chosen)
@@ -188,7 +188,7 @@ def show(
     chosen: Chosen,
 ) -> None:
     """Show everything extracted from a video, second by second."""
-    from ...display.data import video_data
+    from ...display.json_data import video_data
     from ...display.tables import print_changes, print_video
 
     opened, _ = opened_at(video, library, chosen)
@@ -220,7 +220,7 @@ def chapters(
     chosen: Chosen,
 ) -> None:
     """Show the table of contents of each video."""
-    from ...display.data import video_data
+    from ...display.json_data import video_data
     from ...display.tables import print_chapters
 
     opened, videos = opened_at(place, library, chosen)
@@ -247,7 +247,7 @@ def remove(
     chosen: Chosen,
 ) -> None:
     """Remove videos from the library; their files stay."""
-    from ...display.data import record_data, video_data
+    from ...display.json_data import record_data, video_data
     from ...library.index_runs import remove_video
 
     removed = []
@@ -282,8 +282,8 @@ def pull(
     chosen: Chosen,
 ) -> None:
     """Copy a library from object storage or a shared path."""
-    from ...display.data import pulled_data
     from ...display.indexing import IndexingView
+    from ...display.json_data import pulled_data
 
     opened = open_library(library or folder_for([Path()]), chosen)
     with IndexingView(quiet=chosen.quiet, verbose=chosen.verbose, to_stdout=not as_json) as view:

@@ -96,7 +96,7 @@ def watch(
     """Index what arrives in a folder, until Ctrl-C."""
     from ....index.indexing.jobs import Outcome
     from ....index.records import Evidence
-    from ...display.data import outcome_data
+    from ...display.json_data import outcome_data
     from ...watching import FolderWatch, StandingQuery
 
     if command is not None and not on_match:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from ....tools.extractors.registry import labels
 from ....tools.records import Box, Modality, Span, Word
-from ...facts import Condition, facts_of
+from ...metadata_conditions import Condition, facts_of
 from ...records import VideoRecord
 from ...storage.committed.table import ObservationTable, observation_id
 from ..lexical.tokenizer import terms_of
