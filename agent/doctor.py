@@ -11,7 +11,7 @@ from ..index.indexing.extractor_set import Extractors
 from ..index.retrieval.vectors.faiss_index import faiss_state
 from ..tools.device import resolve_device
 from ..tools.errors import PlayheadError
-from ..tools.extractors.registry import modalities
+from ..tools.extractors.registry import spec_of, stage_names
 from ..tools.llm.backends import check, is_set
 from ..tools.media.container import nvdec_error
 from ..tools.records import Record
@@ -41,7 +41,7 @@ def check_parts(settings: Settings) -> list[Check]:
         _decoder(settings),
         _faiss(),
     ]
-    for spec in modalities():
+    for spec in map(spec_of, stage_names()):
         missing = extractors.missing.get(spec.name)
         detail = extractors.source(spec.name) if missing is None else missing
         checks.append(Check(part=spec.title, state="ready" if missing is None else "missing", detail=detail))

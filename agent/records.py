@@ -143,6 +143,7 @@ class Plan(Record):
     subjects: tuple[Subject, ...] = Field(default=(), description="Things to count, compare or order.")
     ordinal: int | None = Field(default=None, description="Number of the occurrence: 1 the first, -1 the last.")
     speaker: Text = Field(default="", description="Only what this speaker says: a title of the library's speakers.")
+    motion: str = Field(default="", description="How the subject moves, such as `enters from the left`.")
     anchor: Anchor | None = Field(default=None, description="Event as a time reference.")
     place: Place | None = Field(default=None, description="Position in the picture.")
     options: tuple[str, ...] = Field(default=(), description="Answer options.")

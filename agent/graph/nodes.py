@@ -10,6 +10,7 @@ from ...tools.llm.protocol import TokenUsage
 from ..answering.anchors import located
 from ..answering.answer_options import chosen_option
 from ..answering.citation_check import check_claims
+from ..answering.computed.moving import moving_claims
 from ..answering.computed.tally import tally
 from ..answering.quotes import closest, quote_evidence
 from ..answering.ranking import Scored, ranked
@@ -22,6 +23,7 @@ from ..composing.translation import translated
 from ..composing.weighing import composed_weights, probability, yes_log_odds
 from ..question.file_names import scoped_by_names
 from ..question.follow_ups import plan_in_thread
+from ..question.motions import with_motion
 from ..question.refinement import refined
 from ..question.speakers import with_speaker
 from ..question.spelling import corrected
@@ -40,6 +42,8 @@ def plan_node(state: State, runtime: Running) -> State:
     plan = plan_in_thread(typed, turns, state["video_ids"], state["between"], state["options"])
     plan = scoped_by_names(plan, runtime.context.search.records)
     plan = with_speaker(plan, runtime.context.search.speaker_titles)
+    if moving_claims(moving := with_motion(plan), runtime.context.search):
+        plan = moving
     usage, note = TokenUsage(), ""
     if llm is not None and not runtime.context.is_small:
         try:
@@ -309,6 +313,8 @@ def _understood(plan: Plan, question: str) -> str:
         message += f", {'last' if plan.from_end else 'between'} {plan.between}"
     if plan.speaker:
         message += f", said by {plan.speaker}"
+    if plan.motion:
+        message += f", {plan.motion}"
     if plan.part:
         message += f", at the {plan.part}"
     if plan.anchor:

@@ -159,7 +159,7 @@ def places_of(question: str) -> tuple[Modality, ...]:
     if _SAID.search(text):
         places += asked_as("said")
     elif _AUDIBLE.search(text):
-        places += [*asked_as("said"), *(one for one in asked_as("heard") if one in modality_names())]
+        places += [*asked_as("said"), *asked_as("heard")]
     if _SHOWN.search(text) and not places:
         places += asked_as("shown")
     return tuple(places)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...tools.background import BackgroundTask
 from ...tools.errors import LibraryError, MediaError
-from ...tools.extractors.registry import spec_of, stage_names
+from ...tools.extractors.registry import derived, spec_of, stage_names
 from ...tools.extractors.speech import Window, windows_of
 from ...tools.media.audio import RATE
 from ...tools.media.subtitles.choice import Subtitles, choose_subtitles
@@ -222,7 +222,7 @@ def _outcome(
 ) -> tuple[StageReport, list[Observation]]:
     """Return a stage's report and observations; keep the previous observations where the stage did not run or failed."""
     before = previous.record.stage(modality) if previous else None
-    kept = previous.table.of(modality) if previous else []
+    kept = [seen for name in (modality, *derived(modality)) for seen in previous.table.of(name)] if previous else []
     if stage is None:
         if before and before.state == "done":
             return before, kept

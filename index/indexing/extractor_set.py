@@ -10,7 +10,7 @@ from ...tools.device import resolve_device
 from ...tools.embedding.protocol import CorpusEncoder
 from ...tools.embedding.texts import SentenceEncoder
 from ...tools.errors import MissingExtraError, ServerError, WeightsError
-from ...tools.extractors.registry import modalities, spec_of
+from ...tools.extractors.registry import spec_of, stage_names
 from ...tools.extractors.specification import ModalitySpec, UnavailableError
 from ...tools.records import Modality, Span
 from ...tools.settings import Settings
@@ -57,7 +57,7 @@ class Extractors:
         shared = _Shared(texts)
         made: dict[Modality, Any] = {}
         missing: dict[Modality, str] = {}
-        for spec in modalities():
+        for spec in map(spec_of, stage_names()):
             if is_off(spec, settings):
                 missing[spec.name] = "switched off"
                 continue

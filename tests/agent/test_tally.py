@@ -326,3 +326,26 @@ def test_a_bus_and_its_people(library):
     assert claims(search, make_plan("What is left of the bus?"))[1] == []  # they stand before it
     assert claims(search, make_plan("When is a person next to a person?"))[1] == ["person beside person"]
     assert claims(search, make_plan("Is the bus on the left?"))[1] == []
+
+
+def number(text: str, start: float, end: float) -> Observation:
+    return observation(text, start, end, modality="number", frame_seconds=start)
+
+
+def test_the_most_at_once_is_what_one_frame_shows(library):
+    tracks = [thing("dog", 0, 9), thing("dog", 2, 8), thing("dog", 7, 12)]  # three tracks overlap at 7 s
+    search = library([*tracks, number("2 dog", 2, 4), number("2 dog", 8, 9)])
+    assert claims(search, make_plan("How many dogs are shown at once?"))[1] == ["at most 2 detected at once: dog"]
+
+
+def test_different_things_are_counted_where_tracks_and_frame_agree(library):
+    search = library([thing("dog", 0, 9), thing("dog", 2, 8), number("2 dog", 2, 8), thing("cat", 0, 3)])
+    assert claims(search, make_plan("How many different dogs appear?"))[1] == ["2 different: dog"]
+    assert claims(search, make_plan("How many different cats appear?"))[1] == ["1 different: cat"]
+
+
+def test_different_things_are_declined_with_both_limits(library):
+    search = library([thing("dog", 0, 9), thing("dog", 2, 8), thing("dog", 20, 30), number("2 dog", 2, 8)])
+    found = tally(make_plan("How many different dogs appear?"), search)
+    assert found.claims == ()
+    assert found.summary.startswith("at least 2, at most 3 different: dog")

@@ -712,7 +712,11 @@ def test_pictures_that_cannot_be_read_lose_no_speech(store, talks, films, monkey
     with monkeypatch.context() as patch:
         patch.setattr("playhead.index.indexing.frame_pipeline.skim", scan)
         (outcome,) = index(store)
-    assert states(outcome.record) == dict.fromkeys(MODALITIES, "failed") | {"speech": "done", "speaker": "skipped"}
+    assert states(outcome.record) == dict.fromkeys(MODALITIES, "failed") | {
+        "speech": "done",
+        "speaker": "skipped",
+        "sounds": "skipped",
+    }
     assert outcome.record.duration == pytest.approx(3.0, abs=0.1)
     assert texts(store) == ["hello from the sound"]
     assert states(index(store)[0].record) == DONE
@@ -1097,7 +1101,7 @@ def test_extractors_that_are_not_available_are_reported(monkeypatch):
         )
     )
     assert gear.get("caption") is None
-    assert gear.missing == dict.fromkeys(("speech", "text", "object", "frame", "speaker"), "switched off") | {
+    assert gear.missing == dict.fromkeys(("speech", "text", "object", "frame", "speaker", "sounds"), "switched off") | {
         "caption": "no answer from http://localhost:1/v1"
     }
     assert gear.source("caption") == ""

@@ -1,7 +1,7 @@
 """Detections of successive segments become one observation: lines that stay, things that move."""
 
-from playhead.index.indexing.merging.tracks import merge_detections, track_objects
-from playhead.tools.records import Box, Span
+from playhead.index.indexing.merging.tracks import merge_detections, numbers_at_once, track_objects
+from playhead.tools.records import Box, Observation, Span
 
 from ..fakes import BOX, observation
 
@@ -80,4 +80,23 @@ def test_two_that_pass_each_other_stay_two():
     assert [(track.span, track.box) for track in sorted(track_objects(film), key=lambda o: o.box.left)] == [
         (Span(start=0, end=6), left[0]),
         (Span(start=0, end=6), right[2]),
+    ]
+
+
+def test_the_number_of_boxes_in_a_frame_is_kept_while_it_stays():
+    def at(start, *lefts):
+        return [
+            Observation(
+                modality="object", span=Span(start=start, end=start + 1), text="dog", score=0.9, source="d@1",
+                box=Box(left=left, top=0.1, right=left + 0.1, bottom=0.2), frame_seconds=start,
+            )
+            for left in lefts
+        ]  # fmt: skip
+
+    rows = [*at(0, 0.1), *at(1, 0.1, 0.5), *at(2, 0.1, 0.5), *at(3, 0.1, 0.5, 0.8), *at(4, 0.1), *at(5, 0.1, 0.5)]
+    found = numbers_at_once(rows)
+    assert [(o.modality, o.text, o.span.start, o.span.end) for o in found] == [
+        ("number", "2 dog", 1, 3),
+        ("number", "3 dog", 3, 4),
+        ("number", "2 dog", 5, 6),
     ]

@@ -19,6 +19,7 @@ __all__ = [
     "asked_as",
     "boxed",
     "cited_as_text",
+    "derived",
     "find_modalities",
     "labels",
     "modalities",
@@ -173,6 +174,31 @@ _OWN = (
         away_seconds=3.0,  # a detector may miss an object in one segment; a moving picture has one segment every 2 s
     ),
     ModalitySpec(
+        name="motion",
+        participle="moved",
+        title="motion of objects",
+        reads="frames",
+        make=lambda *_: None,
+        asked_as="shown",
+        holds="sentences",
+        derived_from="object",
+        away_seconds=0.0,
+        searched=False,
+        optional=True,
+    ),
+    ModalitySpec(
+        name="number",
+        participle="counted",
+        title="number of objects in a frame",
+        reads="frames",
+        make=lambda *_: None,
+        asked_as="shown",
+        holds="labels",
+        derived_from="object",
+        searched=False,
+        optional=True,
+    ),
+    ModalitySpec(
         name="caption",
         participle="described",
         title="captions",
@@ -252,8 +278,13 @@ def modality_names() -> tuple[Modality, ...]:
 
 
 def stage_names() -> tuple[Modality, ...]:
-    """The names of all modalities: each is a stage of indexing."""
-    return tuple(spec.name for spec in modalities())
+    """The names of the modalities with an extractor: each is a stage of indexing."""
+    return tuple(spec.name for spec in modalities() if not spec.derived_from)
+
+
+def derived(name: Modality) -> tuple[Modality, ...]:
+    """The modalities that are computed from the observations of this one."""
+    return tuple(spec.name for spec in modalities() if spec.derived_from == name)
 
 
 def spec_of(name: Modality) -> ModalitySpec:
@@ -278,19 +309,19 @@ def find_modalities(texts: str | Iterable[str]) -> tuple[Modality, ...]:
 
 
 def asked_as(how: AskedAs) -> tuple[Modality, ...]:
-    """The modalities that a question with this verb asks for; those that are cited as pictures come first."""
-    found = [spec for spec in modalities() if spec.asked_as == how]
+    """The modalities that a question with this verb asks for, of those that are searched by default; pictures come first."""
+    found = [spec for spec in modalities() if spec.asked_as == how and spec.searched]
     return tuple(spec.name for spec in sorted(found, key=lambda spec: spec.cited_as != "picture"))
 
 
 def sentences() -> tuple[Modality, ...]:
-    """The modalities whose texts are sentences of words."""
-    return tuple(spec.name for spec in modalities() if spec.holds == "sentences")
+    """The modalities whose texts are sentences of words, of those that are searched by default."""
+    return tuple(spec.name for spec in modalities() if spec.holds == "sentences" and spec.searched)
 
 
 def labels() -> tuple[Modality, ...]:
-    """The modalities whose texts are labels of things; those with boxes come first."""
-    found = [spec for spec in modalities() if spec.holds == "labels"]
+    """The modalities whose texts are labels of things, of those that are searched by default; boxes come first."""
+    found = [spec for spec in modalities() if spec.holds == "labels" and spec.searched]
     return tuple(spec.name for spec in sorted(found, key=lambda spec: not spec.has_boxes))
 
 

@@ -110,6 +110,7 @@ class ModalitySpec:
             different picture.
         subtitles: Whether subtitles can replace its extractor.
         searched: Whether a search includes it by default. A label such as `Speaker 2` does not answer a question.
+        derived_from: The modality from whose observations it is computed; then it has no extractor and is no stage of its own.
         optional: Whether it is often missing. Then an answer does not report that it is.
     """
 
@@ -134,6 +135,7 @@ class ModalitySpec:
     reads_text: bool = False
     subtitles: bool = False
     searched: bool = True
+    derived_from: Modality = ""
     optional: bool = False
 
     def __post_init__(self) -> None:

@@ -22,8 +22,9 @@ from ..matching import held_terms, mentions, same_words, texts_with
 from ..quotes import cite_words
 from ..ranking import ranked
 from ..reader import Reader
+from .statements import number_of
 
-__all__ = ["Occurrence", "boxes_of", "occurrences"]
+__all__ = ["Occurrence", "boxes_of", "most_in_a_frame", "occurrences", "same_labels"]
 
 # If no text contains the words of the question, the reader scores this many retrieved results of each modality.
 MOST_SIMILAR = 50
@@ -128,11 +129,27 @@ def boxes_of(subject: Subject, plan: Plan, search: Search) -> list[Evidence]:
     else:
         for video_ids, span in stretches:
             labels = search.texts(modality, video_ids, span)
-            labels = _labels(subject, labels, search) if subject.terms else labels
+            labels = same_labels(subject, labels, search) if subject.terms else labels
             rows = search.with_texts(labels, modality, video_ids, span) if labels else []
             found |= {one.evidence_id: one for one in rows}
     in_place = [one for one in found.values() if one.box]
     return sorted(in_place, key=lambda one: (one.video, one.video_id, one.start))
+
+
+def most_in_a_frame(plan: Plan, boxes: Sequence[Evidence], search: Search) -> Evidence | None:
+    """Return the frame with the most boxes of these labels, the earliest of them; None: no frame has two.
+
+    Args:
+        plan: Which videos, and which span of each.
+        boxes: The boxes of the things, of which the labels count.
+        search: The library.
+    """
+    wanted = {one.text.casefold() for one in boxes}
+    found: list[Evidence] = []
+    for video_ids, span in _stretches(plan, search):
+        texts = [t for t in search.texts("number", video_ids, span) if t.partition(" ")[2].casefold() in wanted]
+        found += search.with_texts(texts, "number", video_ids, span) if texts else []
+    return min(found, key=lambda one: (-number_of(one.text), one.video, one.start), default=None)
 
 
 def _stretches(plan: Plan, search: Search) -> list[_Stretch]:
@@ -159,7 +176,7 @@ def _named(
             words = _words_of(subject) if modality in sentences() else None
             texts = search.texts(modality, video_ids, span, words)
             if modality in labels() and modality in boxed():
-                named = _labels(subject, texts, search)
+                named = same_labels(subject, texts, search)
                 rows = search.with_texts(named, modality, video_ids, span) if named else []
                 hits |= {one.evidence_id: _Hit(one) for one in rows}
             elif texts := texts_with(subject.terms, texts):
@@ -214,7 +231,7 @@ def _words_of(subject: Subject) -> str | None:
     return " ".join([*required, *joined])
 
 
-def _labels(subject: Subject, known: Sequence[str], search: Search) -> list[str]:
+def same_labels(subject: Subject, known: Sequence[str], search: Search) -> list[str]:
     """Return the detector's labels with the meaning of a thing: a "hot dog" is not a "dog", a "cell phone" is a phone."""
     wanted = [word for term in subject.terms if term.required for word in tokens(term.text)]
     same = [label for label in known if same_words(wanted, tokens(label))]

@@ -15,7 +15,19 @@ from ....tools.records import clock
 from ....tools.words import tokens
 from ...records import Citation, Claim, Verdict
 
-__all__ = ["at_once_text", "follows", "order_text", "side_text", "size_text", "speaking_text", "times_text", "to_text"]
+__all__ = [
+    "at_once_text",
+    "different_text",
+    "follows",
+    "in_a_frame_text",
+    "number_of",
+    "order_text",
+    "side_text",
+    "size_text",
+    "speaking_text",
+    "times_text",
+    "to_text",
+]
 
 _TIMES = re.compile(r"(\d+) times?")
 _SPEAKS = re.compile(r".+ speaks for [\d:]+ in \d+ turns?")
@@ -43,6 +55,22 @@ def speaking_text(title: str, turns: Sequence[Citation]) -> str:
     """Return the claim for how long a speaker speaks; it needs one citation per turn."""
     seconds = sum(one.end - one.start for one in turns)
     return f"{title} speaks for {clock(seconds)[:-2]} in {len(turns)} turn{'s' if len(turns) > 1 else ''}"
+
+
+def number_of(text: str) -> int:
+    """The number in an observation of `number`, such as `3 dog`."""
+    return int(text.partition(" ")[0])
+
+
+def in_a_frame_text(text: str) -> str:
+    """Return the claim for the most boxes in one frame; it cites the observation of their number, such as `3 dog`."""
+    number, _, label = text.partition(" ")
+    return f"at most {number} detected at once: {label}"
+
+
+def different_text(count: int, label: str) -> str:
+    """Return the claim for a number of different things; it cites the number in one frame, and each track."""
+    return f"{count} different: {label}"
 
 
 def order_text(quotes: Sequence[str]) -> str:
@@ -88,7 +116,19 @@ def _counted(claim: Claim, resolve: Callable[[str], Evidence | None]) -> Verdict
         labels = {(one.video_id, one.quote) for one in cited}
         is_one = len(labels) == len({one.video_id for one in cited})
         return _verdict(claim.text == speaking_text(title, cited) and is_one and _are_distinct(cited, resolve))
+    if cited[0].modality == "number":
+        number, _, label = cited[0].quote.partition(" ")
+        if len(cited) == 1:
+            return _verdict(claim.text == in_a_frame_text(cited[0].quote))
+        return _verdict(
+            claim.text == different_text(int(number), label)
+            and len(cited) == int(number) + 1
+            and _are_boxes(cited[1:], label)
+            and len({one.evidence_id for one in cited}) == len(cited)
+        )
     label = cited[0].quote
+    if claim.text == different_text(1, label):
+        return _verdict(len(cited) == 1 and _are_boxes(cited, label))
     is_true = claim.text == at_once_text(cited, label) and _are_together(cited)
     return _verdict(is_true and _are_boxes(cited, label) and len({one.evidence_id for one in cited}) == len(cited))
 

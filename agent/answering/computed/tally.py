@@ -20,9 +20,20 @@ from ..quotes import MOST_CLAIMS, quote_evidence
 from ..ranking import ranked
 from ..reader import Reader
 from ..retrieval import retrieve
-from .occurrences import Occurrence, boxes_of, occurrences
+from .moving import moving_claims
+from .occurrences import Occurrence, boxes_of, most_in_a_frame, occurrences
 from .speaking import speaking_claims
-from .statements import at_once_text, order_text, side_text, size_text, times_text, to_text
+from .statements import (
+    at_once_text,
+    different_text,
+    in_a_frame_text,
+    number_of,
+    order_text,
+    side_text,
+    size_text,
+    times_text,
+    to_text,
+)
 
 __all__ = ["Tally", "is_tallied", "tally"]
 
@@ -36,6 +47,8 @@ _TIMES = re.compile(
     r"\b(?:times|often|occurrences?|appearances?|mentions?|(?:each|every|all) (?:the )?time|how many (?:\w+ )?slides)\b",
     re.IGNORECASE,
 )
+_DIFFERENT = re.compile(r"\b(?:different|distinct|unique|individual)\b", re.IGNORECASE)
+_MOST_CITED = 200
 _WHO = re.compile(r"\s*who\b", re.IGNORECASE)
 # Asks for the last of a kind, not which of two things began later.
 _LAST = re.compile(r"\blast\b", re.IGNORECASE)
@@ -45,7 +58,7 @@ _IN_VIEW = frozenset(
     "image images instant many maximum moment most movie number once one picture pictures present recording "
     "same scene screen second seconds see seen shot show showing shown shows simultaneously single time together total "
     "totally video videos view visible minute minutes hour hours last first middle half start beginning end ending "
-    "begin begins between during around".split()
+    "begin begins between during around different distinct unique individual".split()
 )
 
 
@@ -62,8 +75,10 @@ class Tally(Record):
 
 def is_tallied(plan: Plan) -> bool:
     """Whether the answer to a plan is computed from stored observations."""
-    return plan.kind in ("count", "order", "compare", "speaking") or (
-        plan.kind == "needle" and not plan.is_moment and (plan.ordinal is not None or plan.place is not None)
+    return (
+        bool(plan.motion)
+        or plan.kind in ("count", "order", "compare", "speaking")
+        or (plan.kind == "needle" and not plan.is_moment and (plan.ordinal is not None or plan.place is not None))
     )
 
 
@@ -78,6 +93,11 @@ def tally(plan: Plan, search: Search, reader: Reader) -> Tally:
     Raises:
         LibraryError: A video's folder is damaged.
     """
+    if plan.motion:
+        claims = moving_claims(plan, search)
+        missing = () if claims else (f"{plan.subjects[0].query} {plan.motion}".strip(),)
+        summary = "; ".join(claim.text for claim in claims) or f"nothing {plan.motion}"
+        return Tally(claims=tuple(claims), missing=missing, summary=summary, confidence=_LITERAL if claims else 0.0)
     if plan.kind == "count":
         is_often = _TIMES.search(_without_phrases(plan))
         return _how_often(plan, search, reader) if is_often else _how_many(plan, search)
@@ -131,11 +151,21 @@ def _has_words(one: Occurrence, plan: Plan) -> bool:
 def _how_many(plan: Plan, search: Search) -> Tally:
     """Return the largest number of boxes that are visible at the same time."""
     (subject, *_) = plan.subjects
+    terms = tuple(term for term in subject.terms if not _DIFFERENT.fullmatch(term.text))
+    subject = subject.model_copy(update={"terms": terms})
     if unknown := _beyond_label(plan, subject):
         return Tally(summary=f"boxes do not show “{' '.join(unknown)}”: {subject.query} were not counted")
-    found = most_at_once(boxes_of(subject.model_copy(update={"modalities": ("object",)}), plan, search))
-    if not found:
+    boxes = boxes_of(subject.model_copy(update={"modalities": ("object",)}), plan, search)
+    if not boxes:
         return _nothing([subject])
+    frame = most_in_a_frame(plan, boxes, search)
+    if _DIFFERENT.search(plan.question):
+        return _how_many_different(boxes, frame)
+    if frame is not None:
+        text = in_a_frame_text(frame.text)
+        claim = Claim(text=text, verdict="unverified", citations=(Citation.of(frame),), basis="count")
+        return Tally(claims=(claim,), summary=text, confidence=_LITERAL)
+    found = most_at_once(boxes)
     claim = Claim(
         text=at_once_text(found, found[0].text),
         verdict="unverified",
@@ -144,6 +174,28 @@ def _how_many(plan: Plan, search: Search) -> Tally:
     )
     in_one_frame = len({one.frame_seconds for one in found}) == 1
     return Tally(claims=(claim,), summary=claim.text, confidence=_LITERAL if in_one_frame else _SIMILAR)
+
+
+def _how_many_different(boxes: Sequence[Evidence], frame: Evidence | None) -> Tally:
+    """Count different things: at least those of one frame, at most the tracks; exact only where both are equal.
+
+    A track ends where a thing is hidden or a shot ends, so one thing may have several.
+    """
+    label, tracks = boxes[0].text, len(boxes)
+    least = number_of(frame.text) if frame is not None else 1
+    videos = len({one.video_id for one in boxes})
+    if least != tracks or tracks > _MOST_CITED or videos > 1:
+        why = f" in {videos} videos" if videos > 1 else ""
+        return Tally(
+            summary=f"at least {least}, at most {tracks} different{why}: {label}; which tracks are the same is not known"
+        )
+    claim = Claim(
+        text=different_text(least, label),
+        verdict="unverified",
+        citations=tuple(Citation.of(one) for one in ([frame] if frame is not None else []) + list(boxes)),
+        basis="count",
+    )
+    return Tally(claims=(claim,), summary=claim.text, confidence=_LITERAL)
 
 
 def _beyond_label(plan: Plan, subject: Subject) -> list[str]:

@@ -8,9 +8,10 @@ from ....tools.media.frames import frames_between
 from ....tools.records import Observation, VideoInfo
 from ....tools.settings import Settings
 from ..stages import Stage
+from .motion import MOTION, motions
 from .text_edges import TEXT_EDGES, refine_edges
 from .text_lines import LINES, merge_lines
-from .tracks import MERGING, merge_detections, merge_same_text, track_objects
+from .tracks import MERGING, merge_detections, merge_same_text, numbers_at_once, track_objects, tracks_of
 
 __all__ = ["MERGES", "MERGE_PARAMETERS", "merged"]
 
@@ -23,17 +24,22 @@ MERGES: dict[Merge, Callable[[Sequence[Observation]], list[Observation]]] = {
 }
 
 # Everything that merged observations depend on.
-MERGE_PARAMETERS = (*MERGING, *LINES, *TEXT_EDGES)
+MERGE_PARAMETERS = (*MERGING, *LINES, *TEXT_EDGES, *MOTION)
 
 
 def merged(stage: Stage, info: VideoInfo, settings: Settings) -> list[Observation]:
     """Return the merged observations of a stage; text over moving pictures gets exact start and end times.
+
+    Tracks of objects are followed by what they do (`motion`), and by how many one frame shows (`number`).
 
     Raises:
         MediaError: The frames around such an edge cannot be read.
     """
     merge = spec_of(stage.modality).merge
     found = merge_lines(stage.observations, stage.moving) if merge == "lines" else MERGES[merge](stage.observations)
+    if stage.modality == "object" and found:
+        end = info.video.end or info.duration if info.video else info.duration
+        return [*found, *motions(tracks_of(stage.observations), end), *numbers_at_once(stage.observations)]
     if not stage.moving or info.video is None:
         return found
     index = info.video.index

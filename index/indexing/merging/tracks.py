@@ -1,10 +1,12 @@
 """Merge detections of successive segments into one observation: a line of text on a slide, a dog that runs."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import reduce
 
 from ....tools.records import Box, Observation, Span
 
-__all__ = ["MERGING", "merge_detections", "merge_same_text", "track_objects"]
+__all__ = ["MERGING", "merge_detections", "merge_same_text", "numbers_at_once", "track_objects", "tracks_of"]
 
 # A line found again within this gap is the same observation: models miss a line in single frames.
 _GAP_SECONDS = 0.5
@@ -16,7 +18,7 @@ _TRACK_SIZES = 1.0
 _TRACK_GROWTH = 2.0
 
 # Everything that the merged observations depend on.
-MERGING = (_GAP_SECONDS, _SAME_PLACE_IOU, _TRACK_GAP_SECONDS, _TRACK_SIZES, _TRACK_GROWTH)
+MERGING = (2, _GAP_SECONDS, _SAME_PLACE_IOU, _TRACK_GAP_SECONDS, _TRACK_SIZES, _TRACK_GROWTH)
 
 
 def merge_detections(observations: Sequence[Observation], gap_seconds: float = _GAP_SECONDS) -> list[Observation]:
@@ -31,11 +33,20 @@ def merge_detections(observations: Sequence[Observation], gap_seconds: float = _
         iou = before.iou(after)
         return iou if iou >= _SAME_PLACE_IOU else None
 
-    return _linked(observations, gap_seconds, fit)
+    return _merged(_linked(observations, gap_seconds, fit))
 
 
 def track_objects(observations: Sequence[Observation]) -> list[Observation]:
     """Merge boxes of one label, near each other in successive segments, into one observation.
+
+    Args:
+        observations: Segment by segment, in order.
+    """
+    return _merged(tracks_of(observations))
+
+
+def tracks_of(observations: Sequence[Observation]) -> list[list[Observation]]:
+    """Link boxes of one label, near each other in successive segments, to tracks.
 
     Boxes are assigned to tracks greedily, the best fit first: by overlap, and without overlap by distance
     (SORT assigns by overlap alone; Bewley et al. 2016, section 3.3).
@@ -44,6 +55,31 @@ def track_objects(observations: Sequence[Observation]) -> list[Observation]:
         observations: Segment by segment, in order.
     """
     return _linked(observations, _TRACK_GAP_SECONDS, _nearness)
+
+
+def numbers_at_once(observations: Sequence[Observation]) -> list[Observation]:
+    """Return how many boxes of each label one frame has, two or more: an observation `3 dog` for each stretch of one number.
+
+    A count of tracks is an upper limit, because a track goes on where the detector misses the thing; this is what one frame shows.
+
+    Args:
+        observations: Segment by segment, in order.
+    """
+    made: list[Observation] = []
+    last: dict[str, int] = {}
+    for segment in _segments(observations):
+        for label, count in Counter(seen.text for seen in segment).items():
+            if count < 2:
+                continue
+            best = max((seen for seen in segment if seen.text == label), key=lambda seen: seen.score)
+            one = best.model_copy(update={"modality": "number", "text": f"{count} {label}", "box": None})
+            row = last.get(label)
+            if row is not None and made[row].text == one.text and one.span.start - made[row].span.end <= _GAP_SECONDS:
+                made[row] = _extended(made[row], one)
+            else:
+                last[label] = len(made)
+                made.append(one)
+    return sorted(made, key=lambda o: (o.span.start, o.span.end))
 
 
 def merge_same_text(observations: Sequence[Observation]) -> list[Observation]:
@@ -79,10 +115,10 @@ def _nearness(before: Box, after: Box) -> float | None:
 
 def _linked(
     observations: Sequence[Observation], gap_seconds: float, fit: Callable[[Box, Box], float | None]
-) -> list[Observation]:
+) -> list[list[Observation]]:
     """Chain observations of one text; each link is the best fit between a segment and the chains before it."""
-    chains: list[Observation] = []
-    places: list[Box | None] = []  # the last box of each chain
+    chains: list[list[Observation]] = []
+    ends: list[float] = []
     open_by_text: dict[str, list[int]] = {}
     for segment in _segments(observations):
         by_text: dict[str, list[Observation]] = {}
@@ -90,18 +126,24 @@ def _linked(
             by_text.setdefault(seen.text.casefold(), []).append(seen)
         for text, here in by_text.items():
             start = here[0].span.start
-            rows = [row for row in open_by_text.get(text, ()) if start - chains[row].span.end <= gap_seconds]
-            taken = _matched([places[row] for row in rows], here, fit)
+            rows = [row for row in open_by_text.get(text, ()) if start - ends[row] <= gap_seconds]
+            taken = _matched([chains[row][-1].box for row in rows], here, fit)
             for number, seen in enumerate(here):
                 row = rows[taken[number]] if number in taken else len(chains)
                 if row == len(chains):
-                    chains.append(seen)
-                    places.append(seen.box)
+                    chains.append([seen])
+                    ends.append(seen.span.end)
                     rows.append(row)
                 else:
-                    chains[row], places[row] = _extended(chains[row], seen), seen.box
+                    chains[row].append(seen)
+                    ends[row] = max(ends[row], seen.span.end)
             open_by_text[text] = rows
-    return sorted(chains, key=lambda o: (o.span.start, o.span.end))
+    return chains
+
+
+def _merged(chains: Sequence[Sequence[Observation]]) -> list[Observation]:
+    """One observation for each chain."""
+    return sorted((reduce(_extended, chain) for chain in chains), key=lambda o: (o.span.start, o.span.end))
 
 
 def _segments(observations: Sequence[Observation]) -> list[list[Observation]]:
