@@ -8,12 +8,13 @@ import queue
 import threading
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..index.indexing.jobs import Outcome
+from ..index.indexing.media_files import MEDIA_SUFFIXES
 from ..index.records import Evidence
 from ..tools.errors import MediaError, MissingExtraError
 from .answering.reader import feature_reader
@@ -94,12 +95,12 @@ class FolderWatch:
                 ]
                 if not settled:
                     continue
-                # While another file is still being written, only the finished ones are read.
-                whole = len(settled) == len(changing) or any(not os.path.exists(path) for path in settled)
                 for path in settled:
                     del changing[path]
-                files = [self._folder] if whole else [Path(path) for path in settled if os.path.exists(path)]
-                self._index(files, done, matched)
+                # New videos are read alone. What is gone, and files beside a video, concern videos that are known.
+                are_new = all(Path(path).suffix.lower() in MEDIA_SUFFIXES and os.path.exists(path) for path in settled)
+                files = [Path(path) for path in settled] if are_new else [self._folder]
+                self._index(files, done, matched, skip={Path(path) for path in changing})
         finally:
             observer.stop()
             observer.join()
@@ -122,14 +123,17 @@ class FolderWatch:
         files: list[Path],
         done: Callable[[Outcome], None],
         matched: Callable[[StandingQuery, Evidence], None] | None,
+        skip: Collection[Path] = (),
     ) -> None:
         def report(outcome: Outcome) -> None:
             if outcome.state != "unchanged":
                 done(outcome)
 
         try:
-            outcomes = self._library.index(files, done=report)
+            outcomes = self._library.index(files, skip=skip, done=report)
         except MediaError:  # no video is there yet, or no longer
+            if files != [self._folder]:  # one of them vanished meanwhile: the others still count
+                self._index([self._folder], done, matched, skip)
             return
         for outcome in outcomes:
             if outcome.state != "indexed" or outcome.record is None:
@@ -152,7 +156,9 @@ class FolderWatch:
 
         class Handler(FileSystemEventHandler):  # type: ignore[misc,unused-ignore]
             def on_any_event(self, event: FileSystemEvent) -> None:
-                if event.event_type in ("opened", "closed_no_write") or event.is_directory:
+                if event.event_type in ("opened", "closed_no_write"):
+                    return
+                if event.is_directory and event.event_type not in ("deleted", "moved"):
                     return
                 for name in (event.src_path, getattr(event, "dest_path", "")):
                     path = Path(os.fsdecode(name)) if name else None

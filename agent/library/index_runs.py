@@ -1,6 +1,6 @@
 """Run indexing into any library, in this process or on a Ray cluster."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,6 +35,7 @@ def index_videos(
     window: Span | None,
     progress: IndexProgress | None,
     done: Callable[[Outcome], None] | None,
+    skip: Collection[Path] = (),
 ) -> list[Outcome]:
     """Do what `Library.index` describes, into any library.
 
@@ -50,6 +51,7 @@ def index_videos(
         window: Only this stretch of each video.
         progress: Called as the work goes on.
         done: Called with each outcome as soon as it is known.
+        skip: Absolute paths of files to leave as they are.
     """
     given = [paths] if isinstance(paths, (str, Path)) else list(paths)
     if urls := [str(path) for path in given if is_source(str(path))]:
@@ -58,9 +60,9 @@ def index_videos(
     if engine == "local":
         if address is not None or workers is not None:
             raise SettingsError("address and workers belong to a Ray cluster: set engine to 'ray', or leave them out")
-        return collect(bring_in_line(storage, files, gather(), force, report, window=window), done)
+        return collect(bring_in_line(storage, files, gather(), force, report, window=window, skip=skip), done)
     with Fleet(settings, address, workers) as fleet:
-        return collect(bring_in_line(storage, files, fleet.extractors, force, report, fleet.run, window), done)
+        return collect(bring_in_line(storage, files, fleet.extractors, force, report, fleet.run, window, skip), done)
 
 
 def collect(outcomes: Iterator[_T], done: Callable[[_T], None] | None) -> list[_T]:

@@ -1,7 +1,7 @@
 """Adds videos to a library, removes them, and checks and repairs what is stored."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from ...index.indexing.build import IndexProgress
@@ -36,6 +36,7 @@ class Indexing(OpenLibrary):
         workers: int | None = None,
         into: str | None = None,
         window: tuple[float, float] | Span | None = None,
+        skip: Collection[Path] = (),
         progress: IndexProgress | None = None,
         done: Callable[[Outcome], None] | None = None,
     ) -> list[Outcome]:
@@ -55,6 +56,7 @@ class Indexing(OpenLibrary):
             window: Start and end in seconds: index only this stretch of each video. Times stay those of the video.
                 Stretches of several calls add up; without a window, the whole is indexed. With `force` only this
                 stretch is left. `VideoRecord.info.windows` holds what is indexed.
+            skip: Absolute paths of files to leave as they are, for example because they are still being written.
             progress: Called with the file, its number, the number of files, the stage, and seconds done and in total.
             done: Called with each outcome as soon as it is known.
 
@@ -77,6 +79,7 @@ class Indexing(OpenLibrary):
             window=span_between(window),
             progress=progress,
             done=done,
+            skip=skip,
         )
 
     def fetch(

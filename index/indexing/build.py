@@ -5,7 +5,7 @@ the unfinished one from its journal.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -40,6 +40,7 @@ def bring_in_line(
     progress: IndexProgress,
     engine: Engine = in_this_process,
     window: Span | None = None,
+    skip: Collection[Path] = (),
 ) -> Iterator[Outcome]:
     """Index files and folders into a library; yield one outcome for each file when it is done.
 
@@ -54,6 +55,7 @@ def bring_in_line(
         extractors: The extractors to run.
         force: Index unchanged files again, too.
         progress: Called with the progress of each file.
+        skip: Absolute paths of files to leave as they are, because they are still being written.
         engine: Runs the jobs. It takes a job when it has capacity, yields each job with its result, and yields outcomes unchanged.
         window: Index only this stretch of each video, and what was indexed of it before. None: the whole.
 
@@ -61,8 +63,9 @@ def bring_in_line(
         MediaError: A path does not exist, or no path holds a media file.
         LibraryError: The library cannot be written, or is damaged as a whole.
     """
-    files = list(dict.fromkeys(file for path in paths for file in media_files(path)))
-    if not files:
+    found = dict.fromkeys(file for path in paths for file in media_files(path))
+    files = [file for file in found if file not in skip]
+    if not found:
         raise MediaError(
             f"no video or sound file in {', '.join(map(str, paths))}: known endings are {' '.join(sorted(MEDIA_SUFFIXES))}"
         )
@@ -82,7 +85,7 @@ def bring_in_line(
             return
         places = dict.fromkeys(os.path.abspath(Path(path).expanduser()) for path in paths)
         folders = [place for place in places if os.path.isdir(place)]
-        holding = [place.rstrip(os.sep) + os.sep for place in folders if any(_is_below(str(f), place) for f in files)]
+        holding = [place.rstrip(os.sep) + os.sep for place in folders if any(_is_below(str(f), place) for f in found)]
         yield from library.drop_missing(holding)
         yield from library.unreachable(holding)
 

@@ -1,6 +1,7 @@
 """A folder that is watched: files arrive, grow, change, move and vanish, and the library follows."""
 
 import os
+import random
 import shutil
 import threading
 import time
@@ -11,7 +12,11 @@ import pytest
 
 from playhead import Library
 from playhead.agent.watching import FolderWatch, StandingQuery
+from playhead.index.indexing.extractor_set import Extractors
 from playhead.tools.errors import MediaError
+
+from ..fakes import extractors
+from ..media import write_media
 
 pytest.importorskip("watchdog")
 
@@ -32,6 +37,7 @@ class Watching:
                 lambda outcome: self.outcomes.append((outcome.state, outcome.path.name)),
                 lambda query, evidence: self.matches.append((query.text, evidence.text)),
             ),
+            daemon=True,
         )
         self.thread.start()
 
@@ -97,3 +103,98 @@ def test_a_missing_folder_is_an_error(tmp_path: Path):
     watch = FolderWatch(Library(tmp_path / ".playhead"), tmp_path / "none")
     with pytest.raises(MediaError, match="is not a folder: watch a folder of videos"):
         watch.run(threading.Event(), print)
+
+
+def test_a_folder_that_leaves_takes_its_videos_with_it(watched: Watched, folder: Path, tmp_path: Path, write_talk):
+    write_talk(tmp_path / "made" / "second.mp4", [(0, 2, "One more")])
+    shutil.move(tmp_path / "made", folder / "made")
+    watched.wait(lambda: watched.names() == ["first.mp4", "second.mp4"])
+    shutil.move(folder / "made", tmp_path / "away")
+    watched.wait(lambda: watched.names() == ["first.mp4"])
+
+
+def test_files_beside_a_video_are_no_videos(watched: Watched, folder: Path, tmp_path: Path, write_talk):
+    made = write_talk(tmp_path / "made" / "second.mp4", [(0, 2, "One more")])
+    growing = folder / "growing.mp4"
+    with growing.open("wb") as out:
+        for file in made.parent.iterdir():
+            shutil.copy(file, folder)
+        (folder / "second.json").write_text('{"title": "Second"}')
+        end = time.monotonic() + 60
+        while ("indexed", "second.mp4") not in watched.outcomes:  # while another file is still being written
+            assert time.monotonic() < end
+            out.write(b"x" * 1000)
+            out.flush()
+            time.sleep(0.1)
+    growing.unlink()
+    watched.wait(lambda: "growing.mp4" not in os.listdir(folder))
+    assert watched.library.video("second.mp4").metadata.title == "Second"
+    assert [name for state, name in watched.outcomes if state == "failed" and name != "growing.mp4"] == []
+
+
+def state_of(library: Library) -> dict[str, tuple[object, ...]]:
+    """All that a library knows of each video, and what a search finds of it."""
+    with library:
+        return {
+            record.video_id: (
+                sorted(record.paths),
+                record.metadata,
+                [(one.evidence_id, one.text) for one in library.observed(record.video_id)[1]],
+            )
+            for record in library.videos()
+        }
+
+
+@pytest.mark.slow
+def test_a_thousand_files_that_arrive_change_move_and_vanish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Extractors, "gather", lambda settings: extractors(settings, captioner=None))
+    count, chance = 1000, random.Random(1)
+    clip = write_media(tmp_path / "clip.mp4", [n / 2 for n in range(4)]).read_bytes()
+    folder = tmp_path / "talks"
+    for name in ("a", "b", "c"):
+        (folder / name).mkdir(parents=True)
+    (folder / "a" / "keep.mp4").write_bytes(clip)
+    watched = Watched(folder, [])
+    places = [folder / name for name in "abc"]
+    there: list[Path] = []
+    for number in range(count):  # every third file is followed by a change of another one
+        path = chance.choice(places) / f"{number:04d}.mp4"
+        path.write_bytes(clip + str(number).encode())
+        there.append(path)
+        other = there[chance.randrange(len(there))]
+        if number % 12 == 2:
+            there.remove(other)
+            other.unlink()
+        elif number % 12 == 5:
+            other.write_bytes(clip + b"changed" + str(number).encode())
+        elif number % 12 == 8:
+            there.remove(other)
+            moved = other.rename(chance.choice(places) / f"moved-{number}.mp4")
+            there.append(moved)
+        elif number % 12 == 11:
+            other.with_suffix(".json").write_text(f'{{"title": "Title {number}", "tags": ["t{number % 5}"]}}')
+        if number % 50 == 0:
+            time.sleep(chance.random())
+    shutil.move(folder / "c", tmp_path / "gone")
+    shutil.copytree(folder / "a", folder / "copies")
+    expected = {str(path.relative_to(folder)) for path in folder.rglob("*.mp4")}
+
+    def is_done() -> bool:
+        return {path for record in watched.library.videos() for path in record.paths} == expected
+
+    end = time.monotonic() + 3600
+    while not is_done():
+        names = {path for record in watched.library.videos() for path in record.paths}
+        assert time.monotonic() < end, (names - expected, expected - names, watched.outcomes[-5:])
+        time.sleep(1)
+    time.sleep(3)  # sidecars are read in the pass after the last change
+    watched.stop.set()
+    watched.thread.join()
+    fresh = Library(tmp_path / "fresh" / ".playhead")
+    shutil.copytree(folder, tmp_path / "fresh", dirs_exist_ok=True, ignore=shutil.ignore_patterns(".playhead"))
+    fresh.index(tmp_path / "fresh")
+    one, other = state_of(watched.library), state_of(fresh)
+    assert one.keys() == other.keys()
+    assert len(one) > 0.4 * count
+    assert one == other
+    assert watched.library.verify(deep=True) == []
