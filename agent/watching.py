@@ -22,7 +22,7 @@ from .answering.reader import feature_reader
 if TYPE_CHECKING:
     from .library import Library
 
-__all__ = ["FolderWatch", "StandingQuery"]
+__all__ = ["FolderWatch", "StandingQuery", "matches"]
 
 _POLL_SECONDS = 0.2
 _MOST_MATCHES = 5
@@ -139,9 +139,8 @@ class FolderWatch:
             if outcome.state != "indexed" or outcome.record is None:
                 continue
             for query in self._queries if matched else ():
-                least = feature_reader().threshold if query.threshold is None else query.threshold
-                for evidence in self._library.search(query.text, _MOST_MATCHES, videos=outcome.record.video_id):
-                    if matched and (evidence.relevance or 0.0) >= least:
+                for evidence in matches(self._library, query, outcome.record.video_id):
+                    if matched:
                         matched(query, evidence)
 
     def _observer(self) -> Any:
@@ -170,6 +169,22 @@ class FolderWatch:
         observer = Observer()
         observer.schedule(Handler(), str(root), recursive=True)
         return observer
+
+
+def matches(
+    library: "Library", query: StandingQuery, video_id: str, between: tuple[float, float] | None = None
+) -> list[Evidence]:
+    """Return what answers a standing query in one video, best first.
+
+    Args:
+        library: The library.
+        query: What to look for.
+        video_id: The video.
+        between: Only this stretch, in seconds.
+    """
+    least = feature_reader().threshold if query.threshold is None else query.threshold
+    found = library.search(query.text, _MOST_MATCHES, videos=video_id, between=between)
+    return [one for one in found if (one.relevance or 0.0) >= least]
 
 
 def _state(path: str) -> tuple[int, int] | None:

@@ -58,6 +58,7 @@ _GROUPS: dict[str, dict[str, Any]] = {
     },
     "Keep, set up and connect": {
         "watch": programs.watch,
+        "live": programs.live,
         "remove": libraries.remove,
         "pull": libraries.pull,
         "verify": integrity.verify,

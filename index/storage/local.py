@@ -11,6 +11,7 @@ library/
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -138,6 +139,11 @@ class LocalStorage(StorageBackend):
                     delete(staged)
                     forget(self._staging, record.video_id)
         return committed.record
+
+    def drop_replaced(self, video_id: str, grace_seconds: float) -> None:
+        """Delete the versions of a video that were replaced longer ago than this."""
+        with writing(self.folder), self._locked():
+            delete_versions(self.folder / video_place(video_id), older_than=time.time() - grace_seconds)
 
     def update_paths(
         self, video_id: str, *, add: Collection[str] = (), drop: Collection[str] = ()

@@ -105,7 +105,7 @@ def test_a_missing_folder_is_an_error(tmp_path: Path):
         watch.run(threading.Event(), print)
 
 
-def test_a_folder_that_leaves_takes_its_videos_with_it(watched: Watched, folder: Path, tmp_path: Path, write_talk):
+def test_a_folder_that_leaves_takes_its_videos_with_it(watched: Watching, folder: Path, tmp_path: Path, write_talk):
     write_talk(tmp_path / "made" / "second.mp4", [(0, 2, "One more")])
     shutil.move(tmp_path / "made", folder / "made")
     watched.wait(lambda: watched.names() == ["first.mp4", "second.mp4"])
@@ -113,7 +113,7 @@ def test_a_folder_that_leaves_takes_its_videos_with_it(watched: Watched, folder:
     watched.wait(lambda: watched.names() == ["first.mp4"])
 
 
-def test_files_beside_a_video_are_no_videos(watched: Watched, folder: Path, tmp_path: Path, write_talk):
+def test_files_beside_a_video_are_no_videos(watched: Watching, folder: Path, tmp_path: Path, write_talk):
     made = write_talk(tmp_path / "made" / "second.mp4", [(0, 2, "One more")])
     growing = folder / "growing.mp4"
     with growing.open("wb") as out:
@@ -154,7 +154,7 @@ def test_a_thousand_files_that_arrive_change_move_and_vanish(tmp_path: Path, mon
     for name in ("a", "b", "c"):
         (folder / name).mkdir(parents=True)
     (folder / "a" / "keep.mp4").write_bytes(clip)
-    watched = Watched(folder, [])
+    watched = Watching(folder, [])
     places = [folder / name for name in "abc"]
     there: list[Path] = []
     for number in range(count):  # every third file is followed by a change of another one

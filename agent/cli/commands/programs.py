@@ -1,4 +1,4 @@
-"""The commands for other programs: `mcp` serves assistants, `watch` follows a folder and starts commands."""
+"""The commands that keep running: `mcp` serves assistants, `watch` follows a folder, `live` a stream; they start commands."""
 
 import json
 import os
@@ -8,17 +8,31 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ....tools.errors import SettingsError
-from ....tools.records import clean_text
+from ....tools.records import Span, clean_text
 from ..options import MODELS, Chosen, with_settings
 from ..places import AsJson, LibraryFolder, Place, folder_for, open_library, opened_at
 
-__all__ = ["mcp", "watch"]
+if TYPE_CHECKING:
+    from ....index.records import Evidence
+    from ...watching import StandingQuery
+
+__all__ = ["live", "mcp", "watch"]
+
+OnMatch = Annotated[
+    list[str] | None,
+    typer.Option("--on-match", metavar="QUERY", help="Search what is new for this; may be given several times."),
+]
+Exec = Annotated[
+    str | None,
+    typer.Option("--exec", metavar="CMD", help="Run this for each match. PLAYHEAD_MATCH_* describe the moment."),
+]
 
 
 @with_settings(*MODELS, examples=("playhead mcp talks/", "playhead mcp talks/ --install claude"))
@@ -78,14 +92,8 @@ def mcp(
 def watch(
     place: Place = ".",
     library: LibraryFolder = None,
-    on_match: Annotated[
-        list[str] | None,
-        typer.Option("--on-match", metavar="QUERY", help="Search each new video for this; may be given several times."),
-    ] = None,
-    command: Annotated[
-        str | None,
-        typer.Option("--exec", metavar="CMD", help="Run this for each match. PLAYHEAD_MATCH_* describe the moment."),
-    ] = None,
+    on_match: OnMatch = None,
+    command: Exec = None,
     settle: Annotated[
         float, typer.Option("--settle", metavar="SECONDS", min=0, help="How long a file must not change.")
     ] = 2.0,
@@ -95,7 +103,6 @@ def watch(
 ) -> None:
     """Index what arrives in a folder, until Ctrl-C."""
     from ....index.indexing.jobs import Outcome
-    from ....index.records import Evidence
     from ...display.json_data import outcome_data
     from ...watching import FolderWatch, StandingQuery
 
@@ -110,7 +117,81 @@ def watch(
         else:
             print(clean_text(f"{outcome.state}  {outcome.path}  {outcome.detail}"), flush=True)
 
-    def matched(query: StandingQuery, evidence: Evidence) -> None:
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    print(f"watching {folder}; stop with Ctrl-C", file=sys.stderr)
+    try:
+        FolderWatch(opened, folder, [StandingQuery(text) for text in on_match or ()], settle).run(
+            stop, done, _match_reporter(command, as_json)
+        )
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+
+
+@with_settings(
+    *MODELS,
+    examples=(
+        "playhead live rtsp://camera.local/stream --library talks/.playhead --language en",
+        "ffmpeg -re -i talk.mp4 -c copy -f mpegts - | playhead live - --on-match outage --exec 'notify-send Outage'",
+    ),
+)
+def live(
+    source: Annotated[
+        str, typer.Argument(metavar="URL|FILE|-", help="A stream, a file that grows, or - for standard input.")
+    ],
+    library: LibraryFolder = None,
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Of the recording; a folder gets it.")] = "live",
+    segment: Annotated[
+        float, typer.Option("--segment", metavar="SECONDS", min=1, max=60, help="What is extracted at once.")
+    ] = 4.0,
+    part: Annotated[
+        float, typer.Option("--part", metavar="SECONDS", min=10, max=3600, help="Length of one file.")
+    ] = 300.0,
+    idle: Annotated[
+        float, typer.Option("--idle", metavar="SECONDS", min=0, help="When a stream that sends nothing has ended.")
+    ] = 30.0,
+    on_match: OnMatch = None,
+    command: Exec = None,
+    as_json: AsJson = False,
+    *,
+    chosen: Chosen,
+) -> None:
+    """Record a stream and index it while it runs, until it ends or Ctrl-C."""
+    from ....tools.media.live import LiveSource
+    from ...live import LiveRecording, LiveStep
+    from ...watching import StandingQuery
+
+    if command is not None and not on_match:
+        raise SettingsError("--exec runs for matches: say what to look for with --on-match")
+    opened = open_library(library or folder_for([Path()]), chosen)
+
+    def done(step: LiveStep) -> None:
+        path = opened.path_of(step.record)
+        if as_json:
+            data = {"video": str(path), "start": step.start, "end": step.end, "lag": round(step.lag, 3)}
+            print(json.dumps(data | {"extracted": step.effort, "note": step.note}), flush=True)
+        elif not chosen.quiet:
+            left_out = {"all": "", "sound": "pictures left out", "nothing": "not extracted"}[step.effort]
+            notes = "  ".join(filter(None, (left_out, step.note)))
+            print(
+                clean_text(f"{path.name}  {Span(start=step.start, end=step.end)}  {step.lag:.1f} s  {notes}"),
+                flush=True,
+            )
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    print(f"recording {clean_text(source)}; stop with Ctrl-C", file=sys.stderr)
+    queries = [StandingQuery(text) for text in on_match or ()]
+    recording = LiveRecording(opened, LiveSource(source, segment, part, idle), name, queries)
+    for record in recording.run(stop, done, _match_reporter(command, as_json)):
+        print(clean_text(f"recorded {opened.path_of(record)}"), file=sys.stderr)
+
+
+def _match_reporter(command: str | None, as_json: bool) -> "Callable[[StandingQuery, Evidence], None]":
+    """What prints a match of a standing query, and runs the user's command for it."""
+
+    def matched(query: "StandingQuery", evidence: "Evidence") -> None:
         if as_json:
             print(json.dumps({"match": query.text, "evidence": evidence.model_dump(mode="json")}), flush=True)
         else:
@@ -124,10 +205,4 @@ def watch(
             named = {f"PLAYHEAD_MATCH_{name}": value for name, value in variables.items()}
             subprocess.run(shlex.split(command), env={**os.environ, **named}, check=False)  # noqa: S603 (the user's own)
 
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    print(f"watching {folder}; stop with Ctrl-C", file=sys.stderr)
-    try:
-        FolderWatch(opened, folder, [StandingQuery(text) for text in on_match or ()], settle).run(stop, done, matched)
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+    return matched

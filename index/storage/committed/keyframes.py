@@ -21,6 +21,7 @@ __all__ = [
     "Keyframe",
     "KeyframeIndex",
     "copy_keyframes",
+    "move_keyframes",
     "pack_keyframes",
     "read_index",
     "read_picture",
@@ -96,6 +97,21 @@ def copy_keyframes(source: Path, target: Path) -> None:
     """Copy the keyframes of a committed version into a staging folder."""
     if (source / KEYFRAMES).is_file():
         shutil.copyfile(source / KEYFRAMES, target / KEYFRAMES)
+
+
+def move_keyframes(source: Path, target: Path, milliseconds: int, *, keep: bool = False) -> None:
+    """Move the pictures of a staging folder that are not packed yet into another one, at a later time.
+
+    Args:
+        source: From `write_keyframe`.
+        target: Another staging folder.
+        milliseconds: Added to the time of each picture.
+        keep: Copy them.
+    """
+    (target / _STAGED).mkdir(exist_ok=True)
+    for path in (source / _STAGED).glob(f"*{_SUFFIX}"):
+        place = target / _STAGED / f"{int(path.stem) + milliseconds:010d}{_SUFFIX}"
+        shutil.copyfile(path, place) if keep else shutil.move(path, place)
 
 
 def pack_keyframes(folder: Path) -> None:
