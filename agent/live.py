@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..index.indexing.extractor_set import Extractors
-from ..index.indexing.recording import Effort, RecordedPart, part_metadata, recover_parts
+from ..index.indexing.recording.parts import Effort, RecordedPart, part_metadata, recover_parts
 from ..index.records import Evidence, VideoRecord
 from ..index.retrieval.search_index.publishing import Publisher
 from ..index.storage.local import LocalStorage

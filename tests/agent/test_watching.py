@@ -1,4 +1,4 @@
-"""A folder that is watched: files arrive, grow, change, move and vanish, and the library follows."""
+"""A folder that is followed: files arrive, grow, change, move and vanish, and the library follows."""
 
 import os
 import random
@@ -105,15 +105,15 @@ def test_a_missing_folder_is_an_error(tmp_path: Path):
         watch.run(threading.Event(), print)
 
 
-def test_a_folder_that_leaves_takes_its_videos_with_it(watched: Watching, folder: Path, tmp_path: Path, write_talk):
+def test_a_folder_that_leaves_takes_its_videos_with_it(watching: Watching, folder: Path, tmp_path: Path, write_talk):
     write_talk(tmp_path / "made" / "second.mp4", [(0, 2, "One more")])
     shutil.move(tmp_path / "made", folder / "made")
-    watched.wait(lambda: watched.names() == ["first.mp4", "second.mp4"])
+    watching.wait(lambda: watching.names() == ["first.mp4", "second.mp4"])
     shutil.move(folder / "made", tmp_path / "away")
-    watched.wait(lambda: watched.names() == ["first.mp4"])
+    watching.wait(lambda: watching.names() == ["first.mp4"])
 
 
-def test_files_beside_a_video_are_no_videos(watched: Watching, folder: Path, tmp_path: Path, write_talk):
+def test_files_beside_a_video_are_no_videos(watching: Watching, folder: Path, tmp_path: Path, write_talk):
     made = write_talk(tmp_path / "made" / "second.mp4", [(0, 2, "One more")])
     growing = folder / "growing.mp4"
     with growing.open("wb") as out:
@@ -121,15 +121,15 @@ def test_files_beside_a_video_are_no_videos(watched: Watching, folder: Path, tmp
             shutil.copy(file, folder)
         (folder / "second.json").write_text('{"title": "Second"}')
         end = time.monotonic() + 60
-        while ("indexed", "second.mp4") not in watched.outcomes:  # while another file is still being written
+        while ("indexed", "second.mp4") not in watching.outcomes:  # while another file is still being written
             assert time.monotonic() < end
             out.write(b"x" * 1000)
             out.flush()
             time.sleep(0.1)
     growing.unlink()
-    watched.wait(lambda: "growing.mp4" not in os.listdir(folder))
-    assert watched.library.video("second.mp4").metadata.title == "Second"
-    assert [name for state, name in watched.outcomes if state == "failed" and name != "growing.mp4"] == []
+    watching.wait(lambda: "growing.mp4" not in os.listdir(folder))
+    assert watching.library.video("second.mp4").metadata.title == "Second"
+    assert [name for state, name in watching.outcomes if state == "failed" and name != "growing.mp4"] == []
 
 
 def state_of(library: Library) -> dict[str, tuple[object, ...]]:
@@ -154,7 +154,7 @@ def test_a_thousand_files_that_arrive_change_move_and_vanish(tmp_path: Path, mon
     for name in ("a", "b", "c"):
         (folder / name).mkdir(parents=True)
     (folder / "a" / "keep.mp4").write_bytes(clip)
-    watched = Watching(folder, [])
+    watching = Watching(folder, [])
     places = [folder / name for name in "abc"]
     there: list[Path] = []
     for number in range(count):  # every third file is followed by a change of another one
@@ -180,21 +180,21 @@ def test_a_thousand_files_that_arrive_change_move_and_vanish(tmp_path: Path, mon
     expected = {str(path.relative_to(folder)) for path in folder.rglob("*.mp4")}
 
     def is_done() -> bool:
-        return {path for record in watched.library.videos() for path in record.paths} == expected
+        return {path for record in watching.library.videos() for path in record.paths} == expected
 
     end = time.monotonic() + 3600
     while not is_done():
-        names = {path for record in watched.library.videos() for path in record.paths}
-        assert time.monotonic() < end, (names - expected, expected - names, watched.outcomes[-5:])
+        names = {path for record in watching.library.videos() for path in record.paths}
+        assert time.monotonic() < end, (names - expected, expected - names, watching.outcomes[-5:])
         time.sleep(1)
     time.sleep(3)  # sidecars are read in the pass after the last change
-    watched.stop.set()
-    watched.thread.join()
+    watching.stop.set()
+    watching.thread.join()
     fresh = Library(tmp_path / "fresh" / ".playhead")
     shutil.copytree(folder, tmp_path / "fresh", dirs_exist_ok=True, ignore=shutil.ignore_patterns(".playhead"))
     fresh.index(tmp_path / "fresh")
-    one, other = state_of(watched.library), state_of(fresh)
+    one, other = state_of(watching.library), state_of(fresh)
     assert one.keys() == other.keys()
     assert len(one) > 0.4 * count
     assert one == other
-    assert watched.library.verify(deep=True) == []
+    assert watching.library.verify(deep=True) == []

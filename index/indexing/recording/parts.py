@@ -10,28 +10,26 @@ import os
 import tempfile
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-
-from ...tools.errors import MediaError
-from ...tools.extractors.registry import spec_of, stage_names
-from ...tools.media.frames import probe
-from ...tools.media.live import LiveSegment
-from ...tools.media.metadata.records import Fact, Metadata
-from ...tools.records import Observation, Span, VideoInfo, clock
-from ..records import StageReport, VideoRecord
-from ..storage.committed.keyframes import copy_keyframes, move_keyframes
-from ..storage.committed.table import ObservationTable, write
-from ..storage.identity import content_id
-from ..storage.journal import digest
-from ..storage.local import LocalStorage
-from .extraction import Extraction, extract, stages_to_run
-from .extractor_set import Extractors
+from ....tools.errors import MediaError
+from ....tools.extractors.registry import spec_of, stage_names
+from ....tools.media.frames import probe
+from ....tools.media.live import LiveSegment
+from ....tools.media.metadata.records import Fact, Metadata
+from ....tools.records import Span, VideoInfo, clock
+from ...records import StageReport, VideoRecord
+from ...storage.committed.keyframes import copy_keyframes, move_keyframes
+from ...storage.committed.table import ObservationTable, write
+from ...storage.identity import content_id
+from ...storage.journal import digest
+from ...storage.local import LocalStorage
+from ..extraction import Extraction, extract, stages_to_run
+from ..extractor_set import Extractors
+from .rows import Row, continues, shifted, stacked
 
 __all__ = ["Effort", "RecordedPart", "part_metadata", "recover_parts"]
 
@@ -40,16 +38,8 @@ Effort = Literal["all", "sound", "nothing"]
 
 # Replaced versions of a growing part are kept this long for readers that have one open.
 _GRACE_SECONDS = 30.0
-# Pictures with a higher cosine are one picture that continues in the next segment.
-_SAME_PICTURE = 0.98
 _JOINED_SECONDS = 0.25
 _INTERRUPTED = "the recording was interrupted here: `playhead index` extracts the whole part again"
-
-
-@dataclass(frozen=True)
-class _Row:
-    observation: Observation
-    vector: npt.NDArray[np.float16] | None
 
 
 class RecordedPart:
@@ -67,7 +57,7 @@ class RecordedPart:
         self._storage, self._extractors, self._metadata = storage, extractors, metadata
         self.path, self.growing = path, path.with_name(f".{path.name}")
         self.video_id = provisional_id(storage, self.growing)
-        self._rows: list[_Row] = []
+        self._rows: list[Row] = []
         self._info: VideoInfo | None = None
         self._reports: dict[str, StageReport] = {}
         self._ids = ("", "")
@@ -153,8 +143,8 @@ class RecordedPart:
         open_rows = [n for n, row in enumerate(self._rows) if offset - row.observation.span.end <= _JOINED_SECONDS]
         for one in result.table.observations:
             until = math.inf if spec_of(one.modality).reads == "sound" else end
-            row = _Row(_shifted(one, offset, until), next(pictures if one.modality == "frame" else texts, None))
-            before = next((n for n in open_rows if _continues(self._rows[n], row)), None)
+            row = Row(shifted(one, offset, until), next(pictures if one.modality == "frame" else texts, None))
+            before = next((n for n in open_rows if continues(self._rows[n], row)), None)
             if before is None or row.observation.span.start - offset > _JOINED_SECONDS:
                 self._rows.append(row)
                 continue
@@ -168,8 +158,8 @@ class RecordedPart:
         rows = sorted(self._rows, key=lambda row: (order[row.observation.modality], row.observation.span.start))
         table = ObservationTable(
             [row.observation for row in rows],
-            _stacked([row.vector for row in rows if row.observation.modality != "frame"]),
-            _stacked([row.vector for row in rows if row.observation.modality == "frame"]),
+            stacked([row.vector for row in rows if row.observation.modality != "frame"]),
+            stacked([row.vector for row in rows if row.observation.modality == "frame"]),
         )
         info = self._info or VideoInfo(path=path, format="mpegts", duration=self._end, video=None, audio=None)
         record = VideoRecord(
@@ -192,7 +182,7 @@ class RecordedPart:
         self._storage.drop_replaced(video_id, _GRACE_SECONDS)
         return committed
 
-    def _report(self, modality: str, rows: Sequence[_Row]) -> StageReport:
+    def _report(self, modality: str, rows: Sequence[Row]) -> StageReport:
         """The report of a stage over all segments; without its fingerprint where a stretch is missing: it runs again."""
         report = self._reports[modality]
         if report.state != "done":
@@ -257,35 +247,3 @@ def part_metadata(name: str, number: int, part_start: float, began: float) -> Me
     )
     recorded = at.strftime("%Y-%m-%dT%H:%M:%SZ")
     return Metadata(title=name, date=recorded[:10], recorded=recorded, facts=facts)
-
-
-def _shifted(one: Observation, offset: float, until: float) -> Observation:
-    """An observation at its seconds in the part, cut at a second after its start."""
-    words = tuple(
-        word.model_copy(update={"start": word.start + offset, "end": word.end + offset}) for word in one.words
-    )
-    start, end = one.span.start + offset, one.span.end + offset
-    span = Span(start=start, end=min(end, until) if until > start else end)
-    at = None if one.frame_seconds is None else one.frame_seconds + offset
-    return one.model_copy(update={"span": span, "words": words, "frame_seconds": at})
-
-
-def _continues(before: _Row, row: _Row) -> bool:
-    """Whether a row shows what the row before it showed: the same line or label there, or the same picture."""
-    one, other = before.observation, row.observation
-    if one.modality != other.modality or one.modality in ("speech", "caption"):
-        return False
-    if one.modality == "frame":
-        if before.vector is None or row.vector is None:
-            return False
-        return float(before.vector.astype(np.float32) @ row.vector.astype(np.float32)) >= _SAME_PICTURE
-    is_there = one.box is None or other.box is None or one.box.iou(other.box) > 0.5
-    return one.text == other.text and is_there
-
-
-def _stacked(vectors: Sequence[npt.NDArray[np.float16] | None]) -> npt.NDArray[np.float16]:
-    """All vectors as one array; a row of zeros where one is missing."""
-    size = next((len(one) for one in vectors if one is not None), 0)
-    if not size:
-        return np.zeros((0, 0), np.float16)
-    return np.stack([np.zeros(size, np.float16) if one is None else one for one in vectors])
