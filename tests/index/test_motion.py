@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from playhead.index.indexing.merging.motion import motions
@@ -52,15 +52,20 @@ def test_the_way_of_a_thing(first, last, expected):
     assert set(facts(track(line(first, last)))) == expected
 
 
-@given(st.floats(0.15, 0.85), st.floats(0.15, 0.85), st.floats(0.15, 0.85), st.floats(0.15, 0.85), st.integers(3, 20))
-def test_a_mirrored_track_does_the_mirrored_things(x, y, other, down, count):
-    places = line((x, y), (other, down), count)
+STEP = st.integers(-6, 6)
+
+
+@given(st.integers(40, 216), st.integers(40, 216), STEP, STEP, st.integers(3, 20))
+def test_a_mirrored_track_does_the_mirrored_things(x, y, across, down, count):
+    """Places are 256ths, so that mirroring is exact."""
+    places = [((x + n * across) / 256, (y + n * down) / 256) for n in range(count)]
+    assume(all(16 <= 256 * value <= 240 for place in places for value in place))
     mirrored = [(1 - a, b) for a, b in places]
 
     def mirror(fact):
         return " ".join(MIRRORED.get(word, word) for word in fact.split())
 
-    assert sorted(map(mirror, facts(track(places)))) == sorted(facts(track(mirrored)))
+    assert sorted(map(mirror, facts(track(places, size=0.125)))) == sorted(facts(track(mirrored, size=0.125)))
 
 
 @given(st.floats(0.2, 0.8), st.floats(0.2, 0.8), st.integers(2, 9), st.integers(0, 2**32 - 1))
