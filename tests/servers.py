@@ -68,6 +68,8 @@ class ScriptedAnswer:
     kind: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=lambda: {"retry-after-ms": "1"})  # no pauses in the test's time
     trickle: float = 0.0
+    # Bytes that are announced and never sent: the connection ends in the middle of the body.
+    missing: int = 0
 
 
 def _handler_of(script: Scripted) -> type[BaseHTTPRequestHandler]:
@@ -85,7 +87,7 @@ def _handler_of(script: Scripted) -> type[BaseHTTPRequestHandler]:
                 return
             self.send_response(answer.status)
             self.send_header("Content-Type", answer.kind)
-            self.send_header("Content-Length", str(len(answer.content)))
+            self.send_header("Content-Length", str(len(answer.content) + answer.missing))
             for name, value in answer.headers.items():
                 self.send_header(name, value)
             self.end_headers()

@@ -3,15 +3,12 @@
 TutorialVQA, 150 questions (seed 0) on each half of the videos. The rules were tuned on the first half; the second
 was only measured. A sentence lasts as long as its words take at 150 a minute. An answer is right if a claim of it
 cites a second of the sentences that answer the question; the set names one such place a question, though others may
-answer it, too. "First hit" is the first result of `Library.search`, which never refuses.
+answer it, too. "First hit" is the first result of `Library.search`, which never refuses. Risk by coverage: answers in the
+order of their confidence, then the declined questions with their first hit; the area under the curve is the mean risk.
 
 What should be refused: the held-out questions asked of a football match (SoccerNet-Echoes), and of their own video with
 one of their required words replaced by one that has nothing to do with it. Of another tutorial, drawn at random, some
 can be answered: all are about the same program.
-
-Words: whether one stands for the other where it is asked about. Synonyms should, two of a kind should not; none of
-these words was looked at when the rules were made. The last row is the bare words' cosine at the share of right ones
-that is in use.
 """
 
 import random
@@ -27,6 +24,7 @@ from report import Figures, percent
 from transcripts import Line, Question, build, football, tutorial_questions, tutorials, video_id
 
 from playhead import Answer, Library, Settings
+from playhead.agent.evaluation.metrics.abstention import aurc, risk_coverage
 from playhead.agent.question.planning import make_plan
 from playhead.agent.records import Citation
 from playhead.index.records import Evidence
@@ -45,7 +43,7 @@ def measure() -> Figures:
     matches = dict(sorted(football().items())[:3])
     encoder = SentenceEncoder(Settings())
     names = sorted(videos)
-    rows, refused, took = [], [], []
+    rows, risks, refused, took = [], [], [], []
     with tempfile.TemporaryDirectory() as folder:
         transcripts = videos | matches
         vectors = {name: encoder.encode([line.text for line in lines]) for name, lines in transcripts.items()}
@@ -61,12 +59,14 @@ def measure() -> Figures:
                 first = library.search(question.text, 1, videos=video_id(question.video))
                 asked.append((answer, *_rights(answer, first, question, videos[question.video])))
             rows.append({"videos": half} | _shares(asked))
+            risks.append({"videos": half} | _risk(asked))
             took.append({"videos": half} | _times(seconds))
         for of, questions in _wrong(_sample(own), names, sorted(matches)).items():
             answers = [library.ask(text, videos=video_id(name)) for text, name in questions]
             refused.append({"asked of": of, "questions": len(answers), "answered_percent": _answered(answers)})
     return {
         "Its own video": rows,
+        "Risk by coverage": risks,
         "What should be refused": refused,
         "Seconds an ask": took,
     }
@@ -120,6 +120,15 @@ def _shares(asked: Sequence[tuple[Answer, bool, bool, bool]]) -> dict[str, float
         "first_hit_right_percent": percent(np.mean([one[3] for one in asked])),
         "of_answered_first_hit_right_percent": percent(np.mean([one[3] for one in answered])),
     }
+
+
+def _risk(asked: Sequence[tuple[Answer, bool, bool, bool]]) -> dict[str, float]:
+    """Share of wrong ones among the surest answers; declined questions come last, with the first search result."""
+    rights = [float(one[1] if one[0].claims else one[3]) for one in asked]
+    confidence = [one[0].confidence if one[0].claims else -1.0 for one in asked]
+    _, risk = risk_coverage(rights, confidence)
+    at = {f"risk_at_{c:.0%}": round(float(risk[max(0, int(c * len(rights)) - 1)]), 3) for c in (0.2, 0.4, 0.6, 0.8, 1)}
+    return {"aurc": round(aurc(rights, confidence) or 0.0, 3)} | at
 
 
 def _answered(answers: Sequence[Answer]) -> float:

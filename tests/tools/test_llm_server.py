@@ -3,6 +3,7 @@
 import base64
 import errno
 import io
+import json
 import os
 import threading
 import time
@@ -351,6 +352,21 @@ def test_the_callers_deadline_bounds_the_whole_and_the_server_gets_it(script: Sc
     assert time.monotonic() - started < 3
     if trickle:
         assert script.hung_up.wait(3)
+
+
+def test_a_connection_that_ends_in_the_middle_of_a_stream_is_tried_again(script: Scripted) -> None:
+    event = json.dumps({"choices": [{"delta": {"content": "The sa"}}]})
+    script.will(f"data: {event}\n\n".encode(), kind="text/event-stream", missing=100)
+    script.will(completion("The salmon."))
+    pieces: list[str] = []
+    reply = OpenAIVideoLLM(settings_for(script)).ask(["What came back?"], on_text=pieces.append)
+    assert (reply.text, pieces, len(script.requests)) == ("The salmon.", ["The sa"], 2)
+
+
+def test_a_server_whose_streams_always_break_is_an_error(script: Scripted) -> None:
+    script.will(b"data: {}\n\n", kind="text/event-stream", missing=100)
+    with pytest.raises(ServerError, match=r"cannot be reached \(3 tries"):
+        OpenAIVideoLLM(settings_for(script)).ask(["What came back?"], on_text=lambda _: None)
 
 
 def test_a_deadline_counts_all_tries(script: Scripted) -> None:

@@ -27,17 +27,24 @@ async def streamed_body(client: "openai.AsyncOpenAI", body: Mapping[str, Any], o
 
     Raises:
         ServerError: The server reported an error in the middle of its answer.
+        openai.APIConnectionError: The connection ended in the middle of the answer.
     """
+    import httpx2
+    import openai
+
     async with client.chat.completions.with_streaming_response.create(**body) as response:
         if "text/event-stream" not in response.headers.get("content-type", ""):
             return await response.read()
         whole, rest = _Whole(on_text), b""
-        # Not `iter_lines`: it also splits at line separators such as U+2028 inside the JSON.
-        async for piece in response.iter_bytes():
-            *lines, rest = (rest + piece).split(b"\n")
-            for line in lines:
-                if line.startswith(b"data:") and (data := line[5:].strip()) != b"[DONE]":
-                    whole.add(data)
+        try:
+            # Not `iter_lines`: it also splits at line separators such as U+2028 inside the JSON.
+            async for piece in response.iter_bytes():
+                *lines, rest = (rest + piece).split(b"\n")
+                for line in lines:
+                    if line.startswith(b"data:") and (data := line[5:].strip()) != b"[DONE]":
+                        whole.add(data)
+        except httpx2.TransportError as error:  # openai wraps those of a request, and not those of its stream
+            raise openai.APIConnectionError(request=response.http_request) from error
     return whole.as_completion()
 
 
