@@ -120,7 +120,7 @@ def with_settings(*fields: str, examples: tuple[str, ...] = ()) -> Callable[[_Wr
     """
     added = {
         "quiet": Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no warnings.")],
-        "verbose": Annotated[bool, typer.Option("-v", "--verbose", help="More messages.")],
+        "verbose": Annotated[bool, typer.Option("-v", "--verbose", help="Show more messages.")],
         **{name: _flag(name) for name in GENERAL},
         **{name: _flag(name, _PANEL) for name in fields},
     }

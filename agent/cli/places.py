@@ -85,7 +85,7 @@ Where = Annotated[
     typer.Option(
         "--where",
         metavar="CONDITION",
-        help="Only videos whose metadata fit, e.g. 'date>=2026-01', tag=lecture, 'title~budget'; several: all must.",
+        help="Only videos whose metadata match, e.g. 'date>=2026-01', tag=lecture, 'title~budget'; if given again, all must match.",
     ),
 ]
 

@@ -10,6 +10,7 @@ from ...tools.errors import LibraryError, MediaError, QueryError
 from ...tools.extractors.registry import modalities, participle
 from ...tools.media.frames import frames_at
 from ...tools.records import Span, clean_text
+from ..answering.reader import feature_reader
 from ..checking.claims import StatedClaim
 from ..exporting.subtitles import title_of
 from .index_job import IndexJob
@@ -206,6 +207,7 @@ class LibraryService:
             "channel": record.metadata.channel,
             "tags": list(record.metadata.tags),
             "duration": record.duration,
+            "windows": [[one.start, one.end] for one in record.info.windows],
             "exists": path.is_file(),
             "has_picture": record.info.video is not None,
             "stages": [
@@ -225,6 +227,7 @@ class LibraryService:
             "called": participle(one.modality),
             "text": one.text,
             "score": one.score,
+            "is_unsure": one.relevance is not None and one.relevance < feature_reader().threshold,
             "box": one.box.model_dump() if one.box else None,
             "frame_seconds": one.frame_seconds,
             "picture": one.keyframe is not None,

@@ -42,7 +42,7 @@ _MORE = 8
 _SIZES = "10,30,100"
 
 
-class _Hours:
+class Hours:
     """Draws hours."""
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class _Hours:
 
 
 def measure() -> Figures:
-    hours = _Hours()
+    hours = Hours()
     chooser = random.Random(1)
     asked = chooser.sample([question.text for question in tutorial_questions(["test"])], _QUERIES)
     asked = [f"{q} {' '.join(chooser.sample(hours.words, 2))}" if n % 2 else q for n, q in enumerate(asked)]
@@ -132,7 +132,7 @@ def _search(folder: Path, asked: Sequence[str]) -> dict[str, float]:
     }
 
 
-def _more(storage: LocalStorage, hours: _Hours, number: int, asked: Sequence[str]) -> dict[str, float]:
+def _more(storage: LocalStorage, hours: Hours, number: int, asked: Sequence[str]) -> dict[str, float]:
     search, publisher = Search(storage, Settings(offline=True), hours.encoder), Publisher(storage)
     search.find(asked[0])
     publishing, usual, after = [], [], []

@@ -3,9 +3,12 @@
 `search_ms`: from the last key to the first result on screen, five words, after one word to warm up. `player_ms`: from the
 click on a citation to the first picture of its moment. `second_error`: how far `currentTime` is from the cited start.
 `clip_errors`: frames of ten exact clips that are missing or too many, against the decoded source.
+`PLAYHEAD_BENCH_HOURS=30` adds a library of so many synthetic hours: `search_ms` of twenty queries of two words.
 `pieces`: the sample in Matroska; CPU milliseconds for a second of playback, copied and re-encoded, of ten pieces.
 """
 
+import os
+import random
 import runpy
 import shutil
 import socket
@@ -13,6 +16,8 @@ import statistics
 import tempfile
 import threading
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,38 +52,68 @@ CLICK = """([index, wantedSecond]) => new Promise(done => {
 
 def measure() -> dict[str, Any]:
     """The figures."""
-    import uvicorn
-    from playwright.sync_api import sync_playwright
-
     from playhead import Library, Settings
-    from playhead.agent.serving.access import Access
-    from playhead.agent.serving.app import create_app
 
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        raise Skipped("Chromium is not installed")
     with tempfile.TemporaryDirectory() as place:
         talks = Path(place) / "talks"
         script = Path(__file__).resolve().parents[2] / "examples" / "make_sample.py"
         runpy.run_path(str(script))["make_sample"](talks)
         library = Library(talks / ".playhead", Settings(objects_model="off", offline=True))
         library.index(talks)
-        listening = socket.socket()
-        listening.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(create_app(library, Access(token="bench")), log_level="error"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        with sync_playwright() as play:
-            browser = play.chromium.launch(executable_path=chromium, args=CHROMIUM)
-            page = browser.new_page()
-            page.goto(f"http://127.0.0.1:{listening.getsockname()[1]}/?token=bench")
-            page.wait_for_selector("body[data-ready]")
-            figures = searched(page) | played(page)
-            browser.close()
-        server.should_exit = True
-        thread.join(10)
+        with shown(library) as page:
+            figures = searched(page, WORDS) | played(page)
         figures |= {"clip_errors": cut(talks / "talk.mp4", Path(place))}
-        return {"page": [figures], "pieces": [pieces(talks / "talk.mp4", Path(place))]}
+        found = {"page": [figures], "pieces": [pieces(talks / "talk.mp4", Path(place))]}
+        if hours := int(os.environ.get("PLAYHEAD_BENCH_HOURS", "0")):
+            found["many hours"] = [large(hours, Path(place) / "many")]
+        return found
+
+
+def large(hours: int, folder: Path) -> dict[str, float]:
+    """Milliseconds to the first result in a library of many hours of rows (`bench_library.py`), without files."""
+    from bench_library import Hours
+
+    from playhead import Library, Settings
+    from playhead.index.retrieval.search_index.publishing import Publisher
+    from playhead.index.storage.local import LocalStorage
+
+    storage, drawn = LocalStorage(folder / ".playhead"), Hours()
+    storage.create()
+    for number in range(hours):
+        drawn.commit(storage, number)
+    Publisher(storage).publish(maintain=True)
+    chooser = random.Random(2)
+    words = [" ".join(chooser.sample(drawn.words, 2)) for _ in range(20)]
+    with shown(Library(storage.folder, Settings(offline=True))) as page:
+        return {"hours": hours, "rows": 3600 * hours} | searched(page, words)
+
+
+@contextmanager
+def shown(library: Any) -> Iterator[Any]:
+    """The page of a library in a headless Chromium."""
+    import uvicorn
+    from playwright.sync_api import sync_playwright
+
+    from playhead.agent.serving.access import Access
+    from playhead.agent.serving.app import create_app
+
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        raise Skipped("Chromium is not installed")
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(library, Access(token="bench")), log_level="error"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=CHROMIUM)
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{listening.getsockname()[1]}/?token=bench")
+        page.wait_for_selector("body[data-ready]")
+        yield page
+        browser.close()
+    server.should_exit = True
+    thread.join(10)
 
 
 def pieces(video: Path, folder: Path) -> dict[str, float]:
@@ -108,11 +143,11 @@ def pieces(video: Path, folder: Path) -> dict[str, float]:
     }
 
 
-def searched(page: Any) -> dict[str, float]:
+def searched(page: Any, words: Sequence[str]) -> dict[str, float]:
     """Milliseconds to the first result."""
     page.evaluate(TYPE, "warm")
     time.sleep(1)
-    taken = [page.evaluate(TYPE, word) for word in WORDS]
+    taken = [page.evaluate(TYPE, word) for word in words]
     return {"search_ms": round(statistics.median(taken), 1), "search_ms_worst": round(max(taken), 1)}
 
 

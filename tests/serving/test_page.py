@@ -178,8 +178,61 @@ def test_keys_move_the_player_and_focus_the_box(page):
     assert player_seconds(page) == pytest.approx(before - 10, abs=0.2)
     page.keyboard.press("ArrowRight")
     assert player_seconds(page) == pytest.approx(before - 5, abs=0.2)
+    page.keyboard.press("l")
+    assert player_seconds(page) == pytest.approx(before + 5, abs=0.2)
+    page.keyboard.press("ArrowLeft")
+    assert player_seconds(page) == pytest.approx(before, abs=0.2)
+    for key in ("k", " "):
+        page.keyboard.press(key)
+        until(page, "!document.getElementById('player').paused")
+        page.keyboard.press(key)
+        until(page, "document.getElementById('player').paused")
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.id") == "query"
+
+
+def answered(page: Any, question: str) -> str:
+    """The text of the answer to a question, after it is complete."""
+    page.fill("#query", question)
+    page.press("#query", "Enter")
+    until(page, "/citation/.test(document.getElementById('status').textContent)")
+    return page.locator(".answer").inner_text()
+
+
+def test_corrected_words_and_the_nearest_passages_are_shown(page):
+    text = answered(page, "What does the speaker say about the budegt for travel?")
+    assert "Read “budegt” as “budget”." in text
+    text = answered(page, "When does the summer school begin?")
+    assert "Not found: school." in text
+    assert "Not certain, but nearest:" in text
+    nearest = page.locator(".answer .hit").first
+    assert "summer holiday" in nearest.inner_text()
+    assert "less certain" in nearest.inner_text()
+    page.evaluate("document.getElementById('player').play = () => Promise.resolve()")
+    nearest.click()
+    start = float(nearest.get_attribute("data-moment").rpartition("@")[2])
+    until(page, f"Math.abs(document.getElementById('player').currentTime - {start}) < 0.1")
+
+
+def test_results_that_only_resemble_the_query_are_marked(page):
+    page.fill("#query", "What does the slide say about the certificate?")
+    until(page, "document.querySelectorAll('.hit').length > 1")
+    page.wait_for_timeout(600)
+    marks = ["less certain" in one.inner_text() for one in page.locator(".hit").all()]
+    assert marks[0] is False
+    assert marks == sorted(marks)  # the certain ones come first
+
+
+def test_a_video_that_is_indexed_in_part_says_so(browser, tmp_path, write_talk, no_models):
+    write_talk(tmp_path / "talks" / "talk.mp4", [(1.0, 2.0, "A zebra."), (3.0, 4.0, "A horse.")])
+    library = Library(tmp_path / "talks" / ".playhead")
+    library.index(tmp_path / "talks", window=(0.5, 2.5))
+    running = Served(library)
+    try:
+        for page in opened(browser, running.url):
+            assert "only 0:00–0:02" in page.locator(".card").inner_text()
+    finally:
+        running.stop()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

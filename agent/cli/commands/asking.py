@@ -116,7 +116,7 @@ def chat(
     *,
     chosen: Chosen,
 ) -> None:
-    """Ask one question after the other."""
+    """Ask questions one after another."""
     from ...display.live_steps import AskingView
     from ...display.tables import print_answer
 
@@ -174,7 +174,7 @@ def search(
     *,
     chosen: Chosen,
 ) -> None:
-    """Find pieces of evidence by what was said, written or shown."""
+    """Search what was said, written and shown."""
     from ...display.tables import print_evidence
     from ...display.terminal import waiting
 
@@ -208,7 +208,7 @@ def find(
     between: Between = None,
     where: Where = None,
     k: Annotated[int, typer.Option("-k", metavar="NUMBER", min=1, help="At most this many moments.")] = 5,
-    precise: Annotated[bool, typer.Option("--precise", help="Short spans inside the moment.")] = False,
+    precise: Annotated[bool, typer.Option("--precise", help="Shorter spans, inside the moment.")] = False,
     like: Annotated[
         str | None,
         typer.Option(
@@ -226,7 +226,7 @@ def find(
     *,
     chosen: Chosen,
 ) -> None:
-    """Find moments: from when to when something happens."""
+    """Find when something happens: from when to when."""
     from ...display.tables import print_moments
     from ...display.terminal import waiting
     from ...looking.similar import moments_of

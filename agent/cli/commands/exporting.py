@@ -20,11 +20,9 @@ __all__ = ["clip", "context", "export", "moment", "notes", "open_", "sheet"]
 
 Moment = Annotated[
     str | None,
-    typer.Argument(metavar="MOMENT", help="VIDEO@START-END, VIDEO@START, an evidence id, or a question."),
+    typer.Argument(metavar="MOMENT", help="A time (0:56-1:04, VIDEO@0:56), an evidence id, or a question."),
 ]
-Citation = Annotated[
-    int, typer.Option("--citation", metavar="N", min=1, help="Of a question's answer: which citation.")
-]
+Citation = Annotated[int, typer.Option("--citation", metavar="N", min=1, help="Which citation of the answer.")]
 Output = Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="The file to write.")]
 
 

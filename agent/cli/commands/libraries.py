@@ -35,8 +35,8 @@ __all__ = ["chapters", "index", "list_", "optimize", "pull", "remove", "show"]
 @with_settings(
     *MODELS,
     examples=(
+        "playhead index talks",
         "playhead index talk.mp4 --from 28:00 --to 43:00",
-        "playhead index https://example.org/feed.xml --limit 5",
     ),
 )
 def index(
@@ -44,32 +44,37 @@ def index(
         list[str], typer.Argument(metavar="PATH|URL...", help="Folders of videos, videos, or addresses of videos.")
     ],
     library: LibraryPlace = None,
-    force: Annotated[bool, typer.Option("--force", help="Fetch and index again, also what did not change.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Fetch and index everything again.")] = False,
     downloads: Annotated[
         Path | None,
         typer.Option(
-            "--downloads", metavar="DIR", help="Folder for what URLs hold. Default: downloads in the videos' folder."
+            "--downloads",
+            metavar="DIR",
+            help="Where to save videos from URLs. Default: downloads in the videos' folder.",
         ),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", min=1, help="The first N videos of each URL.")
+        int | None, typer.Option("--limit", metavar="N", min=1, help="At most N videos of each URL.")
     ] = None,
     max_size: Annotated[
-        str | None, typer.Option("--max-size", metavar="SIZE", help="Fetch no larger video, e.g. 500M or 2G.")
+        str | None, typer.Option("--max-size", metavar="SIZE", help="Skip larger videos, e.g. 500M or 2G.")
     ] = None,
     max_duration: Annotated[
-        str | None, typer.Option("--max-duration", metavar="TIME", help="Fetch no longer video, e.g. 2:00:00.")
+        str | None, typer.Option("--max-duration", metavar="TIME", help="Skip longer videos, e.g. 2:00:00.")
     ] = None,
     start: Annotated[
-        str | None, typer.Option("--from", metavar="TIME", help="Index from here on only, e.g. 28:00; times stay.")
+        str | None, typer.Option("--from", metavar="TIME", help="Index only from this time on, e.g. 28:00.")
     ] = None,
-    end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Index up to here only, e.g. 43:00.")] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", metavar="TIME", help="Index only up to this time, e.g. 43:00.")
+    ] = None,
     engine: Annotated[
         EngineName,
-        typer.Option("--engine", help="One video after the other here, or several at once on a Ray cluster."),
+        typer.Option("--engine", help="local: one video after another, here; ray: several at once."),
     ] = "local",
     address: Annotated[
-        str | None, typer.Option("--address", metavar="HOST:PORT", help="The Ray cluster's. Default: this machine.")
+        str | None,
+        typer.Option("--address", metavar="HOST:PORT", help="Address of the Ray cluster. Default: this machine."),
     ] = None,
     workers: Annotated[
         int | None,

@@ -31,7 +31,7 @@ def speakers(
     *,
     chosen: Chosen,
 ) -> None:
-    """List who speaks in the videos, how long, and a moment of each."""
+    """List who speaks, for how long, and an example of each."""
     from ...display.tables import print_proposed_names, print_speakers
 
     opened, _ = opened_at(place, library, chosen)

@@ -101,7 +101,7 @@ def watch(
     *,
     chosen: Chosen,
 ) -> None:
-    """Index what arrives in a folder, until Ctrl-C."""
+    """Index new videos as they arrive in a folder, until Ctrl-C."""
     from ....index.indexing.jobs import Outcome
     from ...display.json_data import outcome_data
     from ...watching import FolderWatch, StandingQuery

@@ -225,7 +225,7 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "n" || event.key === "p") move(event.key === "n" ? 1 : -1);
   else if (!player.video) return;
   else if (jump !== undefined) player.seek(player.seconds + jump);
-  else if (event.key === "k" || (event.key === " " && !onButton)) player.node[player.node.paused ? "play" : "pause"]();
+  else if (event.key === "k" || (event.key === " " && !onButton)) player.toggle();
   else return;
   event.preventDefault();
 });

@@ -28,7 +28,18 @@ export class Player {
     } else {
       this.seek(seconds);
     }
-    if (play) this.node.play().catch(() => this.report("Press play: the browser does not start sound by itself."));
+    if (play) this.#start();
+  }
+
+  toggle() {
+    if (this.node.paused) this.#start();
+    else this.node.pause();
+  }
+
+  #start() {
+    this.node.play().catch((error) => {
+      if (error.name !== "AbortError") this.report("Press play: the browser does not start sound by itself.");
+    });
   }
 
   seek(seconds) {

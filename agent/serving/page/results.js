@@ -13,9 +13,15 @@ export function cards(videos, open) {
       el("div", { class: "words" },
         el("div", { class: "name" }, video.name),
         el("div", { class: "small" }, video.folder ? `${video.folder} · ` : "", made.join(", ") || "nothing extracted"),
-        missing.length ? el("div", { class: "small" }, `left out: ${missing.join(", ")}`) : null,
+        missing.length ? el("div", { class: "small" }, `not indexed: ${missing.join(", ")}`) : null,
+        video.windows.length ? el("div", { class: "small" }, `only ${spans(video.windows)}`) : null,
         video.exists ? null : el("div", { class: "small" }, "the file is missing"))));
   }));
+}
+
+// Stretches of a video in words.
+export function spans(list) {
+  return list.map(([start, end]) => `${clock(start)}–${clock(end)}`).join(", ");
 }
 
 export function hits(rows, query, open) {
@@ -29,7 +35,8 @@ export function hit(row, query, open) {
       el("span", { class: "what" }, ...marked(row.text, query)),
       el("span", { class: "where" },
         el("span", { class: "time" }, `${clock(row.start)}–${clock(row.end)}`),
-        el("span", { class: `kind ${row.kind}` }, row.called), el("span", {}, row.name))));
+        el("span", { class: `kind ${row.kind}` }, row.called), el("span", {}, row.name),
+        row.is_unsure ? el("span", { class: "unsure", title: "It resembles the question and may not answer it." }, "less certain") : null)));
 }
 
 // One line for an event of a question; null: it needs none.
@@ -55,7 +62,7 @@ export function cited(citation, called) {
   return {
     id: citation.evidence_id, video: citation.video_id, name: citation.video, start: citation.start, end: citation.end,
     kind: citation.modality, called: called.get(citation.modality) ?? citation.modality, text: citation.quote ?? citation.text,
-    box: citation.box, picture: Boolean(citation.keyframe),
+    box: citation.box, picture: Boolean(citation.keyframe), is_unsure: citation.relevance !== undefined,
   };
 }
 

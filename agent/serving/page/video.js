@@ -1,6 +1,7 @@
 // The panel below the player: timeline, transcript that follows, chapters, and what was extracted.
 
 import { clock, el, fill } from "./dom.js";
+import { spans } from "./results.js";
 import { Timeline } from "./timeline.js";
 
 export class VideoPanel {
@@ -74,9 +75,10 @@ export class VideoPanel {
 
   #about() {
     const stages = this.video.stages.map((stage) => el("li", {},
-      `${stage.called}: ${stage.state === "done" ? stage.detail : `left out, ${stage.detail || stage.state}`}`));
+      `${stage.called}: ${stage.state === "done" ? stage.detail : `not indexed, ${stage.detail || stage.state}`}`));
     const notes = this.video.notes.map((note) => el("li", {}, note));
-    return [el("p", {}, `${this.video.name} · ${clock(this.video.duration)} · indexed ${this.video.indexed_at.slice(0, 10)}`),
+    const part = this.video.windows.length ? `only ${spans(this.video.windows)} of ` : "";
+    return [el("p", {}, `${this.video.name} · ${part}${clock(this.video.duration)} · indexed ${this.video.indexed_at.slice(0, 10)}`),
       el("ul", { class: "small" }, ...stages, ...notes)];
   }
 }
