@@ -177,6 +177,9 @@ def _library_of(place: Path) -> Path:
         below = [found for found in Path().glob(f"*/{LIBRARY}") if (found.parent / place.name).exists()]
         if len(below) == 1:
             return below[0]
+        if below:
+            names = [str(found.parent / place.name) for found in sorted(below)[:_NAMED]]
+            raise LibraryError(f"there are several {place}: {', '.join(names)}: write one of these paths")
     if folder is not None:
         return folder
     if not path.exists():

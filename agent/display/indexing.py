@@ -98,6 +98,10 @@ class IndexingView:
         if kind is KeyboardInterrupt:
             print("playhead: stopped. Finished work is kept: run the same command again to continue", file=sys.stderr)
 
+    def waiting(self, what: str) -> None:
+        """Show that work of unknown length goes on, until the view is left."""
+        self._bars.add_task(f"{what} …", total=None)
+
     def progress(self, path: Path, number: int, count: int, stage: str, done: float, total: float) -> None:
         """Show how much of a file is done."""
         task, shown_stage = self._tasks.get(path, (None, ""))

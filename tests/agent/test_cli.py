@@ -815,6 +815,11 @@ def test_a_mistyped_place_is_named_with_the_nearest(indexed, playhead):
 def test_a_bare_file_name_is_found_in_the_folder_below(indexed, playhead):
     assert "red car" in playhead("ask", "traffic.mp4", "What is said about the car?").out
     assert playhead("search", "budget.mp4", "car", "--json").data == []
+    shutil.copytree(indexed, indexed.parent / "copies")
+    both = playhead("search", "budget.mp4", "car").complaint
+    assert (
+        both == "playhead: there are several budget.mp4: copies/budget.mp4, talks/budget.mp4: write one of these paths"
+    )
 
 
 def test_playhead_alone_says_what_to_type_next(indexed, playhead, monkeypatch):

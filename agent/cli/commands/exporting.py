@@ -159,6 +159,7 @@ def notes(
     chosen: Chosen,
 ) -> None:
     """Write a hand-out: chapters, key quotes with times, slides."""
+    from ...display.terminal import waiting
     from ...exporting.notes import handout
 
     opened, named = _stretch(video, library, chosen)
@@ -174,7 +175,8 @@ def notes(
         return f"chapter-{number:02d}.webp"
 
     target = folder / "notes.md"
-    target.write_text(handout(record, path, opened.chapters(record.video_id), picture), encoding="utf-8")
+    with waiting("writing", chosen.quiet):
+        target.write_text(handout(record, path, opened.chapters(record.video_id), picture), encoding="utf-8")
     if not chosen.quiet:
         print(clean_text(str(target)))
 
@@ -199,10 +201,12 @@ def moment(
 ) -> None:
     """Show everything about a stretch of a video, and its frames."""
     from ...display.tables import print_bundle
+    from ...display.terminal import waiting
     from ...exporting.bundles import bundle
 
     opened, place = _stretch(named, library, chosen)
-    made = bundle(opened, place, frames if output else 0, _box(crop), width)
+    with waiting("reading", chosen.quiet):
+        made = bundle(opened, place, frames if output else 0, _box(crop), width)
     saved: list[dict[str, Any]] = []
     for frame in made.frames:
         assert output
@@ -231,9 +235,13 @@ def context(
     chosen: Chosen,
 ) -> None:
     """Print the best evidence as text for a language model."""
+    from ...display.terminal import waiting
+
     where, text = placed(place, question, "QUESTION")
     opened, _ = opened_at(where, library, chosen)
-    print(opened.context(text, max_tokens), end="")
+    with waiting("searching", chosen.quiet):
+        found = opened.context(text, max_tokens)
+    print(found, end="")
 
 
 @with_settings(examples=("playhead open talk.mp4@10:02", 'playhead open talks "When is the rocket shown?" --page'))
@@ -269,6 +277,7 @@ def _named(
     place: str, moment: str | None, citation: int, library: Path | None, chosen: Chosen
 ) -> "tuple[Library, NamedMoment]":
     """The moment that PLACE and MOMENT name together; a MOMENT of another form is a question to ask."""
+    from ...display.terminal import waiting
     from ...exporting.named_moments import citation_moment, is_time, named_moment
 
     where, text = (Path(place), moment) if moment else (Path(), place)
@@ -282,7 +291,8 @@ def _named(
         return opened, named_moment(opened, f"{records[0].video_id}@{text}")
     where, text = placed(place, moment, "MOMENT")
     opened, _ = opened_at(where, library, chosen)
-    return opened, citation_moment(opened, text, citation)
+    with waiting("looking for the moment", chosen.quiet):
+        return opened, citation_moment(opened, text, citation)
 
 
 def _stretch(

@@ -22,8 +22,11 @@ def verify(
     chosen: Chosen,
 ) -> None:
     """Check the library's files; name each damaged one."""
+    from ...display.terminal import waiting
+
     opened, _ = opened_at(place, library, chosen)
-    damages = opened.verify(deep=deep)
+    with waiting("checking", chosen.quiet):
+        damages = opened.verify(deep=deep)
     if as_json:
         print_json([vars(damage) for damage in damages])
     else:

@@ -227,10 +227,12 @@ def chapters(
     """Show the table of contents of each video."""
     from ...display.json_data import video_data
     from ...display.tables import print_chapters
+    from ...display.terminal import waiting
 
     opened, videos = opened_at(place, library, chosen)
     records = opened.videos(videos)
-    listed = [(record, opened.chapters(record.video_id, titles=titles)) for record in records]
+    with waiting("reading", chosen.quiet):
+        listed = [(record, opened.chapters(record.video_id, titles=titles)) for record in records]
     if as_json:
         data = {record: [one.model_dump(mode="json") for one in found] for record, found in listed}
         print_json([video_data(opened, record) | {"chapters": chapters} for record, chapters in data.items()])
@@ -292,6 +294,7 @@ def pull(
 
     opened = open_library(library or folder_for([Path()]), chosen)
     with IndexingView(quiet=chosen.quiet, verbose=chosen.verbose, to_stdout=not as_json) as view:
+        view.waiting("copying")
         pulled = opened.pull(url, done=view.done)
     view.summary(opened.folder)
     if as_json:
