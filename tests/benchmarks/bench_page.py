@@ -3,7 +3,7 @@
 `search_ms`: from the last key to the first result on screen, five words, after one word to warm up. `player_ms`: from the
 click on a citation to the first picture of its moment. `second_error`: how far `currentTime` is from the cited start.
 `clip_errors`: frames of ten exact clips that are missing or too many, against the decoded source.
-`PLAYHEAD_BENCH_HOURS=30` adds a library of so many synthetic hours: `search_ms` of twenty queries of two words.
+`PLAYHEAD_BENCH_HOURS=30` adds a library of 30 synthetic hours: `search_ms` of twenty queries of two words.
 `pieces`: the sample in Matroska; CPU milliseconds for a second of playback, copied and re-encoded, of ten pieces.
 """
 
