@@ -250,16 +250,16 @@ def find(
     _print_found(found, print_moments, as_json)
 
 
-@with_settings(*MODELS, examples=("playhead check talks claims.json", "playhead check talks - --json < claims.json"))
+@with_settings(*MODELS, examples=("playhead check talks claims.json", "cd talks; playhead check - --json < claims.json"))
 def check(
     place: Place = ".",
     claims: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="CLAIMS",
             help='A JSON file, or - for standard input: [{"claim": "…", "video": "a.mp4", "at": "10:02"}, …].',
         ),
-    ] = "-",
+    ] = None,
     library: LibraryFolder = None,
     as_json: AsJson = False,
     *,
@@ -273,9 +273,10 @@ def check(
     from ...display.tables import print_checked
     from ...display.terminal import waiting
 
-    given = claims_in(_read(claims))
+    folder, file = (".", place) if claims is None else (place, claims)  # PLACE may be left out
+    given = claims_in(_read(file))
     with waiting("checking", chosen.quiet):
-        opened, _ = opened_at(place, library, chosen)
+        opened, _ = opened_at(folder, library, chosen)
         checked = opened.check(given)
     if as_json:
         print_json([one.model_dump(mode="json") for one in checked])
@@ -289,7 +290,8 @@ def _read(claims: str) -> str:
     try:
         return sys.stdin.read() if claims == "-" else Path(claims).expanduser().read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise QueryError(f"claims {claims}: cannot be read as a text file: {error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise QueryError(f"claims {claims}: cannot be read as a text file ({why}): check the path") from error
 
 
 def _only(option: str, query: str | None, others: object) -> None:
