@@ -250,7 +250,9 @@ def find(
     _print_found(found, print_moments, as_json)
 
 
-@with_settings(*MODELS, examples=("playhead check talks claims.json", "cd talks; playhead check - --json < claims.json"))
+@with_settings(
+    *MODELS, examples=("playhead check talks claims.json", "cd talks; playhead check - --json < claims.json")
+)
 def check(
     place: Place = ".",
     claims: Annotated[
