@@ -123,6 +123,7 @@ def test_a_recording_is_two_videos_with_true_seconds(tmp_path: Path, gear):
         assert round(moment.frames[0].seconds) == 2
         assert [path.name for path in (tmp_path / "talks" / "recordings" / "cam").glob(".*.ts")] == []
         assert [one.state for one in library.index(tmp_path / "talks")] == ["unchanged", "unchanged"]
+        assert library.videos() == parts
 
 
 def test_one_line_over_several_segments_is_one_observation(tmp_path: Path, gear):
@@ -278,6 +279,7 @@ def test_a_pipe_in_real_time_and_a_kill_lose_at_most_one_segment(tmp_path: Path,
     assert after == list(range(len(after)))
     assert len(after) >= len(before)
     assert recovered.notes[-1].startswith("the recording was interrupted here")
+    assert library.videos(where=["recording=cam", "stream_start=0", "duration>9"]) == [recovered]
     assert probe(library.path_of(recovered)).duration >= record.duration - 0.2
     assert library.verify(deep=True) == []
 

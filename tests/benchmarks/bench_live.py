@@ -6,6 +6,7 @@ without objects; speech, text in the picture, pictures). PLAYHEAD_BENCH_MINUTES 
 in which models load, are measured apart. Memory is resident memory of the process; the slope is of its second half.
 """
 
+import itertools
 import json
 import os
 import subprocess
@@ -31,11 +32,13 @@ def measure() -> Figures:
     minutes = float(os.environ.get("PLAYHEAD_BENCH_MINUTES", "3"))
     with tempfile.TemporaryDirectory(prefix="playhead-bench-") as work:
         clip = _encoded(make_talk(Path(work) / "talk")[0], Path(work) / "clip.ts")
+        costs = _costs(clip, Path(work) / "costs")
         steps, memory, cpu, rows = _run(clip, Path(work) / "videos", 60 * minutes)
     warm = [step for step in steps if step["at"] >= _WARM_SECONDS]
     tail = memory[len(memory) // 2 :]
     slope = float(np.polyfit([at / 60 for at, _ in tail], [mb for _, mb in tail], 1)[0]) if len(tail) > 2 else None
     return {
+        "CPU seconds of a segment of four seconds": [costs],
         "Live": [
             {
                 "minutes": minutes,
@@ -50,7 +53,39 @@ def measure() -> Figures:
                 "memory_mb_a_minute": None if slope is None else round(slope, 2),
                 "rows": rows,
             }
-        ]
+        ],
+    }
+
+
+def _costs(clip: Path, folder: Path) -> dict[str, float]:
+    """CPU seconds of this process for each of 12 segments: extraction and commit, and publishing."""
+    from playhead import Settings
+    from playhead.index.indexing.extractor_set import Extractors
+    from playhead.index.indexing.recording.parts import RecordedPart, part_metadata
+    from playhead.index.retrieval.search_index.publishing import Publisher
+    from playhead.index.storage.local import LocalStorage
+    from playhead.tools.media.live import LiveSource, live_segments
+
+    storage = LocalStorage(folder / ".playhead")
+    storage.create()
+    gathered = Extractors.gather(Settings(offline=True, language="en", objects_model="off"))
+    part = RecordedPart(storage, gathered, folder / "part.ts", part_metadata("bench", 0, 0.0, time.time()))
+    publisher, added, published = Publisher(storage), [], []
+    source = LiveSource(str(clip), 4.0, 300.0, 0.1)
+    for segment in itertools.islice(live_segments(source, folder, threading.Event()), 12):
+        part.growing.write_bytes(segment.path.read_bytes())
+        began = time.process_time()
+        record = part.add(segment, "all")
+        committed = time.process_time()
+        publisher.publish({record.video_id})
+        added.append(committed - began)
+        published.append(time.process_time() - committed)
+    warm = sorted(added[1:])
+    return {
+        "first_with_loading": round(added[0], 2),
+        "p50": round(float(np.percentile(warm, 50)), 2),
+        "most": round(warm[-1], 2),
+        "publishing_p50": round(float(np.percentile(published, 50)), 3),
     }
 
 

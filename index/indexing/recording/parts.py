@@ -5,6 +5,7 @@ whole recording holds. While a part grows its file is hidden and its id is made 
 its name and the id of its content, as any other video.
 """
 
+import json
 import math
 import os
 import tempfile
@@ -19,11 +20,13 @@ from ....tools.errors import MediaError
 from ....tools.extractors.registry import spec_of, stage_names
 from ....tools.media.frames import probe
 from ....tools.media.live import LiveSegment
+from ....tools.media.metadata.reading import metadata_of
 from ....tools.media.metadata.records import Fact, Metadata
 from ....tools.records import Span, VideoInfo, clock
 from ...records import StageReport, VideoRecord
 from ...storage.committed.keyframes import copy_keyframes, move_keyframes
 from ...storage.committed.table import ObservationTable, write
+from ...storage.files.atomic import write_bytes
 from ...storage.identity import content_id
 from ...storage.journal import digest
 from ...storage.local import LocalStorage
@@ -107,6 +110,7 @@ class RecordedPart:
             if not self._end or not self.growing.exists():
                 return None
             os.replace(self.growing, self.path)
+            self._metadata = _written_beside(self.path, self._metadata)
             record = self._commit(content_id(self.path), self.path)
             self._storage.remove(self.video_id)
             return record
@@ -220,7 +224,7 @@ def recover_parts(storage: LocalStorage, folder: Path) -> list[VideoRecord]:
         new_id = content_id(path)
         changes = {
             "video_id": new_id, "commit": uuid.uuid4().hex, "paths": (storage.stored_path(path),), "stages": stages,
-            "notes": (*record.notes, _INTERRUPTED), "info": record.info.model_copy(update={"path": path}),
+            "metadata": _written_beside(path, record.metadata), "notes": (*record.notes, _INTERRUPTED), "info": record.info.model_copy(update={"path": path}),
         }  # fmt: skip
         with storage.staged(new_id, fresh=True) as staged:
             write(staged, table)
@@ -228,6 +232,14 @@ def recover_parts(storage: LocalStorage, folder: Path) -> list[VideoRecord]:
             recovered.append(storage.commit(staged, record.model_copy(update=changes)))
         storage.remove(video_id)
     return recovered
+
+
+def _written_beside(path: Path, metadata: Metadata) -> Metadata:
+    """Write the metadata of a part as a sidecar, which later runs of indexing read; return them as those read them."""
+    values = {"title": metadata.title, "date": metadata.date, "recorded": metadata.recorded}
+    values |= {fact.name: fact.value for fact in metadata.facts}
+    write_bytes(path.with_suffix(".json"), json.dumps(values, ensure_ascii=False).encode())
+    return metadata_of(path, Metadata(), content_id)
 
 
 def part_metadata(name: str, number: int, part_start: float, began: float) -> Metadata:
