@@ -212,6 +212,10 @@ class Settings(BaseSettings):
         4, ge=1, le=64, description="How many scenes the video LLM describes at the same time during indexing."
     )
 
+    chapter_titles: bool = Field(
+        False,
+        description="After indexing, the video LLM writes a title and an abstract of each chapter; stored as captions.",
+    )
     answerer: Literal["extractive", "video-llm"] | None = Field(
         None,
         description="How answers are made: quotes of the evidence, or the video LLM. Unset: the video LLM if one is set.",

@@ -15,6 +15,7 @@ from ...tools.records import Modality, Record, Seconds, Span, Text
 from ...tools.words import tokens
 from ..question.scopes import scopes_of
 from ..records import Citation, Claim, Plan
+from .stored_titles import is_title, title_and_abstract, titling_model
 
 __all__ = ["Chapter", "Section", "contents", "outline", "quote_sections"]
 
@@ -117,7 +118,9 @@ def contents(video_id: str, search: Search) -> list[Chapter]:
     video = str(search.file_of(video_id))
     named = search.records[video_id].metadata.chapters
     parts = [whole] if named else _indexed(video_id, whole, search)
-    return [_listed(one, video, segments) for part in parts for one in _sections(video_id, part, search, named)]
+    listed = [_listed(one, video, segments) for part in parts for one in _sections(video_id, part, search, named)]
+    stored = {(one.start, one.end): one for one in search.of_video(video_id, "caption") if is_title(one)}
+    return [_with_title(chapter, stored.get((chapter.start, chapter.end))) for chapter in listed]
 
 
 def _indexed(video_id: str, span: Span, search: Search) -> list[Span]:
@@ -162,11 +165,18 @@ def _listed(section: Section, video: str, segments: Sequence[Evidence]) -> Chapt
     )
 
 
+def _with_title(chapter: Chapter, stored: Evidence | None) -> Chapter:
+    if stored is None or chapter.titled_by == "source":
+        return chapter
+    title, abstract = title_and_abstract(stored)
+    return chapter.model_copy(update={"title": title, "abstract": abstract, "titled_by": titling_model(stored)})
+
+
 def _sections(video_id: str, whole: Span, search: Search, named: Sequence[TitledSpan] = ()) -> list[Section]:
     kinds: dict[Modality, tuple[list[Evidence], Vectors]] = {}
     for modality in (*_SENTENCES, "frame"):
         rows, vectors = search.embedded(video_id, modality)
-        inside = [number for number, row in enumerate(rows) if row.span.overlap(whole) > 0]
+        inside = [number for number, row in enumerate(rows) if row.span.overlap(whole) > 0 and not is_title(row)]
         kinds[modality] = [rows[number] for number in inside], vectors[inside]
     series = {
         modality: EmbeddedSeries([row.span for row in rows], vectors)

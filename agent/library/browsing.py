@@ -12,9 +12,9 @@ from ...tools.errors import QueryError, SettingsError
 from ...tools.media.streams import probe
 from ...tools.records import Span
 from ..answering.summary import Chapter, contents
-from ..composing.titles import titled
 from ..records import Citation
 from .opening import OpenLibrary
+from .titling import titled_chapter
 from .video_names import one_video, video_ids
 
 __all__ = ["Browsing", "span_between"]
@@ -104,7 +104,8 @@ class Browsing(OpenLibrary):
 
         Args:
             video: A path, file name or id.
-            titles: Have the language model write a title and a one-line abstract of each chapter from its lines.
+            titles: Have the language model write a title and a one-line abstract of each chapter from its lines. Titles
+                that this model wrote after indexing (`chapter_titles`) are stored, and are not written again.
 
         Raises:
             LibraryError: The library holds no such video, or several; or it is damaged.
@@ -131,17 +132,9 @@ class Browsing(OpenLibrary):
     def _titled(self, chapter: Chapter) -> Chapter:
         if self._llm is None:
             raise SettingsError("titles need a language model: `playhead model use NAME`, or set video_llm_url")
-        cited = [*filter(None, [chapter.heading]), *chapter.quotes]
-        best = [one for one in (self._opened().evidence(citation.evidence_id) for citation in cited) if one]
-        spoken = [
-            one for one in self._opened().of_video(chapter.video_id, "speech") if one.span.overlap(chapter.span) > 0
-        ]
-        rows = list({one.evidence_id: one for one in (*best, *spoken)}.values())
-        written, _ = titled(self._llm, rows, seconds=self.settings.max_seconds)
-        if written is None:
+        if chapter.titled_by in ("source", self._llm.source):
             return chapter
-        changes = {"title": written.title, "abstract": written.abstract, "titled_by": self._llm.source}
-        return chapter.model_copy(update=changes)
+        return titled_chapter(self._llm, chapter, self._opened(), self.settings.max_seconds)
 
     def _video_ids(
         self, videos: Path | str | Sequence[Path | str] | None, where: str | Sequence[str] | None = None

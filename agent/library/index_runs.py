@@ -15,6 +15,7 @@ from ...tools.records import Span
 from ...tools.settings import Settings
 from ..records import EngineName
 from ..sources.fetching import is_source
+from .titling import title_writer
 from .video_names import one_video
 
 __all__ = ["collect", "ignore_progress", "index_videos", "remove_video"]
@@ -57,12 +58,18 @@ def index_videos(
     if urls := [str(path) for path in given if is_source(str(path))]:
         raise MediaError(f"{urls[0]} is a URL: fetch it first (`Library.fetch`), then index the files")
     files, report = [Path(path) for path in given], progress or ignore_progress
+    write_titles = title_writer(storage, settings, report)
     if engine == "local":
         if address is not None or workers is not None:
             raise SettingsError("address and workers belong to a Ray cluster: set engine to 'ray', or leave them out")
-        return collect(bring_in_line(storage, files, gather(), force, report, window=window, skip=skip), done)
-    with Fleet(settings, address, workers) as fleet:
-        return collect(bring_in_line(storage, files, fleet.extractors, force, report, fleet.run, window, skip), done)
+        outcomes = collect(bring_in_line(storage, files, gather(), force, report, window=window, skip=skip), done)
+    else:
+        with Fleet(settings, address, workers) as fleet:
+            outcomes = collect(
+                bring_in_line(storage, files, fleet.extractors, force, report, fleet.run, window, skip), done
+            )
+    write_titles(outcomes)
+    return outcomes
 
 
 def collect(outcomes: Iterator[_T], done: Callable[[_T], None] | None) -> list[_T]:

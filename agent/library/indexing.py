@@ -63,7 +63,8 @@ class Indexing(OpenLibrary):
         Raises:
             MediaError: A path does not exist, or no video lies below any of them.
             LibraryError: The library cannot be written.
-            SettingsError: The cluster cannot be joined, or `address` or `workers` is set without `engine="ray"`.
+            SettingsError: The cluster cannot be joined, `address` or `workers` is set without `engine="ray"`, or
+                `chapter_titles` is set without a language model.
             QueryError: The window is not valid.
             MissingExtraError: Ray, or a package that the URL needs, is not installed.
         """

@@ -7,8 +7,12 @@ import pytest
 from pydantic import BaseModel
 
 from playhead import Library, Settings
+from playhead.agent.library.titling import store_titles
+from playhead.index.indexing.jobs import Outcome
+from playhead.index.records import StageReport
 from playhead.index.storage.local import LocalStorage
 from playhead.tools.errors import QueryError, SettingsError
+from playhead.tools.extractors.registry import stage_names
 
 from ..fakes import commit, observation
 from ..servers import Scripted, settings_for
@@ -76,3 +80,42 @@ def test_a_chapter_gets_a_title_from_its_own_lines(folder: Path, server: Scripte
 def _video(folder: Path) -> str:
     (record,) = Library(folder, Settings(**NO_MODELS)).videos()
     return record.video_id
+
+
+def test_titles_are_stored_by_indexing_and_not_written_again(folder: Path, server: Scripted) -> None:
+    store, video = LocalStorage(folder), _video(folder)
+    spoken = tuple(
+        StageReport(modality=name, state="done" if name == "speech" else "skipped") for name in stage_names()
+    )
+    commit(store, [observation(text, 10.0 * n) for n, text in enumerate(SAID)], stages=spoken)
+    server.say(json.dumps({"abstract": "Bread and soup have prices.", "title": "Prices — today"}))
+    settings = settings_for(server, **NO_MODELS)
+    library = Library(folder, settings)
+
+    def run(state: str) -> None:
+        outcome = Outcome(Path("talk.mp4"), state, record=library.video(video))
+        store_titles(store, library._opened(), library._llm, [outcome], settings, lambda *_: None)
+
+    run("unchanged")
+    asked = len(server.requests)
+    (chapter,) = library.chapters(video, titles=True)
+    assert (chapter.title, chapter.abstract) == ("Prices, today", "Bread and soup have prices.")
+    assert chapter.titled_by == library._llm.source
+    run("unchanged")
+    assert len(server.requests) == asked == 1
+    run("indexed")
+    assert len(server.requests) == 2
+    record, table = store.committed(video)
+    (title,) = table.of("caption")
+    assert title.source == f"chapter-titles+{library._llm.source}"
+    assert [row.text for row in table.of("speech")] == list(SAID)
+    assert (record.stage("caption").state, record.stage("caption").detail) == ("done", "1 written")
+    assert not [*store.verify(deep=True)]
+    (plain,) = Library(folder, Settings(**NO_MODELS)).chapters(video)
+    assert plain.title == "Prices, today"
+
+
+def test_titles_need_a_model_before_anything_is_indexed(tmp_path: Path) -> None:
+    (tmp_path / "talk.mp4").write_bytes(b"no video")
+    with pytest.raises(SettingsError, match="chapter_titles needs a language model"):
+        Library(tmp_path, Settings(chapter_titles=True, **NO_MODELS)).index(tmp_path)
