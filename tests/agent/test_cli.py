@@ -113,6 +113,7 @@ def test_index_prints_each_file_what_was_left_out_and_the_sum(talks, playhead):
         "Not described: no video model is set (video_llm_url)",
         "Pictures not searchable: switched off",
         "Speakers not recognized: the file has no sound",
+        "Sounds not recognized: the file has no sound",
         "2 indexed · library talks/.playhead",
     ]
     assert playhead("index", "talks").out == "2 unchanged · library talks/.playhead\n"
