@@ -3,8 +3,8 @@
 import logging
 from collections.abc import Callable, Sequence
 
-from ...index.indexing.added_captions import replace_captions
 from ...index.indexing.build import IndexProgress
+from ...index.indexing.captioning import replace_captions
 from ...index.indexing.jobs import Outcome
 from ...index.retrieval.search import Search
 from ...index.retrieval.search_index.publishing import Publisher
