@@ -162,7 +162,7 @@ def test_ask_prints_the_object_of_the_contract(indexed, playhead):
     ((citation,),) = [claim["citations"] for claim in answer["claims"]]
     assert {"text": "The red car stops at the bridge.", "verdict": "verbatim"}.items() <= answer["claims"][0].items()
     assert set(citation) == set(
-        "evidence_id video_id video start end modality quote keyframe box frame_seconds".split()
+        "evidence_id video_id video start end modality quote keyframe box frame_seconds speaker doubtful".split()
     )
     assert (citation["start"], citation["end"], citation["modality"]) == (0.5, 2.0, "speech")
     assert (citation["video"], citation["quote"]) == (str(indexed / "traffic.mp4"), "The red car stops at the bridge.")
