@@ -7,7 +7,10 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import av
@@ -211,6 +214,40 @@ def test_a_segment_that_fails_does_not_stop_the_recording(tmp_path: Path, monkey
         assert [n for n, *_ in numbers(library, part.video_id)] == [0, 1, 2, 3]
         assert any("speech: RuntimeError: no memory" in note for note in part.notes)
         assert (part.stage("speech").state, part.stage("speech").fingerprint) == ("done", "")
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A folder, and the address at which a web server shows it."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    handler = partial(Handler, directory=str(folder))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield folder, f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_an_hls_stream(tmp_path: Path, gear, served: tuple[Path, str]):
+    folder, url = served
+    recorded(folder / "0.ts", 3)
+    recorded(folder / "1.ts", 3, first=3, start=3.0)
+    head = "#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXT-X-MEDIA-SEQUENCE:0\n"
+    (folder / "s.m3u8").write_text(f"{head}#EXTINF:3,\n0.ts\n#EXTINF:3,\n1.ts\n#EXT-X-ENDLIST\n")
+    with Library(tmp_path / "talks" / ".playhead") as library:
+        _, (part,) = run(library, f"{url}/s.m3u8")
+        assert [n for n, *_ in numbers(library, part.video_id)] == [0, 1, 2, 3, 4, 5]
+        (folder / "evil.m3u8").write_text(f"{head}#EXTINF:3,\nfile://{folder}/0.ts\n#EXT-X-ENDLIST\n")
+        with pytest.raises(MediaError, match="cannot be read as a stream"):
+            run(library, f"{url}/evil.m3u8")
 
 
 @pytest.mark.parametrize(

@@ -114,14 +114,19 @@ def live_segments(source: LiveSource, folder: Path, stop: Stop) -> Iterator[Live
         except MediaError:
             if not lost_at:
                 raise
-        is_connection = source.place != "-" and not Path(source.place).exists()
         lost_at = lost_at or time.time()
-        if not is_connection or time.time() - lost_at > source.idle_seconds:
+        if not _is_lost(source.place, cutter.has_failed) or time.time() - lost_at > source.idle_seconds:
             break
         _log.warning("%s: the connection is lost; trying again in %.0f s", source.place, pause)
         _sleep(pause, stop)
         pause = min(_MOST_PAUSE, 2 * pause)
     yield from cutter.close()
+
+
+def _is_lost(place: str, has_failed: bool) -> bool:
+    """Whether a stream that ended may go on: a connection that broke; HTTP says when it has sent everything."""
+    scheme = urlsplit(place).scheme.lower() if "://" in place else ""
+    return bool(scheme) and (has_failed or scheme not in ("http", "https"))
 
 
 @dataclass
@@ -142,6 +147,7 @@ class _Cutter:
     _streams: dict[int, Any] = field(default_factory=dict)
     _last: dict[int, int] = field(default_factory=dict)
     _has_packets: bool = False
+    has_failed: bool = False  # the last connection ended with an error
 
     def cut(self, container: "InputContainer", stop: Stop) -> Iterator[LiveSegment]:
         """Yield each segment of one connection when it is complete."""
@@ -150,6 +156,7 @@ class _Cutter:
         streams = _streams_of(container, self.source.place)
         pictures = next((one for one in streams if one.type == "video"), None)
         zero: float | None = None
+        self.has_failed = False
         yield from self.close()  # the streams of a new connection may differ
         try:
             for packet in container.demux(streams):
@@ -176,6 +183,7 @@ class _Cutter:
                 self.first = min(self.first, at)
                 self.end = max(self.end, at + float((packet.duration or 0) * packet.time_base))
         except av.error.FFmpegError as error:
+            self.has_failed = True
             _log.info("%s: %s", self.source.place, reason(error))
 
     def close(self, at: float | None = None) -> Iterator[LiveSegment]:
