@@ -167,6 +167,9 @@ class Citation(Record):
     box: Box | None = Field(default=None, description="Where in the frame.")
     frame_seconds: Seconds | None = Field(default=None, description="True time of the frame with the box.")
     speaker: Text = Field(default="", description="Who says it: a name, or `Speaker 2`; empty: not known.")
+    stream: int | None = Field(
+        default=None, description="Index of the video stream that shows it; None: the file's best one, or sound."
+    )
     doubtful: tuple[Text, ...] = Field(
         default=(), description="Words of the quote that speech recognition was unsure of (`Word.is_doubtful`)."
     )
@@ -186,6 +189,7 @@ class Citation(Record):
             box=evidence.box,
             frame_seconds=evidence.frame_seconds,
             speaker=evidence.speaker,
+            stream=evidence.stream,
             doubtful=doubtful_words(evidence.words),
         )
 
@@ -199,6 +203,8 @@ class Citation(Record):
         """When, where and how, e.g. `[00:41:07–00:41:32] talk.mp4, said`; also the words that may be misheard."""
         place = f"{self.span} {clean_text(Path(self.video).name)}, {participle(self.modality)}"
         place += f" by {self.speaker}" if self.speaker else ""
+        if self.stream is not None:
+            place += f" in stream {self.stream}"
         if not self.doubtful:
             return place
         more = "…" if len(self.doubtful) > _MOST_DOUBTFUL else ""

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from ..tools.extractors.registry import stage_names
+from ..tools.extractors.registry import participle, stage_names
 from ..tools.media.metadata.records import Metadata
 from ..tools.records import Box, Modality, Record, Seconds, Span, Text, VideoInfo, Word
 
@@ -94,6 +94,9 @@ class Evidence(Record):
     box: Box | None = Field(default=None, description="Where it is in the frame, if known.")
     words: tuple[Word, ...] = Field(default=(), description="Word times, for speech.")
     frame_seconds: Seconds | None = Field(default=None, description="Presentation time of the frame that shows it.")
+    stream: int | None = Field(
+        default=None, description="Index of the video stream that shows it; None: the file's best one, or sound."
+    )
     speaker: Text = Field(default="", description="The speaker: a name, or `Speaker 2`; empty: not known.")
     keyframe: str | None = Field(
         default=None,
@@ -104,6 +107,16 @@ class Evidence(Record):
     def span(self) -> Span:
         """The span as a record."""
         return Span(start=self.start, end=self.end)
+
+    @property
+    def called(self) -> str:
+        """How it was found, for display, e.g. `said`, or `written in stream 1`."""
+        return participle(self.modality) + ("" if self.stream is None else f" in stream {self.stream}")
+
+    @property
+    def frame(self) -> tuple[str, int | None, float | None]:
+        """The frame that it was seen in: video id, stream, second."""
+        return self.video_id, self.stream, self.frame_seconds
 
     @property
     def name(self) -> str:

@@ -187,6 +187,9 @@ class Observation(Record):
     box: Box | None = Field(default=None, description="Where it is in the frame, if known.")
     words: tuple[Word, ...] = Field(default=(), description="Word times, for speech.")
     frame_seconds: Seconds | None = Field(default=None, description="Presentation time of the frame that shows it.")
+    stream: int | None = Field(
+        default=None, ge=0, description="Index of the video stream that shows it; None: the file's best one, or sound."
+    )
     vector: tuple[float, ...] = Field(
         default=(), description="Vector by which it is recognised in other videos, such as a voice."
     )
@@ -264,6 +267,7 @@ class VideoStream(Record):
     start: float = Field(description="Where it starts on the timeline, in seconds.")
     end: float | None = Field(default=None, description="Where its packets end on the timeline, in seconds.")
     frame_rate: float | None = Field(default=None, description="Average frames per second, from the header.")
+    is_default: bool = Field(default=True, description="Whether it is FFmpeg's best video stream of the file.")
 
 
 class AudioStream(Record):
@@ -292,6 +296,9 @@ class VideoInfo(Record):
     format: str = Field(description="FFmpeg's name of the container.")
     duration: Seconds = Field(description="Length in seconds, as measured from the packets.")
     video: VideoStream | None = Field(description="The video stream that is indexed; None if there is none.")
+    other_videos: tuple[VideoStream, ...] = Field(
+        default=(), description="Further video streams that are indexed, with `stream=all`."
+    )
     audio: AudioStream | None = Field(description="The audio stream that is transcribed; None if there is none.")
     subtitles: tuple[SubtitleStream, ...] = Field(default=(), description="The subtitle streams.")
     notes: tuple[str, ...] = Field(
@@ -300,3 +307,12 @@ class VideoInfo(Record):
     windows: tuple[Span, ...] = Field(
         default=(), description="The stretches that are indexed, in order and apart; empty: the whole file."
     )
+
+    @property
+    def stream(self) -> int | None:
+        """The `Observation.stream` of what its main video stream shows."""
+        return None if self.video is None or self.video.is_default else self.video.index
+
+    def of_stream(self, video: VideoStream) -> Self:
+        """The same file with another video stream as its only one."""
+        return self.model_copy(update={"video": video, "other_videos": ()})

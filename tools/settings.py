@@ -138,7 +138,10 @@ class Settings(BaseSettings):
         "pyav", description="The decoder of pictures. `nvdec`: PyAV on an NVIDIA GPU; single frames on the CPU."
     )
     sample_seconds: float = Field(2.0, ge=0.1, le=60, description="Seconds between two frames while the picture moves.")
-    stream: int | None = Field(None, ge=0, description="Index of the video stream to index. Unset: FFmpeg's best one.")
+    stream: Annotated[int, Field(ge=0)] | Literal["all"] | None = Field(
+        None,
+        description="Index of the video stream to index, or `all`: slides beside the speaker. Unset: FFmpeg's best one.",
+    )
     audio_stream: int | None = Field(
         None, ge=0, description="Index of the audio stream to transcribe. Unset: by language, then the default flag."
     )

@@ -53,6 +53,7 @@ def _resolves(citation: Citation, stored: Evidence | None) -> bool:
         and citation.keyframe in (None, stored.keyframe)
         and citation.box in (None, stored.box)
         and citation.frame_seconds in (None, stored.frame_seconds)
+        and citation.stream == stored.stream
         and stored.start - _TOLERANCE <= citation.start < citation.end <= stored.end + _TOLERANCE
         and (_is_part_of(citation.quote, stored.text) if tokens(stored.text) else not tokens(citation.quote))
     )

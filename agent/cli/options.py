@@ -36,7 +36,13 @@ MODELS = (
 )
 _PANEL = "Models and settings"
 _HELP_MODELS = "playhead.help_models"
-_METAVARS = {"language": "CODE", "ocr_model": "DIR", "video_llm_url": "URL", "video_llm_model": "NAME"}
+_METAVARS = {
+    "language": "CODE",
+    "ocr_model": "DIR",
+    "stream": "INDEX|all",
+    "video_llm_url": "URL",
+    "video_llm_model": "NAME",
+}
 
 
 @dataclass(frozen=True)
@@ -174,7 +180,7 @@ def _flag(name: str, panel: str | None = None) -> Any:
     option = typer.Option(
         f"--{name.replace('_', '-')}",
         help=field.description,
-        metavar=None if is_flag else "|".join(choices) or _METAVARS.get(name, "NAME|PATH"),
+        metavar=None if is_flag else _METAVARS.get(name) or "|".join(choices) or "NAME|PATH",
         show_default=False,
         rich_help_panel=panel,
     )

@@ -148,13 +148,13 @@ def _line(name: str, row: Evidence) -> str:
 
 
 def _decoded(frames: Sequence[SizedFrame], decoder: Decoder) -> list[tuple[SizedFrame, Picture]]:
-    by_video: dict[str, list[SizedFrame]] = {}
+    by_stream: dict[tuple[str, int | None], list[SizedFrame]] = {}
     for frame in frames:
-        by_video.setdefault(frame.evidence.video, []).append(frame)
+        by_stream.setdefault((frame.evidence.video, frame.evidence.stream), []).append(frame)
     made: list[tuple[SizedFrame, Picture]] = []
-    for video, ours in by_video.items():
+    for (video, stream), ours in by_stream.items():
         wanted = sorted(ours, key=lambda frame: frame.seconds)
-        decoded = frames_at(Path(video), [frame.seconds for frame in wanted], decoder=decoder)
+        decoded = frames_at(Path(video), [frame.seconds for frame in wanted], stream, decoder)
         made += [(sized, Picture(frame, sized.longest_side)) for sized, frame in zip(wanted, decoded, strict=True)]
     return made
 

@@ -8,7 +8,7 @@ from ...tools.errors import MediaError
 from ...tools.media.clips import ClipStyle, write_clip
 from ...tools.media.streams import probe
 from ...tools.records import Span, clean_text, clock
-from ..records import Answer, Claim
+from ..records import Answer, Citation, Claim
 from .markup import citations_by_video, claim_rows, closest_rows, corrections, escaped, media_url, player, timeline
 
 __all__ = ["answer_page", "timelines"]
@@ -67,15 +67,15 @@ def _players(claim: Claim, embed: bool, folder: Path, budget: int) -> tuple[list
             continue
         seen.add(one.video)
         span = Span(start=one.start, end=min(one.end, one.start + _CLIP_SECONDS))
-        source = _clip(Path(one.video), span) if embed else media_url(Path(one.video), folder)
+        source = _clip(one, span) if embed else media_url(Path(one.video), folder)
         budget -= 1
         players.append(player(source, span))
     return players, budget
 
 
-def _clip(video: Path, span: Span) -> str:
+def _clip(cited: Citation, span: Span) -> str:
     out = io.BytesIO()
-    write_clip(video, span, out, ClipStyle(max_height=_CLIP_HEIGHT))
+    write_clip(Path(cited.video), span, out, ClipStyle(max_height=_CLIP_HEIGHT), cited.stream)
     return f"data:video/mp4;base64,{base64.b64encode(out.getvalue()).decode('ascii')}"
 
 

@@ -57,7 +57,7 @@ def print_evidence(found: "Sequence[Evidence]") -> None:
     for one in found:
         times = linked(when(one.start, one.end), one.video, one.start)
         text = Text(f"{one.speaker}: " if one.speaker else "", style="bold").append(Text(one.text, style="not bold"))
-        rows.add_row(times, names[one.video], participle(one.modality), f"{one.score:.2f}", text)
+        rows.add_row(times, names[one.video], one.called, f"{one.score:.2f}", text)
     print_drawing(rows)
 
 
@@ -174,7 +174,7 @@ def print_video(library: "Library", record: "VideoRecord", evidence: "Sequence[E
     path = library.path_of(record)
     for one in sorted(evidence, key=lambda e: (e.start, e.end)):
         if one.text:
-            rows.add_row(linked(when(one.start, one.end), path, one.start), participle(one.modality), Text(one.text))
+            rows.add_row(linked(when(one.start, one.end), path, one.start), one.called, Text(one.text))
     print_drawing(rows)
 
 

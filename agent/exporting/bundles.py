@@ -97,7 +97,7 @@ def _frames(
     span: Span = moment.span
     wanted = [span.start + (number + 0.5) * span.duration / count for number in range(count)]
     made = []
-    for second, frame in zip(wanted, frames_at(library.path_of(moment.video), wanted), strict=True):
+    for second, frame in zip(wanted, frames_at(library.path_of(moment.video), wanted, moment.stream), strict=True):
         picture = Image.fromarray(frame.pixels)
         if crop:
             across, down = picture.size

@@ -28,6 +28,7 @@ class NamedMoment(Record):
     video: VideoRecord = Field(description="The video.")
     span: Span = Field(description="From when to when, inside the video.")
     evidence_id: str | None = Field(default=None, description="The evidence that named it.")
+    stream: int | None = Field(default=None, description="Index of its video stream; None: the file's best one.")
 
 
 def named_moment(library: "Browsing", moment: str, point_seconds: float = _POINT_SECONDS) -> NamedMoment:
@@ -48,7 +49,7 @@ def named_moment(library: "Browsing", moment: str, point_seconds: float = _POINT
         if evidence is None:
             raise LibraryError(f"there is no evidence {text!r} in this library: copy an id from a search or an answer")
         (record,) = library.videos(evidence.video_id)
-        return NamedMoment(video=record, span=evidence.span, evidence_id=text)
+        return NamedMoment(video=record, span=evidence.span, evidence_id=text, stream=evidence.stream)
     if not (found := _PLACED.match(text)):
         raise QueryError(f"moment {moment!r}: give VIDEO@START-END, e.g. talk.mp4@10:02-10:40, or an evidence id")
     try:
@@ -57,9 +58,8 @@ def named_moment(library: "Browsing", moment: str, point_seconds: float = _POINT
     except ValueError as error:
         raise QueryError(f"moment {moment!r}: {error}") from error
     record = library.video(found["video"])
-    return NamedMoment(
-        video=record, span=_inside(moment, start, start + point_seconds if end is None else end, record.duration)
-    )
+    span = _inside(moment, start, start + point_seconds if end is None else end, record.duration)
+    return NamedMoment(video=record, span=span, stream=record.info.stream)
 
 
 def is_time(text: str) -> bool:
@@ -86,7 +86,7 @@ def citation_moment(library: "Library", question: str, number: int) -> NamedMome
         raise QueryError(f"the answer has {len(citations)} citations, there is no number {number}: {answer.text}")
     chosen = citations[number - 1]
     (record,) = library.videos(chosen.video_id)
-    return NamedMoment(video=record, span=chosen.span, evidence_id=chosen.evidence_id)
+    return NamedMoment(video=record, span=chosen.span, evidence_id=chosen.evidence_id, stream=chosen.stream)
 
 
 def _inside(moment: str, start: float, end: float, duration: float) -> Span:

@@ -21,7 +21,14 @@ _SUBTITLE_HEIGHT = 0.05  # of the picture's height
 _PAPER, _INK = (250, 250, 248), (30, 34, 42)
 
 
-def contact_sheet(video: Path, span: Span, count: int, columns: int = 4, seconds: Sequence[float] = ()) -> bytes:
+def contact_sheet(
+    video: Path,
+    span: Span,
+    count: int,
+    columns: int = 4,
+    seconds: Sequence[float] = (),
+    stream: int | None = None,
+) -> bytes:
     """Return a contact sheet as PNG.
 
     Args:
@@ -30,6 +37,7 @@ def contact_sheet(video: Path, span: Span, count: int, columns: int = 4, seconds
         count: Number of pictures, evenly spaced unless `seconds` are given.
         columns: Pictures in a row.
         seconds: Times of the pictures; the first `count` of them that lie in the span.
+        stream: Index of the video stream; None for FFmpeg's best one.
 
     Raises:
         MediaError: The file has no readable pictures.
@@ -38,7 +46,7 @@ def contact_sheet(video: Path, span: Span, count: int, columns: int = 4, seconds
 
     chosen = [one for one in seconds if span.start <= one < span.end][:count]
     chosen = chosen or [span.start + (number + 0.5) * span.duration / count for number in range(count)]
-    frames = list(frames_at(video, chosen))
+    frames = list(frames_at(video, chosen, stream))
     height = max(round(_CELL_WIDTH * frame.size[1] / frame.size[0]) for frame in frames)
     columns = min(columns, len(frames))
     rows = math.ceil(len(frames) / columns)

@@ -62,16 +62,16 @@ class Exporting(Searching):
         if any(path.exists() and one.exists() and path.samefile(one) for one in self.paths_of(named.video)):
             raise QueryError(f"{path} is the video itself: write the clip to another file")
         if path.suffix.lower() == ".gif":
-            return write_gif(source, named.span, path)
+            return write_gif(source, named.span, path, named.stream)
         if mode == "fast":
             if subtitles:
                 raise QueryError("subtitles cannot be drawn into a copy: leave out subtitles, or cut exactly")
-            return copy_clip(source, named.span, path)
+            return copy_clip(source, named.span, path, named.stream)
         draw = None
         if subtitles:
             rows = [row for row in self._opened().of_video(named.video.video_id, "speech") if row.text]
             draw = subtitles_drawn(rows)
-        return write_clip(source, named.span, path, ClipStyle(draw=draw))
+        return write_clip(source, named.span, path, ClipStyle(draw=draw), named.stream)
 
     def export(
         self,

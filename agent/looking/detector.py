@@ -93,7 +93,7 @@ def inspect(
     sees = [see for see in (_by_detector(query, models.detector), _by_encoder(query, models.encoder)) if see]
 
     def look(moments: Sequence[float]) -> list[list[float]]:
-        seen = list(frames_at(video, moments, decoder=decoder))
+        seen = list(frames_at(video, moments, record.info.stream, decoder))
         return [[max((see(frame) for see in sees), default=0.0)] for frame in seen]
 
     found = search(timeline, priors, look, goal)

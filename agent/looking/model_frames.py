@@ -96,7 +96,7 @@ def look(
     inspected, usage = 0, TokenUsage()
     for number, video_id in enumerate(videos):
         share = (most - len(frames) - inspected) // (len(videos) - number)
-        segments = [one for one in library.of_video(video_id, "frame") if _within(one, plan, library)]
+        segments = [one for one in _main_frames(library, video_id) if _within(one, plan, library)]
         if not segments or share < 1:
             continue
         found = _relevance(plan, segments, evidence, share, llm, settings, budget, len(videos) - number)
@@ -123,7 +123,7 @@ def frames_within(video_id: str, scenes: Sequence[Span], library: Search, most: 
 
     If there are more frames than scenes, the longest scenes get several, as far apart as possible.
     """
-    segments = library.of_video(video_id, "frame")
+    segments = _main_frames(library, video_id)
     chosen: dict[Evidence, None] = {}
     for number, scene in enumerate(sorted(scenes, key=lambda one: (-one.duration, one.start))):
         share = most // len(scenes) + (number < most % len(scenes))
@@ -149,6 +149,12 @@ def _videos(plan: Plan, evidence: Sequence[Evidence], library: Search) -> list[s
         asked = plan.video_ids if plan.video_ids is not None else tuple(library.records)
         return list(asked) if len(asked) <= MOST_VIDEOS else []
     return sorted(worth, key=lambda video_id: (-worth[video_id], video_id))[:MOST_VIDEOS]
+
+
+def _main_frames(library: Search, video_id: str) -> list[Evidence]:
+    """Return the segments of a video's main stream, which do not overlap."""
+    main = library.records[video_id].info.stream
+    return [one for one in library.of_video(video_id, "frame") if one.stream == main]
 
 
 def _within(segment: Evidence, plan: Plan, library: Search) -> bool:
@@ -189,7 +195,7 @@ def _relevance(
 
     def see(moments: Sequence[float]) -> list[list[float]]:
         nonlocal usage
-        grid = make_grid(list(frames_at(Path(segments[0].video), moments, decoder=settings.decoder)))
+        grid = make_grid(list(frames_at(Path(segments[0].video), moments, segments[0].stream, settings.decoder)))
         parts = (f"To find: {quoted(plan.query)}", grid)
         orders = render("look", count=str(len(moments)))
         try:

@@ -161,10 +161,15 @@ def _add_media(app: FastAPI, service: LibraryService, pieces: Pieces) -> None:
         return FileResponse(path, media_type=media_type(path), headers={"accept-ranges": "bytes"})
 
     @app.get("/media/{video_id}/piece")
-    def piece(video_id: str, start: Annotated[float, Query(ge=0)], end: Annotated[float, Query(gt=0)]) -> Response:
+    def piece(
+        video_id: str,
+        start: Annotated[float, Query(ge=0)],
+        end: Annotated[float, Query(gt=0)],
+        stream: Annotated[int | None, Query(ge=0)] = None,
+    ) -> Response:
         info = service.record(video_id).info
         may_copy = info.video is not None and not info.video.rotation
-        made = pieces.piece(service.file_of(video_id), start, end, may_copy=may_copy)
+        made = pieces.piece(service.file_of(video_id), start, end, stream, may_copy=may_copy)
         times = {"x-piece-start": f"{made.start:.6f}", "x-piece-end": f"{made.end:.6f}"}
         return Response(made.data, media_type="video/mp4", headers=_FOREVER | times)
 

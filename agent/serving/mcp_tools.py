@@ -264,7 +264,7 @@ class LibraryTools:
         record, _ = self.library.observed(video)
         if second >= record.duration:
             raise QueryError(f"seconds={seconds} lies past the end of {video} ({record.duration:.1f} s)")
-        frame = next(iter(frames_at(self.library.path_of(record), [second])))
+        frame = next(iter(frames_at(self.library.path_of(record), [second], record.info.stream)))
         image = Image.fromarray(frame.pixels)
         if region:
             image = image.crop(_corners(region, image.width, image.height))

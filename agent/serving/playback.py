@@ -71,7 +71,8 @@ def playback_of(record: VideoRecord, path: Path) -> dict[str, Any]:
 
     Returns:
         `mode`: `file` or `pieces`; `offset`: seconds of the player's clock at which the timeline starts; `sound`:
-        whether there is sound; `piece_seconds`; `codec`: of the pictures of pieces (RFC 6381).
+        whether there is sound; `stream`: index of the main video stream, None for the file's best one; `piece_seconds`;
+        `codec`: of the pictures of pieces (RFC 6381); `encoded`: of those of another stream.
     """
     info, ending = record.info, Path(record.paths[0]).suffix.lower()
     if info.video is None:
@@ -83,8 +84,10 @@ def playback_of(record: VideoRecord, path: Path) -> dict[str, Any]:
         "mode": "file" if plays else "pieces",
         "offset": 0.0,  # the timeline starts where the player does
         "sound": info.audio is not None,
+        "stream": info.stream,
         "piece_seconds": PIECE_SECONDS,
-        "codec": _ENCODED if plays else _copied_codec(record, path) or _ENCODED,
+        "codec": _ENCODED if plays or info.stream is not None else _copied_codec(record, path) or _ENCODED,
+        "encoded": _ENCODED,
     }
 
 
@@ -108,16 +111,19 @@ class Pieces:
 
     def __init__(self) -> None:
         self._slots = threading.BoundedSemaphore(_AT_ONCE)
-        self._kept: dict[tuple[Path, float, float], Piece] = {}
+        self._kept: dict[tuple[Path, int | None, float, float], Piece] = {}
         self._lock = threading.Lock()
 
-    def piece(self, video: Path, start: float, end: float, *, may_copy: bool = True) -> Piece:
+    def piece(
+        self, video: Path, start: float, end: float, stream: int | None = None, *, may_copy: bool = True
+    ) -> Piece:
         """Return the piece that holds a stretch. A copied one reaches from a keyframe to a keyframe.
 
         Args:
             video: The file.
             start: Seconds.
             end: Seconds; at most `PIECE_SECONDS` later.
+            stream: Index of the video stream; None for FFmpeg's best one. Pieces of another stream are encoded.
             may_copy: Whether pictures may be copied; False: the file says that they are rotated.
 
         Raises:
@@ -126,12 +132,12 @@ class Pieces:
         """
         if not 0 <= start < end <= start + PIECE_SECONDS + 0.01:
             raise QueryError(f"a piece has at most {PIECE_SECONDS:g} seconds")
-        key = video, start, end
+        key = video, stream, start, end
         with self._lock:
             if key in self._kept:
                 return self._kept[key]
         with self._slots:
-            made = _made(video, Span(start=start, end=end), may_copy)
+            made = _made(video, Span(start=start, end=end), stream, may_copy=may_copy and stream is None)
         with self._lock:
             self._kept[key] = made
             while len(self._kept) > 1 and sum(len(one.data) for one in self._kept.values()) > _KEPT_BYTES:
@@ -139,11 +145,11 @@ class Pieces:
         return made
 
 
-def _made(video: Path, span: Span, may_copy: bool) -> Piece:
+def _made(video: Path, span: Span, stream: int | None, *, may_copy: bool) -> Piece:
     out = io.BytesIO()
     copied = copy_piece(video, span, out) if may_copy else None
     if copied is not None:
         return Piece(out.getvalue(), copied.start, copied.end, is_copied=True)
     out = io.BytesIO()
-    write_clip(video, span, out, ClipStyle(max_height=_PIECE_HEIGHT, speed="fast", is_streamed=True))
+    write_clip(video, span, out, ClipStyle(max_height=_PIECE_HEIGHT, speed="fast", is_streamed=True), stream)
     return Piece(out.getvalue(), span.start, span.end, is_copied=False)

@@ -169,7 +169,7 @@ class LibraryService:
         if stored or record.info.video is None:
             return stored
         try:
-            return _decoded(self.library.path_of(record), record.duration / 5)
+            return _decoded(self.library.path_of(record), record.duration / 5, record.info.stream)
         except MediaError:
             return None
 
@@ -230,6 +230,7 @@ class LibraryService:
             "is_unsure": one.relevance is not None and one.relevance < feature_reader().threshold,
             "box": one.box.model_dump() if one.box else None,
             "frame_seconds": one.frame_seconds,
+            "stream": one.stream,
             "picture": one.keyframe is not None,
         }
 
@@ -248,11 +249,11 @@ def between_of(start: float | None, end: float | None) -> Span | None:
     return Span(start=first, end=last)
 
 
-def _decoded(video: Path, seconds: float) -> bytes:
+def _decoded(video: Path, seconds: float, stream: int | None) -> bytes:
     """A small picture of a video at a second, as WebP."""
     from PIL import Image
 
-    picture = Image.fromarray(next(iter(frames_at(video, [seconds]))).pixels)
+    picture = Image.fromarray(next(iter(frames_at(video, [seconds], stream))).pixels)
     picture.thumbnail(_THUMBNAIL)
     out = io.BytesIO()
     picture.save(out, "WEBP", quality=60)

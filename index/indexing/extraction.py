@@ -20,6 +20,7 @@ from ...tools.media.audio import RATE
 from ...tools.media.subtitles.choice import Subtitles, choose_subtitles
 from ...tools.media.subtitles.files import observations_of
 from ...tools.records import Modality, Observation, Span, VideoInfo
+from ...tools.settings import Settings
 from ..records import StageReport, VideoRecord
 from ..storage.committed.keyframes import copy_keyframes
 from ..storage.committed.table import ObservationTable
@@ -122,6 +123,9 @@ def extract(
     }
     with _AudioPipeline(sound_stages, info, extractors) if sound_stages else nullcontext() as task:
         pictures_end = run_frame_pipeline(info, extractors, stages, folder, progress, force=force)
+        others = [_OtherStream(info.of_stream(video), extractors, run, journals) for video in info.other_videos]
+        for other in others:
+            run_frame_pipeline(other.info, extractors, other.stages, folder, progress, force=force)
         if pictures_end is None and previous:
             with writing(folder):
                 copy_keyframes(previous.folder, folder)
@@ -136,6 +140,8 @@ def extract(
     reports, observations = [], []
     for modality in stage_names():
         report, seen = _outcome(modality, stages.get(modality), info, extractors, previous)
+        if modality in stages and report.state == "done":
+            report, seen = _with_other_streams(report, stages[modality], seen, others, extractors.settings)
         reports.append(report)
         observations += seen
     if run and all(report.state != "done" for report in reports):
@@ -163,9 +169,56 @@ def extract(
     )
 
 
-def _stage(modality: Modality, info: VideoInfo, extractors: Extractors, journals: Path) -> Stage:
+class _OtherStream:
+    """A video stream beside the main one, and its stages: those that read frames."""
+
+    def __init__(self, info: VideoInfo, extractors: Extractors, run: Collection[Modality], journals: Path) -> None:
+        self.info = info
+        assert info.video is not None
+        name = f"-stream{info.video.index}"
+        self.stages = {
+            modality: _stage(modality, info, extractors, journals, name)
+            for modality in stage_names()
+            if modality in run and spec_of(modality).reads in ("frames", "scenes")
+        }
+
+
+def _with_other_streams(
+    report: StageReport,
+    stage: Stage,
+    seen: list[Observation],
+    others: Sequence[_OtherStream],
+    settings: Settings,
+) -> tuple[StageReport, list[Observation]]:
+    """Add what the other video streams show, by time; the vectors of the stage are kept in the same order."""
+    failures = []
+    for other in others:
+        beside = other.stages.get(stage.modality)
+        if beside is None:
+            continue
+        if beside.failure:
+            failures.append(f"stream {other.info.stream}: {beside.failure}")
+            continue
+        seen = [*seen, *_found(beside, other.info, settings)]
+        stage.vectors += beside.vectors
+    order = sorted(range(len(seen)), key=lambda row: seen[row].span.start)
+    if stage.vectors:
+        stage.vectors = [np.concatenate(stage.vectors)[order]]
+    detail = "; ".join((f"{len(seen)} found", *failures))
+    return report.model_copy(update={"detail": detail}), [seen[row] for row in order]
+
+
+def _found(stage: Stage, info: VideoInfo, settings: Settings) -> list[Observation]:
+    """Return a stage's merged observations, with the video stream that shows them."""
+    found = merged(stage, info, settings)
+    if info.stream is None or spec_of(stage.modality).reads == "sound":
+        return found
+    return [one.model_copy(update={"stream": info.stream}) for one in found]
+
+
+def _stage(modality: Modality, info: VideoInfo, extractors: Extractors, journals: Path, suffix: str = "") -> Stage:
     fingerprint = _fingerprint(modality, info, extractors)
-    journal = Journal(journals / f"{modality}-{fingerprint}.jsonl")
+    journal = Journal(journals / f"{modality}-{fingerprint}{suffix}.jsonl")
     return Stage(modality, _source(modality, info, extractors), fingerprint, journal)
 
 
@@ -231,7 +284,7 @@ def _outcome(
     if report.state == "failed":
         hint = "; the results of an earlier run are kept" if kept else ""
         return report.model_copy(update={"detail": report.detail + hint}), kept
-    found = merged(stage, info, extractors.settings)
+    found = _found(stage, info, extractors.settings)
     return report.model_copy(update={"detail": f"{len(found)} found"}), found
 
 

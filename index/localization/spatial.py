@@ -109,13 +109,13 @@ def pairs(ones: Sequence[Evidence], others: Sequence[Evidence], relation: To) ->
         others: The reference boxes.
         relation: The relation.
     """
-    by_frame: dict[tuple[str, float | None], list[Evidence]] = {}
+    by_frame: dict[tuple[str, int | None, float | None], list[Evidence]] = {}
     for other in others:
-        by_frame.setdefault((other.video_id, other.frame_seconds), []).append(other)
+        by_frame.setdefault(other.frame, []).append(other)
     found = [
         Pair(one, other, moment([one, other]))
         for one in ones
-        for other in by_frame.get((one.video_id, one.frame_seconds), ())
+        for other in by_frame.get(one.frame, ())
         if one.frame_seconds is not None and one.evidence_id != other.evidence_id
         if one.box and other.box and relates(relation, one.box, other.box)
     ]

@@ -433,7 +433,8 @@ class Search:
             box=row.box,
             words=row.words,
             frame_seconds=row.frame_seconds,
-            keyframe=self._storage.keyframe_reference(record, shown_at),
+            stream=row.stream,
+            keyframe=self._storage.keyframe_reference(record, shown_at, row.stream),
         )
 
     def _passage(

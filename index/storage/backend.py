@@ -189,34 +189,36 @@ class StorageBackend(ABC):
         return self._parsed(record.video_id, content)
 
     def keyframe_times(self, record: VideoRecord) -> list[int]:
-        """Return the milliseconds of a version's keyframes, sorted.
+        """Return the milliseconds of the keyframes of a version's main video stream, sorted.
 
         Raises:
             LibraryError: As `table`.
         """
-        return self._keyframe_index(record).times
+        return self._keyframe_index(record).times(record.info.stream)
 
     def keyframe(self, record: VideoRecord, seconds: float) -> Keyframe | None:
-        """Return the keyframe that shows a second: the last at or before it, else the first; None if there is none.
+        """Return the keyframe of the main video stream that shows a second; None if there is none.
+
+        It is the last at or before the second, else the first.
 
         Raises:
             LibraryError: As `table`.
         """
         index = self._keyframe_index(record)
-        row = index.row_at(seconds)
+        row = index.row_at(seconds, record.info.stream)
         return None if row is None else self._picture(record, index, row)
 
-    def keyframe_of(self, record: VideoRecord, milliseconds: int) -> Keyframe | None:
-        """Return the keyframe with exactly this time; None if there is none.
+    def keyframe_of(self, record: VideoRecord, milliseconds: int, stream: int | None = None) -> Keyframe | None:
+        """Return the keyframe of a stream with exactly this time; None if there is none.
 
         Raises:
             LibraryError: As `table`.
         """
         index = self._keyframe_index(record)
-        row = index.row_of(milliseconds)
+        row = index.row_of(milliseconds, stream)
         return None if row is None else self._picture(record, index, row)
 
-    def keyframe_reference(self, record: VideoRecord, seconds: float) -> str | None:
+    def keyframe_reference(self, record: VideoRecord, seconds: float, stream: int | None = None) -> str | None:
         """Return the reference (`index.storage.keyframe_references`) of the keyframe that shows a second.
 
         None if there is none. Where the keyframes are damaged it is None, too, with one warning: the observations of
@@ -229,10 +231,10 @@ class StorageBackend(ABC):
         except LibraryError as error:
             _log.warning("%s; its pictures are not shown", error)
             index = self._remember(record, KeyframeIndex.empty())
-        row = index.row_at(seconds)
+        row = index.row_at(seconds, stream)
         if row is None:
             return None
-        return f"{self.name}/{video_place(record.video_id)}#t={int(index.rows['milliseconds'][row]) / 1000:.3f}"
+        return f"{self.name}/{video_place(record.video_id)}#{index.fragment(row)}"
 
     def quarantine(self, video_id: str, commit: str, error: LibraryError) -> None:
         """Leave a damaged version out of `read` and `survey` from now on, with one warning."""

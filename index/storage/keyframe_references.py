@@ -1,15 +1,18 @@
 """References to keyframes: strings that evidence and answers carry, which resolve to the bytes of a picture.
 
 A reference is the folder of the video in its library, and the frame's time as a media fragment (W3C Media Fragments):
-`/talks/.playhead/videos/<video_id>#t=12.480`. It stays valid when the video is indexed again.
+`/talks/.playhead/videos/<video_id>#t=12.480`; `&stream=1` follows for a video stream that is not the file's best one. It stays valid when the video is indexed again.
 """
 
+import re
 from pathlib import Path
 
 from ...tools.errors import LibraryError, QueryError
 from .committed.keyframes import Keyframe
 from .committed.versions import VIDEOS, is_video_id
 from .local import LocalStorage
+
+_REFERENCE = re.compile(r"(.+)#t=(\d{1,12}(?:\.\d{1,9})?)(?:&stream=(\d{1,4}))?", re.DOTALL)
 
 __all__ = ["milliseconds_of", "read_keyframe", "save_keyframe"]
 
@@ -21,13 +24,13 @@ def read_keyframe(reference: str) -> Keyframe | None:
         QueryError: It is not a reference.
         LibraryError: The library or the picture is damaged.
     """
-    milliseconds = milliseconds_of(reference)
-    video = Path(reference.rpartition("#t=")[0])
+    place, milliseconds, stream = _parsed(reference)
+    video = Path(place)
     if video.parent.name != VIDEOS or not is_video_id(video.name):
         raise QueryError(f"{reference!r} is no reference of a keyframe")
     storage = LocalStorage(video.parent.parent)
     record = storage.record(video.name)
-    return storage.keyframe_of(record, milliseconds) if record else None
+    return storage.keyframe_of(record, milliseconds, stream) if record else None
 
 
 def save_keyframe(reference: str, path: Path) -> Path:
@@ -53,10 +56,13 @@ def milliseconds_of(reference: str) -> int:
     Raises:
         QueryError: It is not a reference.
     """
-    place, _, seconds = reference.rpartition("#t=")
-    try:
-        if place:
-            return round(float(seconds) * 1000)
-    except (ValueError, OverflowError):
-        pass
-    raise QueryError(f"{reference!r} is no reference of a keyframe")
+    return _parsed(reference)[1]
+
+
+def _parsed(reference: str) -> tuple[str, int, int | None]:
+    """The folder, the milliseconds and the stream of a reference."""
+    found = _REFERENCE.fullmatch(reference)
+    if found is None:
+        raise QueryError(f"{reference!r} is no reference of a keyframe")
+    place, seconds, stream = found.groups()
+    return place, round(float(seconds) * 1000), int(stream) if stream else None

@@ -77,7 +77,7 @@ def test_words_and_meaning_together_are_first(store):
 
 
 def test_evidence_is_what_was_observed(store):
-    words = (Word(text="gold", start=3, end=3.5),)
+    words = (Word(text="gold", start=3, end=3.5, probability=0.25),)
     spoken = observation("gold", 3, 5, words=words)
     seen = observation("gold coin", 7, 8, modality="object", box=BOX, frame_seconds=7.4, score=0.5, source="det@2")
     pictures = {f"keyframes/{time:010d}.webp": b"%d" % time for time in (0, 3900, 4100, 7400)}

@@ -3,7 +3,7 @@
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from playhead.tools.errors import MissingExtraError, SettingsError, WeightsError
 from playhead.tools.extractors.ocr import LINES_SIDE, EasyOcrReader, RapidOcrReader, TextReader, text_reader
+from playhead.tools.extractors.ocr_lines import Line
 from playhead.tools.records import Box, Frame, Observation, Segment, Span
 from playhead.tools.settings import Settings
 
@@ -115,10 +116,10 @@ def test_rapidocr_reads_a_line_that_stays_once(rapid: TextReader, monkeypatch: p
     read: list[str] = []
     real = RapidOcrReader._recognised
 
-    def recognised(self: RapidOcrReader, quad: np.ndarray, bgr: np.ndarray) -> tuple[str, float]:
-        text, score = real(self, quad, bgr)
-        read.append(plain(text))
-        return text, score
+    def recognised(self: RapidOcrReader, quad: np.ndarray, bgr: np.ndarray, others: Sequence[Line]) -> Line:
+        line = real(self, quad, bgr, others)
+        read.append(plain(line.text))
+        return line
 
     monkeypatch.setattr(RapidOcrReader, "_recognised", recognised)
     noise = np.random.default_rng(0)

@@ -55,7 +55,10 @@ def test_covers_attachments_and_second_pictures_are_named(folder):
     ffmpeg("-i", film, "-i", film, "-map", "0:v", "-map", "1:v", "-c", "copy", "-attach", folder / "notes.txt",
            "-metadata:s:t", "mimetype=text/plain", made)  # fmt: skip
     notes = probe(made).notes
-    assert notes[0] == "stream 1 is a second video stream: not used; set stream=1 to index it instead"
+    assert (
+        notes[0]
+        == "stream 1 is a second video stream: not used; set stream=1 to index it instead, or stream=all to index it, too"
+    )
     assert notes[1].startswith("stream 2 is an attached file")
     assert probe(made, stream=1).video.index == 1
 

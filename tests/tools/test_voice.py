@@ -95,7 +95,7 @@ def runs(*stretches):
     """Runs of stretches of 3 s, each with its probabilities."""
     spans = [(4.0 * n, 4.0 * n + 3) for n in range(len(stretches))]
     by_start = dict(zip((start for start, _ in spans), stretches, strict=True))
-    return [(run.start, run.end, run.language) for run in language_runs(spans, 400, lambda start, _: by_start[start])]
+    return [(run.start, run.end, run.language) for run in language_runs(spans, 400, lambda start, *_: by_start[start])]
 
 
 def test_each_stretch_has_its_language():
@@ -107,6 +107,27 @@ def test_each_stretch_has_its_language():
 def test_an_unsure_stretch_goes_with_its_neighbours():
     english = {"en": 0.97, "fr": 0.01}
     assert runs(english, {"cy": 0.4, "en": 0.3}, english) == [(0, 11, "en")]
+
+
+def test_a_language_of_one_stretch_needs_a_sure_detection():
+    """Welsh and Latin are guesses in single stretches; a French sentence that is sure is kept, alone among English ones."""
+    english, guess, french = {"en": 0.9, "cy": 0.05}, {"cy": 0.6, "en": 0.2, "la": 0.2}, {"fr": 0.85, "en": 0.1}
+    assert runs(*[english] * 4, guess, *[english] * 4) == [(0, 35, "en")]
+    assert runs(*[english] * 4, french, *[english] * 4) == [(0, 15, "en"), (16, 19, "fr"), (20, 35, "en")]
+
+
+def test_only_an_unsure_stretch_is_looked_at_carefully():
+    careful = []
+
+    def detect(start, _, is_careful):
+        if is_careful:
+            careful.append(start)
+            return {"de": 0.9, "en": 0.1}
+        return {"en": 0.95} if start == 0 else {"en": 0.5, "de": 0.4}
+
+    found = language_runs([(0.0, 3.0), (4.0, 7.0)], 8.0, detect)
+    assert [run.language for run in found] == ["en", "de"]
+    assert careful == [4.0]
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(["en", "fr", "de"]), st.floats(0.01, 1), min_size=1), max_size=8))

@@ -71,12 +71,14 @@ class Line:
     top: float
     right: float
     bottom: float
+    is_turned: bool = False  # whether it was read upside down
 
     @classmethod
-    def around(cls, quad: Any, text: str, score: float) -> Self:
+    def around(cls, quad: Any, text: str, score: float, *, is_turned: bool = False) -> Self:
         """Make a line from four corners `(x, y)`: its box is the upright rectangle around them."""
         corners = np.asarray(quad, dtype=float)
-        return cls(clean_text(text), float(score), *corners.min(axis=0), *corners.max(axis=0))
+        (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
+        return cls(clean_text(text), float(score), left, top, right, bottom, is_turned)
 
     @property
     def middle(self) -> float:

@@ -5,6 +5,7 @@ stretch separately: one language for the whole file would translate a French ans
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -43,13 +44,18 @@ _PAUSE_SECONDS = 0.3
 _MOST_STRETCH_SECONDS = 7.0
 # The language of a shorter stretch is detected with more sound around it.
 _LEAST_DETECTED_SECONDS = 1.5
+# Where the quick detection is less sure than this, the careful one decides. With one language, both are sure as a rule.
+_SURE = 0.8
+# A language is considered in a window if its mean probability is this share of the highest, or if one stretch is sure of it:
+# Whisper takes single sentences for languages that nobody speaks.
+_LEAST_SHARE = 0.2
 # Cost of a change of language, in log-probability: a change for one short word is unlikely.
-_SWITCH_COST = 1.2
+_SWITCH_COST = 0.5
 _LEAST_PROBABILITY = 1e-4
 
 # Everything that the stretches and their languages depend on.
 VOICE: tuple[float, ...] = (
-    1,
+    2,
     _TARGET_DB,
     _MOST_GAIN_DB,
     _FRAME_SECONDS,
@@ -58,7 +64,9 @@ VOICE: tuple[float, ...] = (
     _PAUSE_SECONDS,
     _MOST_STRETCH_SECONDS,
 )
-VOICE += (_SAME_GAIN_SECONDS, _SAME_VOICE_DB, _FADE_SECONDS, _LEAST_DETECTED_SECONDS, _SWITCH_COST)
+VOICE += (_SAME_GAIN_SECONDS, _SAME_VOICE_DB, _FADE_SECONDS, _LEAST_DETECTED_SECONDS, _SURE, _LEAST_SHARE, _SWITCH_COST)
+
+Detect = Callable[[float, float, bool], Mapping[str, float]]
 
 Spans = list[tuple[float, float]]
 
@@ -148,28 +156,24 @@ def stretches_of(voiced: Sequence[tuple[float, float]]) -> Spans:
     return stretches
 
 
-def language_runs(
-    stretches: Sequence[tuple[float, float]], length: float, detect: Callable[[float, float], Mapping[str, float]]
-) -> list[LanguageRun]:
+def language_runs(stretches: Sequence[tuple[float, float]], length: float, detect: Detect) -> list[LanguageRun]:
     """Return the runs of one language: the most likely sequence of languages over the stretches of a window.
 
     Args:
         stretches: From `stretches_of`, in order.
         length: Length of the window, in seconds.
-        detect: Returns the probabilities of languages for the sound between two seconds.
+        detect: Returns the probabilities of languages for the sound between two seconds; quickly or, with True, carefully.
     """
     if not stretches:
         return []
-    found = []
+    found, weights = [], []
     for start, end in stretches:
         missing = max(0.0, _LEAST_DETECTED_SECONDS - (end - start)) / 2
-        found.append(detect(max(0.0, start - missing), min(length, end + missing)))
-    # A short stretch, and one with a low probability, counts less than its neighbours.
-    weights = [
-        min(1.0, (end - start) / _LEAST_DETECTED_SECONDS) * max(probabilities.values())
-        for (start, end), probabilities in zip(stretches, found, strict=True)
-    ]
-    chosen = _likeliest(found, weights)
+        first, last = max(0.0, start - missing), min(length, end + missing)
+        quick = detect(first, last, False)
+        found.append(quick if max(quick.values()) >= _SURE else detect(first, last, True))
+        weights.append(min(1.0, (end - start) / _LEAST_DETECTED_SECONDS))
+    chosen = _likeliest(_among_spoken(found), weights)
     runs: list[LanguageRun] = []
     for (start, end), language in zip(stretches, chosen, strict=True):
         if runs and runs[-1].language == language:
@@ -177,6 +181,18 @@ def language_runs(
         else:
             runs.append(LanguageRun(start, end, language))
     return runs
+
+
+def _among_spoken(found: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
+    """Return the probabilities among the languages that are spoken in the window."""
+    totals = Counter[str]()
+    for probabilities in found:
+        totals.update(probabilities)
+    most = max(totals.values())
+    sure = {language for one in found for language, value in one.items() if value >= _SURE}
+    spoken = {language for language, total in totals.items() if total >= _LEAST_SHARE * most or language in sure}
+    among = [{language: one.get(language, 0.0) + _LEAST_PROBABILITY for language in spoken} for one in found]
+    return [{language: value / sum(one.values()) for language, value in one.items()} for one in among]
 
 
 def _likeliest(found: Sequence[Mapping[str, float]], weights: Sequence[float]) -> list[str]:

@@ -1,9 +1,9 @@
 """Lists the content of a media file: the streams that are used, and notes on those that are not."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ..errors import MediaError
 from ..records import AudioStream, SubtitleStream, Timeline, VideoInfo, VideoStream
@@ -27,12 +27,14 @@ _HEADER_TOLERANCE = 0.5
 _log = logging.getLogger(__name__)
 
 
-def probe(path: Path, stream: int | None = None, *, language: str | None = None, audio: int | None = None) -> VideoInfo:
+def probe(
+    path: Path, stream: int | Literal["all"] | None = None, *, language: str | None = None, audio: int | None = None
+) -> VideoInfo:
     """Return what a media file contains; reads all packets of most files, and decodes one frame.
 
     Args:
         path: The file.
-        stream: Index of the video stream; None for FFmpeg's best one.
+        stream: Index of the video stream; None for FFmpeg's best one; `all` for the best one and all others.
         language: ISO 639-1: the audio stream in this language is chosen.
         audio: Index of the audio stream; None: by language, then the default flag, then FFmpeg's best one.
 
@@ -46,15 +48,19 @@ def probe(path: Path, stream: int | None = None, *, language: str | None = None,
         audio_stream = _audio_stream(container, path, language, audio)
         if not media_streams(container) or (audio_stream is None and not container.streams.video):
             raise MediaError(f"{path} holds neither pictures nor sound that can be decoded")
-        video = None
+        video: VideoStream | None = None
+        others: list[VideoStream] = []
         try:
-            video = _video(container, path, stream, timeline)
+            video = _video(container, path, None if stream == "all" else stream, timeline)
         except MediaError as error:
-            if audio_stream is None or stream is not None:
+            if audio_stream is None or isinstance(stream, int):
                 raise
             if container.streams.video and any(s in media_streams(container) for s in container.streams.video):
                 _log.warning("%s; only its sound is used", error)
                 notes.append(f"no picture can be decoded ({error})")
+        if stream == "all" and video is not None:
+            others, failures = _other_videos(path, video, timeline)
+            notes += failures
         sound = None
         if audio_stream is not None:
             sound = AudioStream(
@@ -68,12 +74,13 @@ def probe(path: Path, stream: int | None = None, *, language: str | None = None,
         subtitles = tuple(_subtitles(container))
         if video is not None and (note := transparency_note(video_stream_of(container, path, video.index))):
             notes.append(note)
-        notes += _unused(container, video, sound)
+        notes += _unused(container, [video, *others], sound)
         return VideoInfo(
             path=path,
             format=container.format.name,
             duration=timeline.end,
             video=video,
+            other_videos=tuple(others),
             audio=sound,
             subtitles=subtitles,
             notes=tuple(notes),
@@ -109,7 +116,22 @@ def _video(container: "InputContainer", path: Path, index: int | None, timeline:
         start=max(0.0, first.time),
         end=timeline.ends.get(chosen.index),
         frame_rate=float(chosen.average_rate) if chosen.average_rate else None,
+        is_default=chosen.index == video_stream_of(container, path, None).index,
     )
+
+
+def _other_videos(path: Path, video: VideoStream, timeline: Timeline) -> tuple[list[VideoStream], list[str]]:
+    """The video streams beside the main one, and notes on those that cannot be decoded."""
+    with open_media(path) as container:
+        indexes = [one.index for one in media_streams(container) if one.type == "video" and one.index != video.index]
+    others, failures = [], []
+    for index in indexes:
+        try:
+            with open_media(path) as container:
+                others.append(_video(container, path, index, timeline))
+        except MediaError as error:
+            failures.append(f"stream {index} cannot be decoded ({error}): it is not indexed")
+    return others, failures
 
 
 def _audio_stream(
@@ -155,22 +177,27 @@ def _subtitles(container: "InputContainer") -> Iterator[SubtitleStream]:
         )
 
 
-def _unused(container: "InputContainer", video: VideoStream | None, sound: AudioStream | None) -> Iterator[str]:
-    """One note for each stream that is not used."""
+def _unused(
+    container: "InputContainer", videos: Sequence[VideoStream | None], sound: AudioStream | None
+) -> Iterator[str]:
+    """One note for each stream that is not used, and for each video stream that is used beside the first."""
     import av
 
-    used = {stream.index for stream in (video, sound) if stream is not None}
+    used = {stream.index for stream in (*videos, sound) if stream is not None}
+    beside = {stream.index for stream in videos[1:] if stream is not None}
     for stream in container.streams:
         name = f"stream {stream.index}"
         tags = ", ".join(filter(None, (language_name(stream.language), stream.metadata.get("title", ""))))
         tags = f" ({tags})" if tags else ""
         codec = stream.codec_context.name if getattr(stream, "codec_context", None) is not None else "unknown codec"
+        if stream.index in beside:
+            yield f"{name} is a second video stream{tags}: it is indexed, too"
         if stream.index in used or stream.type == "subtitle":
             continue
         if stream.type == "video" and stream.disposition & av.stream.Disposition.attached_pic:
             yield f"{name} is a cover picture{tags}: not used"
         elif stream.type == "video":
-            yield f"{name} is a second video stream{tags}: not used; set stream={stream.index} to index it instead"
+            yield f"{name} is a second video stream{tags}: not used; set stream={stream.index} to index it instead, or stream=all to index it, too"
         elif stream.type == "audio" and codec == "unknown codec":
             yield f"{name} is audio whose codec FFmpeg does not know{tags}: not used"
         elif stream.type == "audio":

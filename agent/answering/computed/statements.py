@@ -47,7 +47,7 @@ def times_text(count: int) -> str:
 
 def at_once_text(boxes: Sequence[Citation] | Sequence[Evidence], label: str) -> str:
     """Return the claim for a number of boxes at one second; it needs one citation per box."""
-    how = "detected" if len({one.frame_seconds for one in boxes}) == 1 else "tracked"
+    how = "detected" if len({(one.stream, one.frame_seconds) for one in boxes}) == 1 else "tracked"
     return f"at most {len(boxes)} {how} at once: {label}"
 
 
@@ -146,8 +146,8 @@ def _ordered(claim: Claim, _: Callable[[str], Evidence | None]) -> Verdict:
 def _placed(claim: Claim, _: Callable[[str], Evidence | None]) -> Verdict:
     cited = claim.citations
     boxes = [one.box for one in cited if one.box]
-    frames = {one.frame_seconds for one in cited}
-    if len(boxes) < len(cited) or len(frames) > 1 or frames == {None} or not _are_together(cited):
+    frames = {(one.stream, one.frame_seconds) for one in cited}
+    if len(boxes) < len(cited) or len(frames) > 1 or cited[0].frame_seconds is None or not _are_together(cited):
         return "refuted"
     thing = cited[0].quote
     if len(cited) == 1:

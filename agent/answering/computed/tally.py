@@ -172,7 +172,7 @@ def _how_many(plan: Plan, search: Search) -> Tally:
         citations=tuple(map(Citation.of, found)),
         basis="count",
     )
-    in_one_frame = len({one.frame_seconds for one in found}) == 1
+    in_one_frame = len({one.frame for one in found}) == 1
     return Tally(claims=(claim,), summary=claim.text, confidence=_LITERAL if in_one_frame else _SIMILAR)
 
 
@@ -327,15 +327,15 @@ def _foremost(size: Size, things: Sequence[Evidence]) -> Tally:
     labels = {one.text.casefold() for one in things}
     if len(labels) > 1:
         return Tally(summary=f"boxes of different things are not compared: {', '.join(sorted(labels))}")
-    frames: dict[tuple[str, float], list[Evidence]] = {}
+    frames: dict[tuple[str, int | None, float | None], list[Evidence]] = {}
     for one in things:
         if one.frame_seconds is not None:
-            frames.setdefault((one.video_id, one.frame_seconds), []).append(one)
+            frames.setdefault(one.frame, []).append(one)
     rows = [one for together in frames.values() if len(together) > 1 for one in together]
     if not rows:
         return Tally(summary=f"no frame has two boxes of {', '.join(labels)}")
     first = rows[foremost(size, [one.box for one in rows if one.box])]
-    together = [one for one in rows if (one.video_id, one.frame_seconds) == (first.video_id, first.frame_seconds)]
+    together = [one for one in rows if one.frame == first.frame]
     claim = _claim(size_text(size, first.text), [first, *(one for one in together if one is not first)])
     summary = f"the {size} of {len(together)} in its frame, and of {len(rows)} in all"
     return Tally(claims=(claim,), summary=summary, confidence=_LITERAL)

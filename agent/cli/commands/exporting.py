@@ -76,10 +76,10 @@ def sheet(
     path = opened.path_of(named.video)
     target = output or Path(f"{path.stem}.png")
     _, observed = opened.observed(named.video.video_id)
-    changes = sorted(one.start for one in observed if one.modality == "frame")
+    changes = sorted(one.start for one in observed if one.modality == "frame" and one.stream == named.stream)
     with waiting("drawing", chosen.quiet):
         spread = [changes[i * len(changes) // number] for i in range(number)] if len(changes) >= number else []
-        target.write_bytes(contact_sheet(path, named.span, number, columns, spread))
+        target.write_bytes(contact_sheet(path, named.span, number, columns, spread, named.stream))
     if not chosen.quiet:
         print(clean_text(str(target)))
 
@@ -310,7 +310,8 @@ def _stretch(
     if at or _looks_like_id(text):
         return opened, named_moment(opened, text)
     record = opened.video(video)
-    return opened, NamedMoment(video=record, span=Span(start=0, end=max(record.duration, 0.001)))
+    span = Span(start=0, end=max(record.duration, 0.001))
+    return opened, NamedMoment(video=record, span=span, stream=record.info.stream)
 
 
 def _looks_like_id(text: str) -> bool:

@@ -35,6 +35,7 @@ __all__ = ["chapters", "index", "list_", "optimize", "pull", "remove", "show"]
 @with_settings(
     *MODELS,
     "chapter_titles",
+    "stream",
     examples=(
         "playhead index talks",
         "playhead index talk.mp4 --from 28:00 --to 43:00",

@@ -25,7 +25,7 @@ async function open(id, start, play, row = null) {
     at("right").hidden = false;
     if (panel.video !== known) panel.show(known, state.evidence);
     else panel.mark(state.evidence);
-    player.open(known, start, play);
+    player.open(known, start, play, row?.stream ?? known.playback.stream);
     showMoment(known, start, row);
     remember(id, start);
     for (const node of document.querySelectorAll("[data-moment]")) {

@@ -1,6 +1,10 @@
 // Plays a video at a second: the original file where the browser can, else pieces that the server copies or re-encodes.
 
-const pieceType = (playback) => `video/mp4; codecs="${playback.codec}${playback.sound ? ",mp4a.40.2" : ""}"`;
+// Pieces of another stream than the main one are encoded.
+const pieceType = (playback, stream) => {
+  const codec = stream === playback.stream ? playback.codec : playback.encoded;
+  return `video/mp4; codecs="${codec}${playback.sound ? ",mp4a.40.2" : ""}"`;
+};
 const AHEAD_SECONDS = 12;
 
 export class Player {
@@ -10,6 +14,7 @@ export class Player {
     this.video = null;
     this.offset = 0;
     this.pieces = null;
+    this.stream = null;
     node.addEventListener("error", () => this.#fallBack());
   }
 
@@ -17,13 +22,14 @@ export class Player {
     return Math.max(0, this.node.currentTime - this.offset);
   }
 
-  // Shows a video at a second; `play` starts it.
-  open(video, seconds, play) {
-    if (this.video?.id !== video.id) {
+  // Shows a video at a second; `play` starts it. A stream that is not the file's best one plays in pieces.
+  open(video, seconds, play, stream = null) {
+    if (this.video?.id !== video.id || this.stream !== stream) {
       this.video = video;
+      this.stream = stream;
       this.offset = video.playback.offset;
       this.#release();
-      if (video.playback.mode === "file") this.#file(seconds);
+      if (video.playback.mode === "file" && stream === null) this.#file(seconds);
       else this.#inPieces(seconds);
     } else {
       this.seek(seconds);
@@ -63,7 +69,7 @@ export class Player {
       return;
     }
     this.offset = 0;
-    this.pieces = new Pieces(this.node, this.video, seconds, this.report);
+    this.pieces = new Pieces(this.node, this.video, this.stream, seconds, this.report);
   }
 
   #release() {
@@ -82,9 +88,10 @@ export class Player {
 
 // Appends pieces of some seconds around the playing second, with true times.
 class Pieces {
-  constructor(node, video, seconds, report) {
+  constructor(node, video, stream, seconds, report) {
     this.node = node;
     this.video = video;
+    this.stream = stream;
     this.report = report;
     this.stopped = false;
     this.loading = false;
@@ -95,7 +102,7 @@ class Pieces {
     node.src = this.url;
     this.source.addEventListener("sourceopen", () => {
       this.source.duration = video.duration;
-      this.buffer = this.source.addSourceBuffer(pieceType(video.playback));
+      this.buffer = this.source.addSourceBuffer(pieceType(video.playback, stream));
       for (const name of ["seeking", "timeupdate", "waiting"]) node.addEventListener(name, this.handler);
       node.currentTime = seconds;
       this.#load();
@@ -150,7 +157,8 @@ class Pieces {
     const start = Math.round(edge * 1000) / 1000;
     const grid = (Math.floor(start / length + 1e-6) + 1) * length;
     const end = Math.min(this.video.duration, grid - start < 0.5 ? start + length : grid);
-    const response = await fetch(`/media/${this.video.id}/piece?start=${start}&end=${end}`);
+    const stream = this.stream === null ? "" : `&stream=${this.stream}`;
+    const response = await fetch(`/media/${this.video.id}/piece?start=${start}&end=${end}${stream}`);
     if (!response.ok) throw new Error("This stretch cannot be decoded.");
     const data = await response.arrayBuffer();
     if (this.stopped || this.source.readyState === "closed") return;

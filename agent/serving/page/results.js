@@ -62,7 +62,8 @@ export function cited(citation, called) {
   return {
     id: citation.evidence_id, video: citation.video_id, name: citation.video, start: citation.start, end: citation.end,
     kind: citation.modality, called: called.get(citation.modality) ?? citation.modality, text: citation.quote ?? citation.text,
-    box: citation.box, picture: Boolean(citation.keyframe), is_unsure: citation.relevance !== undefined,
+    box: citation.box, stream: citation.stream ?? null, picture: Boolean(citation.keyframe),
+    is_unsure: citation.relevance !== undefined,
   };
 }
 

@@ -32,7 +32,7 @@ CatalogError = sqlite3.DatabaseError
 Ranges = npt.NDArray[np.int64]
 
 # Raised when the schema, or the cutting of texts into terms, changes: an older file is built again.
-_VERSION = 6
+_VERSION = 7
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE videos (
@@ -51,7 +51,8 @@ CREATE TABLE runs (
 ) WITHOUT ROWID;
 CREATE TABLE rows (
     row INTEGER PRIMARY KEY, video INTEGER NOT NULL, modality TEXT NOT NULL, start REAL NOT NULL, "end" REAL NOT NULL,
-    text TEXT NOT NULL, source TEXT NOT NULL, box TEXT, words TEXT, frame_seconds REAL, observation TEXT NOT NULL
+    text TEXT NOT NULL, source TEXT NOT NULL, box TEXT, words TEXT, frame_seconds REAL, stream INTEGER,
+    observation TEXT NOT NULL
 );
 CREATE INDEX rows_by_time ON rows (video, modality, start);
 CREATE INDEX rows_by_label ON rows (modality, text) WHERE modality IN ('object', 'frame');
@@ -62,7 +63,7 @@ CREATE TABLE sizes (modality TEXT PRIMARY KEY, rows INTEGER NOT NULL, terms INTE
 """
 # One full-text table for each modality; its terms are separated by spaces and may contain signs.
 _TERMS = """CREATE VIRTUAL TABLE IF NOT EXISTS terms_{} USING fts5 (text, content='', tokenize="ascii tokenchars '#+.&@-_'")"""
-_COLUMNS = 'row, video_id, modality, start, "end", text, source, box, words, frame_seconds, observation'
+_COLUMNS = 'row, video_id, modality, start, "end", text, source, box, words, frame_seconds, stream, observation'
 _ROWS = f"SELECT {_COLUMNS} FROM rows JOIN videos USING (video)"  # noqa: S608 (our own names)
 _ORDER = "video_id, start, observation, row"
 # A list as one value: SQLite takes 32,766 parameters at most.
@@ -99,6 +100,7 @@ class Row:
     box: Box | None
     words: tuple[Word, ...]
     frame_seconds: float | None
+    stream: int | None
     evidence_id: str
 
 
@@ -265,7 +267,7 @@ class Catalog:
         rows = np.zeros(len(order), np.int64)
         rows[order] = np.arange(first, first + len(order))
         self._db.executemany(
-            "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 (
                     int(rows[number]),
@@ -276,8 +278,9 @@ class Catalog:
                     o.text,
                     o.source,
                     o.box.model_dump_json() if o.box else None,
-                    json.dumps([[w.text, w.start, w.end] for w in o.words]) if o.words else None,
+                    json.dumps([[w.text, w.start, w.end, w.probability] for w in o.words]) if o.words else None,
                     o.frame_seconds,
+                    o.stream,
                     observation_id(o),
                 )
                 for number in order
@@ -471,7 +474,7 @@ def _condition(where: Filter) -> tuple[str, list[object]]:
 
 
 def _row(values: Sequence) -> Row:
-    row, video_id, modality, start, end, text, source, box, words, frame_seconds, observation = values
+    row, video_id, modality, start, end, text, source, box, words, frame_seconds, stream, observation = values
     return Row(
         row=row,
         video_id=video_id,
@@ -481,7 +484,13 @@ def _row(values: Sequence) -> Row:
         text=text,
         source=source,
         box=Box.model_validate_json(box) if box else None,
-        words=tuple(Word(text=word, start=begin, end=stop) for word, begin, stop in json.loads(words)) if words else (),
+        words=tuple(
+            Word(text=word, start=begin, end=stop, probability=probability)
+            for word, begin, stop, probability in json.loads(words)
+        )
+        if words
+        else (),
         frame_seconds=frame_seconds,
+        stream=stream,
         evidence_id=f"{video_id[:12]}-{observation}",
     )

@@ -18,9 +18,11 @@ from ....tools.records import Frame
 
 __all__ = [
     "KEYFRAMES",
+    "LONGEST_SIDE",
     "Keyframe",
     "KeyframeIndex",
     "copy_keyframes",
+    "keyframe_key",
     "move_keyframes",
     "pack_keyframes",
     "read_index",
@@ -31,10 +33,14 @@ __all__ = [
 KEYFRAMES = "keyframes.bin"
 _STAGED = "keyframes"
 _SUFFIX = ".webp"
-_LONGEST_SIDE = 512
+LONGEST_SIDE = 512
 # Of slides, camera and film a keyframe takes 7.3 kB and 4.4 ms at 36.0 dB; as JPEG of quality 55 11.9 kB and 2.2 ms at
 # 36.5 dB; with WebP's usual effort (4) 6.8 kB and 11.6 ms at 36.4 dB.
 _QUALITY, _EFFORT = 45, 2
+
+# Keyframes of a video stream other than the file's best one follow the others: this many milliseconds (34 years) apart for
+# each index of a stream.
+_STREAM_STEP = 1 << 40
 
 _MAGIC = b"PHKEYFR1"
 _ROW = np.dtype([("milliseconds", "<u8"), ("offset", "<u8"), ("length", "<u8"), ("xxh3_64", "<u8")])
@@ -47,16 +53,23 @@ class Keyframe:
 
     Attributes:
         milliseconds: True time of its frame.
+        stream: Index of its video stream; None for the file's best one.
         picture: The bytes of a WebP file.
     """
 
     milliseconds: int
     picture: bytes
+    stream: int | None = None
+
+
+def keyframe_key(milliseconds: int, stream: int | None) -> int:
+    """Return the number under which a keyframe is stored."""
+    return milliseconds if stream is None else (stream + 1) * _STREAM_STEP + milliseconds
 
 
 @dataclass(frozen=True)
 class KeyframeIndex:
-    """The index of a container: one row for each picture, sorted by time."""
+    """The index of a container: one row for each picture, sorted by stream and time (`keyframe_key`)."""
 
     rows: npt.NDArray[np.void]
 
@@ -65,32 +78,47 @@ class KeyframeIndex:
         """The index of a video without keyframes."""
         return cls(np.zeros(0, _ROW))
 
-    @property
-    def times(self) -> list[int]:
-        """Milliseconds of the keyframes, sorted."""
-        return [int(one) for one in self.rows["milliseconds"]]
+    def times(self, stream: int | None = None) -> list[int]:
+        """Milliseconds of a stream's keyframes, sorted."""
+        first, last = self._rows_of(stream)
+        return [int(one) % _STREAM_STEP for one in self.rows["milliseconds"][first:last]]
 
-    def row_at(self, seconds: float) -> int | None:
-        """The row of the last keyframe at or before a second, else of the first; None if there is none."""
-        if not len(self.rows):
+    def row_at(self, seconds: float, stream: int | None = None) -> int | None:
+        """The row of a stream's last keyframe at or before a second, else of its first; None if there is none."""
+        first, last = self._rows_of(stream)
+        if first == last:
             return None
-        return max(0, bisect.bisect_right(self.rows["milliseconds"], round(seconds * 1000)) - 1)
+        key = keyframe_key(round(seconds * 1000), stream)
+        return max(first, bisect.bisect_right(self.rows["milliseconds"], key, first, last) - 1)
 
-    def row_of(self, milliseconds: int) -> int | None:
+    def row_of(self, milliseconds: int, stream: int | None = None) -> int | None:
         """The row of the keyframe with exactly this time; None if there is none."""
-        row = int(np.searchsorted(self.rows["milliseconds"], milliseconds))
-        return row if row < len(self.rows) and int(self.rows["milliseconds"][row]) == milliseconds else None
+        key = keyframe_key(milliseconds, stream)
+        row = int(np.searchsorted(self.rows["milliseconds"], key))
+        return row if row < len(self.rows) and int(self.rows["milliseconds"][row]) == key else None
+
+    def fragment(self, row: int) -> str:
+        """A keyframe as the fragment of a reference: `t=12.480`, and `&stream=1` for a stream that is not the best."""
+        number, milliseconds = divmod(int(self.rows["milliseconds"][row]), _STREAM_STEP)
+        return f"t={milliseconds / 1000:.3f}" + (f"&stream={number - 1}" if number else "")
+
+    def _rows_of(self, stream: int | None) -> tuple[int, int]:
+        start = keyframe_key(0, stream)
+        first, last = (bisect.bisect_left(self.rows["milliseconds"], edge) for edge in (start, start + _STREAM_STEP))
+        return first, last
 
 
-def write_keyframe(folder: Path, frame: Frame) -> None:
-    """Write one frame into a staging folder."""
+def write_keyframe(folder: Path, frame: Frame, stream: int | None = None) -> None:
+    """Write one frame into a staging folder; `stream` as in `Keyframe`."""
     from PIL import Image
 
     target = folder / _STAGED
     target.mkdir(exist_ok=True)
     picture = Image.fromarray(frame.pixels)
-    picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    picture.save(target / f"{round(frame.seconds * 1000):010d}{_SUFFIX}", quality=_QUALITY, method=_EFFORT)
+    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    picture.save(
+        target / f"{keyframe_key(round(frame.seconds * 1000), stream):010d}{_SUFFIX}", quality=_QUALITY, method=_EFFORT
+    )
 
 
 def copy_keyframes(source: Path, target: Path) -> None:
@@ -175,8 +203,11 @@ def read_picture(index: KeyframeIndex, row: int, read: Callable[[int, int], byte
     start = int(entry["offset"])
     picture = read(start, start + int(entry["length"]))
     if xxhash.xxh3_64_intdigest(picture) != int(entry["xxh3_64"]):
-        raise ValueError(f"{KEYFRAMES} has a damaged picture at {int(entry['milliseconds']) / 1000:.3f} s")
-    return Keyframe(int(entry["milliseconds"]), picture)
+        raise ValueError(
+            f"{KEYFRAMES} has a damaged picture at {int(entry['milliseconds']) % _STREAM_STEP / 1000:.3f} s"
+        )
+    number, milliseconds = divmod(int(entry["milliseconds"]), _STREAM_STEP)
+    return Keyframe(milliseconds, picture, number - 1 if number else None)
 
 
 def _footer(index_offset: int, rows: npt.NDArray[np.void] | Sequence[np.void]) -> bytes:

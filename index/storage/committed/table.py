@@ -60,6 +60,8 @@ def observation_id(observation: Observation) -> str:
     parts = [observation.modality, f"{span.start:.3f}", f"{span.end:.3f}", observation.text]
     if box:
         parts += [f"{edge:.3f}" for edge in (box.left, box.top, box.right, box.bottom)]
+    if observation.stream is not None:
+        parts.append(f"stream {observation.stream}")
     return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=6).hexdigest()
 
 
@@ -95,6 +97,7 @@ def write(folder: Path, table: ObservationTable) -> None:
             ),
         ),
         "frame_seconds": pa.array([o.frame_seconds for o in observations], pa.float64()),
+        "stream": pa.array([o.stream for o in observations], pa.int32()),
         "vector": pa.array([o.vector for o in observations], pa.list_(pa.float32())),
     }
     pq.write_table(pa.table(columns), folder / OBSERVATIONS, compression="zstd", write_page_checksum=True)
@@ -131,6 +134,7 @@ def parse_table(files: Mapping[str, bytes], record: VideoRecord) -> ObservationT
                 box=Box(**dict(zip(_EDGES, row["box"], strict=True))) if row["box"] else None,
                 words=tuple(Word(**word) for word in row["words"]),
                 frame_seconds=row["frame_seconds"],
+                stream=row.get("stream"),
                 vector=tuple(row.get("vector") or ()),
             )
             for row in rows

@@ -49,6 +49,8 @@ NOISE_LEVELS = 3
 SHOWN_SECONDS = 0.8
 # While the picture moves, this many frames are returned for each sample. A text that is shown for 0.8 s is in two of them.
 LOOKS = 5
+# A GOP is decoded again where small packets hide a change; after this many times every frame of it is returned.
+_MOST_REFINEMENTS = 3
 # More decoders would only fill memory: four decode faster than the frames are compared.
 _MOST_DECODERS = 4
 # Limits of the decoded frames that wait for each GOP.
@@ -56,7 +58,7 @@ _WAITING_BYTES = 12_000_000
 _MOST_WAITING = 64
 
 # Everything that the choice of frames depends on: the version number of the method, and the constants.
-SKIM_PARAMETERS = (4, *COMPARISON, *GOP_PARAMETERS, NOISE_LEVELS, SHOWN_SECONDS, LOOKS)
+SKIM_PARAMETERS = (5, _MOST_REFINEMENTS, *COMPARISON, *GOP_PARAMETERS, NOISE_LEVELS, SHOWN_SECONDS, LOOKS)
 
 
 def skim(
@@ -240,8 +242,8 @@ class _Decoder:
                 return
             if self._changes_slowly(group):
                 task = replace(task, changes=group.packets)
-        for frame, within in self._moving(task) if task.moves else self._mostly_static(task):
-            yield frame, detail_of(frame), gap or within
+        for frame, detail, within in self._moving(task) if task.moves else self._mostly_static(task):
+            yield frame, detail, gap or within
             gap = None
 
     def _changes_slowly(self, group: Gop) -> bool:
@@ -254,24 +256,31 @@ class _Decoder:
                 return True
         return False
 
-    def _mostly_static(self, task: _Task) -> "Iterator[tuple[av.VideoFrame, Gap]]":
+    def _mostly_static(self, task: _Task) -> "Iterator[tuple[av.VideoFrame, Pixels, Gap]]":
         """The first and the last frame, every frame near a change, and some of the other frames.
 
-        Of the other frames only reference frames are decoded: they show pictures that fade very slowly.
+        Of the other frames only reference frames are decoded: they show pictures that fade very slowly. Where two of them differ,
+        a change is hidden in small packets, and every frame between them is returned, too.
         """
-        group, is_near = task.group, task.group.near(task.changes)
+        group, changes = task.group, task.changes
         start = -math.inf if task.leads else group.key.pts
-        held, given = None, -math.inf
-        for frame in _own(self._context, group.shown, group, is_near, start):
-            if is_near(frame.pts) or frame.pts - given >= group.reordered:
-                given, held = frame.pts, None
-                yield frame, "seen"
-            else:
-                held = frame
-        if held is not None:
-            yield held, "seen"
+        given, shown = -math.inf, None  # time and detail of the last returned frame
+        for refinement in range(_MOST_REFINEMENTS + 1):
+            is_near = group.near(changes if refinement < _MOST_REFINEMENTS else group.shown)
+            hidden = None
+            decoded = _own(self._context, group.shown, group, is_near, start)
+            for frame in _spaced(decoded, is_near, group.reordered, given):
+                detail = detail_of(frame)
+                if shown is not None and not is_near(frame.pts) and differ(shown, detail):
+                    hidden = frame.pts
+                    break
+                given, shown = frame.pts, detail
+                yield frame, detail, "seen"
+            if hidden is None:
+                return
+            changes = [*changes, *(packet for packet in group.shown if given < packet.pts <= hidden)]
 
-    def _moving(self, task: _Task) -> "Iterator[tuple[av.VideoFrame, Gap]]":
+    def _moving(self, task: _Task) -> "Iterator[tuple[av.VideoFrame, Pixels, Gap]]":
         """The keyframe, `LOOKS` frames for each sample, and every frame near a change.
 
         Of the other frames only reference frames are decoded.
@@ -285,8 +294,25 @@ class _Decoder:
             look = math.floor((frame.pts - group.key.pts) * LOOKS / (self._sample_seconds * a_second))
             if now_near or look > looked:
                 looked = look
-                yield frame, "seen" if now_near and was_near else "moving"
+                yield frame, detail_of(frame), "seen" if now_near and was_near else "moving"
             was_near = now_near
+
+
+def _spaced(
+    frames: "Iterable[av.VideoFrame]", is_near: Callable[[int], bool], apart: float, given: float
+) -> "Iterator[av.VideoFrame]":
+    """The frames after a time that are near a change, some of the others, and the last one."""
+    held = None
+    for frame in frames:
+        if frame.pts <= given:
+            continue
+        if is_near(frame.pts) or frame.pts - given >= apart:
+            given, held = frame.pts, None
+            yield frame
+        else:
+            held = frame
+    if held is not None:
+        yield held
 
 
 def _own(
