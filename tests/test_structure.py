@@ -145,6 +145,13 @@ def test_the_places_that_contributing_names_exist():
     assert [place for place in named if not (ROOT / place).exists()] == []
 
 
+def test_the_pictures_of_the_layout_name_every_package():
+    packages = {path.parts[len(ROOT.parts) + 1] for path in PACKAGES if len(path.parts) > len(ROOT.parts) + 1}
+    for name, chapter in (("CONTRIBUTING.md", "layout in one picture"), ("docs/design.md", "Layers")):
+        picture = (ROOT / name).read_text(encoding="utf-8").split(f"{chapter}\n")[1].split("\n## ")[0]
+        assert {package for package in packages if not re.search(rf"\b{package}\b", picture)} == set(), name
+
+
 def test_dotted_names_in_strings_and_guides_exist():
     texts = [*ALL_FILES, *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.ipynb")]
     wrong = [
