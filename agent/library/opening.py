@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from ...index.indexing.extractor_set import Extractors
+from ...index.people.faces import FACE
 from ...index.people.voices import Voices
 from ...index.retrieval.search import Search
 from ...index.storage.local import LocalStorage
@@ -104,6 +105,10 @@ class OpenLibrary:
     @cached_property
     def _voices(self) -> Voices:
         return self._search.voices
+
+    @cached_property
+    def _faces(self) -> Voices:
+        return Voices(self._store, FACE)
 
     @cached_property
     def _search(self) -> Search:

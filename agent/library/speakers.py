@@ -1,14 +1,17 @@
-"""Lists the voices of a library, and names them."""
+"""Lists the voices and faces of a library, names them, and deletes them."""
 
 from ...index.people.introductions import ProposedName, proposed_names
 from ...index.people.voices import Speaker
+from ...index.records import Evidence
+from ...index.retrieval.search_index.publishing import publish
+from ...tools.errors import QueryError
 from .opening import OpenLibrary
 
 __all__ = ["Speakers"]
 
 
 class Speakers(OpenLibrary):
-    """Lists and names the voices of a library."""
+    """Lists, names and deletes the voices and faces of a library."""
 
     def speakers(self) -> tuple[Speaker, ...]:
         """Return the voices of all videos, the one that speaks most first; the same voice in several videos is one.
@@ -36,10 +39,63 @@ class Speakers(OpenLibrary):
         return self._voices.name(number, name)
 
     def forget_speaker(self, name: str) -> None:
-        """Delete a speaker's name, and the voice that it was given for.
+        """Delete a speaker's name, and the vectors of the voice in all videos, older versions of the videos included.
 
         Raises:
             QueryError: Nobody has that name.
             LibraryError: The library cannot be written.
         """
         self._voices.forget(name)
+        publish(self._store)
+
+    def people(self) -> tuple[Speaker, ...]:
+        """Return the people of all videos by their faces, the one that is seen longest first.
+
+        Raises:
+            LibraryError: The library is damaged.
+        """
+        return self._faces.speakers()
+
+    def name_person(self, number: int, name: str) -> Speaker:
+        """Name a person of `people`, in all videos and those that are indexed later.
+
+        Raises:
+            QueryError: There is no such person.
+            LibraryError: The library cannot be written.
+        """
+        return self._faces.name(number, name)
+
+    def forget_person(self, name: str) -> None:
+        """Delete a person's name and the vectors of the face in all videos, older versions of the videos included.
+
+        Pictures and media files stay. A video that is indexed again with `force` gets new vectors.
+
+        Raises:
+            QueryError: Nobody has that name.
+            LibraryError: The library cannot be written.
+        """
+        self._faces.forget(name)
+        publish(self._store)
+
+    def sightings(self, name: str) -> list[Evidence]:
+        """Return when a person is recognised, by face and by voice, by video and time.
+
+        Args:
+            name: A name, `Person 2` or `Speaker 2`.
+
+        Raises:
+            QueryError: Nobody has that name.
+            LibraryError: The library is empty or damaged.
+        """
+        wanted = name.strip().casefold()
+        found: list[Evidence] = []
+        for known, stage in ((self._faces, "person"), (self._voices, "speaker")):
+            for one in known.speakers():
+                if one.title.casefold() == wanted:
+                    places = {(place.video_id, place.label) for place in one.videos}
+                    rows = [e for video_id, _ in places for e in self._opened().of_video(video_id, stage)]
+                    found += [e.model_copy(update={"speaker": one.title}) for e in rows if (e.video_id, e.text) in places]
+        if not found:
+            titles = [one.title for known in (self._faces, self._voices) for one in known.speakers()]
+            raise QueryError(f"nobody is called {name!r}: there are {', '.join(titles) or 'no people (see playhead people)'}")
+        return sorted(found, key=lambda e: (e.video, e.start))

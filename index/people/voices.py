@@ -1,10 +1,13 @@
 """The speakers of a library: voices that are the same in several videos, their names, and who speaks in an evidence.
 
-Names and the voices that they belong to are in `speakers.json` in the library's folder: nothing else holds a name.
+Faces are joined and named in the same way: see `Kind`.
+
+Names and the vectors that they belong to are in `speakers.json` and `people.json` in the library's folder: nothing else holds a name.
 """
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +20,34 @@ from ...tools.records import Observation, Record, Span, Text
 from ..records import Evidence, VideoRecord
 from ..storage.files.atomic import write_bytes, writing
 from ..storage.local import LocalStorage
+from .forgetting import without_vectors
 
-__all__ = ["Speaker", "SpeakerInVideo", "Voices"]
+__all__ = ["VOICE", "Kind", "Speaker", "SpeakerInVideo", "Voices"]
 
-_NAMES = "speakers.json"
 # A sentence belongs to a speaker who speaks during this share of it at least.
 _LEAST_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is recognised: voices or faces.
+
+    Attributes:
+        stage: The modality of its observations.
+        noun: What a person without a name is called.
+        file: In the library's folder: names, with their vectors.
+        same: Least cosine of two vectors of one person.
+        hint: How to index it, for messages.
+    """
+
+    stage: str
+    noun: str
+    file: str
+    same: float
+    hint: str
+
+
+VOICE = Kind("speaker", "Speaker", "speakers.json", SAME_VOICE, "speakers_model=resemblyzer")
 
 
 class SpeakerInVideo(Record):
@@ -43,11 +68,12 @@ class Speaker(Record):
     name: Text = Field(default="", description="As a person named the voice; empty: nobody did.")
     seconds: float = Field(ge=0, description="How long the speaker speaks in all videos.")
     videos: tuple[SpeakerInVideo, ...] = Field(description="Where, by length.")
+    noun: str = Field(default="Speaker", exclude=True, description="What it is called without a name.")
 
     @property
     def title(self) -> str:
         """The name, else `Speaker 2`."""
-        return self.name or f"Speaker {self.number}"
+        return self.name or f"{self.noun} {self.number}"
 
 
 class _Named(Record):
@@ -75,9 +101,9 @@ class _Part(Record):
 class Voices:
     """The speakers of one library."""
 
-    def __init__(self, storage: LocalStorage) -> None:
+    def __init__(self, storage: LocalStorage, kind: Kind = VOICE) -> None:
         """Read nothing yet."""
-        self._storage = storage
+        self._storage, self._kind = storage, kind
         self._turns: dict[tuple[str, str], list[Observation]] = {}
         self._known: tuple[tuple[object, ...], tuple[Speaker, ...]] = ((), ())
 
@@ -87,12 +113,12 @@ class Voices:
         Raises:
             LibraryError: A video's folder or the file of names is damaged.
         """
-        records = [one for one in self._storage.read().values() if one.stage("speaker").state == "done"]
+        records = [one for one in self._storage.read().values() if one.stage(self._kind.stage).state == "done"]
         names = self._names() if records else _Names()
         state = (*((one.video_id, one.commit) for one in records), names)
         if state != self._known[0]:
             parts = [part for record in records for part in self._parts(record)]
-            self._known = (state, _numbered(parts, names.voices))
+            self._known = (state, _numbered(parts, names.voices, self._kind))
         return self._known[1]
 
     def name(self, number: int, name: str) -> Speaker:
@@ -104,7 +130,7 @@ class Voices:
         """
         speaker = next((one for one in self.speakers() if one.number == number), None)
         if speaker is None:
-            raise QueryError(f"no speaker {number}: there are {len(self.speakers())}, see `playhead speakers`")
+            raise QueryError(f"no {self._kind.noun.casefold()} {number}: there are {len(self.speakers())}")
         places = {(one.video_id, one.label) for one in speaker.videos}
         records = [one for one in self._storage.read().values() if one.video_id in {video for video, _ in places}]
         parts = [part for record in records for part in self._parts(record)]
@@ -117,16 +143,21 @@ class Voices:
         return next(one for one in self.speakers() if one.name == made.name)
 
     def forget(self, name: str) -> None:
-        """Delete a name and the voice that it was given for. What was said stays indexed.
+        """Delete a name, its vector, and the vectors of this person in all videos; older versions of the videos too.
+
+        What was said stays indexed. A video that is indexed again with `force` gets new vectors.
 
         Raises:
             QueryError: Nobody has that name.
             LibraryError: The library cannot be written.
         """
         voices = self._names().voices
+        known = next((one for one in self.speakers() if one.name.casefold() == name.strip().casefold()), None)
         left = tuple(one for one in voices if one.name.casefold() != name.strip().casefold())
         if len(left) == len(voices):
-            raise QueryError(f"nobody is named {name!r}: {_listed(one.name for one in voices)}")
+            raise QueryError(f"nobody is named {name!r}: {self._listed(one.name for one in voices)}")
+        for place in known.videos if known else ():
+            without_vectors(self._storage, place.video_id, self._kind.stage, place.label)
         self._write(_Names(voices=left))
 
     def find(self, text: str) -> Speaker:
@@ -137,9 +168,9 @@ class Voices:
         """
         wanted = text.strip().casefold()
         for one in self.speakers():
-            if wanted in (one.title.casefold(), str(one.number), f"speaker {one.number}"):
+            if wanted in (one.title.casefold(), str(one.number), f"{self._kind.noun} {one.number}".casefold()):
                 return one
-        raise QueryError(f"no speaker {text!r}: {_listed(one.title for one in self.speakers())}")
+        raise QueryError(f"no {self._kind.noun.casefold()} {text!r}: {self._listed(one.title for one in self.speakers())}")
 
     def attributed(self, evidence: Sequence[Evidence]) -> list[Evidence]:
         """Evidence of speech with its speaker, where one is known; other evidence as it is."""
@@ -183,7 +214,7 @@ class Voices:
     def _turns_of(self, record: VideoRecord) -> list[Observation]:
         key = (record.video_id, record.commit)
         if key not in self._turns:
-            self._turns[key] = self._storage.table(record).of("speaker")
+            self._turns[key] = self._storage.table(record).of(self._kind.stage)
         return self._turns[key]
 
     def _parts(self, record: VideoRecord) -> list[_Part]:
@@ -219,12 +250,16 @@ class Voices:
         with writing(self._storage.folder):
             write_bytes(self._file, names.model_dump_json().encode())
 
+    def _listed(self, titles: Iterable[str]) -> str:
+        names = ", ".join(titles)
+        return f"there are {names}" if names else f"no {self._kind.noun.casefold()}s are indexed (set {self._kind.hint} and index again)"
+
     @property
     def _file(self) -> Path:
-        return self._storage.folder / _NAMES
+        return self._storage.folder / self._kind.file
 
 
-def _numbered(parts: Sequence[_Part], named: Sequence[_Named]) -> tuple[Speaker, ...]:
+def _numbered(parts: Sequence[_Part], named: Sequence[_Named], kind: Kind) -> tuple[Speaker, ...]:
     """Parts grouped by voice: by the named voices first, then among themselves."""
     groups: list[tuple[str, list[_Part]]] = [(one.name, []) for one in named]
     left = []
@@ -235,13 +270,14 @@ def _numbered(parts: Sequence[_Part], named: Sequence[_Named]) -> tuple[Speaker,
             groups[best][1].append(part)
         else:
             left.append(part)
-    groups += [("", group) for group in _grouped(left)]
+    groups += [("", group) for group in _grouped(left, kind.same)]
     made = [(name, group, sum(part.where.seconds for part in group)) for name, group in groups if group]
     made.sort(key=lambda one: (-one[2], one[1][0].where.video, one[1][0].where.label))
     return tuple(
         Speaker(
             number=number,
             name=name,
+            noun=kind.noun,
             seconds=seconds,
             videos=tuple(sorted((part.where for part in group), key=lambda where: -where.seconds)),
         )
@@ -249,7 +285,7 @@ def _numbered(parts: Sequence[_Part], named: Sequence[_Named]) -> tuple[Speaker,
     )
 
 
-def _grouped(parts: Sequence[_Part]) -> list[list[_Part]]:
+def _grouped(parts: Sequence[_Part], same: float) -> list[list[_Part]]:
     """The same voice in several videos; two speakers of one video are two voices."""
     if not parts:
         return []
@@ -260,7 +296,7 @@ def _grouped(parts: Sequence[_Part]) -> list[list[_Part]]:
     distances[codes[:, None] == codes[None, :]] = np.inf
     _, codes = np.unique([part.source for part in parts], return_inverse=True)
     distances[codes[:, None] != codes[None, :]] = np.inf
-    return [[parts[row] for row in group] for group in average_link(distances, 1 - SAME_VOICE)]
+    return [[parts[row] for row in group] for group in average_link(distances, 1 - same)]
 
 
 def _cosine(one: _Part | _Named, other: _Part | _Named) -> float:
@@ -273,8 +309,3 @@ def _cosine(one: _Part | _Named, other: _Part | _Named) -> float:
 
 def _mean(parts: Sequence[_Part]) -> Vectors:
     return unit(np.mean([unit(np.array(part.vector)) for part in parts], axis=0))
-
-
-def _listed(titles: Iterable[str]) -> str:
-    names = ", ".join(titles)
-    return f"there are {names}" if names else "no speakers are indexed (set speakers_model=resemblyzer and index again)"

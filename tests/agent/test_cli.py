@@ -30,7 +30,7 @@ SAID = {
     "traffic.mp4": [(0.5, 2.0, "The red car stops at the bridge."), (2.5, 4.0, "Nobody is hurt.")],
 }
 COMMANDS = (
-    *("index", "ask", "search", "find", "check", "chat", "ui", "list", "show", "chapters", "speakers", "moment"),
+    *("index", "ask", "search", "find", "check", "chat", "ui", "list", "show", "chapters", "speakers", "people", "moment"),
     *("open", "clip", "sheet", "export", "notes", "context", "watch", "remove", "pull", "verify", "repair"),
     *("optimize", "threads", "doctor", "config", "model", "serve", "mcp", "eval"),
 )
@@ -316,7 +316,7 @@ def test_each_command_has_help(command, playhead):
     assert done.out.startswith(f"Usage: playhead {command} [OPTIONS]")
     assert ("--json" in done.out) == (command not in WITHOUT_JSON)
     examples = done.out.partition("Examples:\n")[2].splitlines()
-    assert len(examples) == (3 if command == "speakers" else 2)
+    assert len(examples) == {"speakers": 3, "people": 4}.get(command, 2)
     assert all(f" {command}" in line for line in examples)
     for option in ("--offline", "--device", "-q, --quiet", "-v, --verbose", "-h, --help"):
         assert option in done.out

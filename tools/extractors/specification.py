@@ -27,8 +27,8 @@ __all__ = [
 # together. `sound`: the whole audio track, in windows of about two minutes.
 Reads = Literal["frames", "scenes", "sound"]
 # How observations of successive segments are merged. `lines`: lines of text, whose readings may differ. `same place`: the
-# same text in the same box. `track`: the same label near its last box. `same text`: the same text at any place.
-Merge = Literal["none", "lines", "same place", "track", "same text"]
+# same text in the same box. `track`: the same label near its last box. `same text`: the same text at any place. `faces`: by their vectors.
+Merge = Literal["none", "lines", "same place", "track", "same text", "faces"]
 # The verb by which a question asks for the modality: "what does she say", "what is written", "what is shown", "what is heard".
 AskedAs = Literal["said", "written", "shown", "heard"]
 

@@ -1,4 +1,4 @@
-"""The command that lists, names and forgets speakers."""
+"""The commands that list, name and forget speakers and people."""
 
 import sys
 from typing import Annotated
@@ -9,7 +9,7 @@ from ....tools.errors import QueryError
 from ..options import Chosen, with_settings
 from ..places import AsJson, LibraryFolder, Place, opened_at, print_json
 
-__all__ = ["speakers"]
+__all__ = ["people", "speakers"]
 
 
 @with_settings(
@@ -62,5 +62,60 @@ def speakers(
         print(
             "no speakers: no voices were found, or speakers are not indexed (`playhead index` with "
             "--set speakers_model=resemblyzer)",
+            file=sys.stderr,
+        )
+
+
+@with_settings(
+    examples=(
+        "playhead people talks",
+        'playhead people talks name 2 "Ada"',
+        'playhead people talks find "Ada"',
+        'playhead people talks forget "Ada"',
+    )
+)
+def people(
+    place: Place = ".",
+    change: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[name NUMBER NAME | find NAME | forget NAME]",
+            help="Name a person, list when a person is seen or heard, or delete a name and the face's vectors.",
+        ),
+    ] = None,
+    library: LibraryFolder = None,
+    as_json: AsJson = False,
+    *,
+    chosen: Chosen,
+) -> None:
+    """List the people whose faces are recognised, how long, and a moment of each."""
+    from ...display.tables import print_evidence, print_speakers
+
+    opened, _ = opened_at(place, library, chosen)
+    match change or []:
+        case []:
+            pass
+        case ["name", number, name] if number.isdecimal():
+            opened.name_person(int(number), name)
+        case ["forget", name]:
+            opened.forget_person(name)
+        case ["find", name]:
+            seen = opened.sightings(name)
+            if as_json:
+                print_json([one.model_dump(mode="json") for one in seen])
+            else:
+                print_evidence(seen)
+            return
+        case other:
+            raise QueryError(f"people {' '.join(other)}: expected `name NUMBER NAME`, `find NAME` or `forget NAME`")
+    found = opened.people()
+    if as_json:
+        print_json([one.model_dump(mode="json") | {"title": one.title} for one in found])
+    elif found:
+        print_speakers(found, times="appearances")
+    else:
+        print(
+            "no people: no faces were found, or people are not indexed (`playhead index` with --set people_model=dlib; "
+            "in many countries those who are shown must consent)",
             file=sys.stderr,
         )

@@ -8,6 +8,7 @@ from ....tools.media.frames import frames_between
 from ....tools.records import Observation, VideoInfo
 from ....tools.settings import Settings
 from ..stages import Stage
+from .faces import FACES, merge_faces
 from .motion import MOTION, motions
 from .text_edges import TEXT_EDGES, refine_edges
 from .text_lines import LINES, merge_lines
@@ -21,10 +22,11 @@ MERGES: dict[Merge, Callable[[Sequence[Observation]], list[Observation]]] = {
     "same place": merge_detections,
     "track": track_objects,
     "same text": merge_same_text,
+    "faces": merge_faces,
 }
 
 # Everything that merged observations depend on.
-MERGE_PARAMETERS = (*MERGING, *LINES, *TEXT_EDGES, *MOTION)
+MERGE_PARAMETERS = (*MERGING, *LINES, *TEXT_EDGES, *MOTION, *FACES)
 
 
 def merged(stage: Stage, info: VideoInfo, settings: Settings) -> list[Observation]:
