@@ -94,8 +94,12 @@ class Speakers(OpenLibrary):
                 if one.title.casefold() == wanted:
                     places = {(place.video_id, place.label) for place in one.videos}
                     rows = [e for video_id, _ in places for e in self._opened().of_video(video_id, stage)]
-                    found += [e.model_copy(update={"speaker": one.title}) for e in rows if (e.video_id, e.text) in places]
+                    found += [
+                        e.model_copy(update={"speaker": one.title}) for e in rows if (e.video_id, e.text) in places
+                    ]
         if not found:
             titles = [one.title for known in (self._faces, self._voices) for one in known.speakers()]
-            raise QueryError(f"nobody is called {name!r}: there are {', '.join(titles) or 'no people (see playhead people)'}")
+            raise QueryError(
+                f"nobody is called {name!r}: there are {', '.join(titles) or 'no people (see playhead people)'}"
+            )
         return sorted(found, key=lambda e: (e.video, e.start))

@@ -170,7 +170,9 @@ class Voices:
         for one in self.speakers():
             if wanted in (one.title.casefold(), str(one.number), f"{self._kind.noun} {one.number}".casefold()):
                 return one
-        raise QueryError(f"no {self._kind.noun.casefold()} {text!r}: {self._listed(one.title for one in self.speakers())}")
+        raise QueryError(
+            f"no {self._kind.noun.casefold()} {text!r}: {self._listed(one.title for one in self.speakers())}"
+        )
 
     def attributed(self, evidence: Sequence[Evidence]) -> list[Evidence]:
         """Evidence of speech with its speaker, where one is known; other evidence as it is."""
@@ -252,7 +254,11 @@ class Voices:
 
     def _listed(self, titles: Iterable[str]) -> str:
         names = ", ".join(titles)
-        return f"there are {names}" if names else f"no {self._kind.noun.casefold()}s are indexed (set {self._kind.hint} and index again)"
+        return (
+            f"there are {names}"
+            if names
+            else f"no {self._kind.noun.casefold()}s are indexed (set {self._kind.hint} and index again)"
+        )
 
     @property
     def _file(self) -> Path:

@@ -30,7 +30,21 @@ SAID = {
     "traffic.mp4": [(0.5, 2.0, "The red car stops at the bridge."), (2.5, 4.0, "Nobody is hurt.")],
 }
 COMMANDS = (
-    *("index", "ask", "search", "find", "check", "chat", "ui", "list", "show", "chapters", "speakers", "people", "moment"),
+    *(
+        "index",
+        "ask",
+        "search",
+        "find",
+        "check",
+        "chat",
+        "ui",
+        "list",
+        "show",
+        "chapters",
+        "speakers",
+        "people",
+        "moment",
+    ),
     *("open", "clip", "sheet", "export", "notes", "context", "watch", "remove", "pull", "verify", "repair"),
     *("optimize", "threads", "doctor", "config", "model", "serve", "mcp", "eval"),
 )

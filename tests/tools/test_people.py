@@ -146,7 +146,5 @@ def test_two_real_faces_are_two_people(extractor):
     from PIL import Image
 
     other = np.array(Image.open(assets / "zidane.jpg").convert("RGB"))
-    segments = [
-        Segment(Span(start=t, end=t + 1), Frame(t, pixels)) for t, pixels in ((0.0, astronaut), (1.0, other))
-    ]
+    segments = [Segment(Span(start=t, end=t + 1), Frame(t, pixels)) for t, pixels in ((0.0, astronaut), (1.0, other))]
     assert {one.text for one in merge_faces(extractor.observe(segments))} == {"Person 1", "Person 2"}
