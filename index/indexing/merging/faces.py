@@ -51,14 +51,14 @@ def _runs(observations: Sequence[Observation]) -> list[list[Observation]]:
     runs: list[list[Observation]] = []
     for one in observations:
         vector = np.array(one.vector)
-        best, likeness = -1, SAME_FACE
+        best, nearest = -1, SAME_FACE
         for row, run in enumerate(runs):
             last = run[-1]
             if last.span == one.span or one.span.start - last.span.end > _GAP_SECONDS:
                 continue
             cosine = float(vector @ np.array(last.vector))
-            if cosine >= likeness:
-                best, likeness = row, cosine
+            if cosine >= nearest:
+                best, nearest = row, cosine
         if best < 0:
             runs.append([one])
         else:
