@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from itertools import pairwise
 
+import av
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -340,3 +341,22 @@ def test_keyframes_of_a_real_file_show_what_was_shown(tmp_path):
     for segment in found:
         assert times[number_in(segment.frame.pixels)] == pytest.approx(segment.frame.seconds, abs=0.001)
     assert [segment.span.start for segment in found] == pytest.approx([0, 0.5, 1.5, 4.0, 9.0, 9.5], abs=0.001)
+
+
+def test_a_change_in_nearly_empty_packets_starts_a_segment_at_its_frame(tmp_path):
+    """One digit of small text changes; x264 at crf 33 stores it in packets as small as those of an unchanged slide."""
+    digits, changes = "38515", [17, 30, 43, 56]
+    font = ImageFont.load_default(14)
+    with av.open(str(tmp_path / "slide.mp4"), "w") as out:
+        stream = out.add_stream("libx264", rate=10, options={"crf": "33", "g": "250", "preset": "veryfast"})
+        stream.width, stream.height, stream.pix_fmt = 1920, 1080, "yuv420p"
+        for number in range(70):
+            digit = digits[sum(number >= change for change in changes)]
+            slide = Image.new("RGB", (1920, 1080), (250, 250, 245))
+            for row in range(27):
+                line = f"quarterly revenue total {row * 37} orders shipped number {digit if row == 3 else 4}21"
+                ImageDraw.Draw(slide).text((60, 20 + row * 36), line, fill=(30, 30, 40), font=font)
+            out.mux(stream.encode(av.VideoFrame.from_image(slide)))
+        out.mux(stream.encode(None))
+    starts = [segment.span.start for segment in segments(skim(tmp_path / "slide.mp4"), 2.0, 7.0)]
+    assert starts == pytest.approx([0.0, 1.7, 3.0, 4.3, 5.6], abs=0.01)
