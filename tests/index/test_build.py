@@ -1102,9 +1102,9 @@ def test_extractors_that_are_not_available_are_reported(monkeypatch):
         )
     )
     assert gear.get("caption") is None
-    assert gear.missing == dict.fromkeys(("speech", "text", "object", "frame", "speaker", "person", "sounds"), "switched off") | {
-        "caption": "no answer from http://localhost:1/v1"
-    }
+    assert gear.missing == dict.fromkeys(
+        ("speech", "text", "object", "frame", "speaker", "person", "sounds"), "switched off"
+    ) | {"caption": "no answer from http://localhost:1/v1"}
     assert gear.source("caption") == ""
 
 
