@@ -36,8 +36,8 @@ __all__ = ["LiveRecording", "LiveStep"]
 
 # The folder of recordings, in the library's folder of videos.
 RECORDINGS = "recordings"
-# Segments that may wait; the oldest one is recorded, and not extracted, if there are more.
-_MOST_WAITING = 8
+# Segments that may wait; the oldest one is recorded, and not extracted, if there are more. A file can wait.
+_MOST_WAITING = 3
 # Pictures are left out of a segment that has waited this long; everything is, after three times this.
 _PATIENCE_SECONDS = 10.0
 _WAIT_SECONDS = 0.2
@@ -92,6 +92,7 @@ class LiveRecording:
         self._arrived = threading.Condition()
         self._has_ended = False
         self._begun: dict[int, RecordedPart] = {}
+        self._can_wait = source.place != "-" and "://" not in source.place  # what a file holds does not pass by
 
     def run(
         self,
@@ -147,6 +148,8 @@ class LiveRecording:
                     self._begun[segment.part] = self._part(storage, segment)
                 _append(self._begun[segment.part].growing, segment)
                 with self._arrived:
+                    while self._can_wait and len(self._waiting) >= _MOST_WAITING and not stop.is_set():
+                        self._arrived.wait(_WAIT_SECONDS)
                     self._waiting.append(segment)
                     self._arrived.notify()
         finally:
@@ -166,7 +169,9 @@ class LiveRecording:
                     self._arrived.wait(_WAIT_SECONDS)
                 segment, behind = self._waiting.popleft(), len(self._waiting)
             waited = time.time() - segment.arrived
-            if behind >= _MOST_WAITING or waited > 3 * _PATIENCE_SECONDS:
+            if self._can_wait:
+                yield segment, "all"
+            elif behind >= _MOST_WAITING or waited > 3 * _PATIENCE_SECONDS:
                 yield segment, "nothing"
             else:
                 yield segment, "sound" if waited > _PATIENCE_SECONDS else "all"
