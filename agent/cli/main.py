@@ -94,6 +94,11 @@ class Commands(TyperGroup):
             with formatter.indentation():
                 formatter.write_dl([(name, one.get_short_help_str(_SHORT)) for name, one in found if one])
 
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Where to read more, without a blank line before it."""
+        del ctx
+        formatter.write(f"{self.epilog}\n")
+
 
 app = typer.Typer(
     cls=Commands,

@@ -30,22 +30,8 @@ SAID = {
     "traffic.mp4": [(0.5, 2.0, "The red car stops at the bridge."), (2.5, 4.0, "Nobody is hurt.")],
 }
 COMMANDS = (
-    *(
-        "index",
-        "ask",
-        "search",
-        "find",
-        "check",
-        "chat",
-        "ui",
-        "list",
-        "show",
-        "chapters",
-        "speakers",
-        "people",
-        "moment",
-    ),
-    *("open", "clip", "sheet", "export", "notes", "context", "watch", "remove", "pull", "verify", "repair"),
+    *("index", "ask", "search", "find", "check", "chat", "ui", "list", "show", "chapters", "speakers", "moment"),
+    *("open", "clip", "sheet", "export", "notes", "context", "watch", "live", "remove", "pull", "verify", "repair"),
     *("optimize", "threads", "doctor", "config", "model", "serve", "mcp", "eval"),
 )
 GROUPS = ("config", "model", "threads", "eval")

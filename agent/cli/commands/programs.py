@@ -156,7 +156,7 @@ def live(
     *,
     chosen: Chosen,
 ) -> None:
-    """Record a stream and index it while it runs, until it ends or Ctrl-C."""
+    """Record a stream and index it while it runs, until Ctrl-C."""
     from ....tools.media.live import LiveSource
     from ...live import LiveRecording, LiveStep
     from ...watching import StandingQuery
