@@ -88,7 +88,7 @@ def people(
     *,
     chosen: Chosen,
 ) -> None:
-    """List the people whose faces are recognised, how long, and a moment of each."""
+    """List the people whose faces are recognised, and for how long."""
     from ...display.tables import print_evidence, print_speakers
 
     opened, _ = opened_at(place, library, chosen)
