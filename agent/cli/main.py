@@ -87,7 +87,6 @@ class Commands(TyperGroup):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """The commands, one title for each group, without blank lines: all fit a screen."""
-        formatter.write("\n")
         for title, names in _GROUPS.items():
             formatter.write(f"{title}:\n")
             found = ((name, self.get_command(ctx, name)) for name in names)

@@ -132,7 +132,7 @@ def watch(
     *MODELS,
     examples=(
         "playhead live rtsp://camera.local/stream --library talks/.playhead --language en",
-        "ffmpeg -re -i talk.mp4 -c copy -f mpegts - | playhead live - --on-match outage --exec 'notify-send Outage'",
+        "ffmpeg -i talk.mp4 -c copy -f mpegts - | playhead live -",
     ),
 )
 def live(
