@@ -131,7 +131,7 @@ def watch(
 @with_settings(
     *MODELS,
     examples=(
-        "playhead live rtsp://camera.local/stream --library talks/.playhead --language en",
+        "playhead live rtsp://camera.local/stream --library talks/.playhead",
         "ffmpeg -i talk.mp4 -c copy -f mpegts - | playhead live -",
     ),
 )
