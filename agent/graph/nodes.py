@@ -235,7 +235,8 @@ def _read(state: State, claim: Claim, context: Context) -> list[Evidence]:
 def _weighed(state: State, runtime: Running, claims: Sequence[Claim]) -> State:
     """Return a small model's claims if they are likely right, otherwise quotes or the closest passages.
 
-    A small model also writes answers that no line supports: the reader, and the model's own yes or no, decide.
+    A small model also writes answers that no line supports: the reader, and the model's own yes or no, decide. Quotes are
+    the answer where the model composed none, or gives no log-odds.
     """
     plan, context = state["plan"], runtime.context
     scored = ranked(plan, state["evidence"], context.search, context.reader)
@@ -247,6 +248,8 @@ def _weighed(state: State, runtime: Running, claims: Sequence[Claim]) -> State:
         runtime.stream_writer(weighed)
         if weighed.is_given:
             return {"claims": kept, "confidence": round(weighed.probability, 3), "closest": [], "tokens": usage}
+        if weighed.log_odds is not None:  # Where its lines do not answer, they are no quotes that answer either.
+            return {"claims": [], "confidence": 0.0, "closest": closest(scored), "tokens": usage}
     quotes = check_claims(quote_evidence(plan, scored, context.threshold), context.search.evidence)
     for claim in quotes:
         runtime.stream_writer(ClaimJudged(claim=claim))
