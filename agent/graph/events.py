@@ -92,12 +92,12 @@ class ClaimJudged(Record):
 
 
 class AnswerWeighed(Record):
-    """A small model's answer was weighed: is it given, or are quotes or the closest passages?"""
+    """An answer was weighed, with a small model set: is it given, or the next one, or the closest passages?"""
 
     kind: Literal["weighed"] = "weighed"
     score: float = Field(ge=0, le=1, description="The reader's score of the best passage.")
     log_odds: float | None = Field(
-        description="The model's log-odds that its answer is right; None: it was not asked, or gives none."
+        description="The model's log-odds that the answer is right; None: it was not asked, or gives none."
     )
     probability: float = Field(ge=0, le=1, description="That the answer is right; without log-odds the reader's score.")
     is_given: bool = Field(description="Whether the answer is given.")

@@ -233,38 +233,31 @@ def _read(state: State, claim: Claim, context: Context) -> list[Evidence]:
 
 
 def _weighed(state: State, runtime: Running, claims: Sequence[Claim]) -> State:
-    """Return a small model's claims if they are likely right, otherwise quotes or the closest passages.
+    """Return a small model's claims if they are likely right, else quotes if these are, else the closest passages.
 
-    A small model also writes answers that no line supports: the reader, and the model's own yes or no, decide. Quotes are
-    the answer where the model composed none, or gives no log-odds.
+    A small model also writes answers that no line supports: the reader, and the model's own yes or no, decide.
     """
     plan, context = state["plan"], runtime.context
     scored = ranked(plan, state["evidence"], context.search, context.reader)
     best = scored[0].score if scored else 0.0
-    kept = [claim for claim in claims if claim.verdict != "refuted"] if state["is_found"] else []
-    usage = TokenUsage()
-    if kept:
-        weighed, usage = _probability(state, kept, best, context)
+    composed = [claim for claim in claims if claim.verdict != "refuted"] if state["is_found"] else []
+    quotes = check_claims(quote_evidence(plan, scored, context.threshold), context.search.evidence)
+    spent = TokenUsage()
+    for answer in filter(None, (composed, quotes)):
+        weighed, usage = _probability(state, answer, best, context)
+        spent += usage
         runtime.stream_writer(weighed)
         if weighed.is_given:
-            return {"claims": kept, "confidence": round(weighed.probability, 3), "closest": [], "tokens": usage}
-        if weighed.log_odds is not None:  # Where its lines do not answer, they are no quotes that answer either.
-            return {"claims": [], "confidence": 0.0, "closest": closest(scored), "tokens": usage}
-    quotes = check_claims(quote_evidence(plan, scored, context.threshold), context.search.evidence)
-    for claim in quotes:
-        runtime.stream_writer(ClaimJudged(claim=claim))
-    return {
-        "claims": quotes,
-        "confidence": round(best, 3) if quotes else 0.0,
-        "closest": [] if quotes else closest(scored),
-        "tokens": usage,
-    }
+            for claim in answer if answer is quotes else ():  # those of the model were shown before
+                runtime.stream_writer(ClaimJudged(claim=claim))
+            return {"claims": answer, "confidence": round(weighed.probability, 3), "closest": [], "tokens": spent}
+    return {"claims": [], "confidence": 0.0, "closest": closest(scored), "tokens": spent}
 
 
 def _probability(
     state: State, claims: Sequence[Claim], best: float, context: Context
 ) -> tuple[AnswerWeighed, TokenUsage]:
-    """Return the probability that a small model's claims are right, and what asking it cost."""
+    """Return the probability that claims are right by a small model's word, and what asking it cost."""
     assert context.llm is not None
     lines = {one.evidence_id: one for claim in claims for one in _read(state, claim, context)}
     cited = [lines[c.evidence_id] for claim in claims for c in claim.citations if c.evidence_id in lines]
