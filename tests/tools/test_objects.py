@@ -157,9 +157,15 @@ from playhead.tools.records import Frame, Span, Segment
 from playhead.tools.settings import Settings
 
 detector = ObjectDetector(Settings(objects_model=sys.argv[1], device="cpu"))
+import PIL
 import torch
+from PIL import Image
 from ultralytics import utils
 
+try:
+    Image.open(__import__("io").BytesIO(b"not a picture"))
+except PIL.UnidentifiedImageError:  # Ultralytics' own way to open pictures asks for pi-heif
+    pass
 print(torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS"), utils.AUTOINSTALL, utils.ONLINE, utils.USER_CONFIG_DIR)
 try:
     detector.observe([Segment(Span(start=0, end=1), Frame(0.0, np.zeros((64, 64, 3), np.uint8)))])

@@ -172,11 +172,16 @@ def _ultralytics() -> ModuleType:
     for name, value in own.items():
         os.environ.setdefault(name, value)
     threads = os.environ.get("OMP_NUM_THREADS")
+    from PIL import Image
+
+    open_image = Image.open
     try:
         import torch  # noqa: F401  (before Ultralytics, which sets OMP_NUM_THREADS=1 for the whole process)
         import ultralytics
+        import ultralytics.utils.patches
     except ModuleNotFoundError as error:
         raise MissingExtraError("object detection", error.name or "ultralytics", "objects") from error
+    Image.open = open_image  # Its own one needs pi-heif, for every file of the process that is no picture.
     if threads is None:
         os.environ.pop("OMP_NUM_THREADS", None)
     logging.getLogger("ultralytics").setLevel(logging.ERROR)
