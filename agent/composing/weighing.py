@@ -1,9 +1,9 @@
 """The probability that a small model's answer is right, from the reader and from the model's own yes or no.
 
-A small model writes the right words, and also answers what no line answers. Its `found` does not show the difference.
-The log-odds of "yes" in a second, short request do, together with the reader's score of the passages: a logistic
-regression of both, fitted by `tests/benchmarks/fit_composed.py`. A server without log-probabilities leaves the reader's
-score alone to decide.
+A small model also writes an answer where no line answers the question, and its `found` is true in both cases. So it is
+asked in a second, short request whether the answer is right. A logistic regression of the log-odds of "yes" and of the
+reader's score gives the probability. `tests/benchmarks/fit_composed.py` fits it. Without log-probabilities the reader's
+score alone decides.
 """
 
 import json
@@ -39,7 +39,7 @@ class ComposedWeights(Record):
     intercept: float = Field(description="Constant.")
     reader: float = Field(description="Coefficient of the logit of the reader's best score.")
     log_odds: float = Field(description="Coefficient of the log-odds of yes.")
-    threshold: float = Field(ge=0, le=1, description="Lowest probability of an answer that is given.")
+    threshold: float = Field(ge=0, le=1, description="An answer that is less likely to be right is not given.")
 
 
 @lru_cache(maxsize=1)

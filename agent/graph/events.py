@@ -92,7 +92,7 @@ class ClaimJudged(Record):
 
 
 class AnswerWeighed(Record):
-    """An answer was weighed, with a small model set: is it given, or the next one, or the closest passages?"""
+    """Only with a small model: the probability that an answer is right was estimated."""
 
     kind: Literal["weighed"] = "weighed"
     score: float = Field(ge=0, le=1, description="The reader's score of the best passage.")

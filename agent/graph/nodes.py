@@ -189,11 +189,12 @@ def judge_node(state: State, runtime: Running) -> State:
     kept = [claim for claim in judged.values() if claim.verdict != "refuted"] if supported else []
     confidence = round(supported / len(judged), 3) if judged else 0.0
     weighed: State = {}
+    note = ""
     if context.is_small and state["plan"].kind != "whole":
-        weighed = _weighed(state, runtime, list(judged.values()))
+        weighed, note = _weighed(state, runtime, list(judged.values()))
         kept = weighed["claims"]
     over = state["over_budget"] or ("" if kept else over_budget(state, context))
-    detail = f"{supported} of {len(judged)} claims supported" + (f"; {over}" if over else "")
+    detail = f"{supported} of {len(judged)} claims supported{note}" + (f"; {over}" if over else "")
     wanted = _wanted(state) if not kept else []
     next_plan = state["plan"]
     if wanted:
@@ -232,49 +233,58 @@ def _read(state: State, claim: Claim, context: Context) -> list[Evidence]:
     return list(lines.values())
 
 
-def _weighed(state: State, runtime: Running, claims: Sequence[Claim]) -> State:
-    """Return a small model's claims if they are likely right, else quotes if these are, else the closest passages.
+def _weighed(state: State, runtime: Running, claims: Sequence[Claim]) -> tuple[State, str]:
+    """Return a small model's claims if they are likely right, else likely quotes, else the closest passages.
 
-    A small model also writes answers that no line supports: the reader, and the model's own yes or no, decide.
+    A small model also writes answers that no line supports: the reader, and the model's own yes or no, decide. The text
+    is for the trace.
     """
     plan, context = state["plan"], runtime.context
     scored = ranked(plan, state["evidence"], context.search, context.reader)
     best = scored[0].score if scored else 0.0
     composed = [claim for claim in claims if claim.verdict != "refuted"] if state["is_found"] else []
     quotes = check_claims(quote_evidence(plan, scored, context.threshold), context.search.evidence)
-    spent = TokenUsage()
+    spent, note = TokenUsage(), ""
     for answer in filter(None, (composed, quotes)):
-        weighed, usage = _probability(state, answer, best, context)
+        weighed, usage, failure = _probability(state, answer, best, context)
         spent += usage
         runtime.stream_writer(weighed)
+        by = (
+            f"log-odds of yes {weighed.log_odds:+.2f}" if weighed.log_odds is not None else f"the reader alone{failure}"
+        )
+        note += f"; {weighed.probability:.0%} likely right ({by})"
         if weighed.is_given:
             for claim in answer if answer is quotes else ():  # those of the model were shown before
                 runtime.stream_writer(ClaimJudged(claim=claim))
-            return {"claims": answer, "confidence": round(weighed.probability, 3), "closest": [], "tokens": spent}
-    return {"claims": [], "confidence": 0.0, "closest": closest(scored), "tokens": spent}
+            found: State = {
+                "claims": answer,
+                "confidence": round(weighed.probability, 3),
+                "closest": [],
+                "tokens": spent,
+            }
+            return found, note
+    return {"claims": [], "confidence": 0.0, "closest": closest(scored), "tokens": spent}, note
 
 
 def _probability(
     state: State, claims: Sequence[Claim], best: float, context: Context
-) -> tuple[AnswerWeighed, TokenUsage]:
-    """Return the probability that claims are right by a small model's word, and what asking it cost."""
+) -> tuple[AnswerWeighed, TokenUsage, str]:
+    """Return the probability that claims are right, what asking the model cost, and why it gave no log-odds."""
     assert context.llm is not None
-    lines = {one.evidence_id: one for claim in claims for one in _read(state, claim, context)}
-    cited = [lines[c.evidence_id] for claim in claims for c in claim.citations if c.evidence_id in lines]
-    odds, usage, weights = None, TokenUsage(), composed_weights()
+    cited = [context.search.evidence(c.evidence_id) for claim in claims for c in claim.citations]
+    lines = [one for one in cited if one is not None and one.text]
+    odds, usage, failure, weights = None, TokenUsage(), "", composed_weights()
     if context.llm.capabilities.log_probabilities:
         try:
             odds, usage = yes_log_odds(
-                context.llm, state["plan"].question, claims, cited, seconds=seconds_left(context)
+                context.llm, state["plan"].question, claims, lines, seconds=seconds_left(context)
             )
         except ServerError as error:
-            usage = usage_of(error, context)
-    if odds is None:
-        given = best >= WEAK_SHARE * context.threshold
-        return AnswerWeighed(score=best, log_odds=None, probability=best, is_given=given), usage
-    likely = probability(best, odds, weights)
-    given = likely >= weights.threshold
-    return AnswerWeighed(score=best, log_odds=odds, probability=likely, is_given=given), usage
+            usage, failure = usage_of(error, context), f": {error}"
+    likely = best if odds is None else probability(best, odds, weights)
+    least = WEAK_SHARE * context.threshold if odds is None else weights.threshold
+    weighed = AnswerWeighed(score=best, log_odds=odds, probability=likely, is_given=likely >= least)
+    return weighed, usage, failure
 
 
 def _wanted(state: State) -> list[str]:

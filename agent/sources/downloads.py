@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ...index.storage.journal import Journal, digest
+from ...index.storage.staging import is_locked
 from ...tools.errors import LibraryError
 from ...tools.records import clean_text
 
@@ -45,7 +46,7 @@ class Downloads:
                 f"{folder} cannot be made ({error.strerror}): choose another folder with --to"
             ) from error
         for left in folder.glob(f"{_PARTIAL}*"):
-            if not _is_held(left):
+            if not is_locked(left / _LOCK):
                 shutil.rmtree(left, ignore_errors=True)
         self._memory = Journal(folder / _MEMORY)
 
@@ -96,14 +97,3 @@ def _safe_name(title: str, source_id: str) -> str:
     name = name.encode()[:_LONGEST_NAME].decode(errors="ignore").strip(" .")
     mark = source_id if re.fullmatch(r"[A-Za-z0-9_-]{1,24}", source_id) else digest(source_id)[:10]
     return f"{name} [{mark}]".lstrip()
-
-
-def _is_held(folder: Path) -> bool:
-    try:
-        with (folder / _LOCK).open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False

@@ -18,7 +18,17 @@ from typing import IO
 from .committed.versions import CURRENT, CommittedVideo, is_video_id, version_name
 from .journal import CAPTIONS, JOURNALS
 
-__all__ = ["GRACE_SECONDS", "claim", "delete", "delete_versions", "forget", "has_results", "strip", "sweep"]
+__all__ = [
+    "GRACE_SECONDS",
+    "claim",
+    "delete",
+    "delete_versions",
+    "forget",
+    "has_results",
+    "is_locked",
+    "strip",
+    "sweep",
+]
 
 LOCK = "lock"
 # A replaced version is kept this long, so that readers which know of no newer one can finish.
@@ -67,7 +77,7 @@ def sweep(staging: Path, videos: Path) -> None:
     for folder in staging.iterdir():
         if not folder.name.startswith("new-"):
             delete(folder)
-        elif not _is_being_written(folder):
+        elif not is_locked(folder / LOCK):
             strip(folder) if has_results(folder) else delete(folder)
     for name in filter(is_video_id, os.listdir(videos)):
         delete_versions(videos / name, older_than=time.time() - GRACE_SECONDS)
@@ -118,12 +128,13 @@ def _newest_result(folder: Path) -> float:
 
 
 def _left_behind(staging: Path, video_id: str) -> list[Path]:
-    return [folder for folder in staging.glob(f"new-{video_id}-*") if not _is_being_written(folder)]
+    return [folder for folder in staging.glob(f"new-{video_id}-*") if not is_locked(folder / LOCK)]
 
 
-def _is_being_written(folder: Path) -> bool:
+def is_locked(path: Path) -> bool:
+    """Whether another process holds the lock of a file; False if the file cannot be opened."""
     try:
-        with (folder / LOCK).open() as lock:
+        with path.open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

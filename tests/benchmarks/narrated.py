@@ -77,7 +77,7 @@ class Asked(NamedTuple):
     scene: int = -1
 
     def checked_on(self, scenes: "Scenes") -> Callable[[Sequence[Claim]], bool]:
-        """What tells whether claims are right: they have what is asked for, and cite the scene; never for `never`."""
+        """Return a check of claims: they are right if they have the words asked for and cite the scene."""
 
         def is_right(claims: Sequence[Claim]) -> bool:
             if not claims or not self.answer:

@@ -1,4 +1,4 @@
-"""The commands that keep running: `mcp` serves assistants, `watch` follows a folder, `live` a stream; they start commands."""
+"""The commands that keep running: `mcp` serves assistants, `watch` follows a folder, `live` records a stream."""
 
 import json
 import os
@@ -140,15 +140,15 @@ def live(
         str, typer.Argument(metavar="URL|FILE|-", help="A stream, a file that grows, or - for standard input.")
     ],
     library: LibraryFolder = None,
-    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Of the recording; a folder gets it.")] = "live",
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Name of the recording's folder.")] = "live",
     segment: Annotated[
-        float, typer.Option("--segment", metavar="SECONDS", min=1, max=60, help="What is extracted at once.")
+        float, typer.Option("--segment", metavar="SECONDS", min=1, max=60, help="Length of a segment.")
     ] = 4.0,
     part: Annotated[
         float, typer.Option("--part", metavar="SECONDS", min=10, max=3600, help="Length of one file.")
     ] = 300.0,
     idle: Annotated[
-        float, typer.Option("--idle", metavar="SECONDS", min=0, help="When a stream that sends nothing has ended.")
+        float, typer.Option("--idle", metavar="SECONDS", min=0, help="End after so long without data.")
     ] = 30.0,
     on_match: OnMatch = None,
     command: Exec = None,
@@ -189,7 +189,7 @@ def live(
 
 
 def _match_reporter(command: str | None, as_json: bool) -> "Callable[[StandingQuery, Evidence], None]":
-    """What prints a match of a standing query, and runs the user's command for it."""
+    """Return a function that prints a match of a standing query, and runs the user's command for it."""
 
     def matched(query: "StandingQuery", evidence: "Evidence") -> None:
         if as_json:
