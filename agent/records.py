@@ -56,7 +56,7 @@ Verdict = Literal["supported", "verbatim", "refuted", "unverified"]
 Status = Literal["answered", "insufficient", "truncated", "failed"]
 # A needle is one moment; `count` how often or how many; `order` which came first; `speaking` how long each speaker speaks;
 # `whole` a summary.
-Kind = Literal["needle", "count", "order", "compare", "speaking", "whole"]
+Kind = Literal["needle", "count", "order", "compare", "speaking", "seen", "whole"]
 # A claim quotes what it cites; or code counted it, put it in time order, or compared its boxes.
 Basis = Literal["quote", "count", "order", "place"]
 Part = Literal["start", "middle", "end"]
@@ -143,6 +143,7 @@ class Plan(Record):
     subjects: tuple[Subject, ...] = Field(default=(), description="Things to count, compare or order.")
     ordinal: int | None = Field(default=None, description="Number of the occurrence: 1 the first, -1 the last.")
     speaker: Text = Field(default="", description="Only what this speaker says: a title of the library's speakers.")
+    person: Text = Field(default="", description="Only where this person is seen: a title of the library's people.")
     motion: str = Field(default="", description="How the subject moves, such as `enters from the left`.")
     anchor: Anchor | None = Field(default=None, description="Event as a time reference.")
     place: Place | None = Field(default=None, description="Position in the picture.")

@@ -25,7 +25,7 @@ from ..question.file_names import scoped_by_names
 from ..question.follow_ups import plan_in_thread
 from ..question.motions import with_motion
 from ..question.refinement import refined
-from ..question.speakers import with_speaker
+from ..question.speakers import with_person, with_speaker
 from ..question.spelling import corrected
 from ..records import Claim, Plan, SubQuery
 from .events import AnswerWeighed, ClaimJudged, ClaimsDrafted, EvidenceFound, PlanMade
@@ -42,6 +42,7 @@ def plan_node(state: State, runtime: Running) -> State:
     plan = plan_in_thread(typed, turns, state["video_ids"], state["between"], state["options"])
     plan = scoped_by_names(plan, runtime.context.search.records)
     plan = with_speaker(plan, runtime.context.search.speaker_titles)
+    plan = with_person(plan, runtime.context.search.person_titles)
     if moving_claims(moving := with_motion(plan), runtime.context.search):
         plan = moving
     usage, note = TokenUsage(), ""

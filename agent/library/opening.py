@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Self
 
 from ...index.indexing.extractor_set import Extractors
-from ...index.people.faces import FACE
 from ...index.people.voices import Voices
 from ...index.retrieval.search import Search
 from ...index.storage.local import LocalStorage
@@ -108,7 +107,7 @@ class OpenLibrary:
 
     @cached_property
     def _faces(self) -> Voices:
-        return Voices(self._store, FACE)
+        return self._search.faces
 
     @cached_property
     def _search(self) -> Search:

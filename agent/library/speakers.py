@@ -1,10 +1,14 @@
 """Lists the voices and faces of a library, names them, and deletes them."""
 
+import re
+
 from ...index.people.introductions import ProposedName, proposed_names
 from ...index.people.voices import Speaker
 from ...index.records import Evidence
 from ...index.retrieval.search_index.publishing import publish
 from ...tools.errors import QueryError
+from ...tools.extractors.registry import asked_as
+from ...tools.words import tokens
 from .opening import OpenLibrary
 
 __all__ = ["Speakers"]
@@ -78,7 +82,7 @@ class Speakers(OpenLibrary):
         publish(self._store)
 
     def sightings(self, name: str) -> list[Evidence]:
-        """Return when a person is recognised, by face and by voice, by video and time.
+        """Return when a person is recognised by face and by voice, and where the name is said or written, by video and time.
 
         Args:
             name: A name, `Person 2` or `Speaker 2`.
@@ -99,9 +103,22 @@ class Speakers(OpenLibrary):
                         for row in rows
                         if row.text == labels[row.video_id]
                     ]
+        if re.fullmatch(r"\w+ \d+", name.strip()) is None:
+            found += self._mentions(name)
         if not found:
             titles = [one.title for known in (self._faces, self._voices) for one in known.speakers()]
             raise QueryError(
                 f"nobody is called {name!r}: there are {', '.join(titles) or 'no people (see playhead people)'}"
             )
         return sorted(found, key=lambda e: (e.video, e.start))
+
+    def _mentions(self, name: str) -> list[Evidence]:
+        """What is said or written with all words of a name, one after the other."""
+        wanted = f" {' '.join(tokens(name))} "
+        found: list[Evidence] = []
+        for modality in (*asked_as("said"), *asked_as("written")):
+            texts = [
+                text for text in self._opened().texts(modality, words=name) if wanted in f" {' '.join(tokens(text))} "
+            ]
+            found += self._opened().with_texts(texts, modality) if texts and wanted.strip() else []
+        return found

@@ -103,6 +103,7 @@ class Voices:
 
     def __init__(self, storage: LocalStorage, kind: Kind = VOICE) -> None:
         """Read nothing yet."""
+        self.stage = kind.stage
         self._storage, self._kind = storage, kind
         self._turns: dict[tuple[str, str], list[Observation]] = {}
         self._known: tuple[tuple[object, ...], tuple[Speaker, ...]] = ((), ())

@@ -17,6 +17,7 @@ from ...tools.extractors.registry import find_modalities, modality_names
 from ...tools.records import Frame, Modality, Pixels, Segment, Span, clean_text
 from ...tools.settings import Settings
 from ..metadata_conditions import FIELDS, Condition, parse_condition
+from ..people.faces import FACE
 from ..people.voices import Voices
 from ..records import Evidence, VideoRecord
 from ..storage.local import LocalStorage
@@ -61,6 +62,7 @@ class Search:
         """
         self._storage = storage
         self.voices = Voices(storage)
+        self.faces = Voices(storage, FACE)
         self._snapshots = Snapshots(storage, progress)
         self._encoders = QueryEncoders(settings, texts, images)
         self._encoders_for = ""
@@ -146,16 +148,20 @@ class Search:
 
     def attributed(self, evidence: Sequence[Evidence]) -> list[Evidence]:
         """Return evidence of speech with its speaker, where one is known; other evidence as it is."""
-        return self.voices.attributed(evidence) if self._has_speakers else list(evidence)
+        return self.voices.attributed(evidence) if self._has(self.voices) else list(evidence)
 
     @property
     def speaker_titles(self) -> tuple[str, ...]:
         """Names and numbers of the library's speakers, who speaks most first; empty: speakers were not indexed."""
-        return tuple(one.title for one in self.voices.speakers()) if self._has_speakers else ()
+        return tuple(one.title for one in self.voices.speakers()) if self._has(self.voices) else ()
 
     @property
-    def _has_speakers(self) -> bool:
-        return any(record.stage("speaker").state == "done" for record in self.records.values())
+    def person_titles(self) -> tuple[str, ...]:
+        """Names and numbers of the people whose faces are recognised, who is seen longest first; empty: people were not indexed."""
+        return tuple(one.title for one in self.faces.speakers()) if self._has(self.faces) else ()
+
+    def _has(self, known: Voices) -> bool:
+        return any(record.stage(known.stage).state == "done" for record in self.records.values())
 
     def videos_where(self, conditions: Sequence[str]) -> tuple[str, ...]:
         """Return the ids of the videos for which all conditions are true, such as `date>=2026-01` or `tag=lecture`.

@@ -5,9 +5,10 @@ import pytest
 
 from playhead import Library, Settings
 from playhead.agent.question.planning import make_plan
-from playhead.agent.question.speakers import with_speaker
+from playhead.agent.question.speakers import with_person, with_speaker
 from playhead.index.records import StageReport
 from playhead.index.storage.local import LocalStorage
+from playhead.tools.errors import QueryError
 from playhead.tools.extractors.registry import stage_names
 
 from ..fakes import commit, observation
@@ -116,3 +117,69 @@ def test_how_long_each_speaks_is_the_sum_of_the_turns(library):
     assert [len(claim.citations) for claim in answer.claims] == [2, 1]
     (alone,) = library.ask("How long does Ada talk?").claims
     assert alone.text == "Ada Park speaks for 00:00:11 in 2 turns"
+
+
+@pytest.mark.parametrize(
+    ("question", "person"),
+    [
+        ("When is Ada in the picture?", "Ada Park"),
+        ("Where can we see Ada Park?", "Ada Park"),
+        ("When does ada park appear?", "Ada Park"),
+        ("How long is Bob on screen?", "Bob"),
+        ("How often is Person 3 shown?", "Person 3"),
+        ("Show me Bob", "Bob"),
+        ("When do we first see Bob?", "Bob"),
+    ],
+)
+def test_a_question_asks_when_a_person_is_seen(question, person):
+    plan = with_person(make_plan(question), ("Ada Park", "Bob", "Person 3"))
+    assert (plan.kind, plan.person) == ("seen", person)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "When does Ada smile?",
+        "What does Ada show?",
+        "When is Ada speaking?",
+        "When is the adage shown?",
+        "Who shows the car?",
+        "Is Ada next to a car?",
+    ],
+)
+def test_a_question_that_asks_for_more_is_not_answered_by_faces(question):
+    assert with_person(make_plan(question), ("Ada Park", "Bob")).kind != "seen"
+
+
+def test_when_a_person_is_seen_is_cited_from_the_faces(tmp_path):
+    store = LocalStorage(tmp_path / "library")
+    store.create()
+
+    def face(label, start, end, vector=()):
+        return observation(label, start, end, modality="person", source="faces@1", vector=vector)
+
+    seen = [
+        observation("Ada is late.", 0, 3),
+        face("Person 1", 4, 9, ADA),
+        face("Person 2", 8, 10, BOB),
+        face("Person 1", 20, 24),
+    ]
+    stages = tuple(StageReport(modality=name, state="done") for name in stage_names())
+    commit(store, seen, video_id="ab" * 16, stages=stages)
+    library = Library(tmp_path / "library", NO_MODELS)
+    library.name_person(1, "Ada Park")
+    (claim,) = library.ask("When is Ada in the picture?").claims
+    assert (claim.text, claim.verdict) == ("Ada Park is seen for 00:00:09 in 2 appearances", "supported")
+    assert [(one.modality, one.start, one.end) for one in claim.citations] == [("person", 4, 9), ("person", 20, 24)]
+    (last,) = library.ask("When do we last see Ada?").claims
+    assert (last.citations[0].start, last.text) == (20, "Ada Park is seen for 00:00:04 in 1 appearance")
+    (part,) = library.ask("Who is in the picture between 0:21 and 0:23?").claims
+    assert part.text == "Ada Park is seen for 00:00:02 in 1 appearance"
+    assert {c.text for c in library.ask("Who can be seen in the video?").claims} == {
+        "Ada Park is seen for 00:00:09 in 2 appearances",
+        "Person 2 is seen for 00:00:02 in 1 appearance",
+    }
+    assert [(one.modality, one.start) for one in library.sightings("Ada Park")] == [("person", 4), ("person", 20)]
+    assert [(one.modality, one.start) for one in library.sightings("ada")] == [("speech", 0)]
+    with pytest.raises(QueryError, match="nobody is called"):
+        library.sightings("Ada Parker")

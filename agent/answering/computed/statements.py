@@ -22,6 +22,7 @@ __all__ = [
     "in_a_frame_text",
     "number_of",
     "order_text",
+    "seen_text",
     "side_text",
     "size_text",
     "speaking_text",
@@ -30,7 +31,7 @@ __all__ = [
 ]
 
 _TIMES = re.compile(r"(\d+) times?")
-_SPEAKS = re.compile(r".+ speaks for [\d:]+ in \d+ turns?")
+_PRESENT = re.compile(r"(.+) (speaks|is seen) for [\d:]+ in \d+ (?:turn|appearance)s?")
 _TO_OTHER: dict[To, str] = {
     "left": "left of", "right": "right of", "above": "above", "below": "below", "beside": "beside", "behind": "behind",
 }  # fmt: skip
@@ -53,8 +54,12 @@ def at_once_text(boxes: Sequence[Citation] | Sequence[Evidence], label: str) -> 
 
 def speaking_text(title: str, turns: Sequence[Citation]) -> str:
     """Return the claim for how long a speaker speaks; it needs one citation per turn."""
-    seconds = sum(one.end - one.start for one in turns)
-    return f"{title} speaks for {clock(seconds)[:-2]} in {len(turns)} turn{'s' if len(turns) > 1 else ''}"
+    return _present_text(title, "speaks", turns, "turn")
+
+
+def seen_text(title: str, appearances: Sequence[Citation]) -> str:
+    """Return the claim for how long a person is in the picture; it needs one citation per appearance."""
+    return _present_text(title, "is seen", appearances, "appearance")
 
 
 def number_of(text: str) -> int:
@@ -111,11 +116,11 @@ def _counted(claim: Claim, resolve: Callable[[str], Evidence | None]) -> Verdict
     cited = claim.citations
     if found := _TIMES.fullmatch(claim.text):
         return _verdict(int(found[1]) == len(cited) and _are_distinct(cited, resolve))
-    if _SPEAKS.fullmatch(claim.text) and {one.modality for one in cited} == {"speaker"}:
-        title = claim.text.rpartition(" speaks for ")[0]
+    if found := _PRESENT.fullmatch(claim.text):
+        stage, text = ("speaker", speaking_text) if found[2] == "speaks" else ("person", seen_text)
         labels = {(one.video_id, one.quote) for one in cited}
-        is_one = len(labels) == len({one.video_id for one in cited})
-        return _verdict(claim.text == speaking_text(title, cited) and is_one and _are_distinct(cited, resolve))
+        is_one = len(labels) == len({one.video_id for one in cited}) and {one.modality for one in cited} == {stage}
+        return _verdict(claim.text == text(found[1], cited) and is_one and _are_distinct(cited, resolve))
     if cited[0].modality == "number":
         number, _, label = cited[0].quote.partition(" ")
         if len(cited) == 1:
@@ -131,6 +136,11 @@ def _counted(claim: Claim, resolve: Callable[[str], Evidence | None]) -> Verdict
         return _verdict(len(cited) == 1 and _are_boxes(cited, label))
     is_true = claim.text == at_once_text(cited, label) and _are_together(cited)
     return _verdict(is_true and _are_boxes(cited, label) and len({one.evidence_id for one in cited}) == len(cited))
+
+
+def _present_text(title: str, verb: str, cited: Sequence[Citation], noun: str) -> str:
+    seconds = sum(one.end - one.start for one in cited)
+    return f"{title} {verb} for {clock(seconds)[:-2]} in {len(cited)} {noun}{'s' if len(cited) > 1 else ''}"
 
 
 def _ordered(claim: Claim, _: Callable[[str], Evidence | None]) -> Verdict:

@@ -22,7 +22,7 @@ from ..reader import Reader
 from ..retrieval import retrieve
 from .moving import moving_claims
 from .occurrences import Occurrence, boxes_of, most_in_a_frame, occurrences
-from .speaking import speaking_claims
+from .presence import seen_claims, speaking_claims
 from .statements import (
     at_once_text,
     different_text,
@@ -77,7 +77,7 @@ def is_tallied(plan: Plan) -> bool:
     """Whether the answer to a plan is computed from stored observations."""
     return (
         bool(plan.motion)
-        or plan.kind in ("count", "order", "compare", "speaking")
+        or plan.kind in ("count", "order", "compare", "speaking", "seen")
         or (plan.kind == "needle" and not plan.is_moment and (plan.ordinal is not None or plan.place is not None))
     )
 
@@ -101,9 +101,9 @@ def tally(plan: Plan, search: Search, reader: Reader) -> Tally:
     if plan.kind == "count":
         is_often = _TIMES.search(_without_phrases(plan))
         return _how_often(plan, search, reader) if is_often else _how_many(plan, search)
-    if plan.kind == "speaking":
-        claims = speaking_claims(plan, search)
-        summary = "; ".join(claim.text for claim in claims) or "no speakers are indexed there"
+    if plan.kind in ("speaking", "seen"):
+        claims = speaking_claims(plan, search) if plan.kind == "speaking" else seen_claims(plan, search)
+        summary = "; ".join(claim.text for claim in claims) or "nobody is recognised there"
         return Tally(claims=tuple(claims), summary=summary, confidence=_LITERAL if claims else 0.0)
     if plan.kind == "order":
         return _in_order(plan, search, reader)
