@@ -2,7 +2,8 @@
 #   docker build --tag playhead .
 #   docker run --rm -p 8484:8484 -e PLAYHEAD_UI_PASSWORD=... -v ~/talks:/videos playhead
 # On an NVIDIA GPU: docker build --build-arg EXTRAS=gpu,ui,mcp,remote --tag playhead:gpu .
-FROM python:3.11-slim-bookworm AS build
+ARG BASE=python:3.11-slim-bookworm
+FROM ${BASE} AS build
 ARG EXTRAS=local,weights,ui,mcp,remote
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /source
@@ -11,7 +12,7 @@ RUN python -m venv /opt/playhead \
     && /opt/playhead/bin/pip install "uv>=0.9" \
     && /opt/playhead/bin/uv pip install --python /opt/playhead/bin/python --constraint .ci/requirements.lock ".[${EXTRAS}]"
 
-FROM python:3.11-slim-bookworm
+FROM ${BASE}
 # Debian replaces versions by security updates: a pinned one vanishes.
 # hadolint ignore=DL3008
 RUN apt-get update \

@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,12 +112,17 @@ class LiveRecording:
             LibraryError: The library cannot be written, or another process records under this name.
         """
         storage = LocalStorage(self._library.folder)
-        storage.create()
         publisher = Publisher(storage)
-        with self._alone(), tempfile.TemporaryDirectory(prefix="playhead-live-") as work:
+
+        def begin() -> None:
+            """Prepare the library when the first segment is there: a wrong address leaves nothing behind."""
+            held.enter_context(self._alone())
+            storage.create()
             recover_parts(storage, self._folder)
             publisher.publish()
-            reader = run_in_thread(lambda: self._read(storage, Path(work), stop))
+
+        with ExitStack() as held, tempfile.TemporaryDirectory(prefix="playhead-live-") as work:
+            reader = run_in_thread(lambda: self._read(storage, Path(work), stop, begin))
             parts: list[VideoRecord] = []
             part: RecordedPart | None = None
             number = -1
@@ -140,10 +145,12 @@ class LiveRecording:
                 reader.result()  # raises what ended the reading
             return parts
 
-    def _read(self, storage: LocalStorage, work: Path, stop: threading.Event) -> None:
+    def _read(self, storage: LocalStorage, work: Path, stop: threading.Event, begin: Callable[[], None]) -> None:
         """Record each segment as soon as it is complete; its extraction may wait."""
         try:
-            for segment in live_segments(self._source, work, stop):
+            for number, segment in enumerate(live_segments(self._source, work, stop)):
+                if number == 0:
+                    begin()
                 if segment.part not in self._begun:
                     self._begun[segment.part] = self._part(storage, segment)
                 _append(self._begun[segment.part].growing, segment)

@@ -2,7 +2,9 @@
 
 import io
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -29,6 +31,7 @@ from ..fakes import Reader, Speaker, extractors
 from ..media import HEIGHT, WIDTH, number_in, numbered
 
 ROOT = Path(__file__).resolve().parents[3]
+RTSP_SERVER = Path(__file__).resolve().parents[1] / "rtsp_server.py"
 RATE = 10  # frames a second; each second shows its own number
 
 
@@ -265,9 +268,118 @@ def test_an_hls_stream(tmp_path: Path, gear, served: tuple[Path, str]):
             run(library, f"{url}/evil.m3u8")
 
 
+def test_what_came_before_a_lost_connection_is_handed_over_at_once(tmp_path: Path):
+    film, handed_over = recorded(tmp_path / "film.ts", 5), threading.Event()
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        for number in range(2):
+            if number and not handed_over.wait(20):
+                break
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(film.read_bytes())
+        server.close()
+
+    serving = threading.Thread(target=serve)
+    serving.start()
+    source, segments = LiveSource(f"tcp://127.0.0.1:{server.getsockname()[1]}", 2.0, idle_seconds=5.0), []
+    for segment in live_segments(source, tmp_path, threading.Event()):
+        segments.append(segment)
+        if segment.end > 4.5:
+            handed_over.set()
+    serving.join()
+    assert [round(segment.end) for segment in segments] == [2, 4, 5, 7, 9, 10]
+    assert [bool(segment.note) for segment in segments] == [False, False, False, True, False, False]
+    assert segments[3].note.startswith("the connection was lost for ")
+
+
+def _rtsp(file: Path, port: int = 0) -> tuple[subprocess.Popen, int]:
+    """Start an RTSP server; returns it and its port."""
+    python = "/usr/bin/python3"
+    process = subprocess.Popen(
+        [python, str(RTSP_SERVER), str(file), str(port)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    line = process.stdout.readline()
+    if not line:
+        assert process.stderr
+        pytest.skip(f"GStreamer's RTSP server is not installed ({process.stderr.read().strip()[-80:]})")
+    return process, int(line)
+
+
+@pytest.mark.slow
+def test_an_rtsp_camera_that_is_gone_for_a_while(tmp_path: Path, gear):
+    if not Path("/usr/bin/python3").exists():
+        pytest.skip("GStreamer's RTSP server needs Debian's Python")
+    film = recorded(tmp_path / "film.ts", 60)
+    process, port = _rtsp(film)
+    steps: list[LiveStep] = []
+    servers = [process]
+
+    def done(step: LiveStep) -> None:
+        steps.append(step)
+        if len(steps) == 2:
+            servers[-1].kill()
+            servers[-1].wait()
+            servers.append(_rtsp(film, port)[0])
+        elif step.note:
+            servers[-1].kill()
+
+    with Library(tmp_path / "talks" / ".playhead") as library:
+        source = LiveSource(f"rtsp://127.0.0.1:{port}/cam", segment_seconds=2.0, idle_seconds=6.0)
+        try:
+            recording = LiveRecording(library, source, "cam")
+            recording._can_wait = True  # a busy machine leaves nothing out
+            (part,) = recording.run(threading.Event(), done)
+        finally:
+            for one in servers:
+                one.kill()
+                one.wait()
+        read = [number for number, *_ in numbers(library, part.video_id)]
+    again = next(number for number in range(1, len(read)) if read[number] < read[number - 1])
+    assert read[:again] == list(range(read[0], read[0] + again))
+    assert again >= 4
+    assert read[again:] == list(range(read[again], read[again] + len(read) - again))
+    (gap,) = [note for note in part.notes if "gap" in note]
+    assert "the connection was lost for" in gap
+    gap_step = next(number for number, step in enumerate(steps) if step.note)
+    assert steps[gap_step].start == pytest.approx(again, abs=0.3)
+
+
+@pytest.mark.slow
+def test_an_rtmp_stream(tmp_path: Path, gear):
+    ffmpeg = shutil.which("ffmpeg")
+    if ffmpeg is None:
+        pytest.skip("the program ffmpeg is not installed")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"rtmp://127.0.0.1:{free.getsockname()[1]}/live/cam"
+    film = recorded(tmp_path / "film.ts", 5)
+    command = [ffmpeg, "-v", "error", "-re", "-i", str(film), "-c", "copy", "-f", "flv", "-listen", "1", url]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL) as sender:
+        time.sleep(1.5)
+        with Library(tmp_path / "talks" / ".playhead") as library:
+            _, (part,) = run(library, url)
+            assert [number for number, *_ in numbers(library, part.video_id)] == [0, 1, 2, 3, 4]
+        sender.wait(30)
+
+
+def test_an_address_without_a_stream_leaves_nothing_behind(tmp_path: Path, gear):
+    with Library(tmp_path / "talks" / ".playhead") as library, pytest.raises(MediaError, match="Connection refused"):
+        run(library, "rtsp://me:secret@127.0.0.1:9/cam")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_message_holds_a_password():
+    assert LiveSource("rtsp://me:secret@host:554/cam@1").shown == "rtsp://…@host:554/cam@1"
+    assert LiveSource("rtsp://host/a:b@c").shown == "rtsp://host/a:b@c"
+
+
 @pytest.mark.parametrize(
     ("place", "message"),
     [
+        ("srt://me:secret@host:9", "srt://…@host:9: the FFmpeg library inside PyAV was built without srt"),
         ("ftp://host/x", "ftp is not read: use one of http, https, rtsp"),
         ("none.ts", "none.ts cannot be read as a stream (No such file or directory): check that it runs"),
         ("/dev/null", "/dev/null is a device, whose pictures are not compressed: let FFmpeg do it"),

@@ -7,6 +7,7 @@ are moved to one clock without a hole; what was lost is named.
 import itertools
 import logging
 import os
+import re
 import sys
 import threading
 import time
@@ -57,6 +58,11 @@ class LiveSource:
     segment_seconds: float = 4.0
     part_seconds: float = 300.0
     idle_seconds: float = 30.0
+
+    @property
+    def shown(self) -> str:
+        """The place without the password of a URL, for messages."""
+        return re.sub(r"(?<=//)[^/@]*:[^/@]*@", "…@", self.place)
 
 
 @dataclass(frozen=True)
@@ -115,12 +121,12 @@ def live_segments(source: LiveSource, folder: Path, stop: Stop) -> Iterator[Live
             if not lost_at:
                 raise
         lost_at = lost_at or time.time()
-        if not _is_lost(source.place, cutter.has_failed) or time.time() - lost_at > source.idle_seconds:
+        may_return = _is_lost(source.place, cutter.has_failed) and time.time() - lost_at <= source.idle_seconds
+        if stop.is_set() or not may_return:
             break
-        _log.warning("%s: the connection is lost; trying again in %.0f s", source.place, pause)
+        _log.warning("%s: the connection is lost; trying again in %.0f s", source.shown, pause)
         _sleep(pause, stop)
         pause = min(_MOST_PAUSE, 2 * pause)
-    yield from cutter.close()
 
 
 def _is_lost(place: str, has_failed: bool) -> bool:
@@ -150,18 +156,17 @@ class _Cutter:
     has_failed: bool = False  # the last connection ended with an error
 
     def cut(self, container: "InputContainer", stop: Stop) -> Iterator[LiveSegment]:
-        """Yield each segment of one connection when it is complete."""
+        """Yield each segment of one connection when it is complete; the last one when the connection ends."""
         import av
 
-        streams = _streams_of(container, self.source.place)
+        streams = _streams_of(container, self.source)
         pictures = next((one for one in streams if one.type == "video"), None)
         zero: float | None = None
         self.has_failed = False
-        yield from self.close()  # the streams of a new connection may differ
         try:
             for packet in container.demux(streams):
                 if stop.is_set():
-                    return
+                    break
                 if packet.dts is None or packet.time_base is None:
                     continue
                 stamp = packet.pts if packet.pts is not None else packet.dts
@@ -184,7 +189,8 @@ class _Cutter:
                 self.end = max(self.end, at + float((packet.duration or 0) * packet.time_base))
         except av.error.FFmpegError as error:
             self.has_failed = True
-            _log.info("%s: %s", self.source.place, reason(error))
+            _log.info("%s: %s", self.source.shown, reason(error))
+        yield from self.close()  # the streams of the next connection may differ
 
     def close(self, at: float | None = None) -> Iterator[LiveSegment]:
         """End the segment that is being written; yield it."""
@@ -253,7 +259,9 @@ def _opened(source: LiveSource, stop: Stop) -> "InputContainer":
         scheme = urlsplit(place).scheme.lower() if "://" in place else ""
         if scheme:
             if scheme not in _SCHEMES:
-                raise MediaError(f"{place}: {scheme} is not read: use one of {', '.join(_SCHEMES)}, a file, or -")
+                raise MediaError(
+                    f"{source.shown}: {scheme} is not read: use one of {', '.join(_SCHEMES)}, a file, or -"
+                )
             options = {"protocol_whitelist": _PROTOCOLS} | ({"rtsp_transport": "tcp"} if "rtsp" in scheme else {})
             return av.open(
                 place, "r", options=options, timeout=(_OPEN_SECONDS, _READ_SECONDS), metadata_errors="replace"
@@ -262,26 +270,38 @@ def _opened(source: LiveSource, stop: Stop) -> "InputContainer":
         if path.is_char_device():
             raise MediaError(
                 f"{place} is a device, whose pictures are not compressed: let FFmpeg do it, "
-                f"`ffmpeg -i {place} -c:v libx264 -preset ultrafast -g 50 -f mpegts - | playhead live -`"
+                f"{_by_ffmpeg(place, '-c:v libx264 -preset ultrafast -g 50')}"
             )
         return av.open(_GrowingFile(path.open("rb"), source.idle_seconds, stop), "r", metadata_errors="replace")
+    except av.error.ProtocolNotFoundError as error:
+        raise MediaError(
+            f"{source.shown}: the FFmpeg library inside PyAV was built without {scheme}: let the program read it, "
+            f"{_by_ffmpeg(source.shown, '-c copy')}"
+        ) from error
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise MediaError(f"{place} cannot be read as a stream ({reason(error)}): check that it runs") from error
+        raise MediaError(f"{source.shown} cannot be read as a stream ({reason(error)}): check that it runs") from error
 
 
-def _streams_of(container: "InputContainer", place: str) -> "list[av.stream.Stream]":
+def _streams_of(container: "InputContainer", source: LiveSource) -> "list[av.stream.Stream]":
     """The streams that are recorded: the best of pictures and of sound."""
     found = [one for one in (container.streams.best("video"), container.streams.best("audio")) if one is not None]
     if not found:
-        raise MediaError(f"{place} holds neither pictures nor sound")
-    for one in found:
-        name = one.codec_context.name if one.codec_context is not None else "unknown"
-        if name not in _COPIED and name.removesuffix("float") not in _COPIED:
-            raise MediaError(
-                f"{place}: {one.type} of the codec {name} cannot be recorded as MPEG-TS: convert it, "
-                f"`ffmpeg -i {place} -c:v libx264 -c:a aac -g 50 -f mpegts - | playhead live -`"
-            )
+        raise MediaError(f"{source.shown} holds neither pictures nor sound")
+    codecs = {one.type: one.codec_context.name if one.codec_context is not None else "unknown" for one in found}
+    others = {kind: name for kind, name in codecs.items() if name.removesuffix("float") not in _COPIED}
+    if others:
+        pictures = "-c:v libx264 -g 50" if "video" in others else "-c:v copy"
+        sound = "-c:a aac" if "audio" in others else "-c:a copy"
+        named = " and ".join(f"{kind} of the codec {name}" for kind, name in others.items())
+        raise MediaError(
+            f"{source.shown}: {named} cannot be recorded as MPEG-TS: convert it, "
+            f"{_by_ffmpeg(source.shown, f'{pictures} {sound}')}"
+        )
     return found
+
+
+def _by_ffmpeg(place: str, codecs: str) -> str:
+    return f"`ffmpeg -i {place} {codecs} -f mpegts - | playhead live -`"
 
 
 def _sleep(seconds: float, stop: Stop) -> None:

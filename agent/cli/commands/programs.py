@@ -181,9 +181,10 @@ def live(
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    print(f"recording {clean_text(source)}; stop with Ctrl-C", file=sys.stderr)
+    stream = LiveSource(source, segment, part, idle)
+    print(f"recording {clean_text(stream.shown)}; stop with Ctrl-C", file=sys.stderr)
     queries = [StandingQuery(text) for text in on_match or ()]
-    recording = LiveRecording(opened, LiveSource(source, segment, part, idle), name, queries)
+    recording = LiveRecording(opened, stream, name, queries)
     for record in recording.run(stop, done, _match_reporter(command, as_json)):
         print(clean_text(f"recorded {opened.path_of(record)}"), file=sys.stderr)
 
