@@ -1,7 +1,8 @@
 """Narrated slide talks of one to two minutes, and what people ask about them: each question with its answer and scene.
 
 Made with `examples/make_sample.py`, from sentences of its own. Questions were written before any model saw the talks. What
-is fitted is fitted on the talks that are not held out.
+is fitted is fitted on the talks that are not held out. Failures on the talk "river" were read after it was measured, those on
+"observatory" were not.
 """
 
 import re
@@ -275,6 +276,107 @@ _RIVER_QUESTIONS = (
     Asked("never", "Which singer opened the meeting?"),
 )
 
+_OBSERVATORY = (
+    Scene(
+        Slide("Hill Observatory", ("Open evening", "Guide: Peter Novak"), cover=True),
+        (
+            "Good evening, and mind the step at the door.",
+            "My name is Peter Novak, and I have worked here for nineteen years.",
+        ),
+    ),
+    Scene(
+        Slide("The telescope", ("Mirror: 1.4 metres", "Built in Jena", "Weight: 11 tonnes")),
+        (
+            "A motor turns the telescope against the rotation of the earth.",
+            "Otherwise every star would leave the picture within a minute.",
+        ),
+    ),
+    Scene(
+        Slide("Light", ("Lamps off at 22:00", "Red torches only", "No phones in the dome")),
+        (
+            "We use red light, because red does not blind eyes that are used to the dark.",
+            "It takes twenty minutes until you see well.",
+        ),
+    ),
+    Scene(
+        Slide("Comet 88P", ("Seen on 3 October", "Tail: 2 degrees", "Returns in 2031"), "COMET-88"),
+        (
+            "A student discovered the comet on a photograph from the night before.",
+            "She thought at first that it was a scratch.",
+        ),
+    ),
+    Scene(
+        Slide("The mirror", ("New coating: 7 June", "Aluminium", "Price: 46,500 francs")),
+        ("The mirror had lost a fifth of its brightness.", "Dust from the quarry had made tiny scratches in it."),
+    ),
+    Scene(
+        Slide("Visits", ("Groups of up to 15", "Adults: 12 francs", "Not in rain")),
+        (
+            "School classes come in the afternoon and look at the sun through a filter.",
+            "Never look at the sun without one.",
+        ),
+    ),
+    Scene(
+        Slide("Power cut", ("14 February", "Dome open for 6 hours", "Snow on the floor")),
+        ("When the power failed, the roof could not be closed.", "Two of us shovelled the snow out until the morning."),
+    ),
+    Scene(
+        Slide("Meteors", ("12 August", "80 an hour", "Look to the north east")),
+        ("The best night for shooting stars is in the middle of August.", "You need no telescope, only a blanket."),
+    ),
+    Scene(
+        Slide("Plans", ("Camera: 24 megapixels", "Library on floor 2", "Opening: spring 2027")),
+        (
+            "The old library moves upstairs, because the cellar is too damp for books.",
+            "A cousin of the founder gave the money for it.",
+        ),
+    ),
+    Scene(
+        Slide("Good night", ("peter@hill.example", "Bus 41 at 23:15"), cover=True),
+        ("Please take the last bus, there are no taxis up here.", "The shop sells maps of the stars."),
+    ),
+)
+_OBSERVATORY_QUESTIONS = (
+    Asked("spoken", "How long has Peter worked there?", r"nineteen|\b19\b", 0),
+    Asked("spoken", "How long does it take until you see well in the dark?", r"twenty|\b20\b", 2),
+    Asked("spoken", "Who discovered the comet?", r"student", 3),
+    Asked("spoken", "what did she think the comet was", r"scratch", 3),
+    Asked("spoken", "How much brightness had the mirror lost?", r"fifth", 4),
+    Asked("spoken", "When do school classes come?", r"afternoon", 5),
+    Asked("spoken", "What does the shop sell?", r"maps", 9),
+    Asked("spoken", "Who gave money for the library?", r"cousin", 8),
+    Asked("written", "How big is the mirror?", r"1\.4", 1),
+    Asked("written", "How heavy is the telescope?", r"\b11\b|eleven", 1),
+    Asked("written", "When does comet 88P return?", r"2031", 3),
+    Asked("written", "what did the new coating cost", r"46,?500", 4),
+    Asked("written", "How many people can be in a group?", r"15|fifteen", 5),
+    Asked("written", "Which bus goes at 23:15?", r"41", 9),
+    Asked("written", "How many meteors can be seen in an hour?", r"80|eighty", 7),
+    Asked("paraphrase", "Where was the telescope made?", r"jena", 1),
+    Asked("paraphrase", "What is the entrance fee for grown-ups?", r"12|twelve", 5),
+    Asked("paraphrase", "For how long was the roof stuck open?", r"6 hours|six hours", 6),
+    Asked("paraphrase", "What should I bring to watch shooting stars?", r"blanket", 7),
+    Asked("paraphrase", "Who is showing the visitors around?", r"peter|novak", 0),
+    Asked("paraphrase", "Which metal covers the mirror?", r"alumini?um", 4),
+    Asked("paraphrase", "At what time are the lights switched off?", r"22|ten", 2),
+    Asked("paraphrase", "On what date did the electricity fail?", r"14 February|February 14", 6),
+    Asked("why", "Why do they use red light?", r"blind|dark", 2),
+    Asked("why", "Why does a motor turn the telescope?", r"rotation|leave|earth|star", 1),
+    Asked("why", "Why was the mirror scratched?", r"dust|quarry", 4),
+    Asked("why", "why could the roof not be closed", r"power", 6),
+    Asked("why", "Why is the library moved upstairs?", r"damp", 8),
+    Asked("why", "Why should visitors take the last bus?", r"taxi", 9),
+    Asked("never", "Who paid for the new car park?"),
+    Asked("never", "What does Peter say about black holes?"),
+    Asked("never", "How many astronauts live on the station?"),
+    Asked("never", "What did the telescope cost?"),
+    Asked("never", "When was the observatory on the moon built?"),
+    Asked("never", "Why was the concert cancelled?"),
+    Asked("never", "How many people were injured in the storm?"),
+    Asked("never", "What is the recipe of the soup?"),
+    Asked("never", "Who won the chess tournament?"),
+)
+
 
 class Talk(NamedTuple):
     """A talk and its questions.
@@ -296,6 +398,7 @@ TALKS = (
     Talk("review", _REVIEW, _REVIEW_QUESTIONS, held_out=False),
     Talk("museum", _MUSEUM, _MUSEUM_QUESTIONS, held_out=False),
     Talk("river", _RIVER, _RIVER_QUESTIONS, held_out=True),
+    Talk("observatory", _OBSERVATORY, _OBSERVATORY_QUESTIONS, held_out=True),
 )
 
 
