@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from ...index.indexing.build import IndexProgress, bring_in_line
+from ...index.indexing.build import IndexProgress, index_files
 from ...index.indexing.extractor_set import Extractors
 from ...index.indexing.fleet import Fleet
 from ...index.indexing.jobs import Outcome
@@ -62,11 +62,11 @@ def index_videos(
     if engine == "local":
         if address is not None or workers is not None:
             raise SettingsError("address and workers belong to a Ray cluster: set engine to 'ray', or leave them out")
-        outcomes = collect(bring_in_line(storage, files, gather(), force, report, window=window, skip=skip), done)
+        outcomes = collect(index_files(storage, files, gather(), force, report, window=window, skip=skip), done)
     else:
         with Fleet(settings, address, workers) as fleet:
             outcomes = collect(
-                bring_in_line(storage, files, fleet.extractors, force, report, fleet.run, window, skip), done
+                index_files(storage, files, fleet.extractors, force, report, fleet.run, window, skip), done
             )
     write_titles(outcomes)
     return outcomes

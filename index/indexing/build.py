@@ -23,7 +23,7 @@ from .extractor_set import Extractors
 from .jobs import Engine, Job, Outcome, failure_of, in_this_process, is_up_to_date
 from .media_files import MEDIA_SUFFIXES, media_files
 
-__all__ = ["IndexProgress", "bring_in_line"]
+__all__ = ["IndexProgress", "index_files"]
 
 
 class IndexProgress(Protocol):
@@ -32,7 +32,7 @@ class IndexProgress(Protocol):
     def __call__(self, path: Path, number: int, count: int, stage: str, done: float, total: float) -> None: ...
 
 
-def bring_in_line(
+def index_files(
     storage: StorageBackend,
     paths: Sequence[Path],
     extractors: Extractors,

@@ -125,11 +125,11 @@ class _Model:
 
 
 class Fleet:
-    """A Ray cluster that indexes; `run` is an engine of `index.indexing.build.bring_in_line`.
+    """A Ray cluster that indexes; `run` is an engine of `index.indexing.build.index_files`.
 
     Example:
         with Fleet(Settings(), address="auto") as fleet:
-            bring_in_line(store, paths, fleet.extractors, False, progress, fleet.run)
+            index_files(store, paths, fleet.extractors, False, progress, fleet.run)
     """
 
     def __init__(self, settings: Settings, address: str | None = None, workers: int | None = None) -> None:

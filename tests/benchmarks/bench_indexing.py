@@ -29,7 +29,7 @@ from footage import FPS, HOUR, PART_SECONDS, Footage, Line, make_footage
 from report import Figures, percent
 from saccade_baseline import saccade_row
 
-from playhead.index.indexing.build import bring_in_line
+from playhead.index.indexing.build import index_files
 from playhead.index.indexing.change_detection import RecentSegments, segments
 from playhead.index.indexing.extractor_set import Extractors
 from playhead.index.indexing.merging.tracks import merge_detections
@@ -246,7 +246,7 @@ def _measured(path: Path, extractors: Extractors) -> _Row:
 
 
 def _into(library: Path, path: Path, extractors: Extractors) -> VideoRecord:
-    (outcome,) = bring_in_line(LocalStorage(library), [path], extractors, False, lambda *_: None)
+    (outcome,) = index_files(LocalStorage(library), [path], extractors, False, lambda *_: None)
     if outcome.record is None or outcome.has_failed:
         raise RuntimeError(f"{path} could not be indexed: {outcome.detail}")
     return outcome.record

@@ -29,7 +29,7 @@ from typing import Any
 
 from report import Figures
 
-from playhead.index.indexing.build import bring_in_line
+from playhead.index.indexing.build import index_files
 from playhead.index.indexing.extractor_set import Extractors
 from playhead.index.indexing.repair import repair
 from playhead.index.storage.committed.versions import CommittedVideo
@@ -52,7 +52,7 @@ def _fakes() -> Any:
 
 
 def _index(folder: Path, extractors: Extractors) -> Counter[str]:
-    outcomes = bring_in_line(LocalStorage(folder / ".playhead"), [folder], extractors, False, lambda *_: None)
+    outcomes = index_files(LocalStorage(folder / ".playhead"), [folder], extractors, False, lambda *_: None)
     return Counter(outcome.state for outcome in outcomes)
 
 

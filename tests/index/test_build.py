@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from playhead.index.indexing.build import bring_in_line
+from playhead.index.indexing.build import index_files
 from playhead.index.indexing.extractor_set import Extractors
 from playhead.index.indexing.media_files import media_files
 from playhead.index.indexing.repair import repair
@@ -64,7 +64,7 @@ def store(talks):
 
 def index(store, *paths, gear=None, force=False):
     gear = gear or extractors()
-    return list(bring_in_line(store, paths or [store.folder.parent], gear, force, lambda *_: None))
+    return list(index_files(store, paths or [store.folder.parent], gear, force, lambda *_: None))
 
 
 def outcomes_of(outcomes):
@@ -130,7 +130,7 @@ def test_progress_is_reported(store, talks, films):
     for n in (0, 1):
         shutil.copy(films[n], talks / f"{n}.mp4")
     reported = []
-    list(bring_in_line(store, [talks], extractors(), False, lambda *outcomes_of: reported.append(outcomes_of)))
+    list(index_files(store, [talks], extractors(), False, lambda *outcomes_of: reported.append(outcomes_of)))
     assert {(path.name, number, count) for path, number, count, *_ in reported} == {("0.mp4", 0, 2), ("1.mp4", 1, 2)}
     assert {stage for _, _, _, stage, _, _ in reported} == {"reading frames", "transcribing", "embedding"}
     assert all(0 <= done <= total + 0.1 for *_, done, total in reported)
@@ -219,7 +219,7 @@ def test_a_stopped_run_leaves_nothing_for_good(store, talks, films):
     shutil.copy(films[0], talks / "a.mp4")
     index(store)
     shutil.copy(films[1], talks / "a.mp4")
-    run = bring_in_line(store, [talks], extractors(), False, lambda *_: None)
+    run = index_files(store, [talks], extractors(), False, lambda *_: None)
     assert next(run).state == "indexed"
     run.close()
     assert set(store.read()) == {content_id(films[0]), content_id(films[1])}

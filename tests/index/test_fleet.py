@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from playhead.index.indexing.build import bring_in_line
+from playhead.index.indexing.build import index_files
 from playhead.index.indexing.extractor_set import Extractors
 from playhead.index.storage.local import LocalStorage
 from playhead.tools.errors import MissingExtraError, SettingsError
@@ -62,7 +62,7 @@ def alone(folder, tmp_path_factory):
     store = LocalStorage(tmp_path_factory.mktemp("alone"))
     reported = {
         outcome.path.name: outcome.state
-        for outcome in bring_in_line(store, [folder], Extractors.gather(READING), False, silent)
+        for outcome in index_files(store, [folder], Extractors.gather(READING), False, silent)
     }
     assert reported == {"0.mp4": "indexed", "1.mp4": "indexed", "copy.mp4": "same", "notes.mp4": "failed"}
     return stored(store.folder)
@@ -132,7 +132,7 @@ def test_two_workers_and_processes_that_are_killed(folder, alone, tmp_path):
         assert fleet.workers == 2
         assert fleet.extractors.source("text") == Extractors.gather(READING).source("text")
         outcomes = list(
-            bring_in_line(store, [folder], fleet.extractors, False, lambda *args: reported.append(args), fleet.run)
+            index_files(store, [folder], fleet.extractors, False, lambda *args: reported.append(args), fleet.run)
         )
         assert len(killer.killed) == 2
         states = {outcome.path.name: outcome.state for outcome in outcomes}
@@ -143,7 +143,7 @@ def test_two_workers_and_processes_that_are_killed(folder, alone, tmp_path):
         assert paths == {str(folder / f"{name}.mp4") for name in ("0", "1", "copy")}
         assert {(path.name, stage) for path, _, _, stage, _, _ in reported} >= {("0.mp4", "reading frames")}
 
-        again = bring_in_line(store, [folder], fleet.extractors, False, silent, fleet.run)
+        again = index_files(store, [folder], fleet.extractors, False, silent, fleet.run)
         assert {o.path.name: o.state for o in again} == {
             "0.mp4": "unchanged", "1.mp4": "unchanged", "copy.mp4": "same", "notes.mp4": "failed"
         }  # fmt: skip
@@ -167,7 +167,7 @@ def test_a_video_llm_that_is_not_there_loses_only_the_captions(folder, alone, tm
     served = {"video_llm_url": "http://127.0.0.1:9/v1", "video_llm_model": "none", "video_llm_timeout": 2.0}
     store = LocalStorage(tmp_path / "library")
     with Fleet(READING.model_copy(update=served), workers=1) as fleet:
-        (outcome,) = bring_in_line(store, [folder / "1.mp4"], fleet.extractors, False, silent, fleet.run)
+        (outcome,) = index_files(store, [folder / "1.mp4"], fleet.extractors, False, silent, fleet.run)
     states = {stage.modality: stage.state for stage in outcome.record.stages}
     assert (states["text"], states["caption"]) == ("done", "failed")
     assert "ServerError" in outcome.record.stage("caption").detail

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from playhead.index.indexing.build import bring_in_line
+from playhead.index.indexing.build import index_files
 from playhead.index.indexing.repair import repair
 from playhead.index.storage.local import LocalStorage
 from playhead.tools.errors import LibraryError
@@ -24,7 +24,7 @@ def whole(tmp_path_factory):
     for n in range(2):
         write_media(folder / f"{n}.mp4", [n, n + 1], sound=beep(0.2, 2.0), options={"g": "1", "bf": "0"})
         os.utime(folder / f"{n}.mp4", (1e9, 1e9))
-    list(bring_in_line(LocalStorage(folder / ".playhead"), [folder], extractors(), False, lambda *_: None))
+    list(index_files(LocalStorage(folder / ".playhead"), [folder], extractors(), False, lambda *_: None))
     return folder
 
 

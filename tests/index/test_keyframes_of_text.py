@@ -4,7 +4,7 @@ import av
 import numpy as np
 import pytest
 
-from playhead.index.indexing.build import bring_in_line
+from playhead.index.indexing.build import index_files
 from playhead.index.storage.local import LocalStorage
 from playhead.tools.records import Box
 
@@ -50,7 +50,7 @@ def counting(tmp_path_factory):
 def test_a_change_that_cannot_be_read_in_a_keyframe_gets_one_in_five_seconds(counting, tmp_path, rows, expected):
     """Rows in the frame; a keyframe has 0.8 times as many."""
     storage = LocalStorage(tmp_path / "library")
-    (outcome,) = bring_in_line(storage, [counting], extractors(reader=Counter(rows)), False, lambda *_: None)
+    (outcome,) = index_files(storage, [counting], extractors(reader=Counter(rows)), False, lambda *_: None)
     texts = [one for one in storage.table(outcome.record).observations if one.modality == "text"]
     assert [round(one.span.start) for one in texts] == list(range(8))
     assert [time // 1000 for time in storage.keyframe_times(outcome.record)] == expected

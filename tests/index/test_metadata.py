@@ -6,7 +6,7 @@ from pathlib import Path
 import av
 import pytest
 
-from playhead.index.indexing.build import bring_in_line
+from playhead.index.indexing.build import index_files
 from playhead.index.metadata_conditions import parse_condition
 from playhead.index.retrieval.search import Search
 from playhead.index.storage.local import LocalStorage
@@ -129,7 +129,7 @@ def test_dates_and_times():
 
 
 def run(storage, folder: Path, gear):
-    return list(bring_in_line(storage, [folder], gear, False, lambda *_: None))
+    return list(index_files(storage, [folder], gear, False, lambda *_: None))
 
 
 @pytest.mark.parametrize("kind", ["disk", "url"])

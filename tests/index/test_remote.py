@@ -17,7 +17,7 @@ import pytest
 
 from playhead import Library
 from playhead.agent.cli.main import main
-from playhead.index.indexing.build import bring_in_line
+from playhead.index.indexing.build import index_files
 from playhead.index.records import StageReport
 from playhead.index.storage.files.sealed import seal, unseal
 from playhead.index.storage.journal import CAPTIONS
@@ -530,9 +530,7 @@ def test_after_a_pull_the_same_films_are_known(place, tmp_path):
     (tmp_path / "made").mkdir()
     film = write_media(tmp_path / "made" / "a.mp4", [0, 1, 2], sound=beep(0.2, 3.0), options={"g": "1", "bf": "0"})
     made, library = LocalStorage(film.parent / ".playhead"), Library(tmp_path / "here" / ".playhead")
-    assert [one.state for one in bring_in_line(made, [film.parent], extractors(), False, lambda *_: None)] == [
-        "indexed"
-    ]
+    assert [one.state for one in index_files(made, [film.parent], extractors(), False, lambda *_: None)] == ["indexed"]
     (video_id,) = made.read()
     push(place, made, video_id)
     message = []
@@ -542,7 +540,7 @@ def test_after_a_pull_the_same_films_are_known(place, tmp_path):
     shutil.move(film, copy)  # it is not where it was
     gear = extractors()
     here = LocalStorage(library.folder)
-    (outcome,) = bring_in_line(here, [copy.parent], gear, False, lambda *_: None)
+    (outcome,) = index_files(here, [copy.parent], gear, False, lambda *_: None)
     assert (outcome.state, outcome.detail, calls(gear)) == ("unchanged", "moved or copied", {})
     assert here.read()[video_id].paths == (str(film), "copy.mp4")
     assert library.path_of(library.videos()[0]) == copy
@@ -560,7 +558,7 @@ def test_films_are_indexed_into_a_remote_library(place, tmp_path, monkeypatch):
     remote = UrlStorage(place.url)
 
     def index(gear, **options):
-        outcomes = list(bring_in_line(remote, [folder], gear, options.get("force", False), lambda *_: None))
+        outcomes = list(index_files(remote, [folder], gear, options.get("force", False), lambda *_: None))
         return [(outcome.path.name, outcome.state) for outcome in outcomes]
 
     gear = extractors()
@@ -569,7 +567,7 @@ def test_films_are_indexed_into_a_remote_library(place, tmp_path, monkeypatch):
         str(folder / "0.mp4"), str(folder / "1.mp4")
     ]  # fmt: skip
     alone = LocalStorage(tmp_path / "alone")
-    assert len(list(bring_in_line(alone, [folder], extractors(), False, lambda *_: None))) == 2
+    assert len(list(index_files(alone, [folder], extractors(), False, lambda *_: None))) == 2
     pulled = LocalStorage(tmp_path / "pulled")
     pull(place, pulled)
     assert pulled.read().keys() == alone.read().keys()
@@ -603,16 +601,16 @@ def test_a_run_into_a_remote_library_that_is_stopped_goes_on(place, tmp_path, mo
     with monkeypatch.context() as patch:
         patch.setattr(UrlStorage, "push", stop)
         with pytest.raises(KeyboardInterrupt):
-            list(bring_in_line(remote, [film], extractors(), False, lambda *_: None))
+            list(index_files(remote, [film], extractors(), False, lambda *_: None))
     assert remote.survey()[0] == {}
     gear = extractors()
-    (outcome,) = bring_in_line(remote, [film], gear, False, lambda *_: None)
+    (outcome,) = index_files(remote, [film], gear, False, lambda *_: None)
     assert (outcome.state, calls(gear)) == ("indexed", {})
     assert list(remote.survey()[0]) == [outcome.record.video_id]
 
 
 def index_one(remote, film, gear, **options):
-    (outcome,) = bring_in_line(remote, [film], gear, options.get("force", False), lambda *_: None)
+    (outcome,) = index_files(remote, [film], gear, options.get("force", False), lambda *_: None)
     return outcome
 
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playhead.index.indexing.build import bring_in_line
+from playhead.index.indexing.build import index_files
 from playhead.index.storage.identity import content_id
 from playhead.index.storage.journal import Journal, packed, unpacked
 from playhead.index.storage.local import LocalStorage
@@ -44,7 +44,7 @@ def store(tmp_path, film):
 
 
 def index(store, gear=None, **options):
-    return list(bring_in_line(store, [store.folder.parent], gear or extractors(), options.get("force", False), silent))
+    return list(index_files(store, [store.folder.parent], gear or extractors(), options.get("force", False), silent))
 
 
 def silent(*_):

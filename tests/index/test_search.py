@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playhead.index.indexing.build import bring_in_line
+from playhead.index.indexing.build import index_files
 from playhead.index.retrieval.search import Search
 from playhead.index.retrieval.search_index.catalog import Catalog
 from playhead.index.retrieval.search_index.publishing import PUBLISHING_LOCK, publish
@@ -764,7 +764,7 @@ def test_a_sentence_of_a_football_match_finds_its_span(tmp_path, real_data, sent
     gear = extractors(
         Settings(offline=True), speech=None, reader=None, detector=None, images=None, captioner=None, texts=sentences
     )
-    outcomes = list(bring_in_line(store, [tmp_path], gear, force=False, progress=lambda *_: None))
+    outcomes = list(index_files(store, [tmp_path], gear, force=False, progress=lambda *_: None))
     assert [(o.path.stem, o.state, o.record.stage("speech").source) for o in outcomes] == [
         ("02-2015-02-21", "indexed", "sidecar@02-2015-02-21.srt"),
         ("05-2015-09-12", "indexed", "sidecar@05-2015-09-12.srt"),

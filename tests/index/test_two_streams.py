@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from playhead import Library
-from playhead.index.indexing.build import bring_in_line
+from playhead.index.indexing.build import index_files
 from playhead.index.storage.local import LocalStorage
 from playhead.tools.media.frames import frames_at, probe
 from playhead.tools.settings import Settings
@@ -35,7 +35,7 @@ def lecture(tmp_path_factory):
 def indexed(folder, library, stream):
     storage = LocalStorage(library)
     gear = extractors(settings=Settings(stream=stream))
-    (outcome,) = bring_in_line(storage, [folder], gear, False, lambda *_: None)
+    (outcome,) = index_files(storage, [folder], gear, False, lambda *_: None)
     return storage, outcome
 
 

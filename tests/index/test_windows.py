@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from playhead import Library
-from playhead.index.indexing.build import bring_in_line
+from playhead.index.indexing.build import index_files
 from playhead.index.storage.local import LocalStorage
 from playhead.index.windows import windows_to_index
 from playhead.tools.errors import QueryError
@@ -37,7 +37,7 @@ def store(tmp_path: Path, long_film: Path) -> LocalStorage:
 
 
 def index(store: LocalStorage, window: Span | None, *, force: bool = False) -> str:
-    (outcome,) = bring_in_line(store, [store.folder.parent], extractors(), force, lambda *_: None, window=window)
+    (outcome,) = index_files(store, [store.folder.parent], extractors(), force, lambda *_: None, window=window)
     return outcome.detail if outcome.state == "failed" else outcome.state
 
 

@@ -19,7 +19,7 @@ from playhead.tools.errors import AnswerFormatError, QueryError, ServerError, Se
 from playhead.tools.llm.backends import check, is_set, serve_command, video_llm
 from playhead.tools.llm.openai_server.client import OpenAIVideoLLM
 from playhead.tools.llm.pictures import Cells, Picture, make_grid
-from playhead.tools.llm.protocol import ModelState, Reply, TokenUsage, unarmed
+from playhead.tools.llm.protocol import ModelState, Reply, TokenUsage, without_control_tokens
 from playhead.tools.llm.structured import json_schema
 from playhead.tools.settings import Settings
 
@@ -132,8 +132,8 @@ def test_control_tokens_in_a_text_are_broken(script: Scripted) -> None:
     ],
 )
 def test_control_tokens_of_other_models_are_broken_too(text: str, harmless: str) -> None:
-    assert unarmed(text) == harmless
-    assert unarmed(harmless) == harmless
+    assert without_control_tokens(text) == harmless
+    assert without_control_tokens(harmless) == harmless
 
 
 @pytest.mark.parametrize(("side", "sent"), [(384, (384, 216)), (32, (32, 18)), (4000, (1920, 1080))])

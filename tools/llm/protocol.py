@@ -27,7 +27,7 @@ __all__ = [
     "log_odds",
     "pieces",
     "time_mark",
-    "unarmed",
+    "without_control_tokens",
 ]
 
 # One piece of a request, in the order in which the model reads them. A `Frame` is sent at the default size.
@@ -171,7 +171,7 @@ def pieces(parts: Sequence[Part]) -> Iterator[str | Shown]:
     """
     if not parts:
         raise QueryError("a video LLM is asked with at least one text or frame, got none")
-    return (unarmed(part) if isinstance(part, str) else shown(part) for part in parts)
+    return (without_control_tokens(part) if isinstance(part, str) else shown(part) for part in parts)
 
 
 def time_mark(seconds: float) -> str:
@@ -179,6 +179,6 @@ def time_mark(seconds: float) -> str:
     return f"<{seconds:.1f} seconds>"
 
 
-def unarmed(text: str) -> str:
+def without_control_tokens(text: str) -> str:
     """Text in which control tokens are broken up: `<|im_end|>` becomes `< |im_end|>`."""
     return _CONTROL.sub(lambda found: f"{found.group()} ", text)

@@ -27,7 +27,7 @@ from ..settings import Settings
 from ..weights import Weights, find
 from .capabilities import Capabilities
 from .pictures import Shown
-from .protocol import Budget, ModelState, Part, Reply, TokenUsage, log_odds, pieces, time_mark, unarmed
+from .protocol import Budget, ModelState, Part, Reply, TokenUsage, log_odds, pieces, time_mark, without_control_tokens
 
 if TYPE_CHECKING:
     import torch
@@ -186,7 +186,7 @@ class _Model:
             parts.append({"type": "image", "image": piece.image})
         messages = [{"role": "user", "content": parts}]
         if instructions:
-            system = [{"type": "text", "text": self._harmless(unarmed(instructions))}]
+            system = [{"type": "text", "text": self._harmless(without_control_tokens(instructions))}]
             messages.insert(0, {"role": "system", "content": system})
         tensors = self.processor.apply_chat_template(
             messages, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"

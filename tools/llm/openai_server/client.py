@@ -17,7 +17,7 @@ from ...records import clean_text
 from ...settings import Settings
 from ..capabilities import Capabilities, CapabilityCache, from_error, from_metadata
 from ..pictures import Shown, jpeg_base64
-from ..protocol import Budget, ModelState, Part, Reply, TokenUsage, log_odds, pieces, time_mark, unarmed
+from ..protocol import Budget, ModelState, Part, Reply, TokenUsage, log_odds, pieces, time_mark, without_control_tokens
 from ..structured import json_schema
 from .connection import Server
 from .streaming import streamed_body
@@ -94,7 +94,7 @@ class OpenAIVideoLLM:
         user = _videos(content) if self._as_video else _images(content)
         messages: list[ChatCompletionMessageParam] = [{"role": "user", "content": list(user)}]
         if instructions:
-            messages.insert(0, {"role": "system", "content": unarmed(instructions)})
+            messages.insert(0, {"role": "system", "content": without_control_tokens(instructions)})
         for _ in range(_MOST_CORRECTIONS):
             refused_format = False
             try:
