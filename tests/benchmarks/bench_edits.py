@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw, ImageFont
 from report import Figures, Skipped, percent
 
 from playhead.index.indexing.change_detection import segments
-from playhead.tools.extractors.ocr import TextReader, text_reader
+from playhead.tools.extractors.reading.ocr import TextReader, text_reader
 from playhead.tools.media.frames import probe
 from playhead.tools.media.skimming.skim import skim
 from playhead.tools.records import Frame, Observation, Pixels, Segment, Span

@@ -35,7 +35,7 @@ from playhead.index.indexing.extractor_set import Extractors
 from playhead.index.indexing.merging.tracks import merge_detections
 from playhead.index.records import VideoRecord
 from playhead.index.storage.local import LocalStorage
-from playhead.tools.extractors.ocr import text_reader
+from playhead.tools.extractors.reading.ocr import text_reader
 from playhead.tools.media.frames import frames_at, probe, scan
 from playhead.tools.media.skimming.skim import skim
 from playhead.tools.records import Observation, Segment, Span

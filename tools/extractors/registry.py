@@ -60,13 +60,13 @@ def _speech_parameters() -> Sequence[object]:
 
 
 def _text(settings: Settings, _: SharedModels) -> Any:
-    from .ocr import text_reader
+    from .reading.ocr import text_reader
 
     return text_reader(settings)
 
 
 def _reading_parameters() -> Sequence[object]:
-    from .ocr import READING
+    from .reading.ocr import READING
 
     return READING
 

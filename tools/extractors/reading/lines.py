@@ -7,10 +7,19 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from ..media.skimming.comparison import changed_map, detail_of_pixels
-from ..records import Box, Frame, Observation, Pixels, Segment, clean_text
+from ...media.skimming.comparison import changed_map, detail_of_pixels
+from ...records import Box, Frame, Observation, Pixels, Segment, clean_text
 
-__all__ = ["SAME_LINE", "Line", "Quad", "ReadPicture", "Rectangle", "changed_regions", "observations_of"]
+__all__ = [
+    "SAME_LINE",
+    "Line",
+    "Quad",
+    "ReadPicture",
+    "Rectangle",
+    "changed_regions",
+    "merged_rectangles",
+    "observations_of",
+]
 
 Quad = npt.NDArray[np.float32]  # four corners (x, y) in pixels, shape (4, 2)
 
@@ -53,6 +62,10 @@ class Rectangle(NamedTuple):
             max(self.right, other.right),
             max(self.bottom, other.bottom),
         )
+
+    def of(self, pixels: Pixels) -> Pixels:
+        """Return this part of a picture."""
+        return pixels[self.top : self.bottom, self.left : self.right]
 
     def grown(self, by: int, width: int, height: int) -> "Rectangle":
         """Return the rectangle with a margin, clipped to the frame."""
@@ -150,10 +163,23 @@ def changed_regions(before: ReadPicture, changed: Pixels) -> "list[Rectangle] | 
         for left, top, wide, tall in boxes[1:, :4]
     ]
     lines = [line.rectangle.grown(margin // 2, width, height) for _, line in before.lines]
-    regions = _merged(_around_lines(_merged(regions), lines))
+    regions = merged_rectangles(_around_lines(merged_rectangles(regions), lines))
     if len(regions) > _MOST_REGIONS or sum(region.area for region in regions) > _MOST_SHARE * width * height:
         return None
     return regions
+
+
+def merged_rectangles(rectangles: Sequence[Rectangle]) -> list[Rectangle]:
+    """Merge rectangles that touch each other, until none do."""
+    merged: list[Rectangle] = []
+    for rectangle in rectangles:
+        whole = rectangle
+        while touching := [other for other in merged if other.touches(whole)]:
+            for other in touching:
+                merged.remove(other)
+                whole = whole.union(other)
+        merged.append(whole)
+    return merged
 
 
 def observations_of(segment: Segment, lines: Iterable[Line], source: str) -> list[Observation]:
@@ -190,19 +216,6 @@ def _around_lines(regions: Sequence[Rectangle], lines: Sequence[Rectangle]) -> l
                 whole = whole.union(line)
         grown.append(whole)
     return grown
-
-
-def _merged(rectangles: Sequence[Rectangle]) -> list[Rectangle]:
-    """Merge rectangles that touch each other, until none do."""
-    merged: list[Rectangle] = []
-    for rectangle in rectangles:
-        whole = rectangle
-        while touching := [other for other in merged if other.touches(whole)]:
-            for other in touching:
-                merged.remove(other)
-                whole = whole.union(other)
-        merged.append(whole)
-    return merged
 
 
 def _box(line: Line, frame: Frame) -> Box:

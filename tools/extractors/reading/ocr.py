@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from PIL import Image
 
-from ..device import resolve_device
-from ..errors import MissingExtraError, SettingsError, WeightsError
-from ..records import Observation, Pixels, Segment
-from ..settings import Settings
-from ..weights import find
-from .ocr_lines import SAME_LINE, Line, Quad, ReadPicture, Rectangle, changed_regions, observations_of
+from ...device import resolve_device
+from ...errors import MissingExtraError, SettingsError, WeightsError
+from ...records import Observation, Pixels, Segment
+from ...settings import Settings
+from ...weights import find
+from .lines import SAME_LINE, Line, Quad, ReadPicture, Rectangle, changed_regions, observations_of
+from .presence import PRESENCE, text_cells, text_regions
 
 if TYPE_CHECKING:
     from easyocr import Reader
-    from rapidocr import RapidOCR
 
 __all__ = ["READING", "EasyOcrReader", "RapidOcrReader", "TextReader", "text_reader"]
 
@@ -38,15 +38,13 @@ __all__ = ["READING", "EasyOcrReader", "RapidOcrReader", "TextReader", "text_rea
 #   1280    1.02 1.000 / 1.07 .998  1.33 1.000 / 1.38 .998
 #   1600    as 1280                 1.39 1.000 / 1.70 .997
 #   default 1.69 1.000 / 1.84 .998  1.76 1.000 / 3.83 .999
-# Frames without text, 480x270 and 800x332: 0.06 s, by default 0.6–0.85 s.
+# Frames without text, 480x270 and 800x332: 0.06 s, by default 0.6–0.85 s. One thread takes 0.30 CPU seconds for a frame of 1280x704
+# for which two take 0.48, because they wait actively; meanwhile other threads decode and transcribe.
 LINES_SIDE = 1280
-# Longer side at which lines are detected in a sample of a moving picture. Measured with 24 lines of each height drawn over
-# film in 1280x720: of lines 12 / 14 / 16 / 20 / 28 px high it finds 20 / 20 / 21 / 23 / 24, in a fifth of the time of 1280,
-# which finds 23 to 24.
-GLANCE_SIDE = 640
-# With more lines, or one smaller than this share of the frame's height, lines are detected again at `LINES_SIDE`.
-_FEW_LINES = 4
-_LARGE_LINE = 0.03
+# The same for samples of moving pictures, of which there is one in two seconds. Of 60 lines of 12 to 64 pixels drawn over real
+# films in 1280x720, CPU seconds a picture with two of them: 960 finds 57, 0.27 s; 1280 finds 57, 0.42 s; 640, without
+# `text_regions`, found 44, 0.25 s.
+MOVING_SIDE = 960
 # RapidOCR's scores: real lines of video frames 0.93 and more, icons mistaken for letters 0.5 to 0.75.
 RAPIDOCR_SCORE = 0.5
 # EasyOCR's scores: readable lines 0.3 and more, unreadable lines (text 8 px high) and icons 0.12 and less.
@@ -74,12 +72,11 @@ _REMEMBERED = 6
 
 # Everything that reading depends on besides the models: a version number of the method, and the constants.
 READING: tuple[float, ...] = (
-    3,
+    4,
     LINES_SIDE,
-    GLANCE_SIDE,
-    _FEW_LINES,
-    _LARGE_LINE,
+    MOVING_SIDE,
     *SAME_LINE,
+    *PRESENCE,
     RAPIDOCR_SCORE,
     EASYOCR_SCORE,
     _WORD_GAP,
@@ -147,13 +144,13 @@ class RapidOcrReader:
             # RapidOCR's own detection of upside-down lines costs 0.1–0.7 s a frame, and read an arrow as "T".
             "Global.use_cls": False,
             "Det.limit_type": "max",
+            "Det.limit_side_len": LINES_SIDE,
+            "Rec.rec_img_shape": [3, 48, _NARROWEST],
+            "EngineConfig.onnxruntime.intra_op_num_threads": 1,
             "EngineConfig.onnxruntime.use_cuda": on_gpu and resolve_device(settings) == "cuda",
             **(_own_models(own.path) if own else {}),
         }
-        self._engine = RapidOCR(params=params | {"Det.limit_side_len": LINES_SIDE})
-        self._glancer = RapidOCR(params=params | {"Det.limit_side_len": GLANCE_SIDE})
-        one_thread = {"EngineConfig.onnxruntime.intra_op_num_threads": 1, "Rec.rec_img_shape": [3, 48, _NARROWEST]}
-        self._recogniser = RapidOCR(params=params | one_thread)
+        self._engine = RapidOCR(params=params)
         config = self._engine.cfg
         if own is None and len(list(Path(config.Global.model_root_dir).glob("*.onnx"))) < 2:
             raise WeightsError(
@@ -181,7 +178,7 @@ class RapidOcrReader:
         if before and regions is not None:
             lines = self._updated(before, changed, regions, bgr)
         else:
-            lines = self._all(before, changed, bgr, moves=segment.moves)
+            lines = self._all(before, changed, bgr, MOVING_SIDE if segment.moves else LINES_SIDE)
         picture = replace(picture, lines=[(quad, line) for quad, line in lines if line.score >= RAPIDOCR_SCORE])
         if before and not changed.any():
             self._read.remove(before)
@@ -204,9 +201,9 @@ class RapidOcrReader:
         """Read some regions of a frame; copy the lines that lie outside of what changed."""
         kept = [(quad, line) for quad, line in before.lines if not before.is_touched(line.rectangle, changed)]
         for region in regions:
-            crop = np.ascontiguousarray(bgr[region.top : region.bottom, region.left : region.right])
-            for found in self._found(self._engine, crop):
-                quad = found + np.array([region.left, region.top], np.float32)
+            if not text_cells(_luma(region.of(bgr))).any():
+                continue
+            for quad in self._found(bgr, region):
                 place = Line.around(quad, "", 0).rectangle
                 same = [line for _, line in kept if _overlap(place, line.rectangle) >= _SAME_OVERLAP]
                 if same and not before.is_touched(place, changed):
@@ -216,28 +213,25 @@ class RapidOcrReader:
                 kept.append((quad, self._recognised(quad, bgr, [line for _, line in kept])))
         return kept
 
-    def _all(self, before: ReadPicture | None, changed: Pixels, bgr: Pixels, *, moves: bool) -> list[tuple[Quad, Line]]:
-        """Detect lines in the whole frame; recognise those that are new."""
+    def _all(self, before: ReadPicture | None, changed: Pixels, bgr: Pixels, side: int) -> list[tuple[Quad, Line]]:
+        """Detect lines wherever there may be letters; recognise those that are new."""
+        import cv2
 
-        def known(quads: list[Quad]) -> list[Line | None]:
-            return [before.line_at(quad, changed) if before else None for quad in quads]
+        scale = min(1.0, side / max(bgr.shape[:2]))
+        small = bgr if scale == 1 else np.asarray(cv2.resize(bgr, None, fx=scale, fy=scale), np.uint8)
+        read: list[tuple[Quad, Line]] = []
+        for region in text_regions(_luma(small)):
+            for quad in self._found(small, region):
+                place = quad / np.float32(scale)
+                known = before.line_at(place, changed) if before else None
+                read.append((place, known or self._recognised(place, bgr, [line for _, line in read])))
+        return read
 
-        quads = self._found(self._glancer if moves else self._engine, bgr)
-        lines = known(quads)
-        if moves:
-            new = [quad for quad, line in zip(quads, lines, strict=True) if line is None]
-            if len(new) > _FEW_LINES or any(np.ptp(quad[:, 1]) < _LARGE_LINE * bgr.shape[0] for quad in new):
-                quads = self._found(self._engine, bgr)
-                lines = known(quads)
-        read: list[Line] = []
-        for quad, line in zip(quads, lines, strict=True):
-            read.append(line or self._recognised(quad, bgr, read))
-        return list(zip(quads, read, strict=True))
-
-    def _found(self, engine: "RapidOCR", bgr: Pixels) -> list[Quad]:
-        """Detect lines; return the four corners of each."""
-        boxes = engine(bgr, use_det=True, use_cls=False, use_rec=False).boxes
-        return [] if boxes is None else [np.asarray(quad, np.float32) for quad in boxes]
+    def _found(self, bgr: Pixels, region: Rectangle) -> list[Quad]:
+        """Detect lines in a part of a picture; return the four corners of each, in the picture."""
+        boxes = self._engine(np.ascontiguousarray(region.of(bgr)), use_det=True, use_cls=False, use_rec=False).boxes
+        corner = np.array([region.left, region.top], np.float32)
+        return [] if boxes is None else [np.asarray(quad, np.float32) + corner for quad in boxes]
 
     def _recognised(self, quad: Quad, bgr: Pixels, others: Sequence[Line]) -> Line:
         """Read a line. With a low score it is also read upside down, unless the other lines of the frame are upright."""
@@ -256,7 +250,7 @@ class RapidOcrReader:
         return upright
 
     def _text(self, crop: Pixels) -> tuple[str, float]:
-        found = self._recogniser(crop, use_det=False, use_cls=False, use_rec=True)
+        found = self._engine(crop, use_det=False, use_cls=False, use_rec=True)
         return (found.txts[0], float(found.scores[0])) if found.txts else ("", 0.0)
 
 
@@ -334,6 +328,13 @@ class EasyOcrReader:
                 if str(self._folder) in sys.path:
                     sys.path.remove(str(self._folder))  # EasyOCR adds it for networks in Python files
         return self._reader
+
+
+def _luma(bgr: Pixels) -> Pixels:
+    """Return the brightness of a picture."""
+    import cv2
+
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
 def _overlap(place: Rectangle, other: Rectangle) -> float:
