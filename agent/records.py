@@ -78,6 +78,12 @@ class Correction(Record):
     read: str = Field(description="The word of the library, or the English word, that was meant.")
 
 
+def corrected_words(corrections: Sequence[Correction]) -> str:
+    """Return corrections as a sentence, e.g. `Read “budegt” as “budget”.`; empty: there are none."""
+    pairs = ", ".join(f"“{clean_text(one.written)}” as “{clean_text(one.read)}”" for one in corrections)
+    return f"Read {pairs}." if pairs else ""
+
+
 class SubQuery(Record):
     """One more description to search for."""
 
@@ -331,8 +337,7 @@ class Answer(Record):
     @property
     def corrected_words(self) -> str:
         """The corrections as a sentence, e.g. `Read “budegt” as “budget”.`; empty: there are none."""
-        pairs = ", ".join(f"“{clean_text(one.written)}” as “{clean_text(one.read)}”" for one in self.corrections)
-        return f"Read {pairs}." if pairs else ""
+        return corrected_words(self.corrections)
 
     def to_html(self, *, embed: bool = False, folder: Path | None = None) -> str:
         """Return the answer as one HTML document that needs no network.

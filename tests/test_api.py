@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from playhead import Answer, Evidence, Library, Settings
+from playhead.index.storage.local import LocalStorage
 from playhead.tools.errors import LibraryError, MediaError, PlayheadError, QueryError
 from playhead.tools.records import Span
 
@@ -143,6 +144,19 @@ def test_videos_and_what_was_observed_in_one(library, talks):
         "caption": "skipped",
         "frame": "skipped",
     }
+
+
+def test_one_video_is_read_without_the_others(library, talks, monkeypatch):
+    traffic = library.videos("traffic.mp4")[0]
+    read = []
+    current = LocalStorage._current
+    monkeypatch.setattr(LocalStorage, "_current", lambda self, one: [read.append(one), current(self, one)][1])
+    for name in (traffic.video_id, traffic.video_id[:8], "traffic.mp4", talks / "traffic.mp4"):
+        record, evidence = Library(talks).observed(name, modalities="said", between=(2.2, 3))
+        assert record == traffic
+        assert [one.text for one in evidence] == ["Nobody is hurt."]
+        assert Library(talks).videos(name) == [traffic]
+    assert set(read) == {traffic.video_id}
 
 
 def test_remove_takes_a_video_out_and_leaves_its_file(library, talks):

@@ -113,13 +113,13 @@ def contents(video_id: str, search: Search) -> list[Chapter]:
         QueryError: The library does not contain the video.
         LibraryError: The folder of the video is damaged.
     """
-    segments = search.of_video(video_id, "frame")
+    segments = search.of_video(video_id, ["frame"])
     whole = Span(start=0, end=max(search.records[video_id].duration, _SHORTEST))
     video = str(search.file_of(video_id))
     named = search.records[video_id].metadata.chapters
     parts = [whole] if named else _indexed(video_id, whole, search)
     listed = [_listed(one, video, segments) for part in parts for one in _sections(video_id, part, search, named)]
-    stored = {(one.start, one.end): one for one in search.of_video(video_id, "caption") if is_title(one)}
+    stored = {(one.start, one.end): one for one in search.of_video(video_id, ["caption"]) if is_title(one)}
     return [_with_title(chapter, stored.get((chapter.start, chapter.end))) for chapter in listed]
 
 

@@ -67,11 +67,10 @@ def bundle(
     """
     from .subtitles import title_of
 
-    record, observations = library.observed(moment.video.video_id)
+    record, observations = library.observed(moment.video.video_id, between=moment.span)
     rows: dict[Modality, list[Evidence]] = {}
     for row in sorted(observations, key=lambda e: (e.start, e.end)):
-        if row.span.overlap(moment.span) > 0:
-            rows.setdefault(row.modality, []).append(row)
+        rows.setdefault(row.modality, []).append(row)
     chapters = list(enumerate(library.chapters(record.video_id), start=1))
     title = next((title_of(c, n) for n, c in reversed(chapters) if c.start <= moment.span.start), "")
     return MomentBundle(

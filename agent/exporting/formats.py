@@ -96,8 +96,8 @@ def exported(
         write = {"chapters": chapters_as_vtt, "youtube": chapters_as_youtube, "mkv-chapters": chapters_as_matroska}
         return write[style](library.chapters(record.video_id)).encode()
     kinds = modalities or FORMATS[style].modalities
-    _, observations = library.observed(record.video_id)
-    rows = sorted((one for one in observations if not kinds or one.modality in kinds), key=lambda e: (e.start, e.end))
+    _, observations = library.observed(record.video_id, modalities=kinds or None)
+    rows = sorted(observations, key=lambda e: (e.start, e.end))
     if style == "parquet":
         return as_parquet(rows)
     if style == "md":

@@ -1,16 +1,19 @@
 """Reads what is indexed: videos, observations, keyframes, chapters, decisions about frames."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from ...index.indexing.change_detection import FrameDecision
 from ...index.indexing.frame_pipeline import frame_decisions
 from ...index.records import Evidence, VideoRecord
 from ...index.storage.keyframe_references import read_keyframe
-from ...tools.errors import QueryError, SettingsError
+from ...tools.errors import LibraryError, QueryError, SettingsError
+from ...tools.extractors.registry import find_modalities
 from ...tools.media.streams import probe
-from ...tools.records import Span
+from ...tools.records import Modality, Span
 from ..answering.summary import Chapter, contents
 from ..records import Citation
 from .opening import OpenLibrary
@@ -18,6 +21,8 @@ from .titling import titled_chapter
 from .video_names import one_video, video_ids
 
 __all__ = ["Browsing", "span_between"]
+
+_T = TypeVar("_T")
 
 
 class Browsing(OpenLibrary):
@@ -36,9 +41,7 @@ class Browsing(OpenLibrary):
             LibraryError: One of them is not in the library.
             QueryError: A condition is not valid, or no video meets all of them.
         """
-        records = sorted(self._store.read().values(), key=lambda record: record.paths)
-        chosen = self._video_ids(among, where)
-        return [record for record in records if chosen is None or record.video_id in chosen]
+        return _by_path(self._store.read(self._video_ids(among, where)).values())
 
     def video(self, video: Path | str) -> VideoRecord:
         """Return the one video with a path, file name or id.
@@ -46,7 +49,8 @@ class Browsing(OpenLibrary):
         Raises:
             LibraryError: The library holds no such video, or several.
         """
-        return one_video(self._store, self.videos(), video)
+        found = self._named(partial(one_video, self._store, video=video), [video])
+        return self._store.record(found.video_id) or found
 
     def path_of(self, record: VideoRecord) -> Path:
         """Return the path of a video's file: the first that exists."""
@@ -65,14 +69,27 @@ class Browsing(OpenLibrary):
         """
         return self._opened().evidence(evidence_id)
 
-    def observed(self, video: Path | str) -> tuple[VideoRecord, list[Evidence]]:
-        """Return a video's record and all its observations, sorted by modality and time.
+    def observed(
+        self,
+        video: Path | str,
+        *,
+        modalities: Modality | Sequence[Modality] | None = None,
+        between: tuple[float, float] | Span | None = None,
+    ) -> tuple[VideoRecord, list[Evidence]]:
+        """Return a video's record and its observations, sorted by modality and time.
+
+        Args:
+            video: Its path, file name or id.
+            modalities: By name or participle: `speech` or `said`, …. None: all.
+            between: Start and end in seconds: only observations that overlap them.
 
         Raises:
             LibraryError: The library holds no such video, or several.
+            QueryError: A modality is not known, or the times are not valid.
         """
         record = self.video(video)
-        return record, self._opened().of_video(record.video_id)
+        kinds = None if modalities is None else find_modalities(modalities)
+        return record, self._opened().of_video(record.video_id, kinds, span_between(between))
 
     def keyframe(self, shown: Evidence | Citation | Chapter) -> bytes | None:
         """Return the stored picture (WebP) of a piece of evidence, a citation or a chapter; None: there is none.
@@ -136,12 +153,25 @@ class Browsing(OpenLibrary):
             return chapter
         return titled_chapter(self._llm, chapter, self._opened(), self.settings.max_seconds)
 
+    def _named(self, choose: Callable[[Sequence[VideoRecord]], _T], names: Sequence[Path | str]) -> _T:
+        """Apply a choice by name to the published records that may have the names: a library may hold 10,000.
+
+        Raises:
+            LibraryError: No video has a name, or too many have it.
+        """
+        search = self._opened()
+        called = {one.video_id: one for name in names for one in search.videos_called(name)}
+        try:
+            return choose(_by_path(called.values()))
+        except LibraryError:  # its message lists what the library holds
+            return choose(_by_path(search.records.values()))
+
     def _video_ids(
         self, videos: Path | str | Sequence[Path | str] | None, where: str | Sequence[str] | None = None
     ) -> tuple[str, ...] | None:
         """The ids of the videos that are named and meet all conditions; None: all videos."""
-        # The published records are in memory: reading 3,000 files would take 0.1 s for each search.
-        named = None if videos is None else video_ids(self._store, tuple(self._opened().records.values()), videos)
+        names = [videos] if isinstance(videos, (str, Path)) else videos
+        named = None if names is None else self._named(partial(video_ids, self._store, videos=names), names)
         if not where:
             return named
         conditions = [where] if isinstance(where, str) else where
@@ -152,6 +182,10 @@ class Browsing(OpenLibrary):
         if not both:
             raise QueryError(f"none of the chosen videos meets {' and '.join(conditions)}: choose others, or all")
         return both
+
+
+def _by_path(records: Iterable[VideoRecord]) -> list[VideoRecord]:
+    return sorted(records, key=lambda record: record.paths)
 
 
 def span_between(between: tuple[float, float] | Span | None) -> Span | None:

@@ -69,7 +69,7 @@ class Exporting(Searching):
             return copy_clip(source, named.span, path, named.stream)
         draw = None
         if subtitles:
-            rows = [row for row in self._opened().of_video(named.video.video_id, "speech") if row.text]
+            rows = [row for row in self._opened().of_video(named.video.video_id, ["speech"]) if row.text]
             draw = subtitles_drawn(rows)
         return write_clip(source, named.span, path, ClipStyle(draw=draw), named.stream)
 

@@ -16,6 +16,8 @@ from ..exporting.contexts import context_text
 from ..exporting.named_moments import named_moment
 from ..looking.moments import Moment, find_moments, look_for_moments
 from ..looking.similar import Similar, frames_like_moment, frames_like_picture
+from ..question.spelling import corrected
+from ..records import Correction
 from .browsing import Browsing, span_between
 
 __all__ = ["Searching"]
@@ -67,6 +69,17 @@ class Searching(Browsing):
             return found_evidence(query, self._opened(), depth, ("speech",), among, span)
 
         return self._voices.said_by(wanted.title, find, k)
+
+    def corrected(self, query: str) -> tuple[str, tuple[Correction, ...]]:
+        """Return a query with its typing errors corrected, and the corrections; `ask` corrects questions so by itself.
+
+        A word is corrected if it is no English word, and one edit away from a word of the library. Example:
+        `library.corrected("travel budegt")[0]` is `travel budget`.
+
+        Raises:
+            LibraryError: The library is empty or damaged.
+        """
+        return corrected(query, self._opened())
 
     async def asearch(
         self,

@@ -97,7 +97,7 @@ class Speakers(OpenLibrary):
             for one in known.speakers():
                 if one.title.casefold() == wanted:
                     labels = {place.video_id: place.label for place in one.videos}
-                    rows = [row for video_id in labels for row in self._opened().of_video(video_id, stage)]
+                    rows = [row for video_id in labels for row in self._opened().of_video(video_id, [stage])]
                     found += [
                         row.model_copy(update={"speaker": one.title})
                         for row in rows

@@ -38,7 +38,7 @@ def titled_chapter(llm: VideoLLM, chapter: Chapter, search: Search, seconds: flo
     """
     cited = [*filter(None, [chapter.heading]), *chapter.quotes]
     best = [one for one in (search.evidence(citation.evidence_id) for citation in cited) if one]
-    spoken = [one for one in search.of_video(chapter.video_id, "speech") if one.span.overlap(chapter.span) > 0]
+    spoken = search.of_video(chapter.video_id, ["speech"], chapter.span)
     rows = list({one.evidence_id: one for one in (*best, *spoken)}.values())
     written, _ = titled(llm, rows, seconds=seconds)
     if written is None:

@@ -34,9 +34,7 @@ def one_video(storage: StorageBackend, records: Sequence[VideoRecord], video: Pa
     return found[0]
 
 
-def video_ids(
-    storage: StorageBackend, records: Sequence[VideoRecord], videos: Path | str | Sequence[Path | str]
-) -> tuple[str, ...]:
+def video_ids(storage: StorageBackend, records: Sequence[VideoRecord], videos: Sequence[Path | str]) -> tuple[str, ...]:
     """Return the ids of the videos that are named, each once.
 
     Args:
@@ -48,7 +46,7 @@ def video_ids(
         LibraryError: One of them is not in the library.
     """
     chosen: dict[str, None] = {}
-    for video in [videos] if isinstance(videos, (str, Path)) else videos:
+    for video in videos:
         found = _matching(storage, records, video)
         if not found:
             raise LibraryError(

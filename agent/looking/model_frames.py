@@ -154,7 +154,7 @@ def _videos(plan: Plan, evidence: Sequence[Evidence], library: Search) -> list[s
 def _main_frames(library: Search, video_id: str) -> list[Evidence]:
     """Return the segments of a video's main stream, which do not overlap."""
     main = library.records[video_id].info.stream
-    return [one for one in library.of_video(video_id, "frame") if one.stream == main]
+    return [one for one in library.of_video(video_id, ["frame"]) if one.stream == main]
 
 
 def _within(segment: Evidence, plan: Plan, library: Search) -> bool:

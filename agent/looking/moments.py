@@ -148,7 +148,7 @@ def look_for_moments(
     looked: dict[str, int] = {}
     for number, video_id in enumerate(videos):
         share = (frames - sum(looked.values())) // (len(videos) - number)
-        record, segments = library.records[video_id], library.of_video(video_id, "frame")
+        record, segments = library.records[video_id], library.of_video(video_id, ["frame"])
         if record.info.video is None or share < 1:
             continue
         ours = [one for one in found if one.video_id == video_id]

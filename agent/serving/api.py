@@ -122,7 +122,7 @@ def api_router(service: LibraryService) -> APIRouter:
         k: Count = 10,
     ) -> dict[str, Any]:
         """Evidence that fits a query, best first."""
-        return {"results": service.search(q, kind, video, between_of(start, end), k, where)}
+        return service.search(q, kind, video, between_of(start, end), k, where)
 
     @router.get("/find")
     def find(

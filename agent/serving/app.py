@@ -123,7 +123,7 @@ def _add_data(app: FastAPI, service: LibraryService) -> None:
         end: Seconds = None,
         k: Count = 20,
     ) -> dict[str, Any]:
-        return {"results": service.search(q, kind, video, between_of(start, end), k, where)}
+        return service.search(q, kind, video, between_of(start, end), k, where)
 
     @app.post("/api/ask")
     async def ask(asked: Annotated[Question, Body()]) -> StreamingResponse:

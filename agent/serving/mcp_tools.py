@@ -224,7 +224,7 @@ class LibraryTools:
         """
         began = _seconds(start, "start")
         until = _seconds(end, "end") if end else began + 60
-        record, evidence = self.library.observed(video)
+        record = self.library.video(video)
         if began >= record.duration:
             raise QueryError(
                 f"start={start} lies past the end of {video} ({record.duration:.1f} s): use an earlier start"
@@ -233,7 +233,8 @@ class LibraryTools:
         if until <= began:
             raise QueryError(f"end={end} must be later than start={start}")
         span = Span(start=began, end=until)
-        inside = sorted((one for one in evidence if one.span.overlap(span) > 0), key=lambda one: (one.start, one.end))
+        _, evidence = self.library.observed(record.video_id, between=span)
+        inside = sorted(evidence, key=lambda one: (one.start, one.end))
         rows = [self._row(one) for one in inside]
         kept = rows[: _fitting(row.model_dump_json() for row in rows)]
         more = (
@@ -261,7 +262,7 @@ class LibraryTools:
         from PIL import Image
 
         second = _seconds(seconds, "seconds")
-        record, _ = self.library.observed(video)
+        record = self.library.video(video)
         if second >= record.duration:
             raise QueryError(f"seconds={seconds} lies past the end of {video} ({record.duration:.1f} s)")
         frame = next(iter(frames_at(self.library.path_of(record), [second], record.info.stream)))
@@ -278,8 +279,8 @@ class LibraryTools:
 
     def transcript(self, video: str) -> str:
         """All speech of a video as text, one line for each observation after its time."""
-        _, evidence = self.library.observed(video)
-        return "\n".join(f"[{clock(one.start)}] {one.text}" for one in evidence if one.modality == "speech")
+        _, evidence = self.library.observed(video, modalities="speech")
+        return "\n".join(f"[{clock(one.start)}] {one.text}" for one in evidence)
 
     def _video(self, record: VideoRecord) -> Video:
         return Video(

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,23 +74,28 @@ class LibraryService:
         between: Span | None = None,
         k: int = 20,
         where: Sequence[str] = (),
-    ) -> list[dict[str, Any]]:
-        """Return the evidence that fits a query best, best first.
+    ) -> dict[str, Any]:
+        """Return the evidence that fits a query best, best first, the query as searched, and its corrected words.
 
         Raises:
             QueryError: The query or a filter is not valid.
             LibraryError: A video is not in the library.
         """
         chosen = [self.record(video).video_id for video in videos] or None
+        text, corrections = self.library.corrected(query)
         found = self.library.search(
-            query,
+            text,
             min(k, _MOST_RESULTS),
             modalities=list(kinds) or None,
             videos=chosen,
             where=where,
             between=between,
         )
-        return [self._row(one) for one in found]
+        return {
+            "query": text,
+            "corrections": [one.model_dump() for one in corrections],
+            "results": [self._row(one) for one in found],
+        }
 
     def find(
         self, query: str, videos: Sequence[str] = (), k: int = 5, where: Sequence[str] = ()
@@ -162,10 +168,8 @@ class LibraryService:
         Raises:
             LibraryError: The library holds no such video.
         """
-        record, observations = self.library.observed(self.record(video_id).video_id)
-        pictured = [one for one in observations if one.keyframe]
-        best = min(pictured, key=lambda one: abs(one.start - record.duration / 5), default=None)
-        stored = self.library.keyframe(best) if best else None
+        record = self.record(video_id)
+        stored = self.library.keyframe_at(record.video_id, record.duration / 5)
         if stored or record.info.video is None:
             return stored
         try:
@@ -190,7 +194,8 @@ class LibraryService:
         Raises:
             LibraryError: The library holds no such video.
         """
-        for record in self.library.videos():
+        with suppress(LibraryError):
+            record = self.library.video(video_id)
             if record.video_id == video_id:
                 return record
         raise LibraryError("this library holds no such video")

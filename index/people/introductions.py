@@ -52,7 +52,7 @@ def proposed_names(storage: LocalStorage, voices: Voices) -> list[ProposedName]:
     owners = {(part.video_id, part.label): one for one in speakers for part in one.videos}
     found: list[ProposedName] = []
     for video_id in dict.fromkeys(video_id for video_id, _ in owners):
-        record = storage.read().get(video_id)
+        record = storage.record(video_id)
         if record is None:
             continue
         table = storage.table(record)

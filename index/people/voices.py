@@ -133,8 +133,8 @@ class Voices:
         if speaker is None:
             raise QueryError(f"no {self._kind.noun.casefold()} {number}: there are {len(self.speakers())}")
         places = {(one.video_id, one.label) for one in speaker.videos}
-        records = [one for one in self._storage.read().values() if one.video_id in {video for video, _ in places}]
-        parts = [part for record in records for part in self._parts(record)]
+        records = self._storage.read({video for video, _ in places})
+        parts = [part for record in records.values() for part in self._parts(record)]
         chosen = [part for part in parts if (part.where.video_id, part.where.label) in places]
         made = _Named(name=name, source=chosen[0].source, vector=tuple(map(float, _mean(chosen))))
         if not made.name:
@@ -180,7 +180,7 @@ class Voices:
         titles = {(p.video_id, p.label): one.title for one in self.speakers() for p in one.videos}
         if not titles:
             return list(evidence)
-        records = self._storage.read()
+        records = self._storage.read({one.video_id for one in evidence if one.modality == "speech"})
         found = []
         for one in evidence:
             label = self._label(one, records) if one.modality == "speech" else ""

@@ -6,7 +6,7 @@ and vectors, so the cost of a query does not depend on the size of the library. 
 its rows' vectors.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -109,17 +109,17 @@ class _Scorer:
             return []
         every = sorted(texts)
         cut = [TextTerms(texts[row][1]) for row in every]
-        counts = np.array([counts_in(self._terms, terms) for terms in cut]).reshape(len(every), len(self._terms))
+        counts = counts_in(self._terms, cut)
         lengths = np.array([len(terms) for terms in cut], float)
         vectors = self._vectors(every)
         near = self._near(rows, every, [texts[row][0] for row in every])
         lexical, cosines, held = [], [], counts[near[:, self._width]]
-        for width in WIDTHS if self._width else WIDTHS[:1]:
+        summed = [_growing_sums(values, near) for values in (counts, lengths[:, None], vectors)]
+        for width, (held, length, vector) in zip(WIDTHS, zip(*summed, strict=True), strict=False):
             window = near[:, self._width - width // 2 : self._width + width // 2 + 1]
-            held = _summed(counts, window)
             average = self._average * (window >= 0).sum(axis=1)
-            lexical.append(bm25(self._terms, held, _summed(lengths[:, None], window)[:, 0], average))
-            cosines.append(self._cosines(_summed(vectors, window)))
+            lexical.append(bm25(self._terms, held, length[:, 0], average))
+            cosines.append(self._cosines(vector))
         by_width = np.stack(lexical) / self._highest + np.maximum(np.stack(cosines), 0)
         scores = np.clip(by_width.mean(axis=0) / 2, 0, 1).round(_DIGITS)
         own = counts[near[:, self._width]]
@@ -185,7 +185,12 @@ def _note_ranks(found: Sequence[RankedRow]) -> None:
         one.dense_rank = rank
 
 
-def _summed(values: Numbers, window: npt.NDArray[np.intp]) -> Numbers:
-    """Sums of the values at the places of each window; -1 adds nothing."""
+def _growing_sums(values: Numbers, near: npt.NDArray[np.intp]) -> Iterator[Numbers]:
+    """Yield the sums of the values at the places in the middle of each row, and one, two, … to each side; -1 adds nothing."""
     padded = np.concatenate([values, np.zeros((1, values.shape[1]), values.dtype)])
-    return np.asarray(padded[window].sum(axis=1))
+    middle = near.shape[1] // 2
+    total = padded[near[:, middle]]
+    yield total
+    for distance in range(1, middle + 1):
+        total = total + padded[near[:, middle - distance]] + padded[near[:, middle + distance]]
+        yield total

@@ -5,6 +5,7 @@ an encoder are on one scale. `find` returns rows, `passages` returns rows with t
 """
 
 import math
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -161,7 +162,8 @@ class Search:
         return tuple(one.title for one in self.faces.speakers()) if self._has(self.faces) else ()
 
     def _has(self, known: Voices) -> bool:
-        return any(record.stage(known.stage).state == "done" for record in self.records.values())
+        with self._snapshots.reading() as snapshot:
+            return snapshot.catalog.size_of(known.stage)[0] > 0
 
     def videos_where(self, conditions: Sequence[str]) -> tuple[str, ...]:
         """Return the ids of the videos for which all conditions are true, such as `date>=2026-01` or `tag=lecture`.
@@ -188,15 +190,31 @@ class Search:
             row = snapshot.catalog.by_evidence_id(evidence_id)
             return self._evidence(snapshot, row) if row else None
 
-    def of_video(self, video_id: str, modality: Modality | None = None) -> list[Evidence]:
-        """Return all evidence of a video, or of one modality, by modality and time.
+    def videos_called(self, name: Path | str) -> list[VideoRecord]:
+        """Return the videos that a path, file name, folder or id can mean; others may be among them."""
+        path = os.path.abspath(Path(name).expanduser())
+        with self._snapshots.reading() as snapshot:
+            if f"{self._storage.folder.parent}{os.sep}".startswith(path.rstrip(os.sep) + os.sep):
+                return list(snapshot.records.values())
+            found = snapshot.catalog.videos_called(os.path.basename(path), self._storage.stored_path(Path(path)))
+            return [snapshot.records[video_id] for video_id in found]
+
+    def of_video(
+        self, video_id: str, modalities: Sequence[Modality] | None = None, between: Span | None = None
+    ) -> list[Evidence]:
+        """Return the evidence of a video, by modality and time.
+
+        Args:
+            video_id: The video.
+            modalities: Only these; None: all.
+            between: Only what overlaps this span.
 
         Raises:
             QueryError: The library holds no such video.
         """
         with self._snapshots.reading() as snapshot:
             _check_known(snapshot, [video_id])
-            return [self._evidence(snapshot, row) for row in snapshot.catalog.of_video(video_id, modality)]
+            return [self._evidence(snapshot, row) for row in snapshot.catalog.of_video(video_id, modalities, between)]
 
     def file_of(self, video_id: str) -> Path:
         """Return the current path of a video's file."""
@@ -213,7 +231,7 @@ class Search:
         with self._snapshots.reading() as snapshot:
             _check_known(snapshot, [video_id])
             record = snapshot.records[video_id]
-            rows = snapshot.catalog.of_video(video_id, modality)
+            rows = snapshot.catalog.of_video(video_id, [modality])
             found = [self._evidence(snapshot, row) for row in rows]
             embedding_id = record.image_embedding_id if modality == "frame" else record.text_embedding_id
             index = snapshot.vectors_of(modality, embedding_id) if embedding_id else None

@@ -95,27 +95,33 @@ class StorageBackend(ABC):
         """The library's folder or URL."""
         return self._files.name
 
-    def read(self) -> dict[str, VideoRecord]:
+    def read(self, only: Collection[str] | None = None) -> dict[str, VideoRecord]:
         """Return the readable records by video id. Each damaged video is left out with one warning.
+
+        Args:
+            only: The ids of the videos to read; None: all.
 
         Raises:
             LibraryError: The library as a whole cannot be read.
         """
-        records, damaged = self.survey()
+        records, damaged = self.survey(only)
         for video_id, error in damaged.items():
             if self._quarantined.get(video_id, ("", None))[1] is not error:  # else there was a warning already
                 self.quarantine(video_id, "", error)
         return records
 
-    def survey(self) -> tuple[dict[str, VideoRecord], dict[str, LibraryError]]:
+    def survey(self, only: Collection[str] | None = None) -> tuple[dict[str, VideoRecord], dict[str, LibraryError]]:
         """Return the readable records by video id, and the error of each video that cannot be read.
 
         A quarantined version counts as unreadable.
 
+        Args:
+            only: The ids of the videos to read; None: all.
+
         Raises:
             LibraryError: The library as a whole cannot be read.
         """
-        committed, damaged = self._survey()
+        committed, damaged = self._survey(self._video_ids() if only is None else only)
         records = {video_id: one.record for video_id, one in committed.items()}
         for video_id, (commit, error) in list(self._quarantined.items()):
             if video_id in records and records[video_id].commit == commit:
@@ -255,7 +261,7 @@ class StorageBackend(ABC):
         """
         if reason := self._format_damage():
             yield Damage(LIBRARY, reason)
-        committed, damaged = self._survey()
+        committed, damaged = self._survey(self._video_ids())
         for video_id, error in sorted(damaged.items()):
             yield Damage(f"{video_place(video_id)}/{CURRENT}", str(error), video_id)
         for _, one in sorted(committed.items()):
@@ -335,8 +341,7 @@ class StorageBackend(ABC):
         """The folders that look like a video's, sorted."""
         return [name for name, size in self._files.list(VIDEOS).items() if size is None and is_video_id(name)]
 
-    def _survey(self) -> tuple[dict[str, CommittedVideo], dict[str, LibraryError]]:
-        video_ids = self._video_ids()
+    def _survey(self, video_ids: Collection[str]) -> tuple[dict[str, CommittedVideo], dict[str, LibraryError]]:
         contents = self._files.read_many([f"{VIDEOS}/{video_id}/{CURRENT}" for video_id in video_ids])
         committed: dict[str, CommittedVideo] = {}
         damaged: dict[str, LibraryError] = {}

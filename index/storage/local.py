@@ -339,12 +339,16 @@ class LocalStorage(StorageBackend):
             self._parsed_files[video_id] = stamp, committed
         return committed
 
-    def _survey(self) -> tuple[dict[str, CommittedVideo], dict[str, LibraryError]]:
-        committed: dict[str, CommittedVideo] = {}
-        damaged: dict[str, LibraryError] = {}
-        video_ids = self._video_ids()
+    def _video_ids(self) -> list[str]:
+        """As the base class; what was parsed of other videos is forgotten."""
+        video_ids = super()._video_ids()
         for video_id in self._parsed_files.keys() - set(video_ids):
             self._parsed_files.pop(video_id, None)
+        return video_ids
+
+    def _survey(self, video_ids: Collection[str]) -> tuple[dict[str, CommittedVideo], dict[str, LibraryError]]:
+        committed: dict[str, CommittedVideo] = {}
+        damaged: dict[str, LibraryError] = {}
         for video_id in video_ids:
             try:
                 if one := self._current(video_id):

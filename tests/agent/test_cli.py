@@ -221,6 +221,13 @@ def test_search_prints_a_line_a_result(indexed, playhead):
     assert playhead("search", "talks", "zeppelin") == Done(0, "", "nothing found\n")
 
 
+def test_a_typing_error_is_corrected_and_named(indexed, playhead):
+    for command in ("search", "find"):
+        typed, meant = playhead(command, "talks", "the budegt"), playhead(command, "talks", "the budget")
+        assert typed.err == "Read “budegt” as “budget”.\n"
+        assert typed.out == meant.out != ""
+
+
 def test_search_prints_data_and_takes_filters(indexed, playhead):
     (found,) = playhead("search", "talks", "red car", "--json").data
     assert set("evidence_id video_id video start end modality text score".split()) <= set(found)

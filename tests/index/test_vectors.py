@@ -67,7 +67,13 @@ def check(index, vectors, ids, query, k, among=None):
 def kind(request, monkeypatch):
     """All kinds of segments with few rows; with cells, all of which are read; with filters as a bitmap."""
     if request.param != "flat":
-        for name, value in (("MAX_COMPARED", 40), ("SMALLEST_WITH_CELLS", 16), ("MAX_PENDING", 60), ("PROBES", 1000)):
+        for name, value in (
+            ("MAX_COMPARED", 40),
+            ("SMALLEST_WITH_CELLS", 16),
+            ("MAX_PENDING", 60),
+            ("PROBES", 1000),
+            ("FARTHEST_CELL", 3),
+        ):
             monkeypatch.setattr(policy, f"_{name}", value)
     if request.param == "bitmap":
         monkeypatch.setattr(policy, "_EXACT_WITHIN", 5)

@@ -85,7 +85,7 @@ def test_who_speaks_in_an_evidence(store):
 
     voices = Voices(store)
     voices.name(2, "Ada")
-    rows = voices.attributed(Search(store, Settings()).of_video(A, "speech"))
+    rows = voices.attributed(Search(store, Settings()).of_video(A, ["speech"]))
     assert [(row.text, row.speaker) for row in rows] == [
         ("the budget grew", "Ada"),
         ("who says so", "Speaker 3"),

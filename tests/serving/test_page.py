@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from playhead import Library, Settings
@@ -104,11 +105,17 @@ def player_seconds(page: Any) -> float:
 
 def shown(page: Any) -> Any:
     """The picture in the player, as RGB."""
-    import numpy as np
     from PIL import Image
 
     page.evaluate("document.getElementById('player').controls = false")
     return np.asarray(Image.open(io.BytesIO(page.locator("#player").screenshot())).convert("RGB")).astype(int)
+
+
+def test_a_typing_error_in_a_search_is_corrected_and_named(page):
+    page.fill("#query", "certifcate")
+    page.wait_for_selector("#results .hit")
+    assert page.locator("#results > p").first.inner_text() == "Read “certifcate” as “certificate”."
+    assert "certificate" in page.locator(".hit").first.inner_text().lower()
 
 
 def test_search_as_you_type_shows_the_first_result_quickly(page):

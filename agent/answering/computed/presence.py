@@ -58,7 +58,7 @@ def _cited(person: Speaker, stage: str, plan: Plan, search: Search) -> list[Cita
     for place in person.videos:
         if place.video_id not in (spans or plan.video_ids or (place.video_id,)):
             continue
-        rows = [one for one in search.of_video(place.video_id, stage) if one.text == place.label]
+        rows = [one for one in search.of_video(place.video_id, [stage]) if one.text == place.label]
         between = spans[place.video_id] if spans else plan.between
         cited = [part for one in rows if (part := _within(one, between))]
         if plan.ordinal is not None:

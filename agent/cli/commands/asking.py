@@ -32,6 +32,7 @@ from ..places import (
 if TYPE_CHECKING:
     from ...library import Library
     from ...looking.similar import Similar
+    from ...records import Correction
 
 __all__ = ["ask", "chat", "check", "find", "search"]
 
@@ -193,7 +194,9 @@ def search(
         index_first(folder, library, chosen)
     with waiting("searching", chosen.quiet):
         opened, filters = filtered(folder, library, within, between, where, chosen)
+        text, corrections = opened.corrected(text)
         found = opened.search(text, k, speaker=speaker, **filters)
+    _print_corrections(corrections)
     _print_found(found, print_evidence, as_json)
 
 
@@ -246,7 +249,9 @@ def find(
         index_first(folder, library, chosen)
     with waiting("searching", chosen.quiet):
         opened, filters = filtered(folder, library, within, between, where, chosen)
+        text, corrections = opened.corrected(text)
         found = opened.find(text, k, mode="precise" if precise else "balanced", look=look, **filters)
+    _print_corrections(corrections)
     _print_found(found, print_moments, as_json)
 
 
@@ -316,6 +321,13 @@ def _doubt(found: Sequence[Any]) -> None:
     fits = max(getattr(one, "relevance", None) or one.score for one in found)
     if sys.stderr.isatty() and fits < feature_reader().threshold:
         print("None of these fits for certain.", file=sys.stderr)
+
+
+def _print_corrections(corrections: "Sequence[Correction]") -> None:
+    from ...records import corrected_words
+
+    if note := corrected_words(corrections):
+        print(note, file=sys.stderr)
 
 
 def _print_found(found: Sequence[Record], draw: Callable[[Any], None], as_json: bool) -> None:

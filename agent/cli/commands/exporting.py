@@ -75,8 +75,8 @@ def sheet(
     opened, named = _stretch(video, library, chosen)
     path = opened.path_of(named.video)
     target = output or Path(f"{path.stem}.png")
-    _, observed = opened.observed(named.video.video_id)
-    changes = sorted(one.start for one in observed if one.modality == "frame" and one.stream == named.stream)
+    _, observed = opened.observed(named.video.video_id, modalities="frame")
+    changes = sorted(one.start for one in observed if one.stream == named.stream)
     with waiting("drawing", chosen.quiet):
         spread = [changes[i * len(changes) // number] for i in range(number)] if len(changes) >= number else []
         target.write_bytes(contact_sheet(path, named.span, number, columns, spread, named.stream))

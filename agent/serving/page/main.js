@@ -72,11 +72,11 @@ async function search() {
   if (!words) return home();
   const mine = state.search = new AbortController();
   try {
-    const { results: found } = await api.search(words, chosen(), mine.signal);
+    const answer = await api.search(words, chosen(), mine.signal);
     if (mine !== state.search) return;
-    state.evidence = found;
+    const found = state.evidence = answer.results;
     status.textContent = found.length ? `${found.length} ${found.length === 1 ? "result" : "results"}` : "Nothing found. Press Enter to ask.";
-    fill(results, hits(found, words, open));
+    fill(results, corrected(answer), hits(found, answer.query, open));
     facets(found);
     panel.mark(found);
   } catch (error) {

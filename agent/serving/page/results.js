@@ -67,7 +67,7 @@ export function cited(citation, called) {
   };
 }
 
-// The words of a question that were corrected; null: none were.
+// The words of a query that were corrected; null: none were.
 export function corrected(answer) {
   const pairs = (answer.corrections ?? []).map((one) => `“${one.written}” as “${one.read}”`);
   return pairs.length ? el("p", { class: "small" }, `Read ${pairs.join(", ")}.`) : null;

@@ -80,9 +80,18 @@ def highest_bm25(terms: Sequence[WeightedTerm]) -> float:
     return sum(one.idf for one in terms) * (_K1 + 1)
 
 
-def counts_in(terms: Sequence[WeightedTerm], text: TextTerms) -> list[float]:
-    """How often a text contains each term."""
-    return [text.count(one.term) for one in terms]
+def counts_in(terms: Sequence[WeightedTerm], texts: Sequence[TextTerms]) -> Numbers:
+    """How often each text contains each term, shape `(texts, terms)`."""
+    counts = np.zeros((len(texts), len(terms)))
+    columns = {one.term.word: column for column, one in enumerate(terms)}
+    for row, text in enumerate(texts):
+        for word in (*text.words, *text.names):
+            if word in columns:
+                counts[row, columns[word]] += 1
+    for column, one in enumerate(terms):
+        if one.term.word is None:
+            counts[:, column] = [text.count(one.term) for text in texts]
+    return counts
 
 
 def candidates(

@@ -10,7 +10,6 @@
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -66,6 +65,11 @@ class QueryTerm:
     is_code: bool = False
 
     @property
+    def word(self) -> str | None:
+        """The index term, if it is one: neither a sequence, nor a part of a run, nor with other spellings."""
+        return self.forms[0][0] if len(self.forms) == len(self.forms[0]) == 1 and not self.is_run else None
+
+    @property
     def expression(self) -> str:
         """The FTS5 expression of its forms; of a run any of its parts, for words carry endings."""
         if self.is_run and len(self.text) < _gram_length(self.text):
@@ -82,8 +86,6 @@ class TextTerms:
         """Cut the text."""
         self.folded = _folded(text)
         self.words, self.names = _cut(self.folded)
-        self._counts = Counter(self.words)
-        self._counts.update(self.names)
 
     def __len__(self) -> int:
         return len(self.words)
@@ -94,16 +96,14 @@ class TextTerms:
             if whole := self.folded.count(term.text):
                 return float(whole)
             grams = term.forms[0]
-            share = sum(gram in self._counts for gram in grams) / len(grams)
+            share = sum(gram in self.words for gram in grams) / len(grams)
             return share / 2 if share >= _HALF and len(grams) > 1 else 0.0
-        if len(term.forms) == 1:
-            return float(self._occurrences(term.forms[0]))
         return float(sum(self._occurrences(form) for form in term.forms))
 
     def _occurrences(self, form: tuple[str, ...]) -> int:
         if len(form) == 1:
-            return self._counts.get(form[0], 0)
-        if not all(part in self._counts for part in form):
+            return self.words.count(form[0]) + self.names.count(form[0])
+        if form[0] not in self.words:
             return 0
         size = len(form)
         return sum(self.words[i : i + size] == form for i in range(len(self.words) - size + 1))
@@ -230,7 +230,8 @@ def _folded(text: str) -> str:
         apart = unicodedata.normalize("NFKD", text)
         bare = (c for c in apart if _keeps(c))
         text = unicodedata.normalize("NFKC", "".join(bare)).translate(_ARABIC)
-    return _GENITIVE.sub("", text.casefold())
+    folded = text.casefold()
+    return _GENITIVE.sub("", folded) if "'" in folded or "\u2019" in folded else folded
 
 
 @lru_cache(maxsize=1 << 14)

@@ -335,11 +335,21 @@ class Catalog:
         found = self.all(statement, (prefix, prefix + "g", observation)) if prefix else []
         return _row(found[0]) if found else None
 
-    def of_video(self, video_id: str, modality: Modality | None = None) -> list[Row]:
-        """All rows of a video, or of one modality of it, by modality and time."""
-        condition, values = ("", []) if modality is None else (" AND modality = ?", [modality])
-        statement = f"{_ROWS} WHERE video_id = ?{condition} ORDER BY modality, start, row"
-        return [_row(found) for found in self.all(statement, [video_id, *values])]
+    def of_video(
+        self, video_id: str, modalities: Sequence[Modality] | None = None, between: Span | None = None
+    ) -> list[Row]:
+        """All rows of a video, or of some modalities and of a stretch of it, by modality and time."""
+        condition, values = "", [video_id]  # type: str, list[object]
+        if modalities is not None:
+            condition += " AND modality IN (SELECT value FROM json_each(?))"
+            values.append(json.dumps(list(modalities)))
+        if between is not None:
+            condition += ' AND start < ? AND "end" > ?'
+            values += [between.end, between.start]
+        return [
+            _row(found)
+            for found in self.all(f"{_ROWS} WHERE video_id = ?{condition} ORDER BY modality, start, row", values)
+        ]
 
     def rows_where(self, where: Filter) -> list[Row]:
         """All rows that a filter lets through, by video and time. Meant for filters that limit to little."""
@@ -399,6 +409,17 @@ class Catalog:
         statement = " AND ".join([part for part, _ in parts] or ["1"])
         values = [value for _, own in parts for value in own]
         return [one for (one,) in self.all(f"SELECT video_id FROM videos WHERE {statement} ORDER BY video_id", values)]  # noqa: S608 (our own names)
+
+    def videos_called(self, name: str, folder: str) -> list[str]:
+        """The ids of the videos with a file of a name, in a stored folder, or with an id that starts with the name.
+
+        Names and folders are compared as facts are: without case.
+        """
+        facts = [Condition(field, "=", text).sql() for field, text in (("name", name), ("folder", folder)) if text]
+        parts = [*(part for part, _ in facts), "(video_id >= ? AND video_id < ?)"]
+        values = [value for _, own in facts for value in own]
+        statement = f"SELECT video_id FROM videos WHERE {' OR '.join(parts)}"  # noqa: S608 (our own names)
+        return [one for (one,) in self.all(statement, [*values, name, name + "g"])]
 
     def fact_names(self) -> set[str]:
         """The names of all facts."""

@@ -29,10 +29,10 @@ from .segments import (
     Ids,
     VectorSegment,
     as_halves,
-    flat_quantizer,
     load_faiss,
     nearest_centroids,
     one_thread,
+    quantizer_of,
     trained,
 )
 
@@ -49,6 +49,8 @@ _ROWS_FOR_CENTROID = 40  # that k-means sees
 _SEED = 0
 # Cells that a search reads: recall@10 and time over this number are in the benchmark's results.
 _PROBES = 256
+# Cosine by which a cell's centroid may be farther from the query than the nearest one.
+_FARTHEST_CELL = 0.2
 _MAX_PROBE_FACTOR = 8  # for a filter that lets little through
 _SCANNED_PER_RESULT = 100
 _EXACT_WITHIN = 1 << 16
@@ -94,7 +96,7 @@ class VectorIndex:
         self._centroids: VectorSegment | None = None
         self._trained_on = 0
         self._on_gpu: tuple[Any, Ids] | None = None
-        self._quantizers: dict[int, Any] = {}
+        self._quantizer: Any = None  # over all centroids
 
     @classmethod
     def load(cls, prefix: Path, saved: str, previous: "VectorIndex | None" = None) -> "VectorIndex":
@@ -119,7 +121,7 @@ class VectorIndex:
         made._trained_on = noted["trained_on"]
         made._centroids = segment(noted["centroids"]) if noted["centroids"] else None
         if previous and previous._centroids is made._centroids:
-            made._quantizers = previous._quantizers
+            made._quantizer = previous._quantizer
         for name, runs in noted["segments"]:
             removed = [np.arange(first, last) for first, last in runs]
             made._parts.append(_Part(segment(name), np.concatenate([*removed, np.zeros(0, np.int64)])))
@@ -234,20 +236,32 @@ class VectorIndex:
         return np.concatenate([some for some, _ in found]), np.concatenate([some for _, some in found])
 
     def _by_cells(self, query: Vectors, k: int, ranges: Ids | None) -> list[tuple[Ids, Vectors]]:
-        probes, bits = 1, None
+        bits = None if ranges is None else _bitmap(ranges)
         share = 1.0
         if ranges is not None:
-            bits = _bitmap(ranges)
             share = max(int((ranges[:, 1] - ranges[:, 0] + 1).sum()) / max(len(self), 1), 1 / _MAX_PROBE_FACTOR)
-        if self._centroids:
-            count = len(self._centroids)
-            probes = min(count, int(max(_PROBES, -(-count * _SCANNED_PER_RESULT * k // len(self))) / share))
+        nearest = self._nearest_cells(query, k, share) if self._centroids else None
         found = []
         for part in self._parts:
             selector = part.selector if bits is None else self._selector(part, bits)
-            quantizer = self._quantizer(part.segment.cell_count)
-            found.append(part.segment.search(query, k, probes, quantizer, selector))
+            found.append(part.segment.search(query, k, None if part.segment.cell_count == 1 else nearest, selector))
         return found
+
+    def _nearest_cells(self, query: Vectors, k: int, share: float) -> Any:
+        """The cells to read, as a quantizer over their centroids: found once for all segments.
+
+        Without a filter, cells that are much farther than the nearest one are left out (SPANN, Chen et al. 2021,
+        section 3.3), as long as the others hold enough rows.
+        """
+        if self._quantizer is None:
+            self._quantizer = quantizer_of(self._centroid_vectors())
+        count = self._quantizer.ntotal
+        least = -(-count * _SCANNED_PER_RESULT * k // len(self))
+        scores, cells = self._quantizer.search(query, min(count, int(max(_PROBES, least) / share)))
+        if share == 1.0:
+            near = int((scores[0] >= scores[0, 0] - _FARTHEST_CELL).sum())
+            cells = cells[:, : max(near, least)]
+        return quantizer_of(self._quantizer.reconstruct_batch(cells[0]), cells[0])
 
     def _selector(self, part: _Part, bits: npt.NDArray[np.uint8]) -> Any:
         faiss = load_faiss()
@@ -259,16 +273,6 @@ class VectorIndex:
         selector = faiss.IDSelectorBitmap(bits)
         selector.kept_alive = bits
         return selector
-
-    def _quantizer(self, cell_count: int) -> Any:
-        if cell_count not in self._quantizers:
-            one = np.zeros((1, self.dimensions), np.float32)
-            self._quantizers[cell_count] = flat_quantizer(one if cell_count == 1 else self._centroid_vectors())
-        return self._quantizers[cell_count]
-
-    def _centroid_vectors(self) -> Vectors:
-        assert self._centroids is not None
-        return self._centroids.vectors(np.arange(len(self._centroids)))
 
     def _compared(self, query: Vectors, k: int, ranges: Ids) -> list[tuple[Ids, Vectors]]:
         found: list[tuple[Ids, Vectors]] = []
@@ -364,7 +368,11 @@ class VectorIndex:
         centroids = as_halves(trained(np.concatenate(sample), count))
         self._centroids = self._written(np.zeros(count, np.int32), 1, [(np.arange(count), centroids)])
         self._trained_on = rows
-        self._quantizers = {}
+        self._quantizer = None
+
+    def _centroid_vectors(self) -> Vectors:
+        assert self._centroids is not None
+        return self._centroids.vectors(np.arange(len(self._centroids)))
 
     def _cell_count(self, rows: int) -> int:
         """Of a segment with this number of rows."""

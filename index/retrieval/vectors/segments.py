@@ -32,10 +32,10 @@ __all__ = [
     "Ids",
     "VectorSegment",
     "as_halves",
-    "flat_quantizer",
     "load_faiss",
     "nearest_centroids",
     "one_thread",
+    "quantizer_of",
     "trained",
 ]
 
@@ -125,22 +125,20 @@ class VectorSegment:
         """Number of cells."""
         return int(self._index.nlist)
 
-    def search(self, query: Vectors, k: int, probes: int, quantizer: Any, selector: Any = None) -> tuple[Ids, Vectors]:
-        """Return the `k` nearest rows in the nearest cells, best first.
+    def search(self, query: Vectors, k: int, nearest: Any = None, selector: Any = None) -> tuple[Ids, Vectors]:
+        """Return the `k` nearest rows, best first.
 
         Args:
             query: One vector, float32, shape `(1, dimensions)`.
             k: Number of rows, at least 1.
-            probes: Number of cells to read.
-            quantizer: From `flat_quantizer`: the centroids of the cells.
+            nearest: From `quantizer_of`: the cells to read. None: the only one.
             selector: A FAISS `IDSelector`; None: all rows.
         """
         faiss = load_faiss()
-        if self._quantizer is not quantizer:
-            self._index.own_fields = False  # the centroids are shared by all segments
-            self._index.quantizer = quantizer
-            self._quantizer = quantizer
-        params = faiss.SearchParametersIVF(nprobe=min(probes, self.cell_count), sel=selector)
+        self._quantizer = quantizer_of(np.zeros((1, self.dimensions), np.float32)) if nearest is None else nearest
+        self._index.own_fields = False  # the centroids are shared by all segments
+        self._index.quantizer = self._quantizer
+        params = faiss.SearchParametersIVF(nprobe=self._quantizer.ntotal, sel=selector)
         scores, ids = self._index.search(query, min(k, len(self)), params=params)
         found = ids[0] >= 0
         return ids[0][found], scores[0][found]
@@ -191,17 +189,22 @@ def trained(sample: Vectors, count: int) -> Vectors:
     return centroids
 
 
-def flat_quantizer(centroids: Vectors) -> Any:
-    """Return the FAISS index over centroids that `VectorSegment.search` takes."""
+def quantizer_of(centroids: Vectors, cells: Ids | None = None) -> Any:
+    """Return a FAISS index over the centroids of some cells; None: of all."""
     faiss = load_faiss()
     flat = faiss.IndexFlatIP(centroids.shape[1])
-    flat.add(np.ascontiguousarray(centroids, np.float32))
-    return flat
+    centroids = np.ascontiguousarray(centroids, np.float32)
+    if cells is None:
+        flat.add(centroids)
+        return flat
+    some = faiss.IndexIDMap(flat)
+    some.add_with_ids(centroids, cells)
+    return some
 
 
 def nearest_centroids(centroids: Vectors, vectors: Vectors) -> Cells:
     """Return the number of the nearest centroid of each vector."""
-    return np.asarray(flat_quantizer(centroids).search(vectors, 1)[1][:, 0].astype(np.int32))
+    return np.asarray(quantizer_of(centroids).search(vectors, 1)[1][:, 0].astype(np.int32))
 
 
 def _filled(dimensions: int, cells: Cells, cell_count: int, chunks: Iterable[tuple[Ids, Halves]]) -> tuple[Any, Ids]:
