@@ -13,6 +13,7 @@ __all__ = [
     "DOUBTFUL",
     "AudioStream",
     "Box",
+    "Clip",
     "Frame",
     "Joint",
     "Modality",
@@ -226,6 +227,19 @@ class Segment:
     span: Span
     frame: Frame
     moves: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A few seconds of a video as frames at equal distances.
+
+    Attributes:
+        span: Where it is in time.
+        frames: In order of time.
+    """
+
+    span: Span
+    frames: tuple[Frame, ...]
 
 
 class Joint(Record):

@@ -152,8 +152,12 @@ class Settings(BaseSettings):
     )
     people_model: str = Field(
         "off",
-        description="The model that recognises faces: `dlib`. Face vectors are biometric data: in many countries the people "
+        description="The model that recognises faces: `dlib`, `opencv` (YuNet and SFace from the hub), or a folder. Face vectors are biometric data: in many countries the people "
         "who are shown must consent.",
+    )
+    actions_model: str = Field(
+        "off",
+        description="The video-text model that embeds clips of 3 s: an X-CLIP or VideoPrism of transformers, hub name or path.",
     )
     sounds_model: str = Field(
         "off",

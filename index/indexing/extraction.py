@@ -28,7 +28,7 @@ from ..storage.files.atomic import writing
 from ..storage.identity import content_id
 from ..storage.journal import JOURNALS, Journal
 from .extractor_set import Extractors
-from .frame_pipeline import run_frame_pipeline
+from .frame_pipeline import run_clip_stages, run_frame_pipeline
 from .merging.merges import merged
 from .stages import Observed, Stage
 from .text_vectors import PreviousResult, Progress, embed_texts
@@ -126,6 +126,7 @@ def extract(
         others = [_OtherStream(info.of_stream(video), extractors, run, journals) for video in info.other_videos]
         for other in others:
             run_frame_pipeline(other.info, extractors, other.stages, folder, progress, force=force)
+        run_clip_stages(info, extractors, stages, progress)
         if pictures_end is None and previous:
             with writing(folder):
                 copy_keyframes(previous.folder, folder)

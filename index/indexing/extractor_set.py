@@ -12,6 +12,7 @@ from ...tools.embedding.texts import SentenceEncoder
 from ...tools.errors import MissingExtraError, ServerError, WeightsError
 from ...tools.extractors.registry import spec_of, stage_names
 from ...tools.extractors.specification import ModalitySpec, UnavailableError
+from ...tools.media.frames import CLIPS
 from ...tools.records import Modality, Span
 from ...tools.settings import Settings
 from .captioning import SCENES
@@ -92,6 +93,8 @@ class Extractors:
             depends += [getattr(extractor, name, "") for name in ("fingerprint", "embedding_id")]
         if spec.reads in ("frames", "scenes"):
             depends += [settings.sample_seconds, settings.decoder, settings.stream, GATE]
+        if spec.reads == "clips":
+            depends += [settings.decoder, settings.stream, CLIPS]
         if spec.reads == "scenes":
             depends += [SCENES]
         if spec.merge != "none":

@@ -1,5 +1,6 @@
 """One pass over a video's frames: decoding and change detection in a background thread, models in the caller's."""
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -8,13 +9,13 @@ from functools import partial
 from pathlib import Path
 
 from ...tools.background import prefetch
-from ...tools.errors import MediaError
+from ...tools.errors import MediaError, WeightsError
 from ...tools.extractors.registry import spec_of
-from ...tools.extractors.specification import FrameExtractor
-from ...tools.media.frames import scan
+from ...tools.extractors.specification import ClipExtractor, FrameExtractor
+from ...tools.media.frames import moving_clips, scan
 from ...tools.media.scanned_frames import cut_to, frames_for, held_to_end
 from ...tools.media.skimming.skim import skim
-from ...tools.records import Frame, Modality, Observation, Segment, Span, VideoInfo
+from ...tools.records import Clip, Frame, Modality, Observation, Segment, Span, VideoInfo
 from ...tools.settings import Settings
 from ..storage.committed.keyframes import LONGEST_SIDE, write_keyframe
 from ..storage.files.atomic import writing
@@ -25,7 +26,7 @@ from .extractor_set import Extractors
 from .stages import Observed, Reappearance, Stage
 from .text_vectors import Progress
 
-__all__ = ["frame_decisions", "run_frame_pipeline"]
+__all__ = ["frame_decisions", "run_clip_stages", "run_frame_pipeline"]
 
 _PREFETCHED = 8  # segments that may wait for the models
 # Text that is shown for less time is not read, if text was read within the other: a line that is being typed.
@@ -75,6 +76,35 @@ def run_frame_pipeline(
         for stage in needing.values():
             stage.fail(error)
         return None
+
+
+def run_clip_stages(
+    info: VideoInfo, extractors: Extractors, stages: Mapping[Modality, Stage], progress: Progress
+) -> None:
+    """Run the stages that read clips, in a pass of its own over the main video stream: clips need more frames than the other stages.
+
+    Args:
+        info: The file.
+        extractors: The extractors of this run.
+        stages: Stages to run; the others are skipped. A file that cannot be read fails them.
+        progress: Progress callback.
+
+    Raises:
+        LibraryError: A journal cannot be written.
+    """
+    for modality, stage in stages.items():
+        if spec_of(modality).reads != "clips" or info.video is None:
+            continue
+        extractor, settings = extractors.by_modality[modality], extractors.settings
+        spans = info.windows or (Span(start=0.0, end=info.video.end or info.duration),)
+        try:
+            clips = moving_clips(info.path, spans, extractor.frames, info.video.index, settings.decoder)
+            while batch := list(itertools.islice(clips, extractors.at_once)):
+                key = f"{batch[0].span.start!r}-{batch[-1].span.end!r}+{len(batch)}"
+                stage.run(partial(_clips_observed, extractor, batch), key)
+                progress("embedding clips", batch[-1].span.end, info.duration)
+        except (MediaError, WeightsError) as error:
+            stage.fail(error)
 
 
 def frame_decisions(info: VideoInfo, settings: Settings) -> list[FrameDecision]:
@@ -235,6 +265,10 @@ def _is_legible(seen: Observation, frame: Frame) -> bool:
     width, height = frame.size
     scale = min(1.0, LONGEST_SIDE / max(width, height))
     return (seen.box.bottom - seen.box.top) * height * scale >= _LEGIBLE_ROWS
+
+
+def _clips_observed(extractor: ClipExtractor, batch: Sequence[Clip]) -> Observed:
+    return extractor.observe(batch), None
 
 
 def _observed(modality: Modality, extractor: FrameExtractor, batch: Sequence[Segment]) -> Observed:

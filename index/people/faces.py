@@ -1,8 +1,8 @@
 """The faces of a library, as `voices` has the voices."""
 
-from ..indexing.merging.faces import SAME_FACE
+from ...tools.embedding.faces import same_face
 from .voices import Kind
 
 __all__ = ["FACE"]
 
-FACE = Kind("person", "Person", "people.json", SAME_FACE, "people_model=dlib")
+FACE = Kind("person", "Person", "people.json", same_face, "people_model=dlib")

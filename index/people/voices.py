@@ -36,18 +36,18 @@ class Kind:
         stage: The modality of its observations.
         noun: What a person without a name is called.
         file: In the library's folder: names, with their vectors.
-        same: Least cosine of two vectors of one person.
+        same: Returns the least cosine of two vectors of one person, for the model that made them.
         hint: How to index it, for messages.
     """
 
     stage: str
     noun: str
     file: str
-    same: float
+    same: Callable[[str], float]
     hint: str
 
 
-VOICE = Kind("speaker", "Speaker", "speakers.json", SAME_VOICE, "speakers_model=resemblyzer")
+VOICE = Kind("speaker", "Speaker", "speakers.json", lambda _: SAME_VOICE, "speakers_model=resemblyzer")
 
 
 class SpeakerInVideo(Record):
@@ -272,13 +272,14 @@ def _numbered(parts: Sequence[_Part], named: Sequence[_Named], kind: Kind) -> tu
     pairs = [(_cosine(part, one), number, row) for number, part in enumerate(parts) for row, one in enumerate(named)]
     taken: dict[int, int] = {}
     # Two of one video are two persons: the nearest gets the name.
-    for _, number, row in sorted((pair for pair in pairs if pair[0] >= kind.same), reverse=True):
+    for _, number, row in sorted((one for one in pairs if one[0] >= kind.same(parts[one[1]].source)), reverse=True):
         has_video = any(one.where.video_id == parts[number].where.video_id for one in groups[row][1])
         if number not in taken and not has_video:
             taken[number] = row
             groups[row][1].append(parts[number])
     left = [part for number, part in enumerate(parts) if number not in taken]
-    groups += [("", group) for group in _grouped(left, kind.same)]
+    for source in sorted({part.source for part in left}):
+        groups += [("", group) for group in _grouped([one for one in left if one.source == source], kind.same(source))]
     made = [(name, group, sum(part.where.seconds for part in group)) for name, group in groups if group]
     made.sort(key=lambda one: (-one[2], one[1][0].where.video, one[1][0].where.label))
     return tuple(
@@ -294,16 +295,12 @@ def _numbered(parts: Sequence[_Part], named: Sequence[_Named], kind: Kind) -> tu
 
 
 def _grouped(parts: Sequence[_Part], same: float) -> list[list[_Part]]:
-    """The same voice in several videos; two speakers of one video are two voices."""
-    if not parts:
-        return []
+    """Parts of one model: the same voice in several videos; two speakers of one video are two voices."""
     length = max(len(part.vector) for part in parts)
     vectors = unit(np.array([part.vector or (0.0,) * length for part in parts]))
     distances = (1 - vectors @ vectors.T).astype(np.float64)
     _, codes = np.unique([part.where.video_id for part in parts], return_inverse=True)
     distances[codes[:, None] == codes[None, :]] = np.inf
-    _, codes = np.unique([part.source for part in parts], return_inverse=True)
-    distances[codes[:, None] != codes[None, :]] = np.inf
     return [[parts[row] for row in group] for group in average_link(distances, 1 - same)]
 
 

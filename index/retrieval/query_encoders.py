@@ -5,6 +5,7 @@ import threading
 from collections.abc import Set
 from contextlib import suppress
 
+from ...tools.embedding.actions import ActionEncoder
 from ...tools.embedding.images import image_encoder
 from ...tools.embedding.protocol import ImageEncoder, TextEncoder
 from ...tools.embedding.texts import SentenceEncoder
@@ -32,6 +33,7 @@ class QueryEncoders:
         self._settings = settings
         self._texts = texts
         self._images = images
+        self._actions: ActionEncoder | None = None
         self._lock = threading.RLock()
         self._text_embedding_ids: Set[str] = frozenset()
         self._image_embedding_ids: Set[str] = frozenset()
@@ -64,6 +66,23 @@ class QueryEncoders:
             if self._images is not None:
                 self._report_others(self._image_embedding_ids - {self._images.embedding_id}, "image_model")
             return self._images
+
+    def actions(self) -> ActionEncoder | None:
+        """Return the encoder of queries for clips; None, with one warning, if it cannot be loaded."""
+        with self._lock:
+            if self._actions is None and "actions" not in self._reported:
+                try:
+                    if self._settings.actions_model == "off":
+                        raise WeightsError("set actions_model as it was when they were indexed")
+                    self._actions = ActionEncoder(self._settings)
+                except (WeightsError, MissingExtraError) as error:
+                    self._report("actions", f"clips are not searched: {error}")
+            return self._actions
+
+    def report_other_clips(self, embedding_id: str) -> None:
+        """Warn once that no clip was embedded with the model of the settings."""
+        message = f"no clips were embedded with {embedding_id}: set actions_model as it was, or index the videos again"
+        self._report(f"clips of {embedding_id}", message)
 
     def _text_encoder_for_pictures(self) -> TextEncoder | None:
         """Return a text encoder where only pictures are embedded: ConSE needs one, SigLIP and CLIP do not."""

@@ -410,6 +410,12 @@ class Search:
             images = self._encoders.images()
             index = snapshot.vectors_of("frame", images.embedding_id) if images else None
             return Encoded(index, images.encode_queries([query])[0], images.floor) if images and index else None
+        if modality == "action":
+            actions = self._encoders.actions()
+            index = snapshot.vectors_of("action", actions.embedding_id) if actions else None
+            if actions and index is None:
+                self._encoders.report_other_clips(actions.embedding_id)
+            return Encoded(index, actions.encode_queries([query])[0], actions.floor) if actions and index else None
         texts = self._encoders.texts()
         index = snapshot.vectors_of(modality, texts.embedding_id) if texts else None
         return Encoded(index, self._embedded_query(texts, query), texts.floor) if texts and index else None

@@ -11,7 +11,8 @@ from playhead.index.people.faces import FACE
 from playhead.index.people.voices import Voices
 from playhead.index.records import StageReport
 from playhead.index.storage.local import LocalStorage
-from playhead.tools.errors import QueryError
+from playhead.tools.embedding.faces import same_face
+from playhead.tools.errors import QueryError, WeightsError
 from playhead.tools.extractors.people import PeopleExtractor
 from playhead.tools.extractors.registry import stage_names
 from playhead.tools.records import Frame, Segment, Span
@@ -140,6 +141,86 @@ def test_a_real_face_is_recognised_again(extractor):
     box = seen[0].box
     assert box is not None
     assert (box.left + box.right) / 2 == pytest.approx(0.435, abs=0.05)
+
+
+@pytest.fixture(scope="module")
+def opencv_models(tmp_path_factory):
+    """Models with the inputs and outputs of YuNet and SFace: a bright square is a face; its vector is its colours."""
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper, numpy_helper
+
+    folder = tmp_path_factory.mktemp("opencv")
+
+    def save(name, nodes, weights, inputs, outputs):
+        graph = helper.make_graph(
+            nodes, name, [helper.make_tensor_value_info("input", TensorProto.FLOAT, inputs)],
+            [helper.make_tensor_value_info(one, TensorProto.FLOAT, shape) for one, shape in outputs.items()],
+            [numpy_helper.from_array(np.asarray(value), key) for key, value in weights.items()],
+        )  # fmt: skip
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+        onnx.save(model, folder / name)
+
+    sizes = {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}
+    nodes, weights = [], {}
+    for stride in (8, 16, 32):
+        for part, channels in sizes.items():
+            bias = {"bbox": [0.5, 0.5, np.log(4), np.log(4)], "kps": [0, 0, 1, 0, 0.5, 0.5, 0, 1, 1, 1]}
+            own = f"{part}_{stride}"
+            is_score = channels == 1 and stride == 16
+            kernel = np.full((channels, 3, stride, stride), 1 / (3 * stride**2) if is_score else 0, np.float32)
+            weights[f"w_{own}"] = kernel
+            weights[f"b_{own}"] = np.array(bias.get(part, [-200.0]), np.float32)
+            weights[f"s_{own}"] = np.array([1, -1, channels], np.int64)
+            steps = [
+                helper.make_node("Conv", ["input", f"w_{own}", f"b_{own}"], [f"c_{own}"], kernel_shape=[stride] * 2, strides=[stride] * 2),
+                helper.make_node("Transpose", [f"c_{own}"], [f"t_{own}"], perm=[0, 2, 3, 1]),
+                helper.make_node("Reshape", [f"t_{own}", f"s_{own}"], [f"r_{own}" if channels == 1 else own]),
+            ]  # fmt: skip
+            nodes += [*steps, helper.make_node("Sigmoid", [f"r_{own}"], [own])] if channels == 1 else steps
+    outputs = {f"{part}_{stride}": [1, None, sizes[part]] for part in sizes for stride in (8, 16, 32)}
+    save("face_detection_yunet_2023mar.onnx", nodes, weights, [1, 3, 640, 640], outputs)
+    weights = {
+        "w": np.random.default_rng(0).normal(size=(128, 3, 112, 112)).astype(np.float32),
+        "s": np.array([1, 128]),
+    }
+    nodes = [
+        helper.make_node("Conv", ["input", "w"], ["c"], kernel_shape=[112, 112]),
+        helper.make_node("Reshape", ["c", "s"], ["output"]),
+    ]
+    save("face_recognition_sface_2021dec.onnx", nodes, weights, [1, 3, 112, 112], {"output": [1, 128]})
+    return folder
+
+
+def test_opencvs_models_are_read_from_a_folder(opencv_models):
+    extractor = PeopleExtractor(Settings(people_model=str(opencv_models), offline=True))
+    pictures = np.full((3, 480, 1280, 3), 90, np.uint8)
+    pictures[0, 128:160, 256:288] = pictures[2, 128:160, 256:288] = 255
+    segments = [Segment(Span(start=t, end=t + 1), Frame(t, one)) for t, one in enumerate(pictures)]
+    seen = extractor.observe(segments)
+    assert [one.span.start for one in seen] == [0, 2]  # the grey picture has no face
+    left, top, right, bottom = (
+        seen[0].box.left * 1280,
+        seen[0].box.top * 480,
+        seen[0].box.right * 1280,
+        seen[0].box.bottom * 480,
+    )
+    assert ((left + right) / 2, (top + bottom) / 2) == pytest.approx(
+        (272, 144), abs=3
+    )  # in pixels of the whole picture
+    assert right - left == pytest.approx(128, abs=2)
+    assert len(seen[0].vector) == 128
+    assert np.dot(seen[0].vector, seen[1].vector) == pytest.approx(1, abs=1e-3)
+    assert seen[0].source.startswith("sface(")
+    assert (same_face(seen[0].source), same_face("dlib@1")) == (0.363, 0.93)
+    assert {one.text for one in merge_faces(seen)} == {"Person 1"}
+
+
+def test_opencvs_models_are_named_where_they_are_missing(opencv_models, tmp_path):
+    (tmp_path / "face_recognition_sface_2021dec.onnx").write_bytes(b"")
+    with pytest.raises(WeightsError, match=r"holds no face_detection_yunet\*\.onnx"):
+        PeopleExtractor(Settings(people_model=str(tmp_path), offline=True))
+    with pytest.raises(WeightsError, match="opencv/face_detection_yunet"):
+        PeopleExtractor(Settings(people_model="opencv", offline=True))
 
 
 def test_two_real_faces_are_two_people(extractor):

@@ -5,8 +5,10 @@ folder; `playhead people forget` deletes them.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from ..embedding.faces import FACE_PARAMETERS, DlibFaces
+from ..embedding.opencv_faces import OPENCV, OpenCvFaces, holds_sface
 from ..records import Box, Observation, Segment
 from ..settings import Settings
 
@@ -27,7 +29,9 @@ class PeopleExtractor:
             WeightsError: The weights are not available.
             MissingExtraError: A library is not installed.
         """
-        self._faces = DlibFaces(settings)
+        chosen = settings.people_model
+        is_opencv = chosen == OPENCV or holds_sface(Path(chosen).expanduser())
+        self._faces = OpenCvFaces(settings) if is_opencv else DlibFaces(settings)
         self.source = self._faces.source
 
     def observe(self, segments: Sequence[Segment]) -> list[Observation]:

@@ -133,6 +133,12 @@ def _sound_parameters() -> Sequence[object]:
     return (*SOUND_PARAMETERS, *CLASSIFIER_PARAMETERS)
 
 
+def _actions(settings: Settings, _: SharedModels) -> Any:
+    from ..embedding.actions import ActionEncoder
+
+    return ActionEncoder(settings)
+
+
 def _captions(settings: Settings, _: SharedModels) -> Any:
     from .captions import captioner
 
@@ -232,6 +238,21 @@ _OWN = (
         own_vectors=True,
         cited_as="picture",
         away_seconds=3.0,
+    ),
+    ModalitySpec(
+        name="action",
+        participle="performed",
+        title="clip embeddings",
+        reads="clips",
+        make=_actions,
+        asked_as="shown",
+        holds="labels",
+        setting="actions_model",
+        own_vectors=True,
+        cited_as="picture",
+        away_seconds=3.0,
+        searched=False,
+        optional=True,
     ),
     ModalitySpec(
         name="speaker",

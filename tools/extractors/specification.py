@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from ..errors import PlayheadError
-from ..records import Modality, Observation, check_modality
+from ..records import Clip, Modality, Observation, check_modality
 from ..settings import Settings
 
 __all__ = [
     "AskedAs",
+    "ClipExtractor",
     "Extractor",
     "FrameExtractor",
     "Merge",
@@ -24,8 +25,9 @@ __all__ = [
 ]
 
 # What an extractor reads. `frames`: one frame of each segment, in batches. `scenes`: up to four frames of about 20 s
-# together. `sound`: the whole audio track, in windows of about two minutes.
-Reads = Literal["frames", "scenes", "sound"]
+# together. `clips`: every 3 s in which the picture moves, as frames at equal distances. `sound`: the whole audio track, in windows of
+# about two minutes.
+Reads = Literal["frames", "scenes", "clips", "sound"]
 # How observations of successive segments are merged. `lines`: lines of text, whose readings may differ. `same place`: the
 # same text in the same box. `track`: the same label near its last box. `same text`: the same text at any place. `faces`: by their vectors.
 Merge = Literal["none", "lines", "same place", "track", "same text", "faces"]
@@ -55,6 +57,19 @@ class FrameExtractor(Extractor, Protocol):
 
         An extractor with `own_vectors` also returns their unit vectors, float32, shape `(n, dimensions)`.
         """
+
+
+class ClipExtractor(Extractor, Protocol):
+    """Reads clips.
+
+    Attributes:
+        frames: How many frames it reads of each clip.
+    """
+
+    frames: int
+
+    def observe(self, clips: Sequence[Clip]) -> list[Observation]:
+        """Return the observations of a batch of clips; with `own_vectors` each has its unit vector in `Observation.vector`."""
 
 
 class SoundExtractor(Extractor, Protocol):
@@ -100,7 +115,8 @@ class ModalitySpec:
         merge: How the observations of successive segments are merged.
         assemble: For `sound`: turns what `process_window` returned for all windows, in order, into observations.
         restore: For `sound`: the result of `process_window` from what JSON stored; it may raise ValueError or TypeError.
-        own_vectors: Whether the extractor embeds its observations itself; else the text encoder embeds their texts.
+        own_vectors: Whether the extractor embeds its observations itself; else the text encoder embeds their texts. Of `clips`, each
+            observation has its vector, and its source is the embedding model id.
         away_seconds: For counting: a thing that reappears within this time counts as the same appearance.
         has_boxes: Whether its observations have boxes in the picture.
         cited_as: `text`: an answer quotes its text. `picture`: an answer shows its frame, because a label by a classifier
@@ -142,5 +158,5 @@ class ModalitySpec:
         check_modality(self.name)
         if (self.reads == "sound") != (self.assemble is not None):
             raise ValueError(f"modality {self.name}: `assemble` is given for sound, and only for sound")
-        if self.own_vectors and self.reads != "frames":
-            raise ValueError(f"modality {self.name}: only an extractor of frames has vectors of its own")
+        if self.own_vectors and self.reads not in ("frames", "clips"):
+            raise ValueError(f"modality {self.name}: only an extractor of frames or clips has vectors of its own")

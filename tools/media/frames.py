@@ -1,16 +1,19 @@
-"""Frames of a video: at given seconds, and all in sequence. Times are seconds of the file's timeline.
+"""Frames of a video: at given seconds, all in sequence, and as clips. Times are seconds of the file's timeline.
 
 The default decoder is PyAV. The user may choose `decord` (`tools.media.decord_frames`).
 """
 
 import contextlib
+import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from ..errors import MediaError, QueryError
-from ..records import Frame, Pixels
+from ..records import Clip, Frame, Pixels, Span
 from . import decord_frames
 from .container import decode, open_media, video_stream_of
 from .pictures import pixel_aspect, pixels_of, upright
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     import av
     from av.container import InputContainer
 
-__all__ = ["Decoder", "frames_at", "frames_between", "probe", "scan", "scanned"]
+__all__ = ["CLIPS", "Decoder", "frames_at", "frames_between", "moving_clips", "probe", "scan", "scanned"]
 
 Decoder = Literal["pyav", "decord", "nvdec"]
 
@@ -32,6 +35,13 @@ SEEK_GAP_SECONDS = 10.0
 # In an MPEG program stream only some pictures have a timestamp, at least one in 0.7 s (ISO/IEC 13818-1). After a seek
 # FFmpeg guesses the times up to the first timestamp: measured for up to 18 frames, with errors of 0.1 s.
 GUESSED_SECONDS = {"mpeg": 1.0}
+# A clip has this length; the last one of a stretch may be shorter. Models of clips read 224 to 288 pixels.
+_CLIP_SECONDS, _SHORTEST_CLIP, _CLIP_SIDE = 3.0, 1.0, 320
+# Levels of 256 by which the mean brightness of 8×8 blocks differs from that of the clip's first frame, in the mean of the picture.
+_LEAST_MOTION = 1.0
+
+# Everything that the clips of a video depend on.
+CLIPS = (1, _CLIP_SECONDS, _SHORTEST_CLIP, _CLIP_SIDE, _LEAST_MOTION)
 
 
 def frames_at(
@@ -83,6 +93,35 @@ def frames_between(path: Path | str, start: float, end: float, stream: int | Non
         yield from cursor.frames_between(start, end)
 
 
+def moving_clips(
+    path: Path | str, spans: Sequence[Span], count: int, stream: int | None = None, decoder: Decoder = "pyav"
+) -> Iterator[Clip]:
+    """Yield the clips of 3 s in which the picture moves, with small frames.
+
+    Args:
+        path: The video file.
+        spans: The stretches that are cut into clips.
+        count: Frames of a clip, at equal distances.
+        stream: Index of the video stream in its container; None for FFmpeg's best one.
+        decoder: As for `frames_at`.
+
+    Raises:
+        MediaError: The file holds no readable pictures.
+    """
+    cuts = [
+        Span(start=start, end=min(span.end, start + _CLIP_SECONDS))
+        for span in spans
+        for number in range(math.ceil(span.duration / _CLIP_SECONDS))
+        if span.end - (start := span.start + number * _CLIP_SECONDS) >= _SHORTEST_CLIP
+    ]
+    seconds = (cut.start + (number + 0.5) * cut.duration / count for cut in cuts for number in range(count))
+    frames = (_small(frame) for frame in frames_at(path, seconds, stream, decoder))
+    for cut in cuts:
+        clip = Clip(cut, tuple(itertools.islice(frames, count)))
+        if _motion(clip) >= _LEAST_MOTION:
+            yield clip
+
+
 def scan(path: Path | str, stream: int | None = None, decoder: Decoder = "pyav") -> Iterator[ScannedFrame]:
     """Yield every frame of a video in presentation order, each with its detail.
 
@@ -111,6 +150,23 @@ def scanned(frame: "av.VideoFrame", detail: Pixels, aspect: float, gap: Gap = "s
     """A decoded frame, whose time is on the timeline, as a `ScannedFrame`; `aspect` is from `pictures.pixel_aspect`."""
     seconds = max(0.0, frame.time)
     return ScannedFrame(seconds, detail, lambda: Frame(seconds, pixels_of(frame, aspect)), gap)
+
+
+def _small(frame: Frame) -> Frame:
+    from PIL import Image
+
+    scale = _CLIP_SIDE / min(frame.size)
+    if scale >= 1:
+        return frame
+    size = (max(1, round(frame.size[0] * scale)), max(1, round(frame.size[1] * scale)))
+    return Frame(frame.seconds, np.asarray(Image.fromarray(frame.pixels).resize(size, Image.Resampling.BILINEAR)))
+
+
+def _motion(clip: Clip) -> float:
+    """The largest difference of a frame from the first one, as the mean over blocks of 8×8 pixels, in levels of 256."""
+    small = [frame.pixels[: frame.size[1] // 8 * 8, : frame.size[0] // 8 * 8].mean(axis=2) for frame in clip.frames]
+    blocks = [one.reshape(one.shape[0] // 8, 8, -1, 8).mean(axis=(1, 3)) for one in small]
+    return max(float(np.abs(one - blocks[0]).mean()) for one in blocks)
 
 
 def _checked(second: float) -> float:

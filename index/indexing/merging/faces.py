@@ -4,18 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ....tools.embedding.faces import same_face
 from ....tools.embedding.protocol import unit
 from ....tools.extractors.speakers import average_link
 from ....tools.records import Observation, Span
 
-__all__ = ["FACES", "SAME_FACE", "merge_faces"]
+__all__ = ["FACES", "merge_faces"]
 
-# Cosine of two faces of one person; measured: one person 0.97 and more, two persons 0.81 to 0.86.
-SAME_FACE = 0.93
 # An appearance goes on over segments in which the face is not found.
 _GAP_SECONDS = 2.5
 
-FACES = (1, SAME_FACE, _GAP_SECONDS)
+FACES = (1, _GAP_SECONDS)
 
 
 def merge_faces(observations: Sequence[Observation]) -> list[Observation]:
@@ -28,7 +27,7 @@ def merge_faces(observations: Sequence[Observation]) -> list[Observation]:
     if not runs:
         return []
     means = unit(np.stack([np.mean([one.vector for one in run], axis=0) for run in runs]))
-    groups = average_link(1 - means @ means.T, 1 - SAME_FACE)
+    groups = average_link(1 - means @ means.T, 1 - same_face(observations[0].source))
     lengths = [run[-1].span.end - run[0].span.start for run in runs]
     groups.sort(key=lambda group: -sum(lengths[row] for row in group))
     found = []
@@ -51,7 +50,7 @@ def _runs(observations: Sequence[Observation]) -> list[list[Observation]]:
     runs: list[list[Observation]] = []
     for one in observations:
         vector = np.array(one.vector)
-        best, nearest = -1, SAME_FACE
+        best, nearest = -1, same_face(one.source)
         for row, run in enumerate(runs):
             last = run[-1]
             if last.span == one.span or one.span.start - last.span.end > _GAP_SECONDS:

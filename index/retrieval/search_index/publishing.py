@@ -217,36 +217,19 @@ class Publisher:
                 index.remove(np.array(runs, np.int64))
 
     def _add(self, catalog: Catalog, record: VideoRecord, table: ObservationTable, rows: npt.NDArray[np.int64]) -> None:
-        frames = np.asarray([o.modality == "frame" for o in table.observations])
-        for embedding_id, vectors, is_frame in (
-            (record.text_embedding_id, table.text_vectors, False),
-            (record.image_embedding_id, table.image_vectors, True),
-        ):
-            if not vectors.size:
-                continue
-            numbers = np.flatnonzero(frames == is_frame)
-            embedded = vectors.any(axis=1)
-            for modality in sorted({o.modality for o in table.observations}):
-                chosen = embedded & np.asarray([table.observations[int(n)].modality == modality for n in numbers])
-                if not chosen.any():
-                    continue
-                key = index_key(modality, embedding_id)
-                if key not in self._vectors:
-                    address = catalog.noted("vectors_at")
-                    self._vectors[key] = new_index(vectors.shape[1], self._folder / key, address)
-                index = self._vectors[key]
-                index.add(vectors[chosen], rows[numbers[chosen]])
+        for key, vectors, numbers in _embedded(record, table):
+            if key not in self._vectors:
+                address = catalog.noted("vectors_at")
+                self._vectors[key] = new_index(vectors.shape[1], self._folder / key, address)
+            self._vectors[key].add(vectors, rows[numbers])
 
     def _check_lengths(self, record: VideoRecord, table: ObservationTable) -> None:
-        for embedding_id, vectors in (
-            (record.text_embedding_id, table.text_vectors),
-            (record.image_embedding_id, table.image_vectors),
-        ):
-            for key, index in self._vectors.items():
-                if vectors.size and key.endswith(index_key("", embedding_id)) and index.dimensions != vectors.shape[1]:
-                    raise DamagedError(
-                        f"vectors of {record.video_id} have {vectors.shape[1]} dimensions instead of {index.dimensions}"
-                    )
+        for key, vectors, _ in _embedded(record, table):
+            index = self._vectors.get(key)
+            if index is not None and index.dimensions != vectors.shape[1]:
+                raise DamagedError(
+                    f"vectors of {record.video_id} have {vectors.shape[1]} dimensions instead of {index.dimensions}"
+                )
 
     def _load(self, catalog: Catalog) -> None:
         """Open the vector files of the last snapshot; without them, start again."""
@@ -290,6 +273,31 @@ class Publisher:
             except BaseException:
                 self._vectors, self._snapshot = {}, ""  # they may be ahead of the catalogue
                 raise
+
+
+def _embedded(
+    record: VideoRecord, table: ObservationTable
+) -> Iterator[tuple[str, npt.NDArray[np.float16], npt.NDArray[np.int64]]]:
+    """Yield, for each modality and embedding model, the key of its index, its vectors, and the numbers of their observations."""
+    observations = table.observations
+    modalities = np.asarray([one.modality for one in observations])
+    for embedding_id, vectors, is_frame in (
+        (record.text_embedding_id, table.text_vectors, False),
+        (record.image_embedding_id, table.image_vectors, True),
+    ):
+        if not vectors.size:
+            continue
+        numbers = np.flatnonzero((modalities == "frame") == is_frame)
+        embedded = vectors.any(axis=1)
+        for modality in sorted(set(modalities[numbers].tolist())):
+            chosen = embedded & (modalities[numbers] == modality)
+            if chosen.any():
+                yield index_key(modality, embedding_id), vectors[chosen], numbers[chosen]
+    clips = [number for number, one in enumerate(observations) if one.modality == "action" and one.vector]
+    for source in sorted({observations[number].source for number in clips}):
+        own = [number for number in clips if observations[number].source == source]
+        vectors = np.array([observations[number].vector for number in own], np.float16)
+        yield index_key("action", source), vectors, np.array(own, np.int64)
 
 
 def _is_damage(error: CatalogError) -> bool:
