@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..index.indexing.extractor_set import Extractors
-from ..index.indexing.recording.parts import Effort, RecordedPart, part_metadata, recover_parts
+from ..index.indexing.recording.parts import Effort, RecordedPart, recover_parts
+from ..index.recordings import part_metadata
 from ..index.records import Evidence, VideoRecord
 from ..index.retrieval.search_index.publishing import Publisher
 from ..index.storage.local import LocalStorage
@@ -184,10 +185,9 @@ class LiveRecording:
                 yield segment, "sound" if waited > _PATIENCE_SECONDS else "all"
 
     def _part(self, storage: LocalStorage, segment: LiveSegment) -> RecordedPart:
-        began = segment.arrived - (segment.end - segment.start)
-        named = datetime.fromtimestamp(began, UTC).strftime("%Y-%m-%dT%H%M%SZ")
+        named = datetime.fromtimestamp(segment.began, UTC).strftime("%Y-%m-%dT%H%M%SZ")
         path = self._folder / f"{named}-{segment.part + 1:04d}.ts"
-        metadata = part_metadata(self._name, segment.part, segment.part_start, began)
+        metadata = part_metadata(self._name, segment.part, segment.part_start, segment.began)
         return RecordedPart(storage, self._extractors, path, metadata)
 
     def _finished(self, part: RecordedPart | None, publisher: Publisher) -> list[VideoRecord]:

@@ -72,10 +72,10 @@ class Term(Record):
 
 
 class Correction(Record):
-    """A corrected word of the question."""
+    """A word of the question that was corrected, or a time of day that was understood."""
 
     written: str = Field(description="As the question has it.")
-    read: str = Field(description="The word of the library, or the English word, that was meant.")
+    read: str = Field(description="The word of the library, the English word, or the time that was meant.")
 
 
 def corrected_words(corrections: Sequence[Correction]) -> str:
@@ -145,6 +145,7 @@ class Plan(Record):
         default=None,
         description="The spans of each video, after locating the anchor or part; None: `between` holds.",
     )
+    clock: str = Field(default="", description="The time of day of live recordings that `scopes` are made from.")
     video_ids: tuple[str, ...] | None = Field(default=None, description="Only these videos; None: all.")
     subjects: tuple[Subject, ...] = Field(default=(), description="Things to count, compare or order.")
     ordinal: int | None = Field(default=None, description="Number of the occurrence: 1 the first, -1 the last.")

@@ -68,15 +68,17 @@ def _all_within(plan: Plan, search: Search) -> list[Evidence]:
         among = plan.video_ids if plan.video_ids is not None else tuple(search.records)
         span = plan.between or Span(start=0, end=max([1.0, *(search.records[one].duration for one in among)]))
         scopes = tuple(Scope(video_id=one, span=span) for one in among)
-    seen: list[tuple[float, Evidence]] = []
-    for scope in scopes:
+    seen: list[tuple[tuple[int, float], Evidence]] = []
+    for number, scope in enumerate(scopes):
+        # The parts of a recording follow each other; other videos lie side by side.
+        part = 0 if not plan.clock else -number if plan.from_end else number
         for one in search.attributed(search.of_video(scope.video_id)):
             if plan.speaker and one.speaker != plan.speaker:
                 continue
             if one.modality not in plan.modalities or one.span.overlap(scope.span) <= 0:
                 continue
             if (key := _sort_key(one, scope.span, plan)) is not None:
-                seen.append((key, one))
+                seen.append(((part, key), one))
     ordered = sorted(seen, key=lambda found: found[0])
     if plan.ordinal is None:
         return [one for _, one in ordered][:CANDIDATES]
@@ -101,7 +103,7 @@ def _sort_key(one: Evidence, span: Span, plan: Plan) -> float | None:
         return -one.end
     if plan.between is None and plan.part is None and plan.scopes is None:
         return one.start - one.end  # the whole video is asked for: long observations come first
-    is_stretch = plan.part == "start" or (plan.between is not None and plan.between.duration > 1)
+    is_stretch = plan.part == "start" or bool(plan.clock) or (plan.between is not None and plan.between.duration > 1)
     return one.start if is_stretch else one.end - one.start
 
 

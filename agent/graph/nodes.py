@@ -27,6 +27,7 @@ from ..question.motions import with_motion
 from ..question.refinement import refined
 from ..question.speakers import with_person, with_speaker
 from ..question.spelling import corrected
+from ..question.wall_clock import at_wall_clock
 from ..records import Claim, Plan, SubQuery
 from .events import AnswerWeighed, ClaimJudged, ClaimsDrafted, EvidenceFound, PlanMade
 from .state import Context, Running, State, claims_by_key, over_budget, seconds_left, traced, usage_of
@@ -41,6 +42,9 @@ def plan_node(state: State, runtime: Running) -> State:
     typed, corrections = corrected(question, runtime.context.search)
     plan = plan_in_thread(typed, turns, state["video_ids"], state["between"], state["options"])
     plan = scoped_by_names(plan, runtime.context.search.records)
+    if state["between"] is None and (timed := at_wall_clock(plan, runtime.context.search.records)):
+        plan, understood = timed
+        corrections = (*corrections, understood)
     plan = with_speaker(plan, runtime.context.search.speaker_titles)
     plan = with_person(plan, runtime.context.search.person_titles)
     if moving_claims(moving := with_motion(plan), runtime.context.search):
@@ -318,6 +322,8 @@ def _understood(plan: Plan, question: str) -> str:
     message += "".join(f"; “{query.text}” in {', '.join(query.modalities)}" for query in plan.more)
     if plan.between:
         message += f", {'last' if plan.from_end else 'between'} {plan.between}"
+    if plan.clock:
+        message += f", {plan.clock}"
     if plan.speaker:
         message += f", said by {plan.speaker}"
     if plan.motion:

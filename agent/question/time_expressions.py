@@ -6,14 +6,24 @@ A language model never sets a time: its proposal counts only if this parser find
 """
 
 import re
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ...index.localization.grounding import GroundingQuery
 from ...tools.records import Span, parse_clock
 from ...tools.words import canonical, tokens
 from ..records import Part
 
-__all__ = ["FAR", "grounding_query", "moment_of", "part_of", "stretch_of"]
+__all__ = [
+    "FAR",
+    "DayTimes",
+    "Recent",
+    "day_times_of",
+    "grounding_query",
+    "moment_of",
+    "part_of",
+    "recent_of",
+    "stretch_of",
+]
 
 FAR = 1e7  # seconds: past the end of any video
 
@@ -38,6 +48,19 @@ _PART = re.compile(
 )
 _UNITS = {"second": 1.0, "sec": 1.0, "minute": 60.0, "min": 60.0, "hour": 3600.0}
 _PARTS = {"half": 0.5, "quarter": 0.25, "few": 3.0, "couple": 2.0, "several": 3.0}
+# "10:40", "10:40:30", "3 pm": a time of day, for recordings whose time of day is known.
+_DAY_TIME = r"(\d{1,2}(?::[0-5]\d){0,2}(?: ?[ap]\.?m\b)?)(?![\w:])"
+_DAY_BETWEEN = re.compile(rf"\b(?:between|from) +{_DAY_TIME} *(?:and|to|until|till|-|–) *{_DAY_TIME}", re.IGNORECASE)
+_DAY_SINCE = re.compile(rf"\b(?:since|after|from) +(?:(?:[\w'’]+ +){{0,4}}?at +)?{_DAY_TIME}", re.IGNORECASE)
+_DAY_BEFORE = re.compile(rf"\b(?:before|until|till|up to) +{_DAY_TIME}", re.IGNORECASE)
+_DAY_AT = re.compile(rf"\b(?:at|around) +{_DAY_TIME}", re.IGNORECASE)
+# "What did she just say?", "what just happened?"
+_JUST = re.compile(
+    r"(?:(?<=\bwhat )|\b(?:did|was|were|has|have|had)\b(?: \w+){0,3}? )(just)(?= (?!an?\b|the\b|before\b|after\b)\w)"
+    r"|\b(just now)\b",
+    re.IGNORECASE,
+)
+_JUST_SECONDS = 30.0
 
 # The middle of a span as a share of the video, with the standard deviation of that share.
 _PLACES = {"start": 0.05, "middle": 0.5, "end": 0.95}
@@ -114,6 +137,67 @@ def moment_of(question: str) -> tuple[str, Span] | None:
     return _without(question, found), Span(start=start, end=start + 1)
 
 
+class DayTimes(NamedTuple):
+    """A stretch of a day that a question names.
+
+    Attributes:
+        rest: The question without it.
+        written: The expression, as typed.
+        first: Its first second, from midnight; None: from the start.
+        last: The first second after it; None: to the end.
+    """
+
+    rest: str
+    written: str
+    first: float | None
+    last: float | None
+
+
+def day_times_of(question: str) -> DayTimes | None:
+    """Parse the times of day that a question names: "since 10:40", "between 10:00 and 10:30", "at 3 pm" (a minute)."""
+    for pattern in (_DAY_BETWEEN, _DAY_SINCE, _DAY_BEFORE, _DAY_AT):
+        found = pattern.search(question)
+        times = [_second_of_day(one) for one in found.groups()] if found else []
+        if not found or None in times:
+            continue
+        first, last = times[0], times[-1]
+        assert first is not None
+        if pattern is _DAY_SINCE:
+            last = None
+        elif pattern is _DAY_BEFORE:
+            first = None
+        elif pattern is _DAY_AT:
+            last = first + (1 if found[1].count(":") == 2 else 60)
+        return DayTimes(_without(question, found), found[0], first, last)
+    return None
+
+
+class Recent(NamedTuple):
+    """What a question counts back from the end.
+
+    Attributes:
+        rest: The question without it.
+        written: The expression, as typed.
+        seconds: How long it is.
+        is_now: Whether it means the present ("just"), not the end of a video ("in the last five minutes").
+    """
+
+    rest: str
+    written: str
+    seconds: float
+    is_now: bool
+
+
+def recent_of(question: str) -> Recent | None:
+    """Parse what counts back from the end: "just" (30 s), "in the last five minutes"."""
+    if found := _JUST.search(question):
+        word = 1 if found[1] else 2
+        return Recent(question[: found.start(word)] + question[found.end(word) :], found[word], _JUST_SECONDS, True)
+    rest, span, at_end = stretch_of(question)
+    written = _EDGE.search(question)
+    return Recent(rest, written[0], span.end, False) if span is not None and at_end and written else None
+
+
 def grounding_query(question: str) -> GroundingQuery:
     """Split a question into a description, its place in the video, and a clause before or after it.
 
@@ -151,6 +235,18 @@ def _seconds(found: re.Match[str]) -> float:
     """The time that `_TIME` matched, in seconds."""
     clock, minute = found.groups()
     return parse_clock(clock) if clock else 60.0 * float(minute)
+
+
+def _second_of_day(text: str) -> float | None:
+    """The seconds from midnight to "10:40" or "3 pm"; None: it is no time of day."""
+    half = re.search(r"([ap])\.?m", text, re.IGNORECASE)
+    parts = [int(part) for part in re.findall(r"\d+", text)]
+    if (len(parts) == 1 and not half) or parts[0] > (12 if half else 23):
+        return None
+    if half:
+        parts[0] = parts[0] % 12 + (12 if half[1].casefold() == "p" else 0)
+    hours, minutes, seconds = [*parts, 0, 0][:3]
+    return 3600.0 * hours + 60.0 * minutes + seconds
 
 
 def _without(question: str, found: re.Match[str]) -> str:

@@ -23,6 +23,7 @@ from playhead import Library
 from playhead.agent.live import LiveRecording, LiveStep
 from playhead.agent.watching import StandingQuery
 from playhead.index.indexing.extractor_set import Extractors
+from playhead.index.recordings import part_clock
 from playhead.tools.errors import LibraryError, MediaError
 from playhead.tools.media.live import LiveSegment, LiveSource, live_segments
 from playhead.tools.media.streams import probe
@@ -343,6 +344,10 @@ def test_an_rtsp_camera_that_is_gone_for_a_while(tmp_path: Path, gear):
     assert read[again:] == list(range(read[again], read[again] + len(read) - again))
     (gap,) = [note for note in part.notes if "gap" in note]
     assert "the connection was lost for" in gap
+    clock = part_clock(part)
+    assert clock is not None
+    assert clock.seconds == (0.0, pytest.approx(again, abs=0.3))
+    assert clock.wall[1] > clock.wall[0]
     gap_step = next(number for number, step in enumerate(steps) if step.note)
     assert steps[gap_step].start == pytest.approx(again, abs=0.3)
 

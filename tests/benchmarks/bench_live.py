@@ -70,7 +70,8 @@ def _costs(clip: Path, folder: Path) -> dict[str, float]:
     """CPU seconds of this process for each of 12 segments: extraction and commit, and publishing."""
     from playhead import Settings
     from playhead.index.indexing.extractor_set import Extractors
-    from playhead.index.indexing.recording.parts import RecordedPart, part_metadata
+    from playhead.index.indexing.recording.parts import RecordedPart
+    from playhead.index.recordings import part_metadata
     from playhead.index.retrieval.search_index.publishing import Publisher
     from playhead.index.storage.local import LocalStorage
     from playhead.tools.media.live import LiveSource, live_segments

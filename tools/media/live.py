@@ -89,6 +89,11 @@ class LiveSegment:
     arrived: float
     note: str = ""
 
+    @property
+    def began(self) -> float:
+        """When its first second arrived, in seconds since 1970."""
+        return self.arrived - (self.end - self.start)
+
 
 class Stop(Protocol):
     """Says whether to stop: `threading.Event` does."""

@@ -21,8 +21,9 @@ from ....tools.extractors.registry import spec_of, stage_names
 from ....tools.media.frames import probe
 from ....tools.media.live import LiveSegment
 from ....tools.media.metadata.reading import metadata_of
-from ....tools.media.metadata.records import Fact, Metadata
+from ....tools.media.metadata.records import Metadata
 from ....tools.records import Span, VideoInfo, clock
+from ...recordings import resumed_at
 from ...records import StageReport, VideoRecord
 from ...storage.committed.keyframes import copy_keyframes, move_keyframes
 from ...storage.committed.table import ObservationTable, write
@@ -34,7 +35,7 @@ from ..extraction import Extraction, extract, stages_to_run
 from ..extractor_set import Extractors
 from .rows import Row, continues, shifted, stacked
 
-__all__ = ["Effort", "RecordedPart", "part_metadata", "recover_parts"]
+__all__ = ["Effort", "RecordedPart", "recover_parts"]
 
 # What of a segment is extracted.
 Effort = Literal["all", "sound", "nothing"]
@@ -84,6 +85,7 @@ class RecordedPart:
         """
         if segment.note:
             self._note(segment, f"gap: {segment.note}")
+            self._metadata = resumed_at(self._metadata, segment.start, segment.began)
         try:
             info = probe(segment.path, self._extractors.settings.stream)
             if effort != "nothing":
@@ -236,26 +238,8 @@ def recover_parts(storage: LocalStorage, folder: Path) -> list[VideoRecord]:
 
 def _written_beside(path: Path, metadata: Metadata) -> Metadata:
     """Write the metadata of a part as a sidecar, which later runs of indexing read; return them as those read them."""
-    values = {"title": metadata.title, "date": metadata.date, "recorded": metadata.recorded}
-    values |= {fact.name: fact.value for fact in metadata.facts}
+    values: dict[str, str | list[str]] = {"title": metadata.title, "date": metadata.date, "recorded": metadata.recorded}
+    names = dict.fromkeys(fact.name for fact in metadata.facts)
+    values |= {name: [fact.value for fact in metadata.facts if fact.name == name] for name in names}
     write_bytes(path.with_suffix(".json"), json.dumps(values, ensure_ascii=False).encode())
     return metadata_of(path, Metadata(), content_id)
-
-
-def part_metadata(name: str, number: int, part_start: float, began: float) -> Metadata:
-    """The metadata of a part: when it began by the wall clock, and where it lies in the recording.
-
-    Args:
-        name: Of the recording.
-        number: Of the part, from 0.
-        part_start: Its first second in the recording.
-        began: When its first second arrived, in seconds since 1970.
-    """
-    at = datetime.fromtimestamp(began, UTC)
-    facts = (
-        Fact(name="recording", value=name),
-        Fact(name="part", value=str(number + 1)),
-        Fact(name="stream_start", value=f"{part_start:.3f}"),
-    )
-    recorded = at.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Metadata(title=name, date=recorded[:10], recorded=recorded, facts=facts)
