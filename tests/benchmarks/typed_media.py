@@ -16,7 +16,7 @@ from report import real_data
 
 from playhead.agent.evaluation.haystack.voice import RATE, speak
 
-__all__ = ["write_media"]
+__all__ = ["CLIPS", "write_media"]
 
 FPS = 10
 _SIZE = (960, 540)
@@ -172,7 +172,7 @@ _TALKS = {
     "interviews/interview_ana_silva.mp4": _INTERVIEW,
     "lectures/lecture_02_bees.mp4": _LECTURE,
 }
-_CLIPS = {
+CLIPS = {
     "films": ("videos/agent327.mp4", "videos/tos.webm"),
     "talks": ("videos/jobs.mp4", "videos/manifesto.mp4", "videos/nasa.mp4"),
     "clips": ("videos/boats.mp4", "videos/vllava_1.mp4", "videos/sam_dog.mp4", "videos/vtest.avi", "real/aerial.mp4"),
@@ -190,7 +190,7 @@ def write_media(folder: Path) -> None:
     for place, slides in _TALKS.items():
         if not (folder / place).exists():
             _write(folder / place, [_block(slide) for slide in slides])
-    for kind, names in _CLIPS.items():
+    for kind, names in CLIPS.items():
         for name in names:
             path = folder / kind / Path(name).name
             path.parent.mkdir(parents=True, exist_ok=True)
