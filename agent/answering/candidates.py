@@ -16,6 +16,7 @@ from ...tools.extractors.registry import boxed, labels, modality_names, sentence
 from ...tools.records import Span
 from ...tools.words import STOP_WORDS, canonical, names, stem, tokens
 from ..question.file_names import names_of
+from ..question.terms import without_request
 from ..records import Plan, Term
 from .matching import held_terms
 
@@ -30,6 +31,8 @@ _ASKS_NUMBER = re.compile(
     re.IGNORECASE,
 )
 _ASKS = re.compile(r"\b(?:who|whom|whose|what|which|when|where|why|how)\b", re.IGNORECASE)
+# So many content words that the question does not contain are as good as any more.
+MOST_NEW_WORDS = 3
 _SENTENCE_END = (".", "?", "!", "…", ":", ";")
 
 
@@ -37,7 +40,8 @@ class Features(NamedTuple):
     """The features of one candidate for one question; each number lies between -1 and 1.
 
     `cosine` and `cover` describe the observation alone; `_1` and `_3` include one or three neighbours on each side.
-    Cosines of several observations are their mean. Coverage is the share of the question's terms that a text holds
+    Cosines are those to the whole question, for which the text encoder was trained, not to its description; of a picture
+    to the description. Cosines of several observations are their mean. Coverage is the share of the question's terms that a text holds
     literally, each weighted by its rarity in the library.
     """
 
@@ -47,11 +51,9 @@ class Features(NamedTuple):
     cover: float
     cover_1: float
     cover_3: float
-    answer_type: float  # 1: the question asks for a number, and the text has one that the question does not contain
+    adds: float  # content words that the question does not contain: three or more give 1
     asked_modality: float  # 1: the question names the modality ("said", "shown")
-    is_text: float
     is_picture: float
-    shows: float
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Candidate:
     """An observation that may answer a question.
 
     Attributes:
-        evidence: The observation itself, with its cosine to the query in `similarity`.
+        evidence: The observation itself, with its cosine to the question in `similarity`; of a picture to the description.
         before: The neighbours before it, nearest first.
         after: The neighbours after it, nearest first; of a line of text, the other lines of its slide.
         names: Words of the video's file name, folder and title: facts that hold for all of the video.
@@ -102,6 +104,17 @@ class Candidate:
         ]
 
     @property
+    def is_title(self) -> bool:
+        """Whether it is the title of a slide: the topmost line, at least as tall as every other one."""
+        box, others = self.evidence.box, [one.box for one in self.after if one.box]
+        return (
+            self.evidence.modality == "text"
+            and box is not None
+            and bool(others)
+            and all(box.top < one.top and box.bottom - box.top >= one.bottom - one.top for one in others)
+        )
+
+    @property
     def heading(self) -> Evidence | None:
         """The title of the slide that contains a line of text: the topmost line, if it is the tallest."""
         boxed = [one for one in self.after if one.box]
@@ -114,7 +127,7 @@ class Candidate:
 
 
 def candidates_of(plan: Plan, found: Sequence[Evidence], search: Search) -> list[Candidate]:
-    """Give each evidence its neighbours, with their similarity to the query.
+    """Give each evidence its neighbours, with their similarity to the question.
 
     Args:
         plan: The question.
@@ -134,7 +147,7 @@ def candidates_of(plan: Plan, found: Sequence[Evidence], search: Search) -> list
         window = Span(
             start=max(0.0, min(one.start for one in group) - margin), end=max(one.end for one in group) + margin
         )
-        rows = search.compare(plan.query, modality, first.video_id, window)
+        rows = search.compare(without_request(plan.question), modality, first.video_id, window)
         place = {row.evidence_id: number for number, row in enumerate(rows)}
         for one in group:
             if one.evidence_id not in place:
@@ -184,10 +197,7 @@ def adds_to(plan: Plan, rows: Sequence[Evidence], other: Evidence) -> bool:
 
 def says_nothing_new(plan: Plan, evidence: Evidence) -> bool:
     """Whether all content words of an observation are in the question: "Directed by" for "Who directed it?"."""
-    if not _ASKS.search(plan.question):
-        return False
-    asked = {stem(canonical(word)) for word in tokens(plan.question)}
-    return all(word in STOP_WORDS or stem(canonical(word)) in asked for word in tokens(evidence.text))
+    return _ASKS.search(plan.question) is not None and not _new_words(plan, [evidence])
 
 
 def text_of(rows: Sequence[Evidence]) -> str:
@@ -208,11 +218,9 @@ def _features(candidate: Candidate, plan: Plan, weights: Mapping[str, float]) ->
         cover=covers[0],
         cover_1=covers[1],
         cover_3=covers[2],
-        answer_type=float(_gives_number(plan, rows[1])),
+        adds=min(1.0, len(_new_words(plan, rows[modality != "text"])) / MOST_NEW_WORDS),
         asked_modality=float(plan.modalities != modality_names() and modality in plan.modalities),
-        is_text=float(modality == "text"),
         is_picture=float(modality in labels()),
-        shows=float(candidate.shows),
     )
 
 
@@ -222,6 +230,12 @@ def _gives_number(plan: Plan, rows: Sequence[Evidence]) -> bool:
         return False
     known = _numbers(plan.question)
     return any(_numbers(row.text) - known for row in rows)
+
+
+def _new_words(plan: Plan, rows: Sequence[Evidence]) -> list[str]:
+    """Return the content words of some observations that the question does not contain."""
+    asked = {stem(canonical(word)) for word in tokens(plan.question)}
+    return [word for word in tokens(text_of(rows)) if word not in STOP_WORDS and stem(canonical(word)) not in asked]
 
 
 def _rarities(terms: Sequence[Term], search: Search) -> dict[str, float]:

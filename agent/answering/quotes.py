@@ -78,7 +78,7 @@ def _quoted(plan: Plan, candidate: Candidate) -> list[Evidence]:
     if candidate.heading and adds_to(plan, rows, candidate.heading):
         rows.insert(0, candidate.heading)
     if candidate.evidence.modality == "text":
-        if says_nothing_new(plan, candidate.evidence):
+        if candidate.is_title or says_nothing_new(plan, candidate.evidence):
             rows += candidate.below[:2]
         return rows
     rows += [one for one in candidate.around(1) if one not in rows and adds_to(plan, rows, one)]

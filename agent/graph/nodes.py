@@ -26,13 +26,17 @@ from ..question.follow_ups import plan_in_thread
 from ..question.motions import with_motion
 from ..question.refinement import refined
 from ..question.speakers import with_person, with_speaker
-from ..question.spelling import corrected
+from ..question.spelling import corrected, is_english
 from ..question.wall_clock import at_wall_clock
 from ..records import Claim, Plan, SubQuery
 from .events import AnswerWeighed, ClaimJudged, ClaimsDrafted, EvidenceFound, PlanMade
 from .state import Context, Running, State, claims_by_key, over_budget, seconds_left, traced, usage_of
 
 __all__ = ["check_node", "judge_node", "outline_node", "plan_node", "quote_node", "retrieve_node", "tally_node"]
+
+_NOT_ENGLISH = (
+    "The question seems not to be in English: without a language model (`playhead model list`) it is not translated"
+)
 
 
 def plan_node(state: State, runtime: Running) -> State:
@@ -145,10 +149,12 @@ def quote_node(state: State, runtime: Running) -> State:
     runtime.stream_writer(ClaimsDrafted(claims=tuple(claims)))
     best = scored[0].score if scored else 0.0
     detail = f"quotes: the best of {len(scored)} passages scores {best:.2f}, {least:.2f} is needed"
-    return {
+    changes: State = {"missing": _missing(plan, scored)}
+    if not claims and not is_english(state["question"]):
+        changes = {"missing": [], "reason": _NOT_ENGLISH}
+    return changes | {
         "claims": claims,
         "closest": [] if claims else closest(scored),
-        "missing": _missing(plan, scored),
         "option": chosen_option(plan, claims),
         "confidence": round(best, 3) if claims else 0.0,
         "trace": traced("answer", f"{detail}; {len(claims)} quoted", began),

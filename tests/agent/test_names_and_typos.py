@@ -4,7 +4,7 @@ import pytest
 
 from playhead.agent.question.file_names import names_of, scoped_by_names
 from playhead.agent.question.planning import make_plan
-from playhead.agent.question.spelling import corrected
+from playhead.agent.question.spelling import corrected, is_english
 from playhead.agent.question.terms import without_request
 from playhead.index.retrieval.search import Search
 from playhead.index.storage.local import LocalStorage
@@ -71,6 +71,7 @@ def search(tmp_path) -> Search:
         ('when is "seach" written', {}),
         ("Who is Prija?", {}),
         ("ORDER-7731 seach7", {}),
+        ("Warum ist der Dienst ausgefallen?", {}),  # German: "ist" is no typing error for "its"
     ],
 )
 def test_typing_errors(search: Search, typed: str, read: dict[str, str]) -> None:
@@ -95,3 +96,17 @@ def test_typing_errors(search: Search, typed: str, read: dict[str, str]) -> None
 )
 def test_words_of_request_are_no_content(typed: str, rest: str) -> None:
     assert without_request(typed) in (rest, rest.removeprefix("the part about "))
+
+
+@pytest.mark.parametrize(
+    ("question", "english"),
+    [
+        ("Wo lebt Ana Silva?", False),
+        ("Pourquoi le mode hors ligne a-t-il été reporté ?", False),
+        ("waht was teh ticket number of the incident", True),
+        ("Who won, Ana Silva or Karl von Frisch?", True),
+        ("teh seach index", True),  # too short to tell
+    ],
+)
+def test_language_of_a_question(question: str, english: bool) -> None:
+    assert is_english(question) is english

@@ -9,7 +9,7 @@ from playhead.agent.answering.quotes import MOST_CLAIMS, MOST_CLOSEST, closest, 
 from playhead.agent.answering.ranking import Scored
 from playhead.agent.question.planning import make_plan
 from playhead.index.records import Evidence
-from playhead.tools.records import Word
+from playhead.tools.records import Box, Word
 
 
 def evidence(text: str, start: float = 0.0, end: float | None = None, **fields) -> Evidence:
@@ -46,6 +46,16 @@ def test_the_highest_scores_are_quoted_and_three_claims_are_the_most():
     assert quotes("gold", scored("best", 0, 0.9), scored("much weaker", 9, 0.6)) == ["best"]
     assert quotes("gold", *(scored(f"s{n}", 9 * n) for n in range(9))) == ["s0", "s1", "s2"]
     assert MOST_CLAIMS == 3
+
+
+def test_the_title_of_a_slide_is_quoted_with_the_lines_below_it():
+    lines = [
+        evidence(text, modality="text", box=Box(left=0.1, top=top, right=0.6, bottom=top + height))
+        for text, top, height in (("Incident 4471", 0.1, 0.1), ("12 March", 0.3, 0.05), ("318 customers", 0.4, 0.05))
+    ]
+    title, _, second = (Scored(Candidate(one, after=tuple(x for x in lines if x is not one)), 0.6) for one in lines)
+    assert quotes("when was the incident", title) == ["Incident 4471 · 12 March · 318 customers"]
+    assert quotes("how many customers", second) == ["318 customers"]
 
 
 def test_words_that_recognition_was_unsure_of_are_named():
