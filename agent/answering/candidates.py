@@ -31,7 +31,7 @@ _ASKS_NUMBER = re.compile(
     re.IGNORECASE,
 )
 _ASKS = re.compile(r"\b(?:who|whom|whose|what|which|when|where|why|how)\b", re.IGNORECASE)
-# So many content words that the question does not contain are as good as any more.
+# From this number of content words that the question does not contain on, more of them make no difference.
 MOST_NEW_WORDS = 3
 _SENTENCE_END = (".", "?", "!", "…", ":", ";")
 

@@ -17,8 +17,8 @@ __all__ = ["corrected", "is_english"]
 
 _WORD = re.compile(r"(?<![\w'’\-./@])[a-z]{3,20}(?![\w'’\-/@])")
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
-# Geometric mean of the English frequencies of a question's words. The lowest of the 3,916 questions of TutorialVQA and of
-# the tuned typed ones is 10**-6.5, the highest of German ones 10**-7.2. An unknown word counts as a tenth of an occurrence.
+# Geometric mean of the English frequencies of a question's words; an unknown word counts as a tenth of an occurrence. The
+# lowest of TutorialVQA's and the typed English questions with four words is 10**-6.1, the highest of German ones 10**-7.2.
 _RAREST_ENGLISH = 1e-7
 _FEWEST_WORDS = 4  # fewer words are too few to tell
 # Common words of questions, which need not be in the library.
