@@ -344,6 +344,13 @@ def test_different_things_are_counted_where_tracks_and_frame_agree(library):
     assert claims(search, make_plan("How many different cats appear?"))[1] == ["1 different: cat"]
 
 
+def test_a_number_of_a_single_frame_is_not_relied_on(library):
+    search = library([thing("dog", 0, 9), thing("dog", 2, 8), number("2 dog", 2, 4)])
+    found = tally(make_plan("How many different dogs appear?"), search)
+    assert found.claims == ()
+    assert found.summary.startswith("at least 1, at most 2 different: dog")
+
+
 def test_different_things_are_declined_with_both_limits(library):
     search = library([thing("dog", 0, 9), thing("dog", 2, 8), thing("dog", 20, 30), number("2 dog", 2, 8)])
     found = tally(make_plan("How many different dogs appear?"), search)

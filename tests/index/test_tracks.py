@@ -1,6 +1,6 @@
 """Detections of successive segments become one observation: lines that stay, things that move."""
 
-from playhead.index.indexing.merging.tracks import merge_detections, numbers_at_once, track_objects
+from playhead.index.indexing.merging.tracks import merge_detections, numbers_at_once, track_objects, tracks_of
 from playhead.tools.records import Box, Observation, Span
 
 from ..fakes import BOX, observation
@@ -67,6 +67,17 @@ def test_tracks_end_where_nothing_goes_on():
     ]
     for other in others:
         assert [track.span for track in track_objects([first, other])] == [first.span, other.span]
+
+
+def test_a_track_ends_at_a_cut_to_a_thing_of_other_colours():
+    def shown(start, colours):
+        place = Box(left=0.2, top=0.2, right=0.5, bottom=0.8)
+        return seen("person", start, start + 2, place).model_copy(update={"vector": colours})
+
+    red, dark_red, blue = (0.8, 0.6, 0.0), (0.6, 0.8, 0.0), (0.0, 0.6, 0.8)
+    tracks = tracks_of([shown(0, red), shown(2, dark_red), shown(4, blue), shown(6, blue)])
+    assert [[one.span.start for one in track] for track in tracks] == [[0, 2], [4, 6]]
+    assert len(tracks_of([shown(0, ()), shown(2, blue)])) == 1
 
 
 def test_two_that_pass_each_other_stay_two():

@@ -12,7 +12,7 @@ from playhead.tools.media.clips import write_clip
 from playhead.tools.media.frames import frames_at, scan
 from playhead.tools.media.skimming.skim import skim
 from playhead.tools.media.streams import probe
-from playhead.tools.records import Span
+from playhead.tools.records import Box, Span
 
 from ..media import HEIGHT, WIDTH, ffmpeg, number_in, numbered, write_media
 
@@ -155,3 +155,18 @@ def test_combs_go_where_things_move_and_rows_stay_where_nothing_moves():
     combed = np.abs(np.diff(mended[14:46, 22:28, 0].astype(int), axis=0)).max()
     assert combed < 30
     assert (mended[54:56, 5:90] == 255).all()
+
+
+def test_colours_are_those_of_the_box():
+    pixels = np.full((90, 160, 3), 120, np.uint8)
+    pixels[20:60, 20:60] = (200, 40, 30)
+    blue = pixels.copy()
+    blue[20:60, 20:60] = (30, 60, 190)
+    thing = Box.from_pixels((20, 20, 60, 60), 160, 90)
+    behind = Box.from_pixels((80, 20, 150, 80), 160, 90)
+    assert np.linalg.norm(pictures.colours_of(pixels, thing)) == pytest.approx(1)
+    assert pictures.colours_of(pixels, thing) @ pictures.colours_of(blue, thing) < 0.1
+    assert pictures.colours_of(pixels, behind) @ pictures.colours_of(blue, behind) == pytest.approx(1)
+    upside_down = pictures.colours_of(np.concatenate([pixels[:40], blue[40:]]), thing)
+    assert upside_down @ pictures.colours_of(np.concatenate([blue[:40], pixels[40:]]), thing) < 0.1  # halves are apart
+    assert pictures.colours_of(pixels, Box(left=1, top=1, right=1, bottom=1)).shape == (384,)

@@ -19,6 +19,7 @@ import numpy as np
 
 from ..device import resolve_device
 from ..errors import MissingExtraError, SettingsError, WeightsError
+from ..media.pictures import colours_of
 from ..records import Box, Observation, Segment
 from ..settings import Settings, cache_folder
 from ..weights import find_detector
@@ -47,7 +48,7 @@ class Detector(Protocol):
     source: str
 
     def observe(self, segments: Sequence[Segment]) -> list[Observation]:
-        """Return one `object` observation for each box, segment by segment, highest score first."""
+        """Return one `object` observation for each box, segment by segment, highest score first; the vector holds its colours."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -113,10 +114,12 @@ class ObjectDetector:
                 text=result.names[int(label)],
                 score=min(1.0, score),
                 source=self.source,
-                box=Box.from_pixels(tuple(box), *segment.frame.size),
+                box=place,
                 frame_seconds=segment.frame.seconds,
+                vector=tuple(np.round(colours_of(segment.frame.pixels, place), 2).tolist()),
             )
             for box, score, label in sorted(zip(corners, scores, labels, strict=True), key=lambda found: -found[1])
+            for place in [Box.from_pixels(tuple(box), *segment.frame.size)]
         ]
 
     def _loaded(self) -> "YOLO":

@@ -24,7 +24,7 @@ from ..ranking import ranked
 from ..reader import Reader
 from .statements import number_of
 
-__all__ = ["Occurrence", "boxes_of", "most_in_a_frame", "occurrences", "same_labels"]
+__all__ = ["Occurrence", "boxes_of", "most_in_a_frame", "occurrences", "same_labels", "seconds_in_frames"]
 
 # If no text contains the words of the question, the reader scores this many retrieved results of each modality.
 MOST_SIMILAR = 50
@@ -150,6 +150,20 @@ def most_in_a_frame(plan: Plan, boxes: Sequence[Evidence], search: Search) -> Ev
         texts = [t for t in search.texts("number", video_ids, span) if t.partition(" ")[2].casefold() in wanted]
         found += search.with_texts(texts, "number", video_ids, span) if texts else []
     return min(found, key=lambda one: (-number_of(one.text), one.video, one.start), default=None)
+
+
+def seconds_in_frames(number: Evidence, plan: Plan, search: Search) -> float:
+    """Return for how many seconds frames have this number of boxes, in all of the plan's videos and spans.
+
+    Args:
+        number: From `most_in_a_frame`.
+        plan: Which videos, and which span of each.
+        search: The library.
+    """
+    rows = [
+        one for ids, span in _stretches(plan, search) for one in search.with_texts([number.text], "number", ids, span)
+    ]
+    return sum(one.end - one.start for one in rows)
 
 
 def _stretches(plan: Plan, search: Search) -> list[_Stretch]:

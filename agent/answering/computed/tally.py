@@ -21,7 +21,7 @@ from ..ranking import ranked
 from ..reader import Reader
 from ..retrieval import retrieve
 from .moving import moving_claims
-from .occurrences import Occurrence, boxes_of, most_in_a_frame, occurrences
+from .occurrences import Occurrence, boxes_of, most_in_a_frame, occurrences, seconds_in_frames
 from .presence import seen_claims, speaking_claims
 from .statements import (
     at_once_text,
@@ -49,6 +49,8 @@ _TIMES = re.compile(
 )
 _DIFFERENT = re.compile(r"\b(?:different|distinct|unique|individual)\b", re.IGNORECASE)
 _MOST_CITED = 200
+# A number of boxes in one frame counts if frames have it for two samples of two seconds.
+_SURE_SECONDS = 4.0
 _WHO = re.compile(r"\s*who\b", re.IGNORECASE)
 # Asks for the last of a kind, not which of two things began later.
 _LAST = re.compile(r"\blast\b", re.IGNORECASE)
@@ -160,7 +162,8 @@ def _how_many(plan: Plan, search: Search) -> Tally:
         return _nothing([subject])
     frame = most_in_a_frame(plan, boxes, search)
     if _DIFFERENT.search(plan.question):
-        return _how_many_different(boxes, frame)
+        is_sure = frame is None or seconds_in_frames(frame, plan, search) >= _SURE_SECONDS
+        return _how_many_different(boxes, frame, is_sure=is_sure)
     if frame is not None:
         text = in_a_frame_text(frame.text)
         claim = Claim(text=text, verdict="unverified", citations=(Citation.of(frame),), basis="count")
@@ -176,15 +179,16 @@ def _how_many(plan: Plan, search: Search) -> Tally:
     return Tally(claims=(claim,), summary=claim.text, confidence=_LITERAL if in_one_frame else _SIMILAR)
 
 
-def _how_many_different(boxes: Sequence[Evidence], frame: Evidence | None) -> Tally:
+def _how_many_different(boxes: Sequence[Evidence], frame: Evidence | None, *, is_sure: bool) -> Tally:
     """Count different things: at least those of one frame, at most the tracks; exact only where both are equal.
 
-    A track ends where a thing is hidden or a shot ends, so one thing may have several.
+    A track ends where a thing is hidden or a shot ends, so one thing may have several. A number that frames show only briefly is not
+    relied on: detectors find one thing twice in single frames.
     """
     label, tracks = boxes[0].text, len(boxes)
-    least = number_of(frame.text) if frame is not None else 1
+    least = number_of(frame.text) if frame is not None and is_sure else 1
     videos = len({one.video_id for one in boxes})
-    if least != tracks or tracks > _MOST_CITED or videos > 1:
+    if least != tracks or not is_sure or tracks > _MOST_CITED or videos > 1:
         why = f" in {videos} videos" if videos > 1 else ""
         return Tally(
             summary=f"at least {least}, at most {tracks} different{why}: {label}; which tracks are the same is not known"

@@ -41,7 +41,8 @@ def merged(stage: Stage, info: VideoInfo, settings: Settings) -> list[Observatio
     found = merge_lines(stage.observations, stage.moving) if merge == "lines" else MERGES[merge](stage.observations)
     if stage.modality == "object" and found:
         end = info.video.end or info.duration if info.video else info.duration
-        return [*found, *motions(tracks_of(stage.observations), end), *numbers_at_once(stage.observations)]
+        found = [*found, *motions(tracks_of(stage.observations), end), *numbers_at_once(stage.observations)]
+        return [one.model_copy(update={"vector": ()}) for one in found]  # colours are for tracks alone
     if not stage.moving or info.video is None:
         return found
     index = info.video.index
