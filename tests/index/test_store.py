@@ -123,6 +123,22 @@ def test_vectors_that_do_not_fit_are_refused(tmp_path):
         ObservationTable([observation("a")], image_vectors=np.zeros((1, 3), np.float16))
 
 
+def test_a_vector_of_several_observations_is_stored_once(tmp_path):
+    texts = ["gold", "silver", "gold", "iron", "gold"]
+    seen = [observation(text, n, n + 1.0) for n, text in enumerate(texts)]
+    table = ObservationTable(seen, BagOfWords().encode(texts).astype(np.float16))
+    write(tmp_path, table)
+    files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert len(np.load(io.BytesIO(files["vectors.text.npy"]))) == 3
+    again = parse_table(files, record().model_copy(update={"text_embedding_id": "bag"}))
+    assert again.text_vectors.tolist() == table.text_vectors.tolist()
+    damaged = np.load(io.BytesIO(files["vectors.text.npy"]))[:2]
+    np.save(tmp_path / "vectors.text.npy", damaged)
+    files["vectors.text.npy"] = (tmp_path / "vectors.text.npy").read_bytes()
+    with pytest.raises(ValueError, match="vectors"):
+        parse_table(files, record().model_copy(update={"text_embedding_id": "bag"}))
+
+
 def test_vectors_that_have_another_length_are_refused():
     for wrong in (np.full((1, 4), 0.4, np.float16), np.full((1, 4), np.nan, np.float16)):
         with pytest.raises(ValueError, match="text vectors: vectors of length 1"):

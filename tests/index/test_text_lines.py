@@ -105,6 +105,27 @@ def test_lines_of_a_board_that_is_filmed_by_hand_are_followed():
     assert [(line.text, line.span.start, line.span.end) for line in merged] == [("Conservation of energy", 0, 24)]
 
 
+def test_misreadings_and_the_beginning_of_a_written_line_are_that_line():
+    """Readings of one place of a board, two seconds each: written letter by letter, then misread now and then."""
+    spoken = ["sugar is bui", "sugar is built from CO2", "sugar is built from CO2", "sgar i bult fom C"]
+    spoken += ["sugar is built from COZ", "sugar is built from CO2", "sugar is built from CO2"]
+    moving = [Span(start=2 * n, end=2 * n + 2) for n in range(len(spoken))]
+    readings = [
+        read(text, span.start, span.end, score=0.7 if text.endswith(" C") else 0.97)
+        for text, span in zip(spoken, moving, strict=True)
+    ]
+    merged = merge_lines(readings, moving)
+    assert [(line.text, line.span.start, line.span.end) for line in merged] == [("sugar is built from CO2", 0, 14)]
+
+
+def test_two_readings_of_equal_support_stay():
+    """Either may be the right one."""
+    moving = [Span(start=2 * n, end=2 * n + 2) for n in range(6)]
+    texts = ["room 411 or 417", "room 4l1 or 417"] * 3
+    readings = [read(text, span.start, span.end) for text, span in zip(texts, moving, strict=True)]
+    assert {line.text for line in merge_lines(readings, moving)} == set(texts)
+
+
 def test_captions_of_moving_pictures_stay_apart():
     moving = [Span(start=0, end=2), Span(start=2, end=4), Span(start=4, end=6)]
     texts = ["I have four apples", "I have five apples", "310 EUR"]

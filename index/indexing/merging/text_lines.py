@@ -30,12 +30,21 @@ _LEAST_SCORE = 0.6
 # Lines of a moving picture move by this share of it between two samples at most, and are missed in one now and then.
 # What is read in one sample only, RapidOCR gave 0.9 and more if it was a line that a person can read.
 _MOVED, _MISSED_SECONDS, _SURE_ONCE = 0.15, 2.5, 0.9
+# Of two texts at one place of a moving picture, the one with less than this share of the other's support is a misreading, if
+# they share this part of their letters: where one is read between readings of the other, and where it follows them.
+_WEAK_SHARE, _ALIKE_AMONG, _ALIKE_BESIDE = 0.5, 0.6, 0.75
+# A part that ends inside of a word, in a line that is being written, may have been shown for longer: nobody shows half a word.
+_WRITTEN_SECONDS = 10.0
 
 # Everything that merged lines depend on.
 LINES = (
     _MOVED,
     _MISSED_SECONDS,
     _SURE_ONCE,
+    _WEAK_SHARE,
+    _ALIKE_AMONG,
+    _ALIKE_BESIDE,
+    _WRITTEN_SECONDS,
     _GAP_SECONDS,
     _PART_SECONDS,
     _VARIANT_SECONDS,
@@ -85,25 +94,98 @@ def are_variants(a: str, b: str) -> bool:
     return sum(sizes) <= _VARIANT_SHARE * max(len(first), len(second))
 
 
+class _Chain:
+    """Readings of one line of a moving picture, in order of time."""
+
+    def __init__(self, reading: Observation) -> None:
+        self.readings = [reading]
+        self.span = reading.span
+        self.support = reading.score  # sum of the readings' scores
+
+    @property
+    def best(self) -> Observation:
+        """The surest reading of the text that was read most often, over the whole span."""
+        votes: dict[str, float] = {}
+        for one in self.readings:
+            votes[_letters(one.text)] = votes.get(_letters(one.text), 0.0) + one.score
+        most = max(votes, key=lambda text: (votes[text], text))
+        surest = max((one for one in self.readings if _letters(one.text) == most), key=lambda one: one.score)
+        return surest.model_copy(update={"span": self.span})
+
+    def add(self, readings: Sequence[Observation]) -> None:
+        """Take in more readings."""
+        self.readings = sorted([*self.readings, *readings], key=lambda one: one.span.start)
+        self.span = Span(start=self.readings[0].span.start, end=max(one.span.end for one in self.readings))
+        self.support = sum(one.score for one in self.readings)
+
+    def goes_on_with(self, sample: Observation) -> bool:
+        """Whether a later reading is one of this line, which may have moved."""
+        last = self.readings[-1]
+        return (
+            last.span.start < sample.span.start
+            and sample.span.start - last.span.end <= _MISSED_SECONDS
+            and _is_near(last.box, sample.box)
+            and are_variants(last.text, sample.text)
+        )
+
+    def misreads(self, other: "_Chain") -> bool:
+        """Whether this is a misreading, or the written beginning, of another line at its place.
+
+        A place shows one text at a time: what is read between readings of the other, less often or less surely, is the
+        other. Where it is read nearly as often it may be the right reading, and both stay.
+        """
+        gap = max(self.span.start - other.span.end, other.span.start - self.span.end)
+        if gap > _MISSED_SECONDS or self.support >= other.support:
+            return False
+        mine, theirs = min(
+            ((one, reading) for one in (self.readings[0], self.readings[-1]) for reading in other.readings),
+            key=lambda pair: abs(pair[0].span.start - pair[1].span.start),
+        )
+        if not _on_one_row(mine.box, theirs.box):
+            return False
+        mine, theirs = self.best, other.best
+        is_before = mine.span.start < theirs.span.start
+        if are_variants(mine.text, theirs.text) or (is_before and _ends_in_word(mine.text, theirs.text)):
+            return True
+        is_unsure = mine.score < _SURE_ONCE
+        if gap < 0:
+            is_rare = self.support < _WEAK_SHARE * other.support
+            return (is_unsure or is_rare) and _similarity(mine.text, theirs.text) >= _ALIKE_AMONG
+        return is_unsure and _similarity(mine.text, theirs.text) >= _ALIKE_BESIDE
+
+
 def _followed(samples: Sequence[Observation]) -> list[Observation]:
-    """Merge the readings of each line that moves; drop what was read once and unsurely."""
-    chains: list[
-        tuple[Observation, Observation, int]
-    ] = []  # the best reading over the span, the last one, their number
-    open_chains: list[int] = []
+    """Merge the readings of each line that moves, misreadings included; drop what was read once and unsurely."""
+    chains: list[_Chain] = []
+    recent: list[_Chain] = []
     for sample in samples:
-        open_chains = [n for n in open_chains if sample.span.start - chains[n][1].span.end <= _MISSED_SECONDS]
-        for number in reversed(open_chains):
-            best, last, count = chains[number]
-            is_later = last.span.start < sample.span.start
-            if is_later and _is_near(last.box, sample.box) and are_variants(last.text, sample.text):
-                surer, other = (sample, best) if sample.score > best.score else (best, sample)
-                chains[number] = _over(surer, other), sample, count + 1
+        recent = [one for one in recent if sample.span.start - one.readings[-1].span.end <= _MISSED_SECONDS]
+        for chain in reversed(recent):
+            if chain.goes_on_with(sample):
+                chain.add([sample])
                 break
         else:
-            open_chains.append(len(chains))
-            chains.append((sample, sample, 1))
-    return [best for best, _, count in chains if count > 1 or best.score >= _SURE_ONCE]
+            chains.append(_Chain(sample))
+            recent.append(chains[-1])
+    while _merge_misread(chains):
+        pass
+    return [chain.best for chain in chains if len(chain.readings) > 1 or chain.best.score >= _SURE_ONCE]
+
+
+def _merge_misread(chains: list[_Chain]) -> bool:
+    """Merge misread chains into the lines that they misread, the weakest first; return whether there was one."""
+    count = len(chains)
+    for chain in sorted(chains, key=lambda one: one.support):
+        lines = [other for other in chains if other is not chain and chain.misreads(other)]
+        if lines:
+            max(lines, key=lambda other: _similarity(chain.best.text, other.best.text)).add(chain.readings)
+            chains.remove(chain)
+    return len(chains) < count
+
+
+def _similarity(a: str, b: str) -> float:
+    """Return the share of letters that two texts have in common, in order, 0 to 1."""
+    return SequenceMatcher(None, _letters(a), _letters(b), autojunk=False).ratio()
 
 
 def _absorbed(lines: Sequence[Observation]) -> list[Observation]:
@@ -131,7 +213,10 @@ def _neighbour(line: Observation, kept: Sequence[Observation], is_backward: bool
         is_inside = line.span.overlap(other.span) >= line.span.duration - 1e-6
         if not (is_inside or -far <= gap <= _GAP_SECONDS) or not _on_one_row(line.box, other.box):
             continue
-        limit = min(_PART_SECONDS, other.span.duration) if _is_part(line.text, other.text) else 0.0
+        limit = 0.0
+        if _is_part(line.text, other.text):
+            longest = _WRITTEN_SECONDS if _ends_in_word(line.text, other.text) else _PART_SECONDS
+            limit = min(longest, other.span.duration)
         if not limit and are_variants(line.text, other.text):
             limit = min(_VARIANT_SECONDS, other.span.duration)
         if line.span.duration <= limit:
@@ -188,6 +273,13 @@ def _is_part(text: str, whole: str) -> bool:
     """Whether a text is what a line starts or ends with: it is being typed, or the rest is covered."""
     part, line = _letters(text), _letters(whole)
     return len(part) < len(line) and (line.startswith(part) or line.endswith(part))
+
+
+def _ends_in_word(text: str, whole: str) -> bool:
+    """Whether a text that a line starts with ends inside one of its words, after at least one whole word."""
+    part = " ".join(text.split())
+    line = " ".join(whole.split())
+    return " " in part and line.startswith(part) and part[-1].isalpha() and line[len(part) :][:1].isalpha()
 
 
 def _is_near(a: Box | None, b: Box | None) -> bool:

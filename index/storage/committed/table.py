@@ -71,6 +71,9 @@ def write(folder: Path, table: ObservationTable) -> None:
     import pyarrow.parquet as pq
 
     observations = table.observations
+    # A line that is shown again has the vector that it had: only different vectors are stored.
+    text_vectors, vector_rows = np.unique(table.text_vectors, axis=0, return_inverse=True)
+    numbers = iter(vector_rows.tolist())
     columns = {
         "id": pa.array([observation_id(o) for o in observations], pa.string()),
         "modality": pa.array([o.modality for o in observations], pa.string()),
@@ -99,9 +102,12 @@ def write(folder: Path, table: ObservationTable) -> None:
         "frame_seconds": pa.array([o.frame_seconds for o in observations], pa.float64()),
         "stream": pa.array([o.stream for o in observations], pa.int32()),
         "vector": pa.array([o.vector for o in observations], pa.list_(pa.float32())),
+        "vector_row": pa.array(
+            [None if o.modality == "frame" else next(numbers, None) for o in observations], pa.int32()
+        ),
     }
     pq.write_table(pa.table(columns), folder / OBSERVATIONS, compression="zstd", write_page_checksum=True)
-    for name, vectors in (("text", table.text_vectors), ("image", table.image_vectors)):
+    for name, vectors in (("text", text_vectors), ("image", table.image_vectors)):
         if vectors.size:
             # numpy.save reports a full disk only as a number of missing bytes.
             buffer = io.BytesIO()
@@ -139,10 +145,12 @@ def parse_table(files: Mapping[str, bytes], record: VideoRecord) -> ObservationT
             )
             for row in rows
         ]
-        table = ObservationTable(
-            observations, _vectors(files.get("vectors.text.npy")), _vectors(files.get("vectors.image.npy"))
-        )
-    except (OSError, EOFError, KeyError, TypeError, pa.ArrowException) as error:
+        text_vectors = _vectors(files.get("vectors.text.npy"))
+        vector_rows = [number for row in rows if (number := row.get("vector_row")) is not None]
+        if vector_rows:
+            text_vectors = text_vectors[vector_rows]
+        table = ObservationTable(observations, text_vectors, _vectors(files.get("vectors.image.npy")))
+    except (OSError, EOFError, IndexError, KeyError, TypeError, pa.ArrowException) as error:
         raise ValueError(f"{OBSERVATIONS} or vectors: {error}".splitlines()[0]) from error
     for name, embedding_id, vectors in (
         ("text", record.text_embedding_id, table.text_vectors),
