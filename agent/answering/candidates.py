@@ -94,14 +94,18 @@ class Candidate:
         return (*first, self.evidence, *last)
 
     @property
-    def below(self) -> list[Evidence]:
-        """The lines of the slide below a line of text, from top to bottom."""
+    def explained(self) -> list[Evidence]:
+        """The lines that a label or title announces: those to its right at its height ("Directed by"), otherwise those below it."""
         box = self.evidence.box
-        return [
-            one
-            for one in self.after
-            if box and one.box and one.box.top > box.top and one.box.left < box.right and one.box.right > box.left
+        others = [(one, one.box) for one in self.after if one.box]
+        if box is None:
+            return []
+        middle = (box.top + box.bottom) / 2
+        beside = [one for one, other in others if other.left >= box.right and other.top < middle < other.bottom]
+        below = [
+            one for one, other in others if other.top > box.top and other.left < box.right and other.right > box.left
         ]
+        return beside or below
 
     @property
     def is_title(self) -> bool:

@@ -79,7 +79,7 @@ def _quoted(plan: Plan, candidate: Candidate) -> list[Evidence]:
         rows.insert(0, candidate.heading)
     if candidate.evidence.modality == "text":
         if candidate.is_title or says_nothing_new(plan, candidate.evidence):
-            rows += candidate.below[:2]
+            rows += candidate.explained[:2]
         return rows
     rows += [one for one in candidate.around(1) if one not in rows and adds_to(plan, rows, one)]
     if says_nothing_new(plan, candidate.evidence):

@@ -58,6 +58,17 @@ def test_the_title_of_a_slide_is_quoted_with_the_lines_below_it():
     assert quotes("how many customers", second) == ["318 customers"]
 
 
+def test_a_label_is_quoted_with_the_line_beside_it():
+    lines = [
+        evidence(text, modality="text", box=Box(left=left, top=top, right=left + 0.2, bottom=top + 0.05))
+        for text, left, top in (
+            ("Directed by", 0.1, 0.2), ("Ann Lee", 0.5, 0.2), ("Produced by", 0.1, 0.4), ("Bo Ray", 0.5, 0.41),
+        )
+    ]  # fmt: skip
+    label = Scored(Candidate(lines[2], after=(lines[0], lines[1], lines[3])), 0.6)
+    assert quotes("Who produced it?", label) == ["Produced by · Bo Ray"]
+
+
 def test_words_that_recognition_was_unsure_of_are_named():
     """Words below a probability of 0.5 are named beside the quote; those of a subtitle file have no probability."""
     probabilities = {"Silva": 0.31, "forty": 0.49, "agreed": 0.5}
