@@ -1,10 +1,10 @@
 """Words of natural text: tokenization, stop words, stems, and the comparison of two words."""
 
 import re
+import threading
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
 
 __all__ = [
     "CONNECTED_SCRIPTS",
@@ -134,10 +134,17 @@ def split_run(run: str) -> tuple[str, ...]:
     return tuple(word for word in WordBreaker(run, "en") if word.strip())
 
 
+_own = threading.local()  # of each thread: a stemmer holds the word that it works at
+
+
 @lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
     """The word's stem (Porter 2, English). `budgets` and `budget` have the same stem, but `animal` and `animation` too."""
-    return str(_stemmer().stemWord(word))
+    if not hasattr(_own, "stemmer"):
+        import snowballstemmer
+
+        _own.stemmer = snowballstemmer.stemmer("english")
+    return str(_own.stemmer.stemWord(word))
 
 
 @lru_cache(maxsize=50_000)
@@ -221,10 +228,3 @@ def _in_digits(found: re.Match[str]) -> str:
 def _undoubled(tail: str, last: str) -> str:
     """The ending without a doubled consonant: `planned` and `plan` share `plan`, and `ned` becomes `ed`."""
     return tail[1:] if tail[:1] == last and tail[1:] in ("ed", "ing") else tail
-
-
-@lru_cache(maxsize=1)
-def _stemmer() -> Any:
-    import snowballstemmer
-
-    return snowballstemmer.stemmer("english")

@@ -151,7 +151,9 @@ def candidates_of(plan: Plan, found: Sequence[Evidence], search: Search) -> list
         window = Span(
             start=max(0.0, min(one.start for one in group) - margin), end=max(one.end for one in group) + margin
         )
-        rows = search.compare(without_request(plan.question), modality, first.video_id, window)
+        # All lines of a slide belong together; of sentences, the nearest ones do.
+        around = None if modality == "text" else {one.evidence_id for one in group}
+        rows = search.compare(without_request(plan.question), modality, first.video_id, window, around, REACH)
         place = {row.evidence_id: number for number, row in enumerate(rows)}
         for one in group:
             if one.evidence_id not in place:

@@ -21,13 +21,15 @@ class _Text:
     Attributes:
         words: The words in their canonical form.
         lower: The words that are written in lower case.
-        by_stem: The words, and each pair of neighbouring words joined into one, by stem.
+        by_stem: The words by stem.
+        joined: Each pair of neighbouring words as one word.
         pieces: The sequences of letters and digits.
     """
 
     words: frozenset[str]
     lower: frozenset[str]
     by_stem: Mapping[str, frozenset[str]]
+    joined: tuple[str, ...]
     pieces: tuple[str, ...]
 
 
@@ -95,6 +97,8 @@ def _holds(text: _Text, term: Term) -> bool:
     if canonical(term.text) in text.words:
         return True
     forms = {word for word in text.by_stem.get(stem(canonical(term.text)), ()) if is_same(term.text, word)}
+    # A stem costs 0.05 ms the first time, and joined words are rarely seen again: most differ in their first letters.
+    forms |= {word for word in text.joined if word[:2] == term.text[:2] and is_same(term.text, word)}
     # A name has no other form: "Williams" is not "William". A common word may be capitalised: "Networks" means "networks".
     return bool(forms & text.lower if term.exact else forms)
 
@@ -103,12 +107,13 @@ def _holds(text: _Text, term: Term) -> bool:
 def _prepared(text: str) -> _Text:
     words = tokens(text)
     by_stem: dict[str, frozenset[str]] = {}
-    for word in {*words, *(one + other for one, other in pairwise(words))}:
+    for word in set(words):
         key = stem(canonical(word))
         by_stem[key] = by_stem.get(key, frozenset()) | {word}
     return _Text(
         words=frozenset(map(canonical, words)),
         lower=frozenset(tokens(" ".join(chunk for chunk in text.split() if chunk.islower()))),
         by_stem=by_stem,
+        joined=tuple(one + other for one, other in pairwise(words)),
         pieces=tuple(canonical(piece) for piece in pieces(text)),
     )

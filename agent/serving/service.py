@@ -229,7 +229,7 @@ class LibraryService:
             "start": one.start,
             "end": one.end,
             "kind": one.modality,
-            "called": participle(one.modality),
+            "called": one.called,
             "text": one.text,
             "score": one.score,
             "is_unsure": one.relevance is not None and one.relevance < feature_reader().threshold,

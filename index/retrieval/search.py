@@ -7,7 +7,7 @@ an encoder are on one scale. `find` returns rows, `passages` returns rows with t
 import math
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -251,10 +251,26 @@ class Search:
             rows = snapshot.catalog.rows_where(Filter(evidence.modality, (evidence.video_id,), around))
             return [self._evidence(snapshot, row) for row in rows if row.evidence_id != evidence.evidence_id]
 
-    def compare(self, query: str, modality: Modality, video_id: str, between: Span) -> list[Evidence]:
-        """Return all evidence of one modality in a stretch of a video, in order, with its cosine to a query.
+    def compare(
+        self,
+        query: str,
+        modality: Modality,
+        video_id: str,
+        between: Span,
+        around: Collection[str] | None = None,
+        reach: int = 0,
+    ) -> list[Evidence]:
+        """Return the evidence of one modality in a stretch of a video, in order, with its cosine to a query.
 
         The cosine is 0 where there is no vector.
+
+        Args:
+            query: Plain words.
+            modality: Which.
+            video_id: The video.
+            between: The stretch.
+            around: Only the evidence with these ids and its neighbours; None: all.
+            reach: Number of neighbours on each side.
 
         Raises:
             QueryError: The library holds no such video.
@@ -262,10 +278,18 @@ class Search:
         where = Filter(modality, (video_id,), between)
         with self._snapshots.reading() as snapshot:
             _check_known(snapshot, [video_id])
-            rows = sorted(snapshot.catalog.rows_where(where), key=lambda row: (row.start, row.row))
+            placed = snapshot.catalog.ids_where(where)
+            near = {
+                number
+                for place, (_, evidence_id) in enumerate(placed)
+                if around is None or evidence_id in around
+                for number in range(place - reach, place + reach + 1)
+            }
+            chosen = [row for place, (row, _) in enumerate(placed) if place in near]
             encoded = self._encoded(snapshot, clean_text(query), modality)
-            cosines = _cosines(encoded, [row.row for row in rows]) if encoded else {}
-            return [self._evidence(snapshot, row, similarity=cosines.get(row.row, 0.0)) for row in rows]
+            cosines = _cosines(encoded, chosen) if encoded else {}
+            rows = snapshot.catalog.fetch(chosen)
+            return [self._evidence(snapshot, rows[one], similarity=cosines.get(one, 0.0)) for one in chosen]
 
     def counts(self, words: Sequence[str]) -> tuple[int, dict[str, int]]:
         """Count the observations, and for each word those that contain it in any form: how rare a word is.

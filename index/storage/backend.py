@@ -392,7 +392,7 @@ class StorageBackend(ABC):
         committed = self.manifest(record)
         facts = committed.files.get(KEYFRAMES)
         if facts is None:
-            return KeyframeIndex.empty()
+            return self._remember(record, KeyframeIndex.empty())
         try:
             index = read_index(facts.size, partial(self._keyframe_bytes, record))
         except ValueError as error:

@@ -1,10 +1,11 @@
 """Search in a library that grows: opening, queries, the first query after a commit, and adding one hour.
 
 An hour is a video of 3,600 spoken rows: real lines of football commentary (SoccerNet-Echoes), each with a third of its
-words replaced by words of other lines, and the vector of the real line with noise (cosine 0.9). The library grows to
-some sizes; at each, a new process opens it and asks 100 real questions (TutorialVQA; half of them with two words of the
-commentary added) through `Search.find`, with the real encoder of queries, ten results. Common words are in most of them.
-Then eight hours are committed and published one after the other; an open search asks before and after each.
+words replaced by words of other lines, and the vector of the real line with noise (cosine 0.9). Hours are drawn when the
+publisher reads them, twelve at a time, and not stored as videos. The library grows to some sizes; at each, a new process
+opens it and asks 100 real questions (TutorialVQA; half of them with two words of the commentary added) through
+`Search.find`, with the real encoder of queries, ten results. Common words are in most of them. Then eight hours are
+published one after the other; an open search asks before and after each.
 
 Times are by the clock, on a machine that may do other work. Memory is that of the searching process: its own, and pages
 of mapped files. The exponent is the slope of time over size, both as logarithms.
@@ -18,7 +19,7 @@ import os
 import random
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from report import Figures
 from transcripts import football, tutorial_questions
 
 from playhead.agent.evaluation.systems.transcripts import text_record
+from playhead.index.records import VideoRecord
 from playhead.index.retrieval.search import Search
 from playhead.index.retrieval.search_index.publishing import Publisher
 from playhead.index.storage.committed.table import ObservationTable, write
@@ -39,6 +41,7 @@ _ROWS = 3600
 _LINES = 4000
 _QUERIES = 100
 _MORE = 8
+_HOURS_AT_ONCE = 12
 _SIZES = "10,30,100"
 
 
@@ -52,19 +55,31 @@ class Hours:
         self.vectors = self.encoder.encode(self.lines)
         self.words = [word for line in self.lines for word in line.split()]
 
-    def commit(self, storage: LocalStorage, number: int) -> str:
-        """Commit one hour; returns its video id."""
+    def drawn(self, number: int) -> tuple[VideoRecord, ObservationTable]:
+        """The record and the rows of an hour."""
         chooser, noise = random.Random(number), np.random.default_rng(number)
         numbers = [chooser.randrange(_LINES) for _ in range(_ROWS)]
-        texts = [self._varied(self.lines[n], chooser) for n in numbers]
-        spread = noise.normal(size=(_ROWS, self.vectors.shape[1])) * 0.48 / math.sqrt(self.vectors.shape[1])
+        spread = noise.standard_normal((_ROWS, self.vectors.shape[1]), np.float32)
+        vectors = self.vectors[numbers] + spread * np.float32(0.48 / math.sqrt(self.vectors.shape[1]))
         rows = [
-            Observation(modality="speech", span=Span(start=n, end=n + 1), text=text, score=1, source="given@1")
-            for n, text in enumerate(texts)
+            Observation(
+                modality="speech",
+                span=Span(start=second, end=second + 1),
+                text=self._varied(self.lines[line], chooser),
+                score=1,
+                source="given@1",
+            )
+            for second, line in enumerate(numbers)
         ]
-        record = text_record(f"hour {number}", rows, self.encoder.embedding_id)
+        return text_record(f"hour {number}", rows, self.encoder.embedding_id), ObservationTable(
+            rows, unit(vectors).astype(np.float16)
+        )
+
+    def commit(self, storage: LocalStorage, number: int) -> str:
+        """Commit one hour; returns its video id."""
+        record, table = self.drawn(number)
         with storage.staged(record.video_id) as staged:
-            write(staged, ObservationTable(rows, unit(self.vectors[numbers] + spread).astype(np.float16)))
+            write(staged, table)
             storage.commit(staged, record)
         return record.video_id
 
@@ -75,6 +90,26 @@ class Hours:
         return " ".join(words)
 
 
+class DrawnStorage(LocalStorage):
+    """A library whose videos are drawn hours: nothing of them is on the disk but the search index."""
+
+    def __init__(self, folder: Path, hours: Hours) -> None:
+        super().__init__(folder)
+        self._hours = hours
+        self._drawn: dict[str, tuple[VideoRecord, ObservationTable]] = {}
+
+    def draw(self, numbers: Iterable[int]) -> set[str]:
+        """Draw some hours instead of those before; returns their video ids."""
+        self._drawn = {record.video_id: (record, table) for record, table in map(self._hours.drawn, numbers)}
+        return set(self._drawn)
+
+    def record(self, video_id: str) -> VideoRecord | None:
+        return self._drawn[video_id][0]
+
+    def table(self, record: VideoRecord) -> ObservationTable:
+        return self._drawn[record.video_id][1]
+
+
 def measure() -> Figures:
     hours = Hours()
     chooser = random.Random(1)
@@ -82,14 +117,15 @@ def measure() -> Figures:
     asked = [f"{q} {' '.join(chooser.sample(hours.words, 2))}" if n % 2 else q for n, q in enumerate(asked)]
     growth: list[dict] = []
     with tempfile.TemporaryDirectory() as folder:
-        storage = LocalStorage(Path(folder) / "library")
+        storage = DrawnStorage(Path(folder) / "library", hours)
         storage.create()
         publisher, number, building = Publisher(storage), 0, 0.0
         for size in map(int, os.environ.get("PLAYHEAD_BENCH_HOURS", _SIZES).split(",")):
             began = time.perf_counter()
             while number < size:
-                publisher.publish({hours.commit(storage, number)}, maintain=number % 10 == 9)
-                number += 1
+                after = min(number + _HOURS_AT_ONCE, size)
+                publisher.publish(storage.draw(range(number, after)), maintain=True)
+                number = after
             building += time.perf_counter() - began
             with multiprocessing.get_context("spawn").Pool(1) as pool:
                 searched = pool.apply(_search, (storage.folder, asked))
@@ -97,7 +133,7 @@ def measure() -> Figures:
                 {"hours": size, "rows": size * _ROWS, **searched, **_sizes(storage), "building_s": round(building)}
             )
             print(growth[-1], flush=True)
-        more = _more(storage, hours, number, asked)
+        more = _more(storage, hours.encoder, number, asked)
         print(more, flush=True)
     return {"Growth": growth, "Exponent": [_exponents(growth)], "One more hour": [more]}
 
@@ -132,15 +168,15 @@ def _search(folder: Path, asked: Sequence[str]) -> dict[str, float]:
     }
 
 
-def _more(storage: LocalStorage, hours: Hours, number: int, asked: Sequence[str]) -> dict[str, float]:
-    search, publisher = Search(storage, Settings(offline=True), hours.encoder), Publisher(storage)
+def _more(storage: DrawnStorage, encoder: SentenceEncoder, number: int, asked: Sequence[str]) -> dict[str, float]:
+    search, publisher = Search(storage, Settings(offline=True), encoder), Publisher(storage)
     search.find(asked[0])
     publishing, usual, after = [], [], []
     for turn in range(_MORE):
         began = time.perf_counter()
         search.find(asked[turn])
         usual.append(time.perf_counter() - began)
-        video_id = hours.commit(storage, number + turn)
+        (video_id,) = storage.draw([number + turn])
         began = time.perf_counter()
         publisher.publish({video_id})
         publishing.append(time.perf_counter() - began)

@@ -1,6 +1,8 @@
 """Words: how text is cut, and when two words are the same."""
 
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import example, given, settings
@@ -55,6 +57,27 @@ def test_forms_of_one_word_are_the_same(one, other):
 def test_other_words_are_not_though_some_share_a_stem(one, other):
     assert not is_same(one, other)
     assert not is_same(other, one)
+
+
+def test_threads_stem_without_disturbing_each_other():
+    words = [
+        f"{a}{b}{ending}"
+        for a in ("plan", "relat", "organ")
+        for b in ("iz", "at", "en")
+        for ending in ("ation", "ing", "ed", "es")
+    ]
+    words = [f"{word}{number}" for number in "abcdefgh" for word in words]
+    right = {word: stem(word) for word in words}
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            for _ in range(3):
+                stem.cache_clear()
+                for found in pool.map(lambda _: {word: stem(word) for word in words}, range(8)):
+                    assert found == right
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_stems_are_broader_than_words():

@@ -142,8 +142,9 @@ class Pieces {
         if (start <= edge + 0.25 && end > edge + 0.05) [edge, found] = [end, true];
       }
     }
-    if (edge >= until - 0.1) return null;
-    return this.ends.find((end) => Math.abs(end - edge) < 0.25 && this.#holds(end - 0.3)) ?? edge;
+    // Where frames are far apart, the buffer ends before its piece does.
+    const start = this.ends.find((end) => Math.abs(end - edge) < 0.25 && this.#holds(end - 0.3)) ?? edge;
+    return start >= until - 0.1 ? null : start;
   }
 
   #holds(seconds) {

@@ -356,6 +356,15 @@ class Catalog:
         condition, values = _condition(where)
         return [_row(found) for found in self.all(f"{_ROWS} WHERE {condition} ORDER BY {_ORDER}", values)]
 
+    def ids_where(self, where: Filter) -> list[tuple[int, str]]:
+        """Row and evidence id of all rows that a filter lets through, by time."""
+        condition, values = _condition(where)
+        source = "rows JOIN videos USING (video)"
+        statement = f"SELECT row, video_id, observation FROM {source} WHERE {condition} ORDER BY start, row"  # noqa: S608 (our own names)
+        return [
+            (row, _evidence_id(video_id, observation)) for row, video_id, observation in self.all(statement, values)
+        ]
+
     def with_texts(self, texts: Iterable[str], where: Filter) -> list[Row]:
         """All rows with exactly one of some texts, by video and time."""
         condition, values = _condition(where)
@@ -513,5 +522,9 @@ def _row(values: Sequence) -> Row:
         else (),
         frame_seconds=frame_seconds,
         stream=stream,
-        evidence_id=f"{video_id[:12]}-{observation}",
+        evidence_id=_evidence_id(video_id, observation),
     )
+
+
+def _evidence_id(video_id: str, observation: str) -> str:
+    return f"{video_id[:12]}-{observation}"
