@@ -107,15 +107,25 @@ def test_lines_of_a_board_that_is_filmed_by_hand_are_followed():
 
 def test_misreadings_and_the_beginning_of_a_written_line_are_that_line():
     """Readings of one place of a board, two seconds each: written letter by letter, then misread now and then."""
-    spoken = ["sugar is bui", "sugar is built from CO2", "sugar is built from CO2", "sgar i bult fom C"]
+    spoken = ["sugar is bui", "sugar is built from CO2", "sugar is built from CO2", "sgar i bult fom CO2"]
     spoken += ["sugar is built from COZ", "sugar is built from CO2", "sugar is built from CO2"]
     moving = [Span(start=2 * n, end=2 * n + 2) for n in range(len(spoken))]
     readings = [
-        read(text, span.start, span.end, score=0.7 if text.endswith(" C") else 0.97)
+        read(text, span.start, span.end, score=0.7 if text.startswith("sgar") else 0.97)
         for text, span in zip(spoken, moving, strict=True)
     ]
     merged = merge_lines(readings, moving)
     assert [(line.text, line.span.start, line.span.end) for line in merged] == [("sugar is built from CO2", 0, 14)]
+
+
+def test_values_of_a_clock_over_a_moving_picture_stay_apart():
+    moving = [Span(start=2 * n, end=2 * n + 2) for n in range(3)]
+    texts = ["12:49:08 left", "12:49:10 left", "12:49:12 left"]
+    readings = [
+        read(text, span.start, span.end, score=score)
+        for text, span, score in zip(texts, moving, (0.97, 0.93, 0.97), strict=True)
+    ]
+    assert [line.text for line in merge_lines(readings, moving)] == texts
 
 
 def test_two_readings_of_equal_support_stay():

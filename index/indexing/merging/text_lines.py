@@ -83,7 +83,7 @@ def are_variants(a: str, b: str) -> bool:
     first, second = _letters(a), _letters(b)
     if first == second:
         return True
-    if [c for c in first if c.isdigit()] != [c for c in second if c.isdigit()]:
+    if _digits(first) != _digits(second):
         return False
     changes = [
         code for code in SequenceMatcher(None, first, second, autojunk=False).get_opcodes() if code[0] != "equal"
@@ -151,7 +151,8 @@ class _Chain:
         if gap < 0:
             is_rare = self.support < _WEAK_SHARE * other.support
             return (is_unsure or is_rare) and _similarity(mine.text, theirs.text) >= _ALIKE_AMONG
-        return is_unsure and _similarity(mine.text, theirs.text) >= _ALIKE_BESIDE
+        is_same_number = _digits(mine.text) == _digits(theirs.text)  # a clock goes on
+        return is_unsure and is_same_number and _similarity(mine.text, theirs.text) >= _ALIKE_BESIDE
 
 
 def _followed(samples: Sequence[Observation]) -> list[Observation]:
@@ -309,3 +310,7 @@ def _over(line: Observation, other: Observation) -> Observation:
 
 def _letters(text: str) -> str:
     return "".join(c for c in text.casefold() if c.isalnum())
+
+
+def _digits(text: str) -> str:
+    return "".join(c for c in text if c.isdigit())

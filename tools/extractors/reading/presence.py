@@ -5,7 +5,7 @@ many edges in both directions and how much contrast there is around it. A logist
 fitted on letters drawn over real films (`tests/benchmarks/fit_text_presence.py`). The picture is looked at in its own size,
 in half and in a quarter of it, so that letters of 12 to 130 pixels are found.
 
-A detector at low resolution does not do: at a longer side of 320 it lost 15 of 22 lines of 14 to 36 pixels in 1280×720 that
+A detector at low resolution does not do: at a longer side of 320 it lost 8 of 22 lines of 14 to 36 pixels in 1280×720 that
 it finds at 640; at 448 it lost one, and found something in 57 % of the frames without text.
 """
 
