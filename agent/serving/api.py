@@ -24,7 +24,7 @@ from ..checking.claims import StatedClaim
 from ..records import Answer
 from .service import LibraryService, between_of
 
-__all__ = ["Conditions", "Count", "Names", "QueryText", "Seconds", "api_router"]
+__all__ = ["Asked", "Conditions", "Count", "Names", "QueryText", "Seconds", "api_router"]
 
 # Parameters of requests, for the page's routes, too.
 QueryText = Annotated[str, Query(min_length=1, max_length=2000)]

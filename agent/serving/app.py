@@ -19,13 +19,12 @@ from fastapi.responses import (
     Response,
     StreamingResponse,
 )
-from pydantic import Field
 
 from ...tools.errors import LibraryError, PlayheadError, QueryError
-from ...tools.records import Record, clean_text
+from ...tools.records import clean_text
 from ..async_iteration import in_background
 from .access import Access, AccessControl
-from .api import Conditions, Count, Names, QueryText, Seconds, api_router
+from .api import Asked, Conditions, Count, Names, QueryText, Seconds, api_router
 from .playback import Pieces, media_type
 from .service import LibraryService, between_of
 
@@ -42,14 +41,6 @@ _STATIC = {
 }  # fmt: skip
 _FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
 _WRONG_PASSWORD_SECONDS = 1.0
-
-
-class Question(Record):
-    """A question from the page."""
-
-    question: str = Field(min_length=1, max_length=2000, description="In plain words.")
-    videos: tuple[str, ...] = Field(default=(), description="Ids of videos; empty: all.")
-    thread: str | None = Field(default=None, max_length=200, description="Name of a conversation.")
 
 
 def create_app(library: "Library", access: Access, *, api: bool = False) -> FastAPI:
@@ -126,10 +117,12 @@ def _add_data(app: FastAPI, service: LibraryService) -> None:
         return service.search(q, kind, video, between_of(start, end), k, where)
 
     @app.post("/api/ask")
-    async def ask(asked: Annotated[Question, Body()]) -> StreamingResponse:
+    async def ask(asked: Annotated[Asked, Body()]) -> StreamingResponse:
         async def lines() -> AsyncIterator[str]:
             try:
-                async for event in in_background(lambda: service.ask(asked.question, asked.videos, asked.thread)):
+                async for event in in_background(
+                    lambda: service.ask(asked.question, asked.videos, asked.thread, asked.where)
+                ):
                     yield json.dumps(event, ensure_ascii=False) + "\n"
             except PlayheadError as error:
                 yield json.dumps({"kind": "error", "error": clean_text(str(error))}) + "\n"

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from ...index.metadata_conditions import facts_of
 from ...index.records import Evidence, VideoRecord
 from ...tools.errors import QueryError
 from ...tools.media.frames import frames_at
@@ -46,6 +47,8 @@ class Video(BaseModel):
 
     video: str
     id: str
+    title: str
+    date: str
     seconds: float
     indexed: list[str]
     left_out: list[str]
@@ -118,9 +121,13 @@ class LibraryTools:
     def __init__(self, library: Library) -> None:
         self.library = library
 
-    def list_videos(self, cursor: int = 0) -> Listed:
-        """The indexed videos by path, from number `cursor` on."""
-        records = self.library.videos()
+    def list_videos(self, cursor: int = 0, where: Sequence[str] = ()) -> Listed:
+        """The indexed videos by path that meet the conditions on metadata, from number `cursor` on.
+
+        Raises:
+            QueryError: A condition is not valid, or no video meets it.
+        """
+        records = self.library.videos(where=where or None)
         shown = [self._video(record) for record in records[cursor : cursor + MOST_ROWS]]
         shown = shown[: _fitting(video.model_dump_json() for video in shown)]
         rest = len(records) - cursor - len(shown)
@@ -137,6 +144,7 @@ class LibraryTools:
         speaker: str = "",
         limit: int = 10,
         cursor: int = 0,
+        where: Sequence[str] = (),
     ) -> Found:
         """Evidence that fits a query, best first, from rank `cursor` on.
 
@@ -149,6 +157,7 @@ class LibraryTools:
             cursor + limit + 1,
             modalities=[part.strip() for part in how.split(",") if part.strip()] or None,
             videos=video or None,
+            where=where or None,
             between=self._between(start, end),
             speaker=speaker or None,
         )
@@ -157,9 +166,13 @@ class LibraryTools:
         more = f"more: call search with cursor={cursor + len(rows)}" if len(found) > cursor + len(rows) else ""
         return Found(rows=rows, more=more)
 
-    def ask(self, question: str, video: str = "") -> Answered:
-        """An answer with checked citations; where nothing answers, the nearest evidence is listed in `more`."""
-        answer = self.library.ask(question, videos=video or None)
+    def ask(self, question: str, video: str = "", where: Sequence[str] = ()) -> Answered:
+        """An answer with checked citations; where nothing answers, `more` names the next call.
+
+        Raises:
+            QueryError: A condition on metadata is not valid, or no video meets it.
+        """
+        answer = self.library.ask(question, videos=video or None, where=where or None)
         claims = [
             Statement(
                 claim=claim.text,
@@ -286,6 +299,8 @@ class LibraryTools:
         return Video(
             video=self._name(record),
             id=record.video_id,
+            title=record.metadata.title,
+            date=next((fact.shown for fact in facts_of(record) if fact.name == "date"), ""),
             seconds=round(record.duration, 1),
             indexed=[stage.modality for stage in record.stages if stage.state == "done"],
             left_out=[f"{stage.modality}: {stage.detail}"[:120] for stage in record.stages if stage.state != "done"],

@@ -91,6 +91,25 @@ def test_the_http_api(folder: Path):
         assert {one["video"] for one in moments} == {"b.mp4"}
         answer = client.post("/v1/ask", json={"question": "What grew?", "where": ["tag=city"]}).json()
         assert {one["video"] for claim in answer["claims"] for one in claim["citations"]} == {"b.mp4"}
+        asked = {"question": "What grew?", "where": ["tag=city"]}
+        *_, last = client.post("/api/ask", json=asked).text.splitlines()
+        assert {one["video_id"] for claim in json.loads(last)["answer"]["claims"] for one in claim["citations"]} == {
+            one for one, name in videos.items() if name == "b.mp4"
+        }
         wrong = client.get("/v1/search", params={"q": "budget", "where": "when=now"})
         assert wrong.status_code == 400
         assert wrong.json()["error"].startswith("when=now: no field 'when': use one of channel, date")
+
+
+def test_the_mcp_tools(folder: Path):
+    from playhead.agent.serving.mcp_tools import LibraryTools
+
+    with Library(folder) as library:
+        tools = LibraryTools(library)
+        listed = tools.list_videos(where=["date<2026", "tag=lecture"]).videos
+        assert [(one.video, one.title, one.date) for one in listed] == [("a.mp4", "The harbour", "2025-12-01")]
+        assert {row.video for row in tools.search("budget", where=["tag=city"]).rows} == {"b.mp4"}
+        answer = tools.ask("What grew?", where=["tag=city"])
+        assert {row.video for claim in answer.claims for row in claim.cites} == {"b.mp4"}
+        with pytest.raises(QueryError, match="no video fits tag=town: values of tag are lecture, city"):
+            tools.search("budget", where=["tag=town"])

@@ -20,17 +20,18 @@ export function search(query, filters, signal) {
   const asked = new URLSearchParams({ q: query, k: "30" });
   for (const kind of filters.kinds) asked.append("kind", kind);
   for (const id of filters.videos) asked.append("video", id);
+  for (const condition of filters.where) asked.append("where", condition);
   if (filters.start !== null) asked.set("start", String(filters.start));
   if (filters.end !== null) asked.set("end", String(filters.end));
   return fetch(`/api/search?${asked}`, { signal }).then(read);
 }
 
 // Calls `step` with each event of a question, as it happens.
-export async function ask(question, videos, thread, step, signal) {
+export async function ask(question, filters, thread, step, signal) {
   const response = await fetch("/api/ask", {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ question, videos, thread }),
+    body: JSON.stringify({ question, videos: filters.videos, where: filters.where, thread }),
     signal,
   });
   if (!response.ok) return read(response);

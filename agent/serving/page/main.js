@@ -9,7 +9,7 @@ import { VideoPanel } from "./video.js";
 const at = (id) => document.getElementById(id);
 const [query, status, results, filtersNode, momentNode] = ["query", "status", "results", "filters", "moment"].map(at);
 const state = {
-  library: null, called: new Map(), filters: { kinds: [], videos: [], start: null, end: null }, folder: "",
+  library: null, called: new Map(), filters: { kinds: [], videos: [], where: [], start: null, end: null }, folder: "",
   search: null, asking: null, evidence: [], thread: crypto.randomUUID(), videos: new Map(),
 };
 const player = new Player(at("player"), (text) => { status.textContent = text; });
@@ -97,7 +97,7 @@ async function ask() {
   fill(results, el("div", { class: "answer" }, el("h2", {}, question), body, details));
   status.textContent = "Answering …";
   try {
-    await api.ask(question, videosChosen(), state.thread, (event) => {
+    await api.ask(question, chosen(), state.thread, (event) => {
       const line = step(event);
       if (line) steps.append(el("li", {}, line));
       if (event.kind === "error") throw new Error(event.error);
@@ -143,7 +143,16 @@ function facets(found) {
   fill(filtersNode, ...kinds, choice("Video", "all videos", state.library.videos.map((one) => [one.id, one.name]), state.filters.videos[0] ?? "",
     (value) => { state.filters.videos = value ? [value] : []; search(); }),
   folders.length ? choice("Folder", "all folders", folders.map((one) => [one, one]), state.folder, (value) => { state.folder = value; search(); }) : null,
-  time("From", "start"), time("To", "end"));
+  conditions(), time("From", "start"), time("To", "end"));
+}
+
+function conditions() {
+  const node = el("input", { type: "text", placeholder: "date>=2026-01; tag=lecture", "aria-label": "Conditions on metadata, with semicolons between",
+    value: state.filters.where.join("; "), onchange: () => {
+      state.filters.where = node.value.split(";").map((one) => one.trim()).filter(Boolean);
+      search();
+    } });
+  return node;
 }
 
 function choice(label, all, options, value, change) {
