@@ -1,4 +1,4 @@
-"""The container files name things that exist; an image is built and run where an engine and its base image are at hand."""
+"""The container files name things that exist; an image is built and run where an engine and its base image are available."""
 
 import os
 import re
@@ -76,9 +76,9 @@ def run_in_image() -> Iterator[Callable[[str, Path], str]]:
     elif buildah and os.geteuid() == 0:
         build, find = [buildah, "build", "--isolation=chroot"], [buildah, "inspect", "--type", "image", BASE]
     else:
-        pytest.skip("neither a docker engine nor buildah (as root) is at hand")
+        pytest.skip("neither a docker engine nor buildah (as root) is available")
     if subprocess.run(find, capture_output=True).returncode:
-        pytest.skip(f"the base image {BASE} is not at hand: pull it, or name another in PLAYHEAD_TEST_BASE_IMAGE")
+        pytest.skip(f"the base image {BASE} is not here: pull it, or name another in PLAYHEAD_TEST_BASE_IMAGE")
     built = [*build, "--build-arg", f"BASE={BASE}", "--build-arg", "EXTRAS=ui", "--tag", TAG, str(ROOT)]
     subprocess.run(built, check=True)
 

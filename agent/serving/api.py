@@ -82,6 +82,14 @@ class Message(Record):
         return " ".join(str(part.get("text", "")) for part in self.content or () if part.get("type") == "text")
 
 
+class StreamOptions(Record):
+    """What a stream holds besides the answer."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    include_usage: bool = Field(default=False, description="End with a chunk that counts tokens.")
+
+
 class Chat(Record):
     """A request for a chat completion. Parameters that Playhead does not know are ignored."""
 
@@ -90,11 +98,13 @@ class Chat(Record):
     model: str = Field(default=_MODEL, description="Ignored: one library is served.")
     messages: tuple[Message, ...] = Field(max_length=_MOST_MESSAGES, description="The last one of a user is asked.")
     stream: bool = Field(default=False, description="Send the answer as server-sent events.")
+    stream_options: StreamOptions | None = Field(default=None, description="With `stream`.")
 
 
 def api_router(service: LibraryService) -> APIRouter:
     """The routes over one library."""
     router = APIRouter(prefix="/v1", tags=["library"])
+    model = {"id": _MODEL, "object": "model", "created": int(time.time()), "owned_by": "playhead"}
 
     @router.get("/videos")
     def videos() -> dict[str, Any]:
@@ -195,7 +205,12 @@ def api_router(service: LibraryService) -> APIRouter:
     @router.get("/models")
     def models() -> dict[str, Any]:
         """The library, as the OpenAI protocol lists models."""
-        return {"object": "list", "data": [{"id": _MODEL, "object": "model", "owned_by": "playhead"}]}
+        return {"object": "list", "data": [model]}
+
+    @router.get(f"/models/{_MODEL}")
+    def one_model() -> dict[str, Any]:
+        """The library as a model."""
+        return model
 
     @router.post("/chat/completions", response_model=None)
     def chat(request: Request, asked: Chat) -> Any:
@@ -206,7 +221,8 @@ def api_router(service: LibraryService) -> APIRouter:
         answer = service.library.ask(question)
         message = _message(answer, str(request.base_url))
         if asked.stream:
-            return StreamingResponse(_chunks(message), media_type="text/event-stream")
+            usage = _usage(answer) if asked.stream_options and asked.stream_options.include_usage else None
+            return StreamingResponse(_chunks(message, usage), media_type="text/event-stream")
         return {
             "id": f"chatcmpl-{uuid.uuid4().hex}",
             "object": "chat.completion",
@@ -249,7 +265,7 @@ def _message(answer: Answer, base: str) -> dict[str, Any]:
     return {"role": "assistant", "content": text, "annotations": annotations}
 
 
-async def _chunks(message: dict[str, Any]) -> AsyncIterator[str]:
+async def _chunks(message: dict[str, Any], usage: dict[str, int] | None) -> AsyncIterator[str]:
     head = {
         "id": f"chatcmpl-{uuid.uuid4().hex}",
         "object": "chat.completion.chunk",
@@ -259,6 +275,8 @@ async def _chunks(message: dict[str, Any]) -> AsyncIterator[str]:
     for delta, reason in ((message, None), ({}, "stop")):
         chunk = head | {"choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
         yield f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n"
+    if usage is not None:
+        yield f"data: {json.dumps(head | {'choices': [], 'usage': usage})}\n\n"
     yield "data: [DONE]\n\n"
 
 

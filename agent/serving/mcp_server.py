@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable
 from functools import wraps
+from importlib.metadata import version
 from typing import Annotated, Any, TypeVar
 from urllib.parse import quote, unquote
 
@@ -132,7 +133,9 @@ def mcp_server(library: Library) -> Any:
             )
         ]
 
-    server = MCPServer("playhead", instructions=_INSTRUCTIONS, log_level="WARNING", tools=offered_tools)
+    server = MCPServer(
+        "playhead", version=version("playhead"), instructions=_INSTRUCTIONS, log_level="WARNING", tools=offered_tools
+    )
 
     @server.resource("playhead://video/{video}/transcript", mime_type="text/plain")
     def transcript(video: str) -> str:

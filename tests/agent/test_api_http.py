@@ -42,7 +42,8 @@ def test_every_route_is_described(client: httpx.Client):
     paths = client.get("/openapi.json").json()["paths"]
     assert {path for path in paths if path.startswith("/v1")} == {
         "/v1/videos", "/v1/videos/{video_id}", "/v1/chapters/{video_id}", "/v1/search", "/v1/find", "/v1/ask",
-        "/v1/check", "/v1/similar", "/v1/keyframes/{evidence_id}", "/v1/clips", "/v1/index", "/v1/models", "/v1/chat/completions",
+        "/v1/check", "/v1/similar", "/v1/keyframes/{evidence_id}", "/v1/clips", "/v1/index", "/v1/models", "/v1/models/playhead",
+        "/v1/chat/completions",
     }  # fmt: skip
 
 
@@ -108,6 +109,7 @@ def test_a_clip_is_a_video(client: httpx.Client, tmp_path):
 def test_an_openai_client_chats_with_a_library(client: httpx.Client):
     chat = openai.OpenAI(base_url=f"{client.base_url}/v1", api_key="key")
     assert [model.id for model in chat.models.list()] == ["playhead"]
+    assert abs(chat.models.retrieve("playhead").created - time.time()) < 600
     reply = chat.chat.completions.create(model="playhead", messages=[{"role": "user", "content": QUESTION}])
     message = reply.choices[0].message
     assert "grew by 12%" in message.content
@@ -115,9 +117,12 @@ def test_an_openai_client_chats_with_a_library(client: httpx.Client):
     assert message.content[cited.start_index : cited.end_index] == "The budget for travel grew by 12% this year."
     assert "&t=10." in cited.url
     chunks = chat.chat.completions.create(
-        model="playhead", messages=[{"role": "user", "content": QUESTION}], stream=True
-    )
+        model="playhead", messages=[{"role": "user", "content": QUESTION}], stream=True,
+        stream_options={"include_usage": True},
+    )  # fmt: skip
+    *chunks, last = chunks
     assert "grew by 12%" in "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+    assert (last.choices, last.usage.total_tokens) == ([], 0)  # without a model
     with pytest.raises(openai.BadRequestError) as refused:
         chat.chat.completions.create(model="playhead", messages=[{"role": "system", "content": "x"}])
     assert "ask a question" in refused.value.response.text
