@@ -41,6 +41,7 @@ _NOT_RUN: dict[Modality, str] = {
     "object": "Objects not detected",
     "caption": "Not described",
     "frame": "Pictures not searchable",
+    "action": "Actions not searchable",
     "speaker": "Speakers not recognized",
     "person": "People not recognized",
     "sounds": "Sounds not recognized",

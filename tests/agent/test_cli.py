@@ -126,6 +126,7 @@ def test_index_prints_each_file_what_was_left_out_and_the_sum(talks, playhead):
         "Objects not detected: switched off",
         "Not described: no video model is set (video_llm_url)",
         "Pictures not searchable: switched off",
+        "Actions not searchable: switched off",
         "Speakers not recognized: the file has no sound",
         "People not recognized: switched off",
         "Sounds not recognized: the file has no sound",
