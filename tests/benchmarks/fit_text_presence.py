@@ -1,6 +1,6 @@
 """Fit where a picture may hold letters, and measure it on other films: `python tests/benchmarks/fit_text_presence.py`.
 
-Lines of one to six words, 12 to 130 pixels high, in 40 typefaces of which two are handwriting, are drawn over frames of real films in
+Lines of one to six words, 12 to 130 pixels high, in 42 typefaces of which five are handwriting, are drawn over frames of real films in
 1280×720: plain, outlined, or on a plate, with at least 60 levels of contrast, then compressed as JPEG of quality 40 to 85.
 The regression is fitted on some films. Of the others these figures are printed: lines of which no cell is found, and the
 share of frames without text that would be read.
