@@ -26,6 +26,7 @@ from .media import number_in
 DONE = dict.fromkeys(("speech", "text", "object", "caption", "frame"), "done") | {
     "speaker": "skipped",
     "sounds": "skipped",
+    "action": "skipped",
     "person": "skipped",
 }
 BOX = Box(left=0.1, top=0.2, right=0.6, bottom=0.7)

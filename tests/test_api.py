@@ -138,6 +138,7 @@ def test_videos_and_what_was_observed_in_one(library, talks):
         "speech": "done",
         "speaker": "skipped",
         "sounds": "skipped",
+        "action": "skipped",
         "person": "skipped",
         "text": "skipped",
         "object": "skipped",

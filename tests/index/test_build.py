@@ -716,6 +716,7 @@ def test_pictures_that_cannot_be_read_lose_no_speech(store, talks, films, monkey
         "speech": "done",
         "speaker": "skipped",
         "sounds": "skipped",
+        "action": "skipped",
         "person": "skipped",
     }
     assert outcome.record.duration == pytest.approx(3.0, abs=0.1)
@@ -1103,7 +1104,7 @@ def test_extractors_that_are_not_available_are_reported(monkeypatch):
     )
     assert gear.get("caption") is None
     assert gear.missing == dict.fromkeys(
-        ("speech", "text", "object", "frame", "speaker", "person", "sounds"), "switched off"
+        ("speech", "text", "object", "frame", "action", "speaker", "person", "sounds"), "switched off"
     ) | {"caption": "no answer from http://localhost:1/v1"}
     assert gear.source("caption") == ""
 
