@@ -1,9 +1,9 @@
 """The probability that a small model's answer is right, from the reader and from the model's own yes or no.
 
 A small model also writes an answer where no line answers the question, and its `found` is true in both cases. So it is
-asked in a second, short request whether the answer is right. A logistic regression of the log-odds of "yes" and of the
-reader's score gives the probability. `tests/benchmarks/fit_composed.py` fits it. Without log-probabilities the reader's
-score alone decides.
+asked in a second, short request whether the answer is right. A logistic regression gives the probability, from the log-odds
+of "yes" and from the reader's score of the best line that the answer cites. `tests/benchmarks/fit_composed.py` fits it.
+Without log-probabilities the reader's score of the best passage decides alone.
 """
 
 import json
@@ -37,7 +37,7 @@ class ComposedWeights(Record):
     command: str = Field(description="Command that writes them.")
     fitted_on: str = Field(description="Model and questions that they are fitted on.")
     intercept: float = Field(description="Constant.")
-    reader: float = Field(description="Coefficient of the logit of the reader's best score.")
+    cited: float = Field(description="Coefficient of the logit of the reader's score of the best cited line.")
     log_odds: float = Field(description="Coefficient of the log-odds of yes.")
     threshold: float = Field(ge=0, le=1, description="An answer that is less likely to be right is not given.")
 
@@ -48,17 +48,21 @@ def composed_weights() -> ComposedWeights:
     return ComposedWeights.model_validate(json.loads(_WEIGHTS.read_text(encoding="utf-8")))
 
 
-def probability(score: float, log_odds: float, weights: ComposedWeights) -> float:
+def probability(cited: float, log_odds: float, weights: ComposedWeights) -> float:
     """The probability that a composed answer is right.
 
     Args:
-        score: The reader's best score of a passage, 0 to 1.
+        cited: The reader's score of the best line that the answer cites, 0 to 1.
         log_odds: The model's log-odds of "yes".
         weights: The regression.
     """
-    kept = min(1 - _LEAST, max(_LEAST, score))
-    logit = weights.intercept + weights.reader * math.log(kept / (1 - kept)) + weights.log_odds * log_odds
+    logit = weights.intercept + weights.cited * _logit(cited) + weights.log_odds * log_odds
     return 1 / (1 + math.exp(-logit))
+
+
+def _logit(score: float) -> float:
+    kept = min(1 - _LEAST, max(_LEAST, score))
+    return math.log(kept / (1 - kept))
 
 
 def yes_log_odds(

@@ -252,12 +252,11 @@ def _weighed(state: State, runtime: Running, claims: Sequence[Claim]) -> tuple[S
     """
     plan, context = state["plan"], runtime.context
     scored = ranked(plan, state["evidence"], context.search, context.reader)
-    best = scored[0].score if scored else 0.0
     composed = [claim for claim in claims if claim.verdict != "refuted"] if state["is_found"] else []
     quotes = check_claims(quote_evidence(plan, scored, context.threshold), context.search.evidence)
     spent, note = TokenUsage(), ""
     for answer in filter(None, (composed, quotes)):
-        weighed, usage, failure = _probability(state, answer, best, context)
+        weighed, usage, failure = _probability(state, answer, scored, context)
         spent += usage
         runtime.stream_writer(weighed)
         by = (
@@ -278,12 +277,14 @@ def _weighed(state: State, runtime: Running, claims: Sequence[Claim]) -> tuple[S
 
 
 def _probability(
-    state: State, claims: Sequence[Claim], best: float, context: Context
+    state: State, claims: Sequence[Claim], scored: Sequence[Scored], context: Context
 ) -> tuple[AnswerWeighed, TokenUsage, str]:
     """Return the probability that claims are right, what asking the model cost, and why it gave no log-odds."""
     assert context.llm is not None
-    cited = [context.search.evidence(c.evidence_id) for claim in claims for c in claim.citations]
-    lines = [one for one in cited if one is not None and one.text]
+    named = {citation.evidence_id for claim in claims for citation in claim.citations}
+    lines = [one for one in map(context.search.evidence, sorted(named)) if one is not None and one.text]
+    best = max((one.score for one in scored), default=0.0)
+    cited = max((one.score for one in scored if one.evidence.evidence_id in named), default=0.0)
     odds, usage, failure, weights = None, TokenUsage(), "", composed_weights()
     if context.llm.capabilities.log_probabilities:
         try:
@@ -292,9 +293,9 @@ def _probability(
             )
         except ServerError as error:
             usage, failure = usage_of(error, context), f": {error}"
-    likely = best if odds is None else probability(best, odds, weights)
+    likely = best if odds is None else probability(cited, odds, weights)
     least = WEAK_SHARE * context.threshold if odds is None else weights.threshold
-    weighed = AnswerWeighed(score=best, log_odds=odds, probability=likely, is_given=likely >= least)
+    weighed = AnswerWeighed(score=best, cited=cited, log_odds=odds, probability=likely, is_given=likely >= least)
     return weighed, usage, failure
 
 

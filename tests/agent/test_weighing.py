@@ -98,7 +98,7 @@ def test_a_server_that_refuses_log_probabilities_is_asked_without(talk_library: 
 
 
 @given(st.floats(0, 1), st.floats(-10, 10), st.floats(0, 1), st.floats(0, 5))
-def test_the_probability_grows_with_both(score: float, odds: float, higher: float, more: float) -> None:
+def test_the_probability_grows_with_both(cited: float, odds: float, higher: float, more: float) -> None:
     weights = composed_weights()
-    least = probability(score, odds, weights)
-    assert 0 <= least <= probability(max(score, higher), odds + more, weights) <= 1
+    least = probability(cited, odds, weights)
+    assert 0 <= least <= probability(max(cited, higher), odds + more, weights) <= 1

@@ -3,8 +3,8 @@
 Questions are those of the narrated talks that are not held out (`narrated.py`), and TutorialVQA's of the first half of its
 videos by name, each asked of its own video or of another tutorial, which cannot answer it. Each is asked with the model; what
 it answers is right if it has the words and cites the scene, or, for TutorialVQA, if it cites a second of the sentences that
-answer. A logistic regression of the reader's score and of the model's log-odds of "yes" (`agent.composing.weighing`)
-gives the probability; the threshold follows from what a wrong answer costs. Takes about 25 minutes on two quiet cores.
+answer. A logistic regression of the reader's score of the cited lines and of the model's log-odds of "yes"
+(`agent.composing.weighing`) gives the probability; the threshold follows from what a wrong answer costs. Takes about 25 minutes on two quiet cores.
 `PLAYHEAD_FIT_TUTORIAL=N` chooses how many of TutorialVQA's questions are asked of their own video (default 30; half as many
 of another).
 """
@@ -37,10 +37,10 @@ _RIDGE = 0.1
 
 
 class Weighed(NamedTuple):
-    """One answer of the model: of which set, its two features, and whether it is right."""
+    """One answer of the model: of which set, its features, and whether it is right."""
 
     of: str
-    score: float
+    cited: float
     log_odds: float
     right: bool
 
@@ -55,25 +55,25 @@ def main() -> None:
     print(json.dumps(weights.model_dump(), indent=2))
     for of in dict.fromkeys(one.of for one in found):
         ours = [one for one in found if one.of == of]
-        given = [one for one in ours if probability(one.score, one.log_odds, weights) >= weights.threshold]
+        given = [one for one in ours if probability(one.cited, one.log_odds, weights) >= weights.threshold]
         right = sum(one.right for one in given)
         print(f"{of}: {len(ours)} composed, {sum(one.right for one in ours)} right; {len(given)} given, {right} right")
 
 
 def fitted(found: Sequence[Weighed]) -> ComposedWeights:
     """Logistic regression with a ridge, by Newton's method (Hastie et al. 2009, section 4.4.1)."""
-    x = np.array([[1.0, _logit(one.score), one.log_odds] for one in found])
+    x = np.array([[1.0, _logit(one.cited), one.log_odds] for one in found])
     y = np.array([one.right for one in found], float)
     beta, penalty = np.zeros(3), np.diag([1e-6, _RIDGE, _RIDGE])
     for _ in range(50):
         p = 1 / (1 + np.exp(-x @ beta))
         beta += np.linalg.solve((x * (p * (1 - p))[:, None]).T @ x + penalty, x.T @ (y - p) - penalty @ beta)
-    intercept, reader, odds = (round(float(value), 3) for value in beta)
+    intercept, cited, odds = (round(float(value), 3) for value in beta)
     return ComposedWeights(
         command=COMMAND,
         fitted_on=f"{MODEL}, {len(found)} answers of it to questions of the tuning halves",
         intercept=intercept,
-        reader=reader,
+        cited=cited,
         log_odds=odds,
         threshold=round(WRONG / (1 + WRONG), 3),
     )
@@ -115,8 +115,8 @@ def _weighed(of: str, library: Library, question: str, video: str | None, is_rig
         elif isinstance(event, ClaimJudged):
             claims.append(event.claim)
         elif isinstance(event, AnswerWeighed) and event.log_odds is not None:
-            one = Weighed(of, event.score, event.log_odds, is_right(claims))
-            print(f"{of} | {question} | {one.score:.2f} | {one.log_odds:+.2f} | {one.right}", flush=True)
+            one = Weighed(of, event.cited, event.log_odds, is_right(claims))
+            print(f"{of} | {question} | {one.cited:.2f} | {one.log_odds:+.2f} | {one.right}", flush=True)
             yield one
             return
 
