@@ -131,6 +131,7 @@ class Plan(Record):
 
     kind: Kind = Field(default="needle", description="Form of the answer.")
     question: str = Field(description="The question as asked; a follow-up question is completed.")
+    translation: str = Field(default="", description="The question in the library's language, if it was translated.")
     query: str = Field(description="Query as a description; it retrieves better than a question.")
     terms: tuple[Term, ...] = Field(description="Terms that an answer must contain.")
     phrases: tuple[str, ...] = Field(default=(), description="Quoted phrases.")
@@ -157,6 +158,11 @@ class Plan(Record):
     options: tuple[str, ...] = Field(default=(), description="Answer options.")
     more: tuple[SubQuery, ...] = Field(default=(), description="Descriptions by a video LLM.")
     planner: str = Field(default="rules", description="What made the plan.")
+
+    @property
+    def wording(self) -> str:
+        """The question in the library's language."""
+        return self.translation or self.question
 
 
 class Citation(Record):

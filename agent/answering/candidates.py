@@ -153,7 +153,7 @@ def candidates_of(plan: Plan, found: Sequence[Evidence], search: Search) -> list
         )
         # All lines of a slide belong together; of sentences, the nearest ones do.
         around = None if modality == "text" else {one.evidence_id for one in group}
-        rows = search.compare(without_request(plan.question), modality, first.video_id, window, around, REACH)
+        rows = search.compare(without_request(plan.wording), modality, first.video_id, window, around, REACH)
         place = {row.evidence_id: number for number, row in enumerate(rows)}
         for one in group:
             if one.evidence_id not in place:
@@ -203,7 +203,7 @@ def adds_to(plan: Plan, rows: Sequence[Evidence], other: Evidence) -> bool:
 
 def says_nothing_new(plan: Plan, evidence: Evidence) -> bool:
     """Whether all content words of an observation are in the question: "Directed by" for "Who directed it?"."""
-    return _ASKS.search(plan.question) is not None and not _new_words(plan, [evidence])
+    return _ASKS.search(plan.wording) is not None and not _new_words(plan, [evidence])
 
 
 def text_of(rows: Sequence[Evidence]) -> str:
@@ -232,15 +232,15 @@ def _features(candidate: Candidate, plan: Plan, weights: Mapping[str, float]) ->
 
 def _gives_number(plan: Plan, rows: Sequence[Evidence]) -> bool:
     """Whether the question asks for a number and some observations contain one that the question does not."""
-    if not _ASKS_NUMBER.search(plan.question):
+    if not _ASKS_NUMBER.search(plan.wording):
         return False
-    known = _numbers(plan.question)
+    known = _numbers(plan.wording)
     return any(_numbers(row.text) - known for row in rows)
 
 
 def _new_words(plan: Plan, rows: Sequence[Evidence]) -> list[str]:
     """Return the content words of some observations that the question does not contain."""
-    asked = {stem(canonical(word)) for word in tokens(plan.question)}
+    asked = {stem(canonical(word)) for word in tokens(plan.wording)}
     return [word for word in tokens(text_of(rows)) if word not in STOP_WORDS and stem(canonical(word)) not in asked]
 
 

@@ -12,6 +12,7 @@ from ..answering.answer_options import chosen_option
 from ..answering.citation_check import check_claims
 from ..answering.computed.moving import moving_claims
 from ..answering.computed.tally import tally
+from ..answering.matching import held_terms
 from ..answering.quotes import closest, quote_evidence
 from ..answering.ranking import Scored, ranked
 from ..answering.reader import WEAK_SHARE
@@ -78,7 +79,7 @@ def retrieve_node(state: State, runtime: Running) -> State:
     plan, note = _located(plan, runtime.context)
     found = [one for one in retrieve(plan, search) if one.evidence_id not in known]
     usage = TokenUsage()
-    if not found and not known and runtime.context.llm is not None and not plan.is_moment:
+    if runtime.context.llm is not None and not known and _is_in_another_language(plan, found, runtime.context):
         plan, usage, words = _in_the_librarys_language(plan, state["question"], runtime.context)
         found, note = retrieve(plan, search), note + words
     message = f"{note}{len(found)} {'more ' if known else ''}pieces of evidence"
@@ -171,7 +172,8 @@ def check_node(state: State, runtime: Running) -> State:
     for claim in checked:
         left: Claim | None = claim if claim.verdict != "refuted" else None
         if left is not None and context.llm is not None and claim.basis == "quote":
-            result = grounded(left, state["plan"].question, _read(state, left, context), same_language=context.is_small)
+            same_language = context.is_small and not state["plan"].translation
+            result = grounded(left, state["plan"].question, _read(state, left, context), same_language=same_language)
             left = result.claim
             notes.append(result.detail)
         if left is None:
@@ -224,8 +226,18 @@ def judge_node(state: State, runtime: Running) -> State:
     }
 
 
+def _is_in_another_language(plan: Plan, found: Sequence[Evidence], context: Context) -> bool:
+    """Whether a question may be in another language than the library: no line holds half of its words.
+
+    An English question is in the library's language where that is not set.
+    """
+    if plan.is_moment or (found and (context.settings.language not in (None, "en") or is_english(plan.question))):
+        return False
+    return all(2 * len(held_terms(plan.terms, one.text)) < len(plan.terms) for one in found)
+
+
 def _in_the_librarys_language(plan: Plan, question: str, context: Context) -> tuple[Plan, TokenUsage, str]:
-    """Plan the translated question: without any match, the library may be in another language."""
+    """Plan the translated question."""
     assert context.llm is not None
     language = context.settings.language or "English"
     try:
@@ -233,7 +245,7 @@ def _in_the_librarys_language(plan: Plan, question: str, context: Context) -> tu
     except ServerError as error:
         return plan, usage_of(error, context), "the question could not be translated; "
     asked = plan_in_thread(words, [], plan.video_ids, plan.between, plan.options)
-    kept = asked.model_copy(update={"question": plan.question, "scopes": plan.scopes})
+    kept = asked.model_copy(update={"question": plan.question, "translation": words, "scopes": plan.scopes})
     return kept, usage, f"translated to “{words}”; "
 
 

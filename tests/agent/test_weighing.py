@@ -102,3 +102,22 @@ def test_the_probability_grows_with_both(cited: float, odds: float, higher: floa
     weights = composed_weights()
     least = probability(cited, odds, weights)
     assert 0 <= least <= probability(max(cited, higher), odds + more, weights) <= 1
+
+
+def test_a_question_in_another_language_is_translated_and_its_answer_is_not(
+    talk_library: Library, server: Scripted
+) -> None:
+    asked_in_german = "Was sagt die Sprecherin über das Geld für die Reisen?"
+    server.say(json.dumps({"question": QUESTION}), composed("Das Geld für Reisen wuchs um 12 Prozent."))
+    server.will(one_word("Yes", Yes=-0.2, No=-2.4))
+    _, answer = asked(talk_library, server, asked_in_german)
+    assert (answer.status, answer.claims[0].text) == ("answered", "Das Geld für Reisen wuchs um 12 Prozent.")
+    read = server.requests[1].body["messages"][-1]["content"][0]["text"]
+    assert "The budget for travel" in read
+    assert json.dumps(asked_in_german, ensure_ascii=False) in read
+
+
+def test_a_number_that_no_line_holds_is_refused_in_any_language(talk_library: Library, server: Scripted) -> None:
+    server.say(json.dumps({"question": QUESTION}), composed("Das Geld für Reisen wuchs um 99 Prozent."))
+    _, answer = asked(talk_library, server, "Was sagt die Sprecherin über das Geld für die Reisen?")
+    assert not any("99" in claim.text for claim in answer.claims)
