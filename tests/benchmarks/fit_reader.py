@@ -1,8 +1,8 @@
 """Fit the weights of the reader on the tuning halves: `python tests/benchmarks/fit_reader.py`.
 
 Questions are TutorialVQA's, of the first half of its videos by name, each asked of its own video and of another tutorial
-or a football match, which cannot answer it; the typed questions (`bench_typed.py`); and those of composed hours whose
-folders are given. A candidate is right if it overlaps the true span. Two steps, few numbers: a conditional logit ranks the
+or a football match, which cannot answer it; the typed questions (`bench_typed.py`); and those about composed hours
+(`bench_needles.py`), which are indexed first if they were not before. A candidate is right if it overlaps the true span. Two steps, few numbers: a conditional logit ranks the
 candidates of a question by `Features`; Platt scaling of the best one's logit, and of its distance to the best other moment, makes it a probability.
 With that the threshold follows from what a wrong answer costs. The held-out halves give the risk that is stored with it.
 """
@@ -10,7 +10,6 @@ With that the threshold follows from what a wrong answer costs. The held-out hal
 import json
 import random
 import re
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from bench_typed import library_of_typed, typed_questions
+from haystacks import SEEDS, Haystack, make_haystack
 from report import real_data
 from scipy.optimize import minimize
 from transcripts import Line, build, football, tutorial_questions, tutorials, video_id
@@ -57,14 +57,14 @@ class Asked(NamedTuple):
     same: npt.NDArray[np.bool_]  # of each two candidates: whether they are the same moment
 
 
-def main(hours: Sequence[Path]) -> None:
+def main() -> None:
     """Fit, evaluate on the held-out halves, and write `reader_weights.json`."""
     with tempfile.TemporaryDirectory() as folder:
         tuned, held_out = (list(_tutorials(Path(folder), half)) for half in (0, 1))
     for is_held_out, one in _typed():
         (held_out if is_held_out else tuned).append(one)
-    for number, hour in enumerate(hours):
-        (tuned, held_out)[number % 2].extend(_hour(hour))
+    for seed, role in SEEDS.items():
+        (held_out if role == "held out" else tuned).extend(_hours(make_haystack(seed)))
     weights = fitted(tuned, held_out)
     path = Path(reader_module.__file__).with_name("reader_weights.json")
     path.write_text(json.dumps(weights.model_dump(), indent=2) + "\n", encoding="utf-8")
@@ -147,15 +147,15 @@ def _judged(kind: str, plan: Plan, candidates: Sequence[Candidate], right: Seque
     return Asked(kind, features, *(np.array(values, bool) for values in (right, exact, same)))
 
 
-def _hour(folder: Path) -> Iterator[Asked]:
-    """A composed hour: `videos/.playhead` is its library, `questions.jsonl` its questions."""
-    search = Search(LocalStorage(folder / "videos" / ".playhead"), Settings())
-    (of,) = search.records
-    for row in map(json.loads, (folder / "questions.jsonl").read_text(encoding="utf-8").splitlines()):
-        plan = make_plan(row["question"])
-        if row["kind"] in ("said", "written", "shown", "never") and plan.kind == "needle" and plan.terms:
-            spans = [(span["start"], span["end"]) for span in row["spans"]]
-            yield _asked_of(f"hour {row['kind']}", row["question"], of, spans, search)
+def _hours(haystack: Haystack) -> Iterator[Asked]:
+    """The questions about composed hours that are plain needles."""
+    search = Search(LocalStorage(haystack.library.folder), Settings())
+    ids = {Path(one.paths[0]).name: video_id for video_id, one in search.records.items()}
+    for one in haystack.questions:
+        plan = make_plan(one.question)
+        if one.kind in ("said", "written", "shown", "never") and plan.kind == "needle" and plan.terms:
+            spans = [(span.start, span.end) for span in one.spans]
+            yield _asked_of(f"hours {one.kind}", one.question, ids[one.video], spans, search)
 
 
 def _asked(kind: str, text: str, video: str, truth: tuple[float, float] | None, search: Search) -> Asked:
@@ -271,4 +271,4 @@ def _figures(found: Sequence[tuple[float, bool]], threshold: float) -> dict[str,
 
 if __name__ == "__main__":
     real_data("tutorialvqa")
-    main([Path(argument) for argument in sys.argv[1:]])
+    main()
