@@ -112,7 +112,8 @@ def test_a_question_in_another_language_is_translated_and_its_answer_is_not(
     server.will(one_word("Yes", Yes=-0.2, No=-2.4))
     _, answer = asked(talk_library, server, asked_in_german)
     assert (answer.status, answer.claims[0].text) == ("answered", "Das Geld für Reisen wuchs um 12 Prozent.")
-    read = server.requests[1].body["messages"][-1]["content"][0]["text"]
+    parts = server.requests[1].body["messages"][-1]["content"]
+    read = "\n".join(part["text"] for part in parts if part["type"] == "text")
     assert "The budget for travel" in read
     assert json.dumps(asked_in_german, ensure_ascii=False) in read
 
