@@ -50,7 +50,8 @@ class Regression(Record):
 
     features: dict[str, float] = Field(description="Coefficient of each feature that counts.")
     calibration: dict[str, float] = Field(
-        description="Coefficients of `intercept`, `logit` and `gap`; the gap is the logit minus that of the best other moment."
+        description="Coefficients of `intercept`, `logit`, `gap` and `cover`: the gap is the logit minus that of the best "
+        "other moment, `cover` the feature `cover_3`."
     )
 
 
@@ -140,15 +141,20 @@ def _logit(features: Features, weights: Regression) -> float:
 
 
 def _calibrated(number: int, logits: Sequence[float], candidates: Sequence[Candidate], weights: Regression) -> float:
-    """Platt scaling (Platt 1999) of a logit and of its distance to the best other moment."""
-    logit, one = logits[number], candidates[number].evidence
-    if logit == -math.inf:
+    """Platt scaling (Platt 1999) of a logit, of its distance to the best other moment, and of the coverage.
+
+    Without another moment the distance is the largest one. Coverage counts again: a question with one strange word in it has
+    a high cosine to a passage that does not answer it.
+    """
+    logit, one = logits[number], candidates[number]
+    if logit == -math.inf or one.features is None:
         return 0.0
     others = [
         other
         for other, candidate in zip(logits, candidates, strict=True)
-        if other > -math.inf and not same_place(one, candidate.evidence)
+        if other > -math.inf and not same_place(one.evidence, candidate.evidence)
     ]
-    gap = min(MOST_GAP, max(-MOST_GAP, logit - max(others))) if others else 0.0
+    gap = min(MOST_GAP, max(-MOST_GAP, logit - max(others))) if others else MOST_GAP
     c = weights.calibration
-    return 1 / (1 + math.exp(-(c["intercept"] + c["logit"] * logit + c["gap"] * gap)))
+    value = c["intercept"] + c["logit"] * logit + c["gap"] * gap + c["cover"] * one.features.cover_3
+    return 1 / (1 + math.exp(-value))

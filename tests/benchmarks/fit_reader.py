@@ -1,17 +1,17 @@
 """Fit the weights of the reader on the tuning halves: `python tests/benchmarks/fit_reader.py`.
 
 Questions are TutorialVQA's, of the first half of its videos by name, each asked of its own video and of another tutorial
-or a football match, which cannot answer it; the typed questions (`bench_typed.py`); and those about composed hours
+or a football match, which cannot answer it, and with one of its words replaced by a word of another match; the typed questions (`bench_typed.py`); and those about composed hours
 (`bench_needles.py`), which are indexed first if they were not before. A candidate is right if it overlaps the true span. Two steps, few numbers: a conditional logit ranks the
-candidates of a question by `Features`; Platt scaling of the best one's logit, and of its distance to the best other moment, makes it a probability.
-With that the threshold follows from what a wrong answer costs. The held-out halves give the risk that is stored with it.
+candidates of a question by `Features`; Platt scaling of the best one's logit, of its distance to the best other moment, and of its coverage makes it a
+probability. With that the threshold follows from what a wrong answer costs. The held-out halves give the risk that is stored with it.
 """
 
 import json
 import random
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +35,7 @@ from playhead.index.retrieval.search import Search
 from playhead.index.storage.local import LocalStorage
 from playhead.tools.embedding.texts import SentenceEncoder
 from playhead.tools.settings import Settings
+from playhead.tools.words import STOP_WORDS, tokens
 
 COMMAND = "python tests/benchmarks/fit_reader.py"
 QUESTIONS = 130  # of TutorialVQA, of each half
@@ -104,6 +105,7 @@ def _tutorials(folder: Path, half: int) -> Iterator[Asked]:
     build(library, transcripts, vectors, encoder.embedding_id)
     search = Search(LocalStorage(library), Settings(), encoder)
     chance = random.Random(half)
+    strange = _long_words(line.text for _, lines in sorted(football().items())[3:6] for line in lines)
     asked = {(q.video, q.text.strip().casefold()): q for q in tutorial_questions(["train", "dev", "test"])}
     pool = [q for q in asked.values() if q.video in own]
     for number, question in enumerate(chance.sample(pool, min(QUESTIONS, len(pool)))):
@@ -113,6 +115,24 @@ def _tutorials(folder: Path, half: int) -> Iterator[Asked]:
         other = chance.choice([n for n in own if n != question.video] if number % 2 else sorted(matches))
         if number % 4 < 2:
             yield _asked("never", question.text, other, None, search)
+        said = _long_words(line.text for line in lines)
+        if changed := _with_another_word(question.text, sorted(strange - said), chance):
+            yield _asked("one word replaced", changed, question.video, None, search)
+
+
+def _long_words(texts: Iterable[str]) -> set[str]:
+    return {word for text in texts for word in tokens(text) if len(word) > 4 and word.isalpha()} - STOP_WORDS
+
+
+def _with_another_word(question: str, words: Sequence[str], chance: random.Random) -> str | None:
+    """A question with one of its required terms replaced; None if it has none as a word."""
+    terms = [term.text for term in make_plan(question).terms if term.required]
+    patterns = [
+        rf"\b{re.escape(term)}\w*" for term in terms if re.search(rf"\b{re.escape(term)}", question, re.IGNORECASE)
+    ]
+    if not patterns:
+        return None
+    return re.sub(chance.choice(patterns), chance.choice(words), question, count=1, flags=re.IGNORECASE)
 
 
 def _typed() -> Iterator[tuple[bool, Asked]]:
@@ -206,52 +226,63 @@ def _fit(asked: Sequence[Asked], names: Sequence[str], ridge: float) -> dict[str
 
 
 def _ridge(asked: Sequence[Asked]) -> float:
-    """The ridge with the lowest AURC in five-fold cross-validation over the tuning questions."""
+    """The ridge with the lowest AURC in five-fold cross-validation over the tuning questions that have an answer."""
+    answerable = [one for one in asked if one.right.any()]
     worth = {}
     for ridge in RIDGES:
         found = []
         for fold in range(5):
-            fitting = [one for number, one in enumerate(asked) if number % 5 != fold]
+            fitting = [one for number, one in enumerate(answerable) if number % 5 != fold]
             weights = _fit(fitting, _DENSE, ridge)
             calibration = _calibration(fitting, weights)
-            found += [_best(one, weights, calibration) for number, one in enumerate(asked) if number % 5 == fold]
+            found += [_best(one, weights, calibration) for number, one in enumerate(answerable) if number % 5 == fold]
         worth[ridge] = aurc([float(right) for _, right in found], [score for score, _ in found]) or 1.0
     return min(RIDGES, key=lambda ridge: worth[ridge])
 
 
-def _top(one: Asked, weights: dict[str, float]) -> tuple[float, float, bool] | None:
-    """Logit of the best candidate, its distance to the best other moment, and whether it is right."""
+class Top(NamedTuple):
+    """The best candidate: its logit, its distance to the best other moment, its coverage, and whether it is right."""
+
+    logit: float
+    gap: float
+    cover: float
+    right: bool
+
+
+def _top(one: Asked, weights: dict[str, float]) -> Top | None:
     if not len(one.features) or not one.exact.any():
         return None
     logits = one.features @ [weights.get(name, 0.0) for name in _DENSE]
     logits = np.where(one.exact, logits, -np.inf)
     best = int(logits.argmax())
     others = logits[~one.same[best] & one.exact]
-    gap = min(MOST_GAP, float(logits[best] - others.max())) if len(others) else 0.0
-    return float(logits[best]), gap, bool(one.right[best])
+    gap = min(MOST_GAP, float(logits[best] - others.max())) if len(others) else MOST_GAP
+    cover = float(one.features[best, _DENSE.index("cover_3")])
+    return Top(float(logits[best]), gap, cover, bool(one.right[best]))
 
 
 def _calibration(asked: Sequence[Asked], weights: dict[str, float]) -> dict[str, float]:
-    """Platt scaling of the best candidate's logit and gap over all questions, by ridge logistic regression.
+    """Platt scaling of the best candidate's logit, gap and coverage over all questions, by ridge logistic regression.
 
     Newton's method (Hastie et al. 2009, section 4.4.1).
     """
     tops = [top for one in asked if (top := _top(one, weights))]
-    x = np.array([[1.0, logit, gap] for logit, gap, _ in tops])
-    y = np.array([right for _, _, right in tops], float)
-    beta, penalty = np.zeros(3), np.diag([1e-6, 0.1, 0.1])
+    x = np.array([[1.0, top.logit, top.gap, top.cover] for top in tops])
+    y = np.array([top.right for top in tops], float)
+    beta, penalty = np.zeros(4), np.diag([1e-6, 0.1, 0.1, 0.1])
     for _ in range(50):
         p = 1 / (1 + np.exp(-x @ beta))
         beta += np.linalg.solve((x * (p * (1 - p))[:, None]).T @ x + penalty, x.T @ (y - p) - penalty @ beta)
-    return dict(zip(("intercept", "logit", "gap"), (round(float(value), 4) for value in beta), strict=True))
+    return dict(zip(("intercept", "logit", "gap", "cover"), (round(float(value), 4) for value in beta), strict=True))
 
 
 def _best(one: Asked, weights: dict[str, float], calibration: dict[str, float]) -> tuple[float, bool]:
     """Score of the best candidate, and whether it is right."""
     if (top := _top(one, weights)) is None:
         return 0.0, False
-    value = calibration["intercept"] + calibration["logit"] * top[0] + calibration["gap"] * top[1]
-    return float(1 / (1 + np.exp(-value))), top[2]
+    c = calibration
+    value = c["intercept"] + c["logit"] * top.logit + c["gap"] * top.gap + c["cover"] * top.cover
+    return float(1 / (1 + np.exp(-value))), top.right
 
 
 def _figures(found: Sequence[tuple[float, bool]], threshold: float) -> dict[str, float]:
