@@ -148,9 +148,10 @@ def candidates_of(plan: Plan, found: Sequence[Evidence], search: Search) -> list
                 made[one.evidence_id] = Candidate(one, names=names, shows=shows)
             continue
         margin = PAUSE_SECONDS * REACH if modality != "text" else 0.001
-        window = Span(
-            start=max(0.0, min(one.start for one in group) - margin), end=max(one.end for one in group) + margin
-        )
+        start, end = max(0.0, min(one.start for one in group) - margin), max(one.end for one in group) + margin
+        if plan.between and not plan.from_end:  # nothing outside of the span that is asked about is an answer
+            start, end = max(start, plan.between.start), min(end, plan.between.end)
+        window = Span(start=start, end=end)
         # All lines of a slide belong together; of sentences, the nearest ones do.
         around = None if modality == "text" else {one.evidence_id for one in group}
         rows = search.compare(without_request(plan.wording), modality, first.video_id, window, around, REACH)

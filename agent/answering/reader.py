@@ -143,8 +143,7 @@ def _logit(features: Features, weights: Regression) -> float:
 def _calibrated(number: int, logits: Sequence[float], candidates: Sequence[Candidate], weights: Regression) -> float:
     """Platt scaling (Platt 1999) of a logit, of its distance to the best other moment, and of the coverage.
 
-    Without another moment the distance is the largest one. Coverage counts again: a question with one strange word in it has
-    a high cosine to a passage that does not answer it.
+    Coverage counts again: a question with one strange word in it has a high cosine to a passage that does not answer it.
     """
     logit, one = logits[number], candidates[number]
     if logit == -math.inf or one.features is None:
@@ -154,7 +153,7 @@ def _calibrated(number: int, logits: Sequence[float], candidates: Sequence[Candi
         for other, candidate in zip(logits, candidates, strict=True)
         if other > -math.inf and not same_place(one.evidence, candidate.evidence)
     ]
-    gap = min(MOST_GAP, max(-MOST_GAP, logit - max(others))) if others else MOST_GAP
+    gap = min(MOST_GAP, max(-MOST_GAP, logit - max(others))) if others else 0.0
     c = weights.calibration
     value = c["intercept"] + c["logit"] * logit + c["gap"] * gap + c["cover"] * one.features.cover_3
     return 1 / (1 + math.exp(-value))

@@ -256,7 +256,7 @@ def _top(one: Asked, weights: dict[str, float]) -> Top | None:
     logits = np.where(one.exact, logits, -np.inf)
     best = int(logits.argmax())
     others = logits[~one.same[best] & one.exact]
-    gap = min(MOST_GAP, float(logits[best] - others.max())) if len(others) else MOST_GAP
+    gap = min(MOST_GAP, float(logits[best] - others.max())) if len(others) else 0.0
     cover = float(one.features[best, _DENSE.index("cover_3")])
     return Top(float(logits[best]), gap, cover, bool(one.right[best]))
 
