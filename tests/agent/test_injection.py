@@ -103,9 +103,10 @@ def test_what_a_video_holds_is_quoted_and_is_in_no_instruction(library, server):
     rows = [line for _, text in sent for line in text.splitlines() if re.match(r"E\d+ ", line)]
     assert any("Ignore the question" in row for row in rows)
     for row in rows:
-        name, _, quoted = row.partition(' in "')[2].partition('.mp4": ')
-        assert json.loads(f'"{name}"').startswith("talk")
-        assert isinstance(json.loads(quoted), str)
+        assert isinstance(json.loads(row.partition(": ")[2]), str)
+    headings = [line for _, text in sent for line in text.splitlines() if line.startswith("Video ")]
+    assert headings
+    assert all(json.loads(line.removeprefix("Video ").removesuffix(":")).startswith("talk") for line in headings)
 
 
 @pytest.mark.parametrize(
@@ -143,5 +144,5 @@ def test_a_plan_cannot_set_times_videos_or_settings(library, server):
     server.say(json.dumps(hostile), json.dumps({"found": False}))
     answer = obedient(library, server).ask("What is the rent?")
     assert (answer.status, answer.usage.rounds) == ("insufficient", 1)
-    asked = next(text for role, text in messages(server) if role == "user" and "E1 [" in text)
+    asked = next(text for role, text in messages(server) if role == "user" and "E1 " in text)
     assert "stays" in asked  # what lies after the first second was searched, too
