@@ -23,12 +23,15 @@ from .matching import held_terms
 
 __all__ = ["SAME_PLACE_SECONDS", "WEAK_SHARE", "FeatureReader", "Reader", "feature_reader", "holds_exact", "same_place"]
 
-# Observations this close, in seconds, are of the same moment; larger logit gaps carry no more information.
+# Observations this close, in seconds, are of the same moment.
 SAME_PLACE_SECONDS = 10.0
 # From this share of the threshold on, evidence is weak: no answer by itself, but a composed claim is kept. Chosen on the
 # 27 questions of bench_model.py: no question about what never happens is answered.
 WEAK_SHARE = 0.27
+# A larger distance between logits carries no more information.
 MOST_GAP = 3.0
+# Without another moment the distance is not known: half of the largest.
+NO_RIVAL_GAP = 1.5
 _WEIGHTS = Path(__file__).with_name("reader_weights.json")
 
 
@@ -153,7 +156,7 @@ def _calibrated(number: int, logits: Sequence[float], candidates: Sequence[Candi
         for other, candidate in zip(logits, candidates, strict=True)
         if other > -math.inf and not same_place(one.evidence, candidate.evidence)
     ]
-    gap = min(MOST_GAP, max(-MOST_GAP, logit - max(others))) if others else 0.0
+    gap = min(MOST_GAP, max(-MOST_GAP, logit - max(others))) if others else NO_RIVAL_GAP
     c = weights.calibration
     value = c["intercept"] + c["logit"] * logit + c["gap"] * gap + c["cover"] * one.features.cover_3
     return 1 / (1 + math.exp(-value))

@@ -25,7 +25,7 @@ from transcripts import Line, build, football, tutorial_questions, tutorials, vi
 
 import playhead.agent.answering.reader as reader_module
 from playhead.agent.answering.candidates import Candidate, Features, candidates_of, text_of, with_names
-from playhead.agent.answering.reader import MOST_GAP, ReaderWeights, Regression, holds_exact, same_place
+from playhead.agent.answering.reader import MOST_GAP, NO_RIVAL_GAP, ReaderWeights, Regression, holds_exact, same_place
 from playhead.agent.answering.retrieval import retrieve
 from playhead.agent.evaluation.metrics.abstention import aurc, risk_coverage
 from playhead.agent.question.planning import make_plan
@@ -256,7 +256,7 @@ def _top(one: Asked, weights: dict[str, float]) -> Top | None:
     logits = np.where(one.exact, logits, -np.inf)
     best = int(logits.argmax())
     others = logits[~one.same[best] & one.exact]
-    gap = min(MOST_GAP, float(logits[best] - others.max())) if len(others) else 0.0
+    gap = min(MOST_GAP, float(logits[best] - others.max())) if len(others) else NO_RIVAL_GAP
     cover = float(one.features[best, _DENSE.index("cover_3")])
     return Top(float(logits[best]), gap, cover, bool(one.right[best]))
 
