@@ -16,6 +16,7 @@ from ...tools.extractors.registry import boxed, labels, modality_names, sentence
 from ...tools.records import Span
 from ...tools.words import STOP_WORDS, canonical, names, stem, tokens
 from ..question.file_names import names_of
+from ..question.scopes import scopes_of
 from ..question.terms import without_request
 from ..records import Plan, Term
 from .matching import held_terms
@@ -40,8 +41,8 @@ class Features(NamedTuple):
     """The features of one candidate for one question; each number lies between -1 and 1.
 
     `cosine` and `cover` describe the observation alone; `_1` and `_3` include one or three neighbours on each side.
-    Cosines are those to the whole question, for which the text encoder was trained, not to its description; of a picture
-    to the description. Cosines of several observations are their mean. Coverage is the share of the question's terms that a text holds
+    A text is compared with the whole question, a picture with the question's description. Cosines of several observations
+    are their mean. Coverage is the share of the question's terms that a text holds
     literally, each weighted by its rarity in the library.
     """
 
@@ -139,6 +140,7 @@ def candidates_of(plan: Plan, found: Sequence[Evidence], search: Search) -> list
         search: The library.
     """
     made: dict[str, Candidate] = {}
+    asked = _spans_asked_about(plan, search, found)
     for group in _groups(found):
         first, modality = group[0], group[0].modality
         names = names_of(search.records[first.video_id])
@@ -148,13 +150,15 @@ def candidates_of(plan: Plan, found: Sequence[Evidence], search: Search) -> list
                 made[one.evidence_id] = Candidate(one, names=names, shows=shows)
             continue
         margin = PAUSE_SECONDS * REACH if modality != "text" else 0.001
-        start, end = max(0.0, min(one.start for one in group) - margin), max(one.end for one in group) + margin
-        if plan.between and not plan.from_end:  # nothing outside of the span that is asked about is an answer
-            start, end = max(start, plan.between.start), min(end, plan.between.end)
-        window = Span(start=start, end=end)
+        window = Span(
+            start=max(0.0, min(one.start for one in group) - margin), end=max(one.end for one in group) + margin
+        )
         # All lines of a slide belong together; of sentences, the nearest ones do.
         around = None if modality == "text" else {one.evidence_id for one in group}
         rows = search.compare(without_request(plan.wording), modality, first.video_id, window, around, REACH)
+        if asked:  # A neighbour outside of the spans that are asked about is no answer.
+            spans = asked.get(first.video_id, ())
+            rows = [row for row in rows if any(row.span.overlap(span) > 0 for span in spans)]
         place = {row.evidence_id: number for number, row in enumerate(rows)}
         for one in group:
             if one.evidence_id not in place:
@@ -166,6 +170,17 @@ def candidates_of(plan: Plan, found: Sequence[Evidence], search: Search) -> list
             made[one.evidence_id] = Candidate(known, before, after, names)
     weights = _rarities(plan.terms, search) if plan.terms and found else {}
     return [replace(made[one.evidence_id], features=_features(made[one.evidence_id], plan, weights)) for one in found]
+
+
+def _spans_asked_about(plan: Plan, search: Search, found: Sequence[Evidence]) -> dict[str, list[Span]]:
+    """Return the spans of each video that may contain the answer; empty if all of them may."""
+    spans: dict[str, list[Span]] = {}
+    scopes = scopes_of(plan, search)
+    if scopes is None and plan.between:
+        return {one.video_id: [plan.between] for one in found}
+    for scope in scopes or ():
+        spans.setdefault(scope.video_id, []).append(scope.span)
+    return spans
 
 
 def with_names(plan: Plan, found: Sequence[Evidence]) -> Plan:
