@@ -37,7 +37,7 @@ class ClipEncoder:
         """Find the weights; the model loads at first use.
 
         Raises:
-            WeightsError: The weights cannot be had.
+            WeightsError: The weights are not available.
             MissingExtraError: transformers is not installed.
         """
         if importlib.util.find_spec("transformers") is None:

@@ -47,7 +47,7 @@ class ConseEncoder:
         """Find the weights; the model loads at first use.
 
         Raises:
-            WeightsError: The weights cannot be had.
+            WeightsError: The weights are not available.
             MissingExtraError: A library is not installed.
         """
         for module in ("efficientnet_lite_pytorch", "torchvision"):

@@ -13,7 +13,7 @@ def image_encoder(settings: Settings, text: TextEncoder | None) -> ImageEncoder:
     """The encoder that `image_model` names: ConSE over the vectors of `text`, or a SigLIP or CLIP.
 
     Raises:
-        WeightsError: The weights cannot be had, or ConSE has no text encoder.
+        WeightsError: The weights are not available, or ConSE has no text encoder.
         MissingExtraError: A library is not installed.
     """
     if settings.model_for("image_model") == "efficientnet-lite2":

@@ -42,7 +42,7 @@ class SentenceEncoder:
         """Find the weights; the model loads at first use.
 
         Raises:
-            WeightsError: The weights cannot be had.
+            WeightsError: The weights are not available.
             MissingExtraError: sentence-transformers is not installed.
         """
         weights = find(settings.model_for("text_model"), "text_model", offline=settings.offline)

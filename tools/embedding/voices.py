@@ -40,7 +40,7 @@ class VoiceEncoder:
         """Find the weights.
 
         Raises:
-            WeightsError: The weights cannot be had.
+            WeightsError: The weights are not available.
             MissingExtraError: torch is not installed.
         """
         import importlib.util

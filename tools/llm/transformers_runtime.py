@@ -47,7 +47,7 @@ class LocalVideoLLM:
 
         Raises:
             SettingsError: No model is set, the device is not there, or frames are to be sent as a video.
-            WeightsError: The weights cannot be had.
+            WeightsError: The weights are not available.
             MissingExtraError: transformers is not installed.
         """
         weights = _weights(settings, offline=settings.offline)
