@@ -59,7 +59,7 @@ def title_writer(
 
     Raises:
         SettingsError: Titles are wanted, and no language model is set.
-        WeightsError: The model cannot be had.
+        WeightsError: The model is not available.
         MissingExtraError: A library that it needs is not installed.
     """
     if not settings.chapter_titles or not isinstance(storage, LocalStorage):

@@ -19,7 +19,7 @@ def video_llm(settings: Settings) -> VideoLLM:
     Raises:
         SettingsError: The settings name none, or one that cannot be used.
         ServerError: The server does not report its model, and no model is set.
-        WeightsError: The weights of a model for this machine cannot be had.
+        WeightsError: The weights of a model for this machine are not available.
         MissingExtraError: A library that it needs is not installed.
     """
     chosen = settings.with_profile_llm()
@@ -42,7 +42,7 @@ def may_see_pictures(settings: Settings) -> bool:
 
     Raises:
         SettingsError: No model is set.
-        WeightsError: Its files cannot be had.
+        WeightsError: Its files are not available.
         MissingExtraError: A library that it needs is not installed.
     """
     chosen = settings.with_profile_llm()

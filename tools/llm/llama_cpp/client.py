@@ -24,7 +24,7 @@ class LlamaCppLLM:
 
         Raises:
             SettingsError: No model is set.
-            WeightsError: The files cannot be had.
+            WeightsError: The files are not available.
             MissingExtraError: xllamacpp is not installed.
         """
         self._model = find_gguf(settings, offline=settings.offline)

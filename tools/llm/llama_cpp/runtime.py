@@ -84,7 +84,7 @@ def find_gguf(settings: Settings, *, offline: bool) -> GgufModel:
 
     Raises:
         SettingsError: No model is set.
-        WeightsError: The files cannot be had, or there is no GGUF file.
+        WeightsError: The files are not available, or there is no GGUF file.
         MissingExtraError: xllamacpp is not installed.
     """
     if importlib.util.find_spec("xllamacpp") is None:
