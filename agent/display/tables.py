@@ -18,7 +18,7 @@ from .thumbnails import print_thumbnail, shows_pictures
 if TYPE_CHECKING:
     from ...index.indexing.change_detection import FrameDecision
     from ...index.people.introductions import ProposedName
-    from ...index.people.voices import Speaker
+    from ...index.people.known import Person
     from ...index.records import Evidence, VideoRecord
     from ..answering.summary import Chapter
     from ..checking.claims import CheckedClaim
@@ -61,7 +61,7 @@ def print_evidence(found: "Sequence[Evidence]") -> None:
     print_drawing(rows)
 
 
-def print_speakers(found: "Sequence[Speaker]", times: str = "turns") -> None:
+def print_speakers(found: "Sequence[Person]", times: str = "turns") -> None:
     """Print one line for each speaker: number, name, how long, how often, in how many videos, a sample moment."""
     names = names_of({one.video for speaker in found for one in speaker.videos})
     rows = table(6)

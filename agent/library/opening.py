@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from ...index.indexing.extractor_set import Extractors
-from ...index.people.voices import Voices
+from ...index.people.known import KnownPeople
 from ...index.retrieval.search import Search
 from ...index.storage.local import LocalStorage
 from ...tools.errors import LibraryError, SettingsError
@@ -102,11 +102,11 @@ class OpenLibrary:
         return FrameModels(detector, encoder)
 
     @cached_property
-    def _voices(self) -> Voices:
+    def _voices(self) -> KnownPeople:
         return self._search.voices
 
     @cached_property
-    def _faces(self) -> Voices:
+    def _faces(self) -> KnownPeople:
         return self._search.faces
 
     @cached_property

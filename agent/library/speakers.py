@@ -3,7 +3,7 @@
 import re
 
 from ...index.people.introductions import ProposedName, proposed_names
-from ...index.people.voices import Speaker
+from ...index.people.known import Person
 from ...index.records import Evidence
 from ...index.retrieval.search_index.publishing import publish
 from ...tools.errors import QueryError
@@ -17,13 +17,13 @@ __all__ = ["Speakers"]
 class Speakers(OpenLibrary):
     """Lists, names and deletes the voices and faces of a library."""
 
-    def speakers(self) -> tuple[Speaker, ...]:
+    def speakers(self) -> tuple[Person, ...]:
         """Return the voices of all videos, the one that speaks most first; the same voice in several videos is one.
 
         Raises:
             LibraryError: The library is damaged.
         """
-        return self._voices.speakers()
+        return self._voices.people()
 
     def proposed_names(self) -> list[ProposedName]:
         """Return names that are said or written for speakers without a name, with the evidence; none is applied.
@@ -33,7 +33,7 @@ class Speakers(OpenLibrary):
         """
         return proposed_names(self._store, self._voices)
 
-    def name_speaker(self, number: int, name: str) -> Speaker:
+    def name_speaker(self, number: int, name: str) -> Person:
         """Name a speaker of `speakers`, in all videos and those that are indexed later.
 
         Raises:
@@ -52,15 +52,15 @@ class Speakers(OpenLibrary):
         self._voices.forget(name)
         publish(self._store)
 
-    def people(self) -> tuple[Speaker, ...]:
+    def people(self) -> tuple[Person, ...]:
         """Return the people of all videos by their faces, the one that is seen longest first.
 
         Raises:
             LibraryError: The library is damaged.
         """
-        return self._faces.speakers()
+        return self._faces.people()
 
-    def name_person(self, number: int, name: str) -> Speaker:
+    def name_person(self, number: int, name: str) -> Person:
         """Name a person of `people`, in all videos and those that are indexed later.
 
         Raises:
@@ -94,7 +94,7 @@ class Speakers(OpenLibrary):
         wanted = name.strip().casefold()
         found: list[Evidence] = []
         for known, stage in ((self._faces, "person"), (self._voices, "speaker")):
-            for one in known.speakers():
+            for one in known.people():
                 if one.title.casefold() == wanted:
                     labels = {place.video_id: place.label for place in one.videos}
                     rows = [row for video_id in labels for row in self._opened().of_video(video_id, [stage])]
@@ -106,7 +106,7 @@ class Speakers(OpenLibrary):
         if re.fullmatch(r"\w+ \d+", name.strip()) is None:
             found += self._mentions(name)
         if not found:
-            titles = [one.title for known in (self._faces, self._voices) for one in known.speakers()]
+            titles = [one.title for known in (self._faces, self._voices) for one in known.people()]
             raise QueryError(
                 f"nobody is called {name!r}: there are {', '.join(titles) or 'no people (see playhead people)'}"
             )

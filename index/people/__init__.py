@@ -1,5 +1,5 @@
-"""Who appears in a library: voices that are the same in several videos, their names, and where a name is introduced.
+"""Who appears in a library: voices and faces that are the same in several videos, their names, and where a name is introduced.
 
 What belongs elsewhere: how a voice becomes a vector (`tools.embedding`), and who speaks when in one video
-(`tools.extractors.speakers`). Start with `voices`.
+(`tools.extractors.speakers`). Start with `known`.
 """

@@ -1,7 +1,7 @@
 """The faces of a library, as `voices` has the voices."""
 
 from ...tools.embedding.faces import same_face
-from .voices import Kind
+from .known import Kind
 
 __all__ = ["FACE"]
 

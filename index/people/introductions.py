@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ...tools.records import Observation, Record, Span, Text
 from ..storage.local import LocalStorage
-from .voices import Speaker, Voices
+from .known import KnownPeople, Person
 
 __all__ = ["ProposedName", "proposed_names"]
 
@@ -42,13 +42,13 @@ class ProposedName(Record):
     quote: Text = Field(description="The sentence or line. Untrusted.")
 
 
-def proposed_names(storage: LocalStorage, voices: Voices) -> list[ProposedName]:
+def proposed_names(storage: LocalStorage, voices: KnownPeople) -> list[ProposedName]:
     """Return the names that are said or written for speakers without a name, by speaker and time.
 
     Raises:
         LibraryError: A video's folder is damaged.
     """
-    speakers = [one for one in voices.speakers() if not one.name]
+    speakers = [one for one in voices.people() if not one.name]
     owners = {(part.video_id, part.label): one for one in speakers for part in one.videos}
     found: list[ProposedName] = []
     for video_id in dict.fromkeys(video_id for video_id, _ in owners):
@@ -67,7 +67,7 @@ _Row = tuple[str, str, str, Observation]  # label of the speaker, name, how, evi
 
 
 def _proposals(
-    rows: Sequence[_Row], owners: Mapping[tuple[str, str], Speaker], video_id: str, video: str
+    rows: Sequence[_Row], owners: Mapping[tuple[str, str], Person], video_id: str, video: str
 ) -> list[ProposedName]:
     made: dict[tuple[int, str], ProposedName] = {}
     for label, name, how, seen in rows:

@@ -19,7 +19,7 @@ from ...tools.records import Frame, Modality, Pixels, Segment, Span, clean_text
 from ...tools.settings import Settings
 from ..metadata_conditions import FIELDS, Condition, parse_condition
 from ..people.faces import FACE
-from ..people.voices import Voices
+from ..people.known import KnownPeople
 from ..records import Evidence, VideoRecord
 from ..storage.local import LocalStorage
 from .lexical.tokenizer import match_expression, query_terms, terms_of
@@ -62,8 +62,8 @@ class Search:
             progress: Called while a missing search index is built.
         """
         self._storage = storage
-        self.voices = Voices(storage)
-        self.faces = Voices(storage, FACE)
+        self.voices = KnownPeople(storage)
+        self.faces = KnownPeople(storage, FACE)
         self._snapshots = Snapshots(storage, progress)
         self._encoders = QueryEncoders(settings, texts, images)
         self._encoders_for = ""
@@ -149,19 +149,19 @@ class Search:
 
     def attributed(self, evidence: Sequence[Evidence]) -> list[Evidence]:
         """Return evidence of speech with its speaker, where one is known; other evidence as it is."""
-        return self.voices.attributed(evidence) if self._has(self.voices) else list(evidence)
+        return self.voices.attributed(evidence) if self._is_indexed(self.voices) else list(evidence)
 
     @property
     def speaker_titles(self) -> tuple[str, ...]:
         """Names and numbers of the library's speakers, who speaks most first; empty: speakers were not indexed."""
-        return tuple(one.title for one in self.voices.speakers()) if self._has(self.voices) else ()
+        return tuple(one.title for one in self.voices.people()) if self._is_indexed(self.voices) else ()
 
     @property
     def person_titles(self) -> tuple[str, ...]:
         """Names and numbers of the people whose faces are recognised, who is seen longest first; empty: people were not indexed."""
-        return tuple(one.title for one in self.faces.speakers()) if self._has(self.faces) else ()
+        return tuple(one.title for one in self.faces.people()) if self._is_indexed(self.faces) else ()
 
-    def _has(self, known: Voices) -> bool:
+    def _is_indexed(self, known: KnownPeople) -> bool:
         with self._snapshots.reading() as snapshot:
             return snapshot.catalog.size_of(known.stage)[0] > 0
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from playhead.index.people.introductions import proposed_names
-from playhead.index.people.voices import Voices
+from playhead.index.people.known import KnownPeople
 from playhead.index.records import StageReport
 from playhead.index.storage.local import LocalStorage
 from playhead.tools.extractors.registry import stage_names
@@ -33,9 +33,9 @@ def proposed(tmp_path):
 
     def made(*rows):
         commit(store, [*rows, *turns], video_id="ab" * 16, stages=stages)
-        voices = Voices(store)
+        voices = KnownPeople(store)
         found = [(one.number, one.name, one.how, one.span.start, one.quote) for one in proposed_names(store, voices)]
-        assert [one.name for one in voices.speakers()] == ["", "", ""]  # nothing is applied
+        assert [one.name for one in voices.people()] == ["", "", ""]  # nothing is applied
         return found
 
     return made
@@ -69,6 +69,6 @@ def test_other_sentences_propose_nothing(proposed, sentence):
 def test_a_speaker_with_a_name_gets_no_proposal(tmp_path, proposed):
     assert len(proposed(observation("I'm Ada Park.", 0, 4))) == 1
     store = LocalStorage(tmp_path / "library")
-    voices = Voices(store)
+    voices = KnownPeople(store)
     voices.name(1, "Ada")
     assert proposed_names(store, voices) == []

@@ -8,7 +8,7 @@ import pytest
 from playhead import Library, Settings
 from playhead.index.indexing.merging.faces import merge_faces
 from playhead.index.people.faces import FACE
-from playhead.index.people.voices import Voices
+from playhead.index.people.known import KnownPeople
 from playhead.index.records import StageReport
 from playhead.index.storage.local import LocalStorage
 from playhead.tools.embedding.faces import same_face
@@ -110,11 +110,11 @@ def test_forgetting_deletes_the_name_and_all_vectors(store):
 
 
 def test_a_name_holds_for_a_video_that_comes_later(store):
-    faces = Voices(store, FACE)
+    faces = KnownPeople(store, FACE)
     faces.name(1, "Bob")
     stages = tuple(StageReport(modality=name, state="done") for name in stage_names())
     commit(store, merge_faces([face(BOB, 0), face(BOB, 2)]), video_id="ef" * 16, stages=stages)
-    assert len(Voices(store, FACE).find("bob").videos) == 3
+    assert len(KnownPeople(store, FACE).find("bob").videos) == 3
     assert (store.folder / "people.json").exists()
     assert not (store.folder / "speakers.json").exists()
 

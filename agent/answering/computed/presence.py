@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from ....index.people.voices import Speaker, Voices
+from ....index.people.known import KnownPeople, Person
 from ....index.records import Evidence
 from ....index.retrieval.search import Search
 from ....tools.records import Span
@@ -37,10 +37,10 @@ def seen_claims(plan: Plan, search: Search) -> list[Claim]:
 
 
 def _claims(
-    plan: Plan, named: str, known: Voices, search: Search, text: Callable[[str, Sequence[Citation]], str]
+    plan: Plan, named: str, known: KnownPeople, search: Search, text: Callable[[str, Sequence[Citation]], str]
 ) -> list[Claim]:
     found = []
-    for person in known.speakers():
+    for person in known.people():
         cited = _cited(person, known.stage, plan, search) if named in ("", person.title) else []
         if cited:
             found.append((sum(one.end - one.start for one in cited), person.title, cited))
@@ -51,7 +51,7 @@ def _claims(
     ]
 
 
-def _cited(person: Speaker, stage: str, plan: Plan, search: Search) -> list[Citation]:
+def _cited(person: Person, stage: str, plan: Plan, search: Search) -> list[Citation]:
     scopes = scopes_of(plan, search)
     spans = None if scopes is None else {scope.video_id: scope.span for scope in scopes}
     found = []

@@ -339,7 +339,8 @@ class Catalog:
         self, video_id: str, modalities: Sequence[Modality] | None = None, between: Span | None = None
     ) -> list[Row]:
         """All rows of a video, or of some modalities and of a stretch of it, by modality and time."""
-        condition, values = "", [video_id]  # type: str, list[object]
+        condition = ""
+        values: list[object] = [video_id]
         if modalities is not None:
             condition += " AND modality IN (SELECT value FROM json_each(?))"
             values.append(json.dumps(list(modalities)))

@@ -1,6 +1,4 @@
-"""The speakers of a library: voices that are the same in several videos, their names, and who speaks in an evidence.
-
-Faces are joined and named in the same way: see `Kind`.
+"""The people of a library, by voice or by face (`Kind`): who is the same in several videos, their names, who speaks in an evidence.
 
 Names and the vectors that they belong to are in `speakers.json` and `people.json` in the library's folder: nothing else holds a name.
 """
@@ -22,7 +20,7 @@ from ..storage.files.atomic import write_bytes, writing
 from ..storage.local import LocalStorage
 from .forgetting import without_vectors
 
-__all__ = ["VOICE", "Kind", "Speaker", "SpeakerInVideo", "Voices"]
+__all__ = ["VOICE", "Kind", "KnownPeople", "Person", "PersonInVideo"]
 
 # A sentence belongs to a speaker who speaks during this share of it at least.
 _LEAST_SHARE = 0.5
@@ -50,24 +48,24 @@ class Kind:
 VOICE = Kind("speaker", "Speaker", "speakers.json", lambda _: SAME_VOICE, "speakers_model=resemblyzer")
 
 
-class SpeakerInVideo(Record):
-    """A speaker of one video."""
+class PersonInVideo(Record):
+    """A person in one video, by voice or by face."""
 
     video_id: str = Field(description="The video's content hash.")
     video: str = Field(description="Absolute path of the video's file.")
-    label: str = Field(description="How the video's observations call the speaker.")
-    seconds: float = Field(ge=0, description="How long the speaker speaks.")
+    label: str = Field(description="How the video's observations call the person.")
+    seconds: float = Field(ge=0, description="How long the person speaks, or is seen.")
     turns: int = Field(ge=1, description="How often.")
-    sample: Span = Field(description="The longest turn.")
+    sample: Span = Field(description="The longest turn or appearance.")
 
 
-class Speaker(Record):
-    """A voice, in one or several videos."""
+class Person(Record):
+    """A person, by voice or by face, in one or several videos."""
 
-    number: int = Field(ge=1, description="1 speaks most.")
-    name: Text = Field(default="", description="As a person named the voice; empty: nobody did.")
-    seconds: float = Field(ge=0, description="How long the speaker speaks in all videos.")
-    videos: tuple[SpeakerInVideo, ...] = Field(description="Where, by length.")
+    number: int = Field(ge=1, description="1 speaks most, or is seen longest.")
+    name: Text = Field(default="", description="As the user named the person; empty: there is no name.")
+    seconds: float = Field(ge=0, description="How long the person speaks, or is seen, in all videos.")
+    videos: tuple[PersonInVideo, ...] = Field(description="Where, by length.")
     noun: str = Field(default="Speaker", exclude=True, description="What it is called without a name.")
 
     @property
@@ -77,7 +75,7 @@ class Speaker(Record):
 
 
 class _Named(Record):
-    """A name and its voice."""
+    """A name and its vector."""
 
     name: Text
     source: str
@@ -85,31 +83,31 @@ class _Named(Record):
 
 
 class _Names(Record):
-    """The contents of `speakers.json`."""
+    """The contents of `speakers.json` or `people.json`."""
 
     voices: tuple[_Named, ...] = ()
 
 
 class _Part(Record):
-    """A speaker of one video, with the voice."""
+    """A person in one video, with the vector of voice or face."""
 
-    where: SpeakerInVideo
+    where: PersonInVideo
     source: str
     vector: tuple[float, ...]
 
 
-class Voices:
-    """The speakers of one library."""
+class KnownPeople:
+    """The people of one library: its speakers, or those whose faces are recognised."""
 
     def __init__(self, storage: LocalStorage, kind: Kind = VOICE) -> None:
         """Read nothing yet."""
         self.stage = kind.stage
         self._storage, self._kind = storage, kind
         self._turns: dict[tuple[str, str], list[Observation]] = {}
-        self._known: tuple[tuple[object, ...], tuple[Speaker, ...]] = ((), ())
+        self._known: tuple[tuple[object, ...], tuple[Person, ...]] = ((), ())
 
-    def speakers(self) -> tuple[Speaker, ...]:
-        """All speakers, who speaks most first.
+    def people(self) -> tuple[Person, ...]:
+        """All of them, who speaks most or is seen longest first.
 
         Raises:
             LibraryError: A video's folder or the file of names is damaged.
@@ -122,16 +120,16 @@ class Voices:
             self._known = (state, _numbered(parts, names.voices, self._kind))
         return self._known[1]
 
-    def name(self, number: int, name: str) -> Speaker:
+    def name(self, number: int, name: str) -> Person:
         """Name a speaker, in all videos and those to come; a name that another voice has moves to this one.
 
         Raises:
             QueryError: There is no such speaker, or the name is empty.
             LibraryError: The library cannot be written.
         """
-        speaker = next((one for one in self.speakers() if one.number == number), None)
+        speaker = next((one for one in self.people() if one.number == number), None)
         if speaker is None:
-            raise QueryError(f"no {self._kind.noun.casefold()} {number}: there are {len(self.speakers())}")
+            raise QueryError(f"no {self._kind.noun.casefold()} {number}: there are {len(self.people())}")
         places = {(one.video_id, one.label) for one in speaker.videos}
         records = self._storage.read({video for video, _ in places})
         parts = [part for record in records.values() for part in self._parts(record)]
@@ -141,7 +139,7 @@ class Voices:
             raise QueryError("the name is empty: give one")
         others = [one for one in self._names().voices if one.name not in (made.name, speaker.name)]
         self._write(_Names(voices=(*others, made)))
-        return next(one for one in self.speakers() if one.name == made.name)
+        return next(one for one in self.people() if one.name == made.name)
 
     def forget(self, name: str) -> None:
         """Delete a name, its vector, and the vectors of this person in all videos; older versions of the videos too.
@@ -153,7 +151,7 @@ class Voices:
             LibraryError: The library cannot be written.
         """
         voices = self._names().voices
-        known = next((one for one in self.speakers() if one.name.casefold() == name.strip().casefold()), None)
+        known = next((one for one in self.people() if one.name.casefold() == name.strip().casefold()), None)
         left = tuple(one for one in voices if one.name.casefold() != name.strip().casefold())
         if len(left) == len(voices):
             raise QueryError(f"nobody is named {name!r}: {self._listed(one.name for one in voices)}")
@@ -161,23 +159,23 @@ class Voices:
             without_vectors(self._storage, place.video_id, self._kind.stage, place.label)
         self._write(_Names(voices=left))
 
-    def find(self, text: str) -> Speaker:
+    def find(self, text: str) -> Person:
         """The speaker with a name, or a number: `Ada`, `Speaker 2` or `2`.
 
         Raises:
             QueryError: There is none.
         """
         wanted = text.strip().casefold()
-        for one in self.speakers():
+        for one in self.people():
             if wanted in (one.title.casefold(), str(one.number), f"{self._kind.noun} {one.number}".casefold()):
                 return one
         raise QueryError(
-            f"no {self._kind.noun.casefold()} {text!r}: {self._listed(one.title for one in self.speakers())}"
+            f"no {self._kind.noun.casefold()} {text!r}: {self._listed(one.title for one in self.people())}"
         )
 
     def attributed(self, evidence: Sequence[Evidence]) -> list[Evidence]:
         """Evidence of speech with its speaker, where one is known; other evidence as it is."""
-        titles = {(p.video_id, p.label): one.title for one in self.speakers() for p in one.videos}
+        titles = {(p.video_id, p.label): one.title for one in self.people() for p in one.videos}
         if not titles:
             return list(evidence)
         records = self._storage.read({one.video_id for one in evidence if one.modality == "speech"})
@@ -227,7 +225,7 @@ class Voices:
             own = [turn for turn in turns if turn.text == label]
             vector = next((turn.vector for turn in own if turn.vector), ())
             longest = max(own, key=lambda turn: turn.span.duration)
-            where = SpeakerInVideo(
+            where = PersonInVideo(
                 video_id=record.video_id,
                 video=str(self._storage.file_of(record)),
                 label=label,
@@ -266,7 +264,7 @@ class Voices:
         return self._storage.folder / self._kind.file
 
 
-def _numbered(parts: Sequence[_Part], named: Sequence[_Named], kind: Kind) -> tuple[Speaker, ...]:
+def _numbered(parts: Sequence[_Part], named: Sequence[_Named], kind: Kind) -> tuple[Person, ...]:
     """Parts grouped by voice: by the named voices first, then among themselves."""
     groups: list[tuple[str, list[_Part]]] = [(one.name, []) for one in named]
     pairs = [(_cosine(part, one), number, row) for number, part in enumerate(parts) for row, one in enumerate(named)]
@@ -283,7 +281,7 @@ def _numbered(parts: Sequence[_Part], named: Sequence[_Named], kind: Kind) -> tu
     made = [(name, group, sum(part.where.seconds for part in group)) for name, group in groups if group]
     made.sort(key=lambda one: (-one[2], one[1][0].where.video, one[1][0].where.label))
     return tuple(
-        Speaker(
+        Person(
             number=number,
             name=name,
             noun=kind.noun,

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from playhead.index.people.voices import Voices
+from playhead.index.people.known import KnownPeople
 from playhead.index.records import StageReport
 from playhead.index.storage.local import LocalStorage
 from playhead.tools.errors import LibraryError, QueryError
@@ -43,12 +43,12 @@ def store(tmp_path):
 def listed(voices):
     return [
         (one.number, one.title, round(one.seconds, 1), [(w.video_id, w.label) for w in one.videos])
-        for one in voices.speakers()
+        for one in voices.people()
     ]
 
 
 def test_the_same_voice_in_two_videos_is_one_speaker(store):
-    assert listed(Voices(store)) == [
+    assert listed(KnownPeople(store)) == [
         (1, "Speaker 1", 30, [(B, "Speaker 1")]),
         (2, "Speaker 2", 15.1, [(B, "Speaker 2"), (A, "Speaker 1")]),
         (3, "Speaker 3", 2.7, [(A, "Speaker 2")]),
@@ -56,23 +56,23 @@ def test_the_same_voice_in_two_videos_is_one_speaker(store):
 
 
 def test_a_name_holds_in_all_videos_and_those_to_come(store):
-    voices = Voices(store)
+    voices = KnownPeople(store)
     named = voices.name(2, "Ada")
     assert (named.title, len(named.videos)) == ("Ada", 2)
     keep(store, "cc" * 16, turn("Speaker 1", 0, 4, tuple(0.9 * x + 0.3 * y for x, y in zip(ADA, EVE, strict=True))))
-    assert len(Voices(store).find("ada").videos) == 3
+    assert len(KnownPeople(store).find("ada").videos) == 3
     voices.name(2, "Ada L.")
-    assert [one.name for one in Voices(store).speakers() if one.name] == ["Ada L."]
+    assert [one.name for one in KnownPeople(store).people() if one.name] == ["Ada L."]
 
 
 def test_forgetting_deletes_the_name_and_the_voice(store):
-    voices = Voices(store)
+    voices = KnownPeople(store)
     voices.name(2, "Ada")
     assert "Ada" in (store.folder / "speakers.json").read_text()
     voices.forget("ADA")
     assert json.loads((store.folder / "speakers.json").read_text()) == {"voices": []}
     # Without vectors the voice is no longer the same in both videos.
-    assert [one.title for one in voices.speakers()] == ["Speaker 1", "Speaker 2", "Speaker 3", "Speaker 4"]
+    assert [one.title for one in voices.people()] == ["Speaker 1", "Speaker 2", "Speaker 3", "Speaker 4"]
     kept = [o.vector for video in (A, B) for o in store.table(store.record(video)).of("speaker") if o.vector]
     assert sorted(kept) == sorted([BOB, EVE])
     with pytest.raises(QueryError, match="nobody is named 'Ada'"):
@@ -83,7 +83,7 @@ def test_who_speaks_in_an_evidence(store):
     from playhead.index.retrieval.search import Search
     from playhead.tools.settings import Settings
 
-    voices = Voices(store)
+    voices = KnownPeople(store)
     voices.name(2, "Ada")
     rows = voices.attributed(Search(store, Settings()).of_video(A, ["speech"]))
     assert [(row.text, row.speaker) for row in rows] == [
@@ -98,19 +98,19 @@ def test_who_speaks_in_an_evidence(store):
 )
 def test_names_that_cannot_be_given(store, number, name, why):
     with pytest.raises(QueryError, match=why):
-        Voices(store).name(number, name)
+        KnownPeople(store).name(number, name)
 
 
 def test_a_damaged_file_of_names_is_reported(store):
     (store.folder / "speakers.json").write_text('{"voices": [{}]}')
     with pytest.raises(LibraryError, match="damaged"):
-        Voices(store).speakers()
+        KnownPeople(store).people()
 
 
 def test_a_library_without_speakers(tmp_path):
     store = LocalStorage(tmp_path / "library")
     store.create()
     keep(store, A, observation("hello"))
-    assert Voices(store).speakers() == ()
+    assert KnownPeople(store).people() == ()
     with pytest.raises(QueryError, match="no speakers are indexed"):
-        Voices(store).find("Ada")
+        KnownPeople(store).find("Ada")
