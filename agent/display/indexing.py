@@ -13,7 +13,7 @@ from rich.progress import TimeRemainingColumn as Remaining
 from rich.table import Column
 from rich.text import Text
 
-from ...tools.extractors.registry import participle
+from ...tools.extractors.registry import SWITCHED_OFF, participle, stage_names
 from ...tools.records import Modality, clean_text
 from .terminal import indexed_length, print_drawing, shown_path, table
 
@@ -34,17 +34,17 @@ _MARKS = {  # and their colours
     "failed": ("✗", "red"),
 }
 _NEW = ("indexed", "pulled")
-# How a person says that a stage did not run.
-_NOT_RUN: dict[Modality, str] = {
-    "speech": "Not transcribed",
-    "text": "Text in the picture not read",
-    "object": "Objects not detected",
-    "caption": "Not described",
-    "frame": "Pictures not searchable",
-    "action": "Actions not searchable",
-    "speaker": "Speakers not recognized",
-    "person": "People not recognized",
-    "sounds": "Sounds not recognized",
+# What a stage looks for, and how a person says that it did not run.
+_NOT_RUN: dict[Modality, tuple[str, str]] = {
+    "speech": ("speech", "Not transcribed"),
+    "text": ("text in the picture", "Text in the picture not read"),
+    "object": ("objects", "Objects not detected"),
+    "caption": ("descriptions", "Not described"),
+    "frame": ("search in pictures", "Pictures not searchable"),
+    "action": ("actions", "Actions not searchable"),
+    "speaker": ("speakers", "Speakers not recognized"),
+    "person": ("people", "People not recognized"),
+    "sounds": ("sounds", "Sounds not recognized"),
 }
 _NAMED = 3  # files that share a reason are named up to here, then counted
 
@@ -145,9 +145,13 @@ class IndexingView:
         for outcome in indexed:
             for stage in _stages(outcome, "skipped"):
                 skipped.setdefault((stage.modality, stage.detail), []).append(shown_path(outcome.path))
+        off = [modality for modality in stage_names() if skipped.pop((modality, SWITCHED_OFF), None)]
         for (modality, reason), files in skipped.items():
             which = "" if len(files) == len(indexed) else f" ({_few(files)})"
-            print(f"{_NOT_RUN.get(modality, f'Not {participle(modality)}')}: {clean_text(reason)}{which}")
+            _, said = _NOT_RUN.get(modality, (modality, f"Not {participle(modality)}"))
+            print(f"{said}: {clean_text(reason)}{which}")
+        if off:
+            print(f"Switched off: {', '.join(_NOT_RUN.get(modality, (modality, ''))[0] for modality in off)}")
         counts: Counter[str] = Counter("unchanged" if o.state == "same" else o.state for o in self._outcomes)
         summed = ", ".join(f"{counts[state]} {state}" for state in _MARKS if counts[state])
         place = shown_path(library) if isinstance(library, Path) else clean_text(library)

@@ -10,7 +10,7 @@ from ...tools.device import resolve_device
 from ...tools.embedding.protocol import CorpusEncoder
 from ...tools.embedding.texts import SentenceEncoder
 from ...tools.errors import MissingExtraError, ServerError, WeightsError
-from ...tools.extractors.registry import spec_of, stage_names
+from ...tools.extractors.registry import SWITCHED_OFF, spec_of, stage_names
 from ...tools.extractors.specification import ModalitySpec, UnavailableError
 from ...tools.media.frames import CLIPS
 from ...tools.records import Modality, Span
@@ -60,7 +60,7 @@ class Extractors:
         missing: dict[Modality, str] = {}
         for spec in map(spec_of, stage_names()):
             if is_off(spec, settings):
-                missing[spec.name] = "switched off"
+                missing[spec.name] = SWITCHED_OFF
                 continue
             extractor, why = _made(lambda make=spec.make: make(settings, shared))  # type: ignore[misc]
             if why is None:

@@ -122,14 +122,10 @@ def test_index_prints_each_file_what_was_left_out_and_the_sum(talks, playhead):
     assert done.out.splitlines() == [
         "✓ talks/budget.mp4: 00:00:04.9, 1 said",
         "✓ talks/traffic.mp4: 00:00:04.9, 2 said",
-        "Text in the picture not read: switched off",
-        "Objects not detected: switched off",
         "Not described: no video model is set (video_llm_url)",
-        "Pictures not searchable: switched off",
-        "Actions not searchable: switched off",
         "Speakers not recognized: the file has no sound",
-        "People not recognized: switched off",
         "Sounds not recognized: the file has no sound",
+        "Switched off: text in the picture, objects, search in pictures, actions, people",
         "2 indexed · library talks/.playhead",
     ]
     assert playhead("index", "talks").out == "2 unchanged · library talks/.playhead\n"
@@ -152,7 +148,7 @@ def test_a_reason_that_is_not_about_all_files_names_its_own(talks, capsys):
         "  written: failed: RuntimeError: out of memory",
     ]
     assert "Not transcribed: the file has no sound (talks/budget.mp4)" in printed.out.splitlines()
-    assert "Pictures not searchable: switched off" in printed.out.splitlines()
+    assert "Switched off: text in the picture, objects, search in pictures, actions, people" in printed.out.splitlines()
 
 
 def test_index_prints_data(talks, playhead):

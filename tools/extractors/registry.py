@@ -16,6 +16,7 @@ from ..settings import Settings
 from .specification import AskedAs, ModalitySpec, SharedModels, UnavailableError
 
 __all__ = [
+    "SWITCHED_OFF",
     "asked_as",
     "boxed",
     "cited_as_text",
@@ -29,6 +30,9 @@ __all__ = [
     "spec_of",
     "stage_names",
 ]
+
+# Why a stage does not run that the settings switch off.
+SWITCHED_OFF = "switched off"
 
 logger = logging.getLogger(__name__)
 
