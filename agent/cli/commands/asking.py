@@ -64,7 +64,7 @@ def ask(
     index: Index = False,
     pictures: Annotated[
         bool,
-        typer.Option("--pictures/--no-pictures", help="Draw the cited pictures, in a terminal of 24-bit colours."),
+        typer.Option("--pictures/--no-pictures", help="Draw the cited pictures, in a terminal that can."),
     ] = True,
     as_json: AsJson = False,
     as_events: Annotated[
