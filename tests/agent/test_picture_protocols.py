@@ -42,7 +42,7 @@ ASKED = b"\x1b_Gi=31,"
 
 
 class Terminal:
-    """A window of 100 by 40 characters that runs the program, and answers what it is told to answer."""
+    """A window of 100 by 40 characters that runs the program, and gives one answer, once it is asked."""
 
     def __init__(self, answer, typed_ahead=b"", delay=0.0, **environment):
         master, slave = pty.openpty()
