@@ -13,7 +13,7 @@ from ...tools.records import Span, clean_text, clock
 from ..records import CLOSEST_HEADING
 from .pictures import cited_picture
 from .terminal import indexed_length, linked, names_of, print_drawing, shown_path, table, timeline, when
-from .thumbnails import print_thumbnail, shows_pictures
+from .thumbnails import print_thumbnail, shows_pictures, shows_readable_text
 
 if TYPE_CHECKING:
     from ...index.indexing.change_detection import FrameDecision
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..exporting.bundles import MomentBundle
     from ..library import Library
     from ..looking.moments import Moment
-    from ..records import Answer, Claim
+    from ..records import Answer, Citation, Claim
 
 __all__ = [
     "print_answer",
@@ -107,9 +107,11 @@ def print_answer(answer: "Answer", durations: "dict[str, float] | None" = None, 
     Args:
         answer: The answer.
         durations: Length in seconds of each video, by id: on a terminal, a timeline is drawn for these.
-        pictures: Draw what the first claims cite as shown, where the terminal can show pictures.
+        pictures: Draw what the first claims cite as shown, where the terminal can show pictures; also what they cite as
+            written, where its text can be read in them. A keyframe is drawn once.
     """
     room = _MOST_PICTURES if pictures and shows_pictures() else 0
+    drawn: set[str | None] = set()
     if answer.corrections:
         print_drawing(Text(answer.corrected_words, style="dim"))
     if not answer.claims:
@@ -124,9 +126,12 @@ def print_answer(answer: "Answer", durations: "dict[str, float] | None" = None, 
         if claim.doubt:
             line.append(f" ({claim.doubt})", style="yellow")
         print_drawing(line)
-        shown = [one for one in claim.citations if spec_of(one.modality).asked_as == "shown"]
-        if room and (picture := cited_picture(shown)):
+        if not room:
+            continue
+        shown = [one for one in claim.citations if _is_visible(one) and one.keyframe not in drawn]
+        if picture := cited_picture(shown):
             print_thumbnail(picture)
+            drawn.update(one.keyframe for one in shown)
             room -= 1
     if sys.stdout.isatty():
         _print_timelines(answer, durations or {})
@@ -289,6 +294,11 @@ def _places(claim: "Claim") -> Text:
         line.append_text(linked(citation.place, citation.video, citation.start, "cyan"))
     more = claim.hidden_places
     return line.append(f", and {more} more") if more else line
+
+
+def _is_visible(citation: "Citation") -> bool:
+    spec = spec_of(citation.modality)
+    return spec.asked_as == "shown" or (spec.text_is_visible and shows_readable_text())
 
 
 def _print_timelines(answer: "Answer", durations: "dict[str, float]") -> None:

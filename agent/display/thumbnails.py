@@ -12,7 +12,7 @@ from .picture_protocols import PictureProtocol, TerminalPictures, escape_sequenc
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["print_thumbnail", "shows_pictures"]
+__all__ = ["print_thumbnail", "shows_pictures", "shows_readable_text"]
 
 # Characters. A picture of 80 characters has 640 pixels or more across: the text of a slide can be read.
 _COLUMNS, _HALF_BLOCK_COLUMNS = 80, 40
@@ -27,6 +27,11 @@ def shows_pictures() -> bool:
     if not console.is_terminal or console.no_color:
         return False
     return _asked().protocol is not None or console.color_system == "truecolor"
+
+
+def shows_readable_text() -> bool:
+    """Whether the text of a slide can be read in the pictures of this terminal; in half blocks it cannot."""
+    return _asked().protocol is not None
 
 
 def print_thumbnail(picture: bytes) -> None:

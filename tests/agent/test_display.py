@@ -15,6 +15,7 @@ from PIL import Image
 
 from playhead.agent.display.answer_page import answer_page
 from playhead.agent.display.notebook import html_of
+from playhead.agent.display.picture_protocols import PictureProtocol, TerminalPictures
 from playhead.agent.display.pictures import cited_picture
 from playhead.agent.display.tables import print_answer
 from playhead.agent.records import Answer, Citation, Claim, Correction, Usage, register_html
@@ -137,6 +138,35 @@ def test_a_terminal_of_many_colours_shows_what_is_cited_as_shown(modality, colou
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     print_answer(made, pictures=True)
     assert "▄" not in sys.stdout.getvalue()  # never into a pipe
+
+
+class SixelScreen(io.TextIOWrapper):
+    """A terminal that has answered that it draws sixel."""
+
+    def isatty(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return 1
+
+
+def test_where_text_can_be_read_in_pictures_what_is_cited_as_written_is_drawn_once(keyframe, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    has_sixel = TerminalPictures(protocol=PictureProtocol.SIXEL)
+    monkeypatch.setattr("playhead.agent.display.thumbnails.pictures_of", lambda descriptor: has_sixel)
+    made = answer(
+        claim("Prices rose.", cite(modality="text", keyframe=keyframe)),
+        claim("By 3 %.", cite(modality="text", keyframe=keyframe)),
+        claim("Nobody bought.", cite(modality="speech", keyframe=keyframe)),
+    )
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", SixelScreen(written, encoding="utf-8"))
+    print_answer(made, pictures=True)
+    pieces = [part for part in (b"Prices rose.", b"\x1bP", b"By 3 %.", b"Nobody bought.") if part in written.getvalue()]
+    assert pieces == sorted(pieces, key=written.getvalue().index)
+    assert len(pieces) == 4
+    assert written.getvalue().count(b"\x1bP") == 1
 
 
 def test_corrected_words_are_shown(capsys):
