@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from typing import Literal
 
 from ...index.records import Evidence
 from ...tools.errors import ServerError
@@ -268,7 +269,8 @@ def _weighed(state: State, runtime: Running, claims: Sequence[Claim]) -> tuple[S
     quotes = check_claims(quote_evidence(plan, scored, context.threshold), context.search.evidence)
     spent, note = TokenUsage(), ""
     for answer in filter(None, (composed, quotes)):
-        weighed, usage, failure = _probability(state, answer, scored, context)
+        source: Literal["model", "quotes"] = "quotes" if answer is quotes else "model"
+        weighed, usage, failure = _probability(state, source, answer, scored, context)
         spent += usage
         runtime.stream_writer(weighed)
         by = (
@@ -289,7 +291,11 @@ def _weighed(state: State, runtime: Running, claims: Sequence[Claim]) -> tuple[S
 
 
 def _probability(
-    state: State, claims: Sequence[Claim], scored: Sequence[Scored], context: Context
+    state: State,
+    source: Literal["model", "quotes"],
+    claims: Sequence[Claim],
+    scored: Sequence[Scored],
+    context: Context,
 ) -> tuple[AnswerWeighed, TokenUsage, str]:
     """Return the probability that claims are right, what asking the model cost, and why it gave no log-odds."""
     assert context.llm is not None
@@ -307,7 +313,9 @@ def _probability(
             usage, failure = usage_of(error, context), f": {error}"
     likely = best if odds is None else probability(cited, odds, weights)
     least = WEAK_SHARE * context.threshold if odds is None else weights.threshold
-    weighed = AnswerWeighed(score=best, cited=cited, log_odds=odds, probability=likely, is_given=likely >= least)
+    weighed = AnswerWeighed(
+        source=source, score=best, cited=cited, log_odds=odds, probability=likely, is_given=likely >= least
+    )
     return weighed, usage, failure
 
 

@@ -1,11 +1,13 @@
-"""Answers composed by a real language model (Qwen2.5-Coder-1.5B, 4 bits, llama.cpp), against quotes without a model.
+"""Answers composed by real language models (Qwen2.5-Coder of 1.5B and 0.5B, 4 bits, llama.cpp), against quotes without a model.
 
 Narrated slide talks (`narrated.py`): spoken, written, paraphrased and "why" questions, and questions about what never
-happens; what decides whether the model's answer is given is fitted on two of them, the third is held out. Right: the
-answer's text has what is asked for, and a citation overlaps the scene. Refused: no claim. Seconds are wall time of
-`Library.ask`, the model loaded; "CPU s" is what the model's process used for it. Then TutorialVQA, held-out videos: right if
-a claim cites a second of the sentences that answer the question; each of the others is asked of another tutorial.
-`PLAYHEAD_BENCH_TUTORIAL=N` chooses how many of its questions (default 30).
+happens; what decides whether the model's answer is given is fitted on two of them with the 1.5B model, the others are held
+out. Right: the answer's text has what is asked for, and a citation overlaps the scene. Refused: no claim. Seconds are wall
+time of `Library.ask`, the model loaded; "CPU s" is what the model's process used for it. Then TutorialVQA, held-out videos:
+right if a claim cites a second of the sentences that answer the question; some questions are asked of another tutorial. The
+curve: of all that was composed about a question's own video, given or not, the share of wrong ones among the likeliest.
+`PLAYHEAD_BENCH_TUTORIAL=N` chooses how many of TutorialVQA's questions (default 30), `PLAYHEAD_BENCH_TALKS` the talks and
+`PLAYHEAD_BENCH_MODELS` the models by their names, with commas.
 """
 
 import os
@@ -15,15 +17,19 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from composed import asked
 from narrated import TALKS, Asked, Scenes, library_of_talk
 from report import Figures, percent
-from transcripts import Line, Question, build, tutorial_questions, tutorials, video_id
+from transcripts import Line, Question, build, tutorial_questions, tutorials
 
 from playhead import Answer, Claim, Library, Settings
+from playhead.agent.evaluation.metrics.abstention import aurc, risk_coverage
 from playhead.tools.embedding.texts import SentenceEncoder
 from playhead.tools.llm.llama_cpp.runtime import running
 
 MODEL = "qwen2.5-coder-1.5b"
+_MODELS = f"{MODEL},qwen2.5-coder-0.5b"
+_COVERAGES = (0.2, 0.4, 0.6, 0.8, 1.0)
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 Row = dict[str, str | float | None]
@@ -31,16 +37,24 @@ Row = dict[str, str | float | None]
 
 def measure() -> Figures:
     """The figures."""
-    figures: dict[str, list[Row]] = {"Slide talks": [], "TutorialVQA, held out": []}
+    talks, tutorials_held_out = "Slide talks", "TutorialVQA, held out"
+    curve = "TutorialVQA, held out: share of wrong ones among the likeliest, %"
+    figures: dict[str, list[Row]] = {talks: [], tutorials_held_out: [], curve: []}
     count = int(os.environ.get("PLAYHEAD_BENCH_TUTORIAL", "30"))
+    named = os.environ.get("PLAYHEAD_BENCH_TALKS", ",".join(talk.name for talk in TALKS)).split(",")
+    models = os.environ.get("PLAYHEAD_BENCH_MODELS", _MODELS).split(",")
     with tempfile.TemporaryDirectory() as folder:
-        for name, settings in (("quotes", quote_settings()), (MODEL, model_settings())):
+        for name in ("quotes", *models):
+            settings = quote_settings() if name == "quotes" else model_settings(name)
             for talk in TALKS:
-                library, scenes = library_of_talk(Path(folder), talk, settings)
-                of = f"{talk.name}, {'held out' if talk.held_out else 'tuned on'}"
-                figures["Slide talks"] += _talk_rows(name, of, library, talk.questions, scenes)
+                if talk.name in named:
+                    library, scenes = library_of_talk(Path(folder), talk, settings)
+                    of = f"{talk.name}, {'held out' if talk.held_out else 'tuned on'}"
+                    figures[talks] += _talk_rows(name, of, library, talk.questions, scenes)
             if count:
-                figures["TutorialVQA, held out"] += _tutorial_rows(name, settings, count)
+                rows, composed = _tutorial_rows(name, settings, count)
+                figures[tutorials_held_out] += rows
+                figures[curve] += [_curve(name, composed)] if composed else []
     return {title: rows for title, rows in figures.items() if rows}
 
 
@@ -49,14 +63,14 @@ def quote_settings() -> Settings:
     return Settings(offline=True, objects_model="off", max_seconds=900)
 
 
-def model_settings() -> Settings:
-    """Settings with the model; on a busy machine a request may take minutes."""
+def model_settings(model: str = MODEL) -> Settings:
+    """Settings with a model; on a busy machine a request may take minutes."""
     return Settings(
         offline=True,
         objects_model="off",
         max_seconds=900,
         video_llm_backend="llama.cpp",
-        video_llm_model=MODEL,
+        video_llm_model=model,
         video_llm_timeout=600,
     )
 
@@ -97,17 +111,18 @@ def cites(claims: Sequence[Claim], start: float, end: float) -> bool:
 def _talk_rows(name: str, of: str, library: Library, questions: Sequence[Asked], scenes: Scenes) -> list[Row]:
     library.ask("What is this about?")  # loads the model
     answers: list[tuple[Asked, Answer, float]] = []
-    for asked in questions:
+    for one in questions:
         before = _cpu_seconds()
-        answer = library.ask(asked.question)
-        answers.append((asked, answer, _cpu_seconds() - before))
-        is_right = asked.checked_on(scenes)(answer.claims)
-        print(f"{name} | {of} | {asked.kind} | {asked.question} | {is_right} | {answer}", flush=True)
+        claims, weighed, answer = asked(library, one.question)
+        answers.append((one, answer, _cpu_seconds() - before))
+        is_right = one.checked_on(scenes)(answer.claims)
+        said = f"{one.checked_on(scenes)(claims)} {weighed} {[claim.text for claim in claims]}" if weighed else ""
+        print(f"{name} | {of} | {one.kind} | {one.question} | {is_right} | {answer} | {said}", flush=True)
     rows: list[Row] = []
-    kinds = dict.fromkeys(asked.kind for asked in questions)
+    kinds = dict.fromkeys(one.kind for one in questions)
     for kind in [*kinds, "all that is answered in it"]:
         ours = [one for one in answers if one[0].kind == kind or (kind not in kinds and one[0].kind != "never")]
-        right = sum(asked.checked_on(scenes)(answer.claims) for asked, answer, _ in ours)
+        right = sum(one.checked_on(scenes)(answer.claims) for one, answer, _ in ours)
         refused = sum(not answer.claims for _, answer, _ in ours)
         rows.append(
             {
@@ -139,22 +154,26 @@ def _timed(lines: Sequence[Line]) -> list[Line]:
     return timed
 
 
-def _tutorial_rows(name: str, settings: Settings, count: int) -> list[Row]:
+def _tutorial_rows(name: str, settings: Settings, count: int) -> tuple[list[Row], list[tuple[bool, float]]]:
+    """The rows, and whether each composed answer about a question's own video is right, with its probability."""
     library, span, names, questions = tutorial_library(settings, 1)
     chance = random.Random(0)
     rows: list[Row] = []
+    curve: list[tuple[bool, float]] = []
     for of, number in (("its own video", count), ("another tutorial", count // 3)):
         answered = right = 0
         seconds: list[float] = []
         for question in chance.sample(questions, number):
             is_own = of == "its own video"
             video = question.video if is_own else chance.choice([one for one in names if one != question.video])
-            answer = library.ask(question.text, videos=video_id(video))
+            claims, weighed, answer = asked(library, question.text, video)
             is_right = is_own and cites(answer.claims, *span(question))
             answered += bool(answer.claims)
             right += is_right
             seconds.append(answer.usage.seconds)
-            print(f"{name} | {of} | {is_right} | {question.text} | {answer.status} | {answer}", flush=True)
+            if is_own and weighed is not None:
+                curve.append((cites(claims, *span(question)), weighed.probability))
+            print(f"{name} | {of} | {is_right} | {question.text} | {answer.status} | {weighed} | {answer}", flush=True)
         rows.append(
             {
                 "answers": name,
@@ -166,7 +185,14 @@ def _tutorial_rows(name: str, settings: Settings, count: int) -> list[Row]:
                 "median s": round(statistics.median(seconds), 2),
             }
         )
-    return rows
+    return rows, curve
+
+
+def _curve(name: str, composed: Sequence[tuple[bool, float]]) -> Row:
+    right, likely = [float(one) for one, _ in composed], [one for _, one in composed]
+    _, risk = risk_coverage(right, likely)
+    at = {f"{share:.0%}": percent(risk[round(share * len(composed)) - 1]) for share in _COVERAGES}
+    return {"answers": name, "composed": len(composed), **at, "AURC": round(aurc(right, likely) or 0.0, 3)}
 
 
 def _cpu_seconds() -> float:

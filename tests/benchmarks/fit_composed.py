@@ -20,14 +20,12 @@ from typing import NamedTuple
 
 import numpy as np
 from bench_model import MODEL, cites, model_settings, tutorial_library
+from composed import asked
 from narrated import TALKS, library_of_talk
-from transcripts import video_id
 
 import playhead.agent.composing.weighing as weighing
 from playhead import Library
 from playhead.agent.composing.weighing import ComposedWeights, probability
-from playhead.agent.graph.events import AnswerWeighed, ClaimJudged, ClaimsDrafted
-from playhead.agent.records import Claim
 
 COMMAND = "python tests/benchmarks/fit_composed.py"
 # What a wrong answer costs, where a right one is worth 1 and none is worth 0. It costs more than a wrong quote
@@ -88,9 +86,9 @@ def _talks(folder: Path) -> Iterator[Weighed]:
     for talk in TALKS:
         if not talk.held_out:
             library, scenes = library_of_talk(folder, talk, model_settings())
-            for asked in talk.questions:
-                kind = "never" if asked.kind == "never" else "asked"
-                yield from _weighed(f"{talk.name}, {kind}", library, asked.question, None, asked.checked_on(scenes))
+            for one in talk.questions:
+                kind = "never" if one.kind == "never" else "asked"
+                yield from _weighed(f"{talk.name}, {kind}", library, one.question, None, one.checked_on(scenes))
 
 
 def _tutorials() -> Iterator[Weighed]:
@@ -108,17 +106,11 @@ def _tutorials() -> Iterator[Weighed]:
 
 
 def _weighed(of: str, library: Library, question: str, video: str | None, is_right) -> Iterator[Weighed]:
-    claims: list[Claim] = []
-    for event in library.stream(question, videos=video_id(video) if video else None):
-        if isinstance(event, ClaimsDrafted):
-            claims = []
-        elif isinstance(event, ClaimJudged):
-            claims.append(event.claim)
-        elif isinstance(event, AnswerWeighed) and event.log_odds is not None:
-            one = Weighed(of, event.cited, event.log_odds, is_right(claims))
-            print(f"{of} | {question} | {one.cited:.2f} | {one.log_odds:+.2f} | {one.right}", flush=True)
-            yield one
-            return
+    claims, weighed, _ = asked(library, question, video)
+    if weighed is not None and weighed.log_odds is not None:
+        one = Weighed(of, weighed.cited, weighed.log_odds, is_right(claims))
+        print(f"{of} | {question} | {one.cited:.2f} | {one.log_odds:+.2f} | {one.right}", flush=True)
+        yield one
 
 
 if __name__ == "__main__":
