@@ -184,7 +184,7 @@ def matches(
     """
     least = feature_reader().threshold if query.threshold is None else query.threshold
     found = library.search(query.text, _MOST_MATCHES, videos=video_id, between=between)
-    return [one for one in found if (one.relevance or 0.0) >= least]
+    return [one for one in found if one.relevance is not None and one.relevance >= least]
 
 
 def _state(path: str) -> tuple[int, int] | None:

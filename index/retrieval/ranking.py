@@ -3,7 +3,8 @@
 One sentence rarely contains everything that a question asks for. Each candidate row is compared alone and together with
 its neighbours of the same run (3, 5 and 7 rows); the score is the mean over the widths. Candidates come from both words
 and vectors, so the cost of a query does not depend on the size of the library. A neighbourhood's vector is the mean of
-its rows' vectors.
+its rows' vectors. The texts of metadata have no vectors: the share of the query's terms that one holds takes the place of the
+cosine, so that a title with all words of the query ranks with the rows that answer it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -101,6 +102,7 @@ class _Scorer:
         self._average = length / rows if rows else 1.0
         self._highest = max(highest_bm25(terms), 1e-9)
         self._idf = np.array([one.idf for one in terms])
+        self._has_vectors = spec_of(where.modality).reads != "metadata"
 
     def score(self, rows: Sequence[int]) -> list[RankedRow]:
         texts = self._catalog.texts_near(rows, self._width)
@@ -120,9 +122,10 @@ class _Scorer:
             average = self._average * (window >= 0).sum(axis=1)
             lexical.append(bm25(self._terms, held, length[:, 0], average))
             cosines.append(self._cosines(vector))
-        by_width = np.stack(lexical) / self._highest + np.maximum(np.stack(cosines), 0)
-        scores = np.clip(by_width.mean(axis=0) / 2, 0, 1).round(_DIGITS)
         own = counts[near[:, self._width]]
+        meaning = np.stack(cosines) if self._has_vectors else np.array([[self._coverage(row) for row in own]])
+        by_width = np.stack(lexical) / self._highest + np.maximum(meaning, 0)
+        scores = np.clip(by_width.mean(axis=0) / 2, 0, 1).round(_DIGITS)
         return [
             RankedRow(
                 row=row,

@@ -206,7 +206,7 @@ class Search:
 
         Args:
             video_id: The video.
-            modalities: Only these; None: all.
+            modalities: Only these; None: all, without the texts of metadata.
             between: Only what overlaps this span.
 
         Raises:

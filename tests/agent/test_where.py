@@ -113,3 +113,69 @@ def test_the_mcp_tools(folder: Path):
         assert {row.video for claim in answer.claims for row in claim.cites} == {"b.mp4"}
         with pytest.raises(QueryError, match="no video fits tag=town: values of tag are lecture, city"):
             tools.search("budget", where=["tag=town"])
+
+
+def test_words_of_titles_tags_and_chapters_find_videos(folder: Path):
+    with Library(folder) as library:
+        (bridge,) = library.search("the bridge")
+        assert (bridge.name, bridge.start, bridge.end, bridge.modality) == (
+            "b.mp4",
+            0.0,
+            library.video("b.mp4").duration,
+            "metadata",
+        )
+        assert (bridge.text, bridge.called, bridge.matched, bridge.relevance) == (
+            "The bridge · lecture, city",
+            "titled",
+            ("bridge",),
+            None,
+        )
+        assert library.evidence(bridge.evidence_id).text == bridge.text
+        assert {one.name for one in library.search("lectures")} == {"a.mp4", "b.mp4"}
+        starts = library.search("start", modalities="titled")
+        assert {(one.name, one.start, one.end, one.text) for one in starts} == {
+            ("a.mp4", 0, 2, "Start"),
+            ("b.mp4", 0, 2, "Start"),
+        }
+        assert [one.text for one in library.search("start", videos="a.mp4", modalities="titled")] == ["Start"]
+        assert library.search("end", between=(0, 1), modalities="titled") == []
+        assert library.search("bridge", modalities="said") == []
+        assert library.search("bridge", where="tag=lecture", videos="a.mp4") == []
+
+
+def test_titles_rank_with_what_was_said_and_do_not_hide_it(tmp_path: Path, no_models, write_talk):
+    for number in range(6):
+        said = [(0, 2, f"The budget of department {number}"), (2, 4, "Thank you all")]
+        path = write_talk(tmp_path / f"{number}.mp4", said)
+        path.with_suffix(".json").write_text(
+            json.dumps({"title": f"Budget hearing {number}", "channel": "City Council"})
+        )
+    with Library(tmp_path) as library:
+        library.index(tmp_path)
+        kinds = [one.modality for one in library.search("budget", k=9)]
+        assert kinds == ["metadata", "speech", "speech"] * 3
+        assert library.search("hearing 4")[0].text == "Budget hearing 4 · City Council"
+        assert [one.modality for one in library.search("budget hearing", k=6, modalities="metadata")] == [
+            "metadata"
+        ] * 6
+        assert library.search("budget of department 3")[0].text == "The budget of department 3"
+
+
+def test_metadata_is_neither_an_observation_nor_an_answer(folder: Path):
+    with Library(folder) as library:
+        assert {one.modality for one in library.observed("b.mp4")[1]} == {"speech"}
+        assert library.find("the bridge") == []
+        for question in ("What is said about the bridge?", "Where is the bridge mentioned?"):
+            answer = library.ask(question)
+            assert not [one for claim in answer.claims for one in claim.citations if one.modality == "metadata"]
+
+
+def test_a_changed_sidecar_changes_what_words_find(folder: Path):
+    sidecar = folder / "b.json"
+    sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | {"title": "The tunnel", "chapters": []}))
+    with Library(folder) as library:
+        library.index(folder)
+        assert library.search("bridge") == []
+        assert [one.name for one in library.search("tunnel")] == ["b.mp4"]
+        assert {one.name for one in library.search("start")} == {"a.mp4"}
+        assert {one.name for one in library.search("budget", modalities="said")} == {"a.mp4", "b.mp4"}

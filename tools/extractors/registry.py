@@ -302,6 +302,17 @@ _OWN = (
         away_seconds=1.0,
         optional=True,
     ),
+    ModalitySpec(
+        name="metadata",
+        participle="titled",
+        title="title, channel, tags, description and chapters of the source",
+        reads="metadata",
+        make=lambda *_: None,
+        asked_as="written",
+        holds="labels",
+        searched=False,
+        optional=True,
+    ),
 )
 
 
@@ -331,7 +342,7 @@ def modality_names() -> tuple[Modality, ...]:
 
 def stage_names() -> tuple[Modality, ...]:
     """The names of the modalities with an extractor: each is a stage of indexing."""
-    return tuple(spec.name for spec in modalities() if not spec.derived_from)
+    return tuple(spec.name for spec in modalities() if not spec.derived_from and spec.reads != "metadata")
 
 
 def derived(name: Modality) -> tuple[Modality, ...]:

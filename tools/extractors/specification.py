@@ -26,8 +26,8 @@ __all__ = [
 
 # What an extractor reads. `frames`: one frame of each segment, in batches. `scenes`: up to four frames of about 20 s
 # together. `clips`: every 3 s in which the picture moves, as frames at equal distances. `sound`: the whole audio track, in windows of
-# about two minutes.
-Reads = Literal["frames", "scenes", "clips", "sound"]
+# about two minutes. `metadata`: what the source says about the video; no extractor reads it, and it is no stage of indexing.
+Reads = Literal["frames", "scenes", "clips", "sound", "metadata"]
 # How observations of successive segments are merged. `lines`: lines of text, whose readings may differ. `same place`: the
 # same text in the same box. `track`: the same label near its last box. `same text`: the same text at any place. `faces`: by their vectors.
 Merge = Literal["none", "lines", "same place", "track", "same text", "faces"]

@@ -135,7 +135,7 @@ function facets(found) {
   const counts = new Map();
   for (const row of found) counts.set(row.kind, (counts.get(row.kind) ?? 0) + 1);
   const indexed = new Set(state.library.videos.flatMap((one) => one.stages.filter((stage) => stage.state === "done").map((stage) => stage.kind)));
-  const kinds = state.library.kinds.filter((kind) => indexed.has(kind.name)).map((kind) => el("button", {
+  const kinds = state.library.kinds.filter((kind) => indexed.has(kind.name) || counts.has(kind.name) || state.filters.kinds.includes(kind.name)).map((kind) => el("button", {
     class: "quiet", type: "button", "aria-pressed": String(state.filters.kinds.includes(kind.name)),
     onclick: () => { toggle(state.filters.kinds, kind.name); search(); },
   }, counts.has(kind.name) ? `${kind.participle} ${counts.get(kind.name)}` : kind.participle));

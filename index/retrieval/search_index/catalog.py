@@ -18,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ....tools.extractors.registry import labels
-from ....tools.records import Box, Modality, Span, Word
-from ...metadata_conditions import Condition, facts_of
+from ....tools.records import Box, Modality, Observation, Span, Word
+from ...metadata_conditions import Condition, Fact, facts_of
+from ...metadata_texts import METADATA, metadata_texts
 from ...records import VideoRecord
 from ...storage.committed.table import ObservationTable, observation_id
 from ..lexical.tokenizer import terms_of
@@ -32,7 +33,7 @@ CatalogError = sqlite3.DatabaseError
 Ranges = npt.NDArray[np.int64]
 
 # Raised when the schema, or the cutting of texts into terms, changes: an older file is built again.
-_VERSION = 7
+_VERSION = 8
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE videos (
@@ -245,18 +246,14 @@ class Catalog:
         )
         for (video,) in self.all("SELECT video FROM videos WHERE video_id = ?", (record.video_id,)):
             self._put_facts(video, record)
+            self._drop_runs(video, [METADATA])
+            self._add_rows(video, metadata_texts(record))
 
     def add(self, record: VideoRecord, table: ObservationTable, change: int) -> npt.NDArray[np.int64]:
         """Add a video; returns the row of each observation of the table. Rows are never used again.
 
         The rows of one modality of a video are consecutive, in order of time.
         """
-        observations = table.observations
-        order = sorted(
-            range(len(observations)), key=lambda n: (observations[n].modality, observations[n].span.start, n)
-        )
-        first = int(self.noted("next_row") or 1)
-        self.note("next_row", str(first + len(order)))
         added = self._db.execute(
             "INSERT INTO videos (video_id, commit_id, record, change) VALUES (?, ?, ?, ?)",
             (record.video_id, record.commit, record.model_dump_json(), change),
@@ -264,6 +261,16 @@ class Catalog:
         video = added.lastrowid
         assert video is not None
         self._put_facts(video, record)
+        rows = self._add_rows(video, table.observations)
+        self._add_rows(video, metadata_texts(record))
+        return rows
+
+    def _add_rows(self, video: int, observations: Sequence[Observation]) -> npt.NDArray[np.int64]:
+        order = sorted(
+            range(len(observations)), key=lambda n: (observations[n].modality, observations[n].span.start, n)
+        )
+        first = int(self.noted("next_row") or 1)
+        self.note("next_row", str(first + len(order)))
         rows = np.zeros(len(order), np.int64)
         rows[order] = np.arange(first, first + len(order))
         self._db.executemany(
@@ -302,13 +309,11 @@ class Catalog:
         if not found:
             return []
         video = found[0][0]
-        runs = self.all("SELECT modality, first, last FROM runs WHERE video = ?", (video,))
-        for modality, first, last in runs:
-            texts = self.all("SELECT row, text FROM rows WHERE row BETWEEN ? AND ?", (first, last))
-            self._drop_terms(modality, [(row, terms_of(text)) for row, text in texts])
-        for table in ("rows", "runs", "facts", "videos"):
+        modalities = [name for (name,) in self.all("SELECT modality FROM runs WHERE video = ?", (video,))]
+        runs = self._drop_runs(video, modalities)
+        for table in ("facts", "videos"):
             self._db.execute(f"DELETE FROM {table} WHERE video = ?", (video,))  # noqa: S608 (our own names)
-        return [(first, last) for _, first, last in runs]
+        return runs
 
     def fetch(self, rows: Iterable[int]) -> dict[int, Row]:
         """Rows by their number; unknown ones are left out."""
@@ -338,12 +343,12 @@ class Catalog:
     def of_video(
         self, video_id: str, modalities: Sequence[Modality] | None = None, between: Span | None = None
     ) -> list[Row]:
-        """All rows of a video, or of some modalities and of a stretch of it, by modality and time."""
-        condition = ""
-        values: list[object] = [video_id]
+        """All observations of a video, or the rows of some modalities, and of a stretch of it, by modality and time."""
+        condition = " AND modality <> ?"
+        values: list[object] = [video_id, METADATA]
         if modalities is not None:
-            condition += " AND modality IN (SELECT value FROM json_each(?))"
-            values.append(json.dumps(list(modalities)))
+            condition = " AND modality IN (SELECT value FROM json_each(?))"
+            values = [video_id, json.dumps(list(modalities))]
         if between is not None:
             condition += ' AND start < ? AND "end" > ?'
             values += [between.end, between.start]
@@ -423,13 +428,19 @@ class Catalog:
     def videos_called(self, name: str, folder: str) -> list[str]:
         """The ids of the videos with a file of a name, in a stored folder, or with an id that starts with the name.
 
-        Names and folders are compared as facts are: without case.
+        Names and folders are compared as facts are: without case. A name may lack the extension, or several of them.
         """
         facts = [Condition(field, "=", text).sql() for field, text in (("name", name), ("folder", folder)) if text]
-        parts = [*(part for part, _ in facts), "(video_id >= ? AND video_id < ?)"]
+        stem = Fact("name", name).value
+        parts = [
+            *(part for part, _ in facts),
+            "video IN (SELECT video FROM facts WHERE name = 'name' AND value >= ? AND value < ?)",
+            "(video_id >= ? AND video_id < ?)",
+        ]
         values = [value for _, own in facts for value in own]
         statement = f"SELECT video_id FROM videos WHERE {' OR '.join(parts)}"  # noqa: S608 (our own names)
-        return [one for (one,) in self.all(statement, [*values, name, name + "g"])]
+        # "/" follows "." in the order of characters: all names that begin with the stem and a point.
+        return [one for (one,) in self.all(statement, [*values, f"{stem}.", f"{stem}/", name, name + "g"])]
 
     def fact_names(self) -> set[str]:
         """The names of all facts."""
@@ -469,6 +480,19 @@ class Catalog:
         self._db.execute(_TERMS.format(modality))
         self._db.executemany(f"INSERT INTO terms_{modality} (rowid, text) VALUES (?, ?)", texts)  # noqa: S608
         self._count_terms(modality, texts, 1)
+
+    def _drop_runs(self, video: int, modalities: Sequence[Modality]) -> list[tuple[int, int]]:
+        """Remove all rows of some modalities of a video; returns first and last row of their runs."""
+        dropped = []
+        for modality in modalities:
+            run = (video, modality)
+            for first, last in self.all("SELECT first, last FROM runs WHERE video = ? AND modality = ?", run):
+                texts = self.all("SELECT row, text FROM rows WHERE row BETWEEN ? AND ?", (first, last))
+                self._drop_terms(modality, [(row, terms_of(text)) for row, text in texts])
+                self._db.execute("DELETE FROM rows WHERE row BETWEEN ? AND ?", (first, last))
+                dropped.append((first, last))
+            self._db.execute("DELETE FROM runs WHERE video = ? AND modality = ?", run)
+        return dropped
 
     def _drop_terms(self, modality: str, texts: Sequence[tuple[int, str]]) -> None:
         self._db.executemany(
