@@ -177,7 +177,7 @@ class Searching(Browsing):
         where: str | Sequence[str] | None = None,
         between: tuple[float, float] | Span | None = None,
     ) -> Similar:
-        """Return the frames that are most similar to a picture, best first; nothing is left out for being little similar.
+        """Return the frames that are similar to a picture, best first.
 
         Args:
             picture: A picture file, or its bytes.
@@ -187,7 +187,8 @@ class Searching(Browsing):
             between: Start and end in seconds: only frames that overlap them.
 
         Returns:
-            The frames, each with its cosine as `similarity`, and what similar pictures have in common.
+            The frames from the `floor` on, each with its cosine as `similarity`, and what similar pictures have in common.
+            Where no frame is similar, `nearest` is the nearest one. Without a measured floor all frames are returned.
 
         Raises:
             MediaError: The picture cannot be read.
@@ -206,7 +207,9 @@ class Searching(Browsing):
         where: str | Sequence[str] | None = None,
         between: tuple[float, float] | Span | None = None,
     ) -> Similar:
-        """Return the frames that are most similar to a moment of an indexed video, best first, without its own.
+        """Return the frames that are similar to a moment of an indexed video, best first, without its own.
+
+        As in `search_picture`, frames below the encoder's measured floor are left out.
 
         Args:
             moment: `talk.mp4@10:02-10:40`, `talk.mp4@10:02` (the frame at that second), or an evidence id.

@@ -6,10 +6,10 @@ from pydantic import Field
 
 from ...index.records import Evidence
 from ...index.retrieval.search import Search
-from ...tools.embedding.images import compared_by
+from ...tools.embedding.images import alike_from, compared_by
 from ...tools.embedding.protocol import unit
 from ...tools.errors import QueryError
-from ...tools.records import Pixels, Record, Span
+from ...tools.records import Pixels, Record, Span, clock
 from .moments import Moment
 
 __all__ = ["Similar", "frames_like_moment", "frames_like_picture", "moments_of"]
@@ -23,6 +23,25 @@ class Similar(Record):
 
     compared_by: str = Field(description="What similar pictures have in common, in words.")
     frames: tuple[Evidence, ...] = Field(description="`frame` evidence, best first; `similarity` is the cosine.")
+    floor: float | None = Field(
+        description="The cosine that each of `frames` has at least; None: none is measured for this encoder, and the last of "
+        "`frames` may not be similar."
+    )
+    nearest: Evidence | None = Field(
+        default=None, description="The nearest frame where none is similar; None: some are, or there is no frame."
+    )
+
+    @property
+    def note(self) -> str:
+        """What to know about the results, in words; empty: nothing."""
+        if self.floor is None:
+            return "no cosine is measured from which pictures of this encoder are alike: the frames are in order, and the last ones may not be similar"
+        if self.nearest is None:
+            return ""
+        return (
+            f"no picture is near: the nearest is {self.nearest.name} at {clock(self.nearest.start)}, with a cosine of "
+            f"{self.nearest.similarity:.2f} (pictures are alike from {self.floor:.2f} on)"
+        )
 
 
 def frames_like_picture(
@@ -37,10 +56,7 @@ def frames_like_picture(
     if embedded is None:
         raise QueryError("no picture can be compared: no encoder of pictures is available: see `playhead doctor`")
     vector, embedding_id = embedded
-    return Similar(
-        compared_by=compared_by(embedding_id),
-        frames=tuple(search.nearest_frames(vector, embedding_id, k, video_ids, between)),
-    )
+    return _similar(search.nearest_frames(vector, embedding_id, k, video_ids, between), embedding_id)
 
 
 def frames_like_moment(
@@ -65,8 +81,7 @@ def frames_like_moment(
     embedding_id = search.records[video_id].image_embedding_id
     given = {rows[number].evidence_id for number in own}
     found = search.nearest_frames(unit(vectors[own].mean(axis=0)), embedding_id, k + len(given), video_ids, between)
-    others = [one for one in found if one.evidence_id not in given]
-    return Similar(compared_by=compared_by(embedding_id), frames=tuple(others[:k]))
+    return _similar([one for one in found if one.evidence_id not in given][:k], embedding_id)
 
 
 def moments_of(similar: Similar) -> list[Moment]:
@@ -90,3 +105,15 @@ def moments_of(similar: Similar) -> list[Moment]:
         for group in groups
     ]
     return sorted(moments, key=lambda moment: -moment.score)
+
+
+def _similar(found: Sequence[Evidence], embedding_id: str) -> Similar:
+    """Keep the frames that are similar, of frames sorted by their cosine."""
+    floor = alike_from(embedding_id)
+    frames = tuple(one for one in found if floor is None or one.similarity >= floor)
+    return Similar(
+        compared_by=compared_by(embedding_id),
+        frames=frames,
+        floor=floor,
+        nearest=found[0] if found and not frames else None,
+    )

@@ -165,12 +165,12 @@ def api_router(service: LibraryService) -> APIRouter:
         video: Names = [],  # noqa: B006
         k: Count = 10,
     ) -> dict[str, Any]:
-        """The frames most similar to a moment such as `talk.mp4@10:02`, best first."""
+        """The frames similar to a moment such as `talk.mp4@10:02`, best first; `nearest` if none is."""
         return service.similar(moment, video, k)
 
     @router.post("/similar", openapi_extra={"requestBody": {"content": {"image/*": {}}, "required": True}})
     async def similar_to_picture(request: Request, k: Count = 10) -> dict[str, Any]:
-        """The frames most similar to the picture in the body, at most 20 MB, best first."""
+        """The frames similar to the picture in the body, at most 20 MB, best first; `nearest` if none is."""
         picture = bytearray()
         async for part in request.stream():
             picture += part

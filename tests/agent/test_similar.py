@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 from playhead import Library
 from playhead.agent.cli.main import main
 from playhead.agent.looking.similar import moments_of
+from playhead.tools.embedding.images import alike_from
 from playhead.tools.errors import MediaError, QueryError
 
 
@@ -31,18 +32,38 @@ def photo(name: str) -> bytes:
 @pytest.mark.parametrize(("file", "seconds"), [("chelsea.png", 39.0), ("coffee.png", 20.0), ("rocket.jpg", 57.0)])
 def test_a_photograph_finds_its_moment(talk_library: Library, file: str, seconds: float) -> None:
     similar = talk_library.search_picture(photo(file), k=3)
-    best, second = similar.frames[:2]
+    (best,) = similar.frames
     assert best.start <= seconds < best.end
     assert best.similarity > 0.8
-    assert best.similarity > second.similarity
     assert best.score == pytest.approx(best.similarity)
+    assert (similar.nearest, similar.note) == (None, "")
     assert "ImageNet" in similar.compared_by
 
 
+def test_a_picture_of_something_else_is_like_nothing(talk_library: Library) -> None:
+    similar = talk_library.search_picture(photo("motorcycle_left.png"))
+    assert similar.frames == ()
+    assert similar.floor == 0.8
+    assert similar.nearest is not None
+    assert 0 < similar.nearest.similarity < 0.8
+    assert similar.note.startswith("no picture is near: the nearest is talk.mp4 at 00:0")
+
+
 def test_a_filter_limits_the_frames(talk_library: Library) -> None:
-    found = talk_library.search_picture(photo("chelsea.png"), between=(0, 15)).frames
-    assert found
-    assert all(one.start < 15 for one in found)
+    similar = talk_library.search_picture(photo("chelsea.png"), between=(0, 15))  # the cat comes later
+    assert similar.frames == ()
+    assert similar.nearest is not None
+    assert similar.nearest.start < 15
+
+
+def test_an_encoder_without_a_measured_floor_says_so(talk_library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert alike_from("siglip2-base@1") is None
+    assert alike_from("conse(efficientnet-lite2@x)+another@1") is None
+    monkeypatch.setattr("playhead.tools.embedding.images._ALIKE", {})
+    similar = talk_library.search_picture(photo("motorcycle_left.png"), k=50)
+    assert (similar.floor, similar.nearest) == (None, None)
+    assert len(similar.frames) > 3
+    assert "the last ones may not be similar" in similar.note
 
 
 def test_a_moment_is_not_similar_to_itself(talk_library: Library) -> None:
@@ -54,7 +75,8 @@ def test_a_moment_is_not_similar_to_itself(talk_library: Library) -> None:
     assert moments_of(similar)[0].evidence[0] == similar.frames[0]
 
 
-def test_side_by_side_frames_are_one_moment(talk_library: Library) -> None:
+def test_side_by_side_frames_are_one_moment(talk_library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("playhead.tools.embedding.images._ALIKE", {})
     every = talk_library.find_similar("talk.mp4@0:12", k=50)
     (moment,) = [one for one in moments_of(every) if one.start > 15]
     assert moment.end == pytest.approx(78, abs=0.1)
@@ -86,7 +108,12 @@ def test_the_commands(
     assert shown.startswith("00:00:3")
     assert "Egyptian cat" in shown
     assert notes.startswith("similar is: the kinds of things in a picture")
-    shown, _ = run("find", place, "--like", "talk.mp4@0:40", "-k", "2", "--json")
+    other = tmp_path / "motorcycle.jpg"
+    other.write_bytes(photo("motorcycle_left.png"))
+    shown, notes = run("search", place, "--image", str(other))
+    assert shown == ""
+    assert "no picture is near: the nearest is talk.mp4 at " in notes
+    shown, _ = run("find", place, "--like", "talk.mp4@0:12", "-k", "2", "--json")
     assert len(json.loads(shown)["frames"]) == 2
     _, notes = run("search", place, "a cat", "--image", str(file))
     assert "--image takes neither a query nor" in notes

@@ -311,7 +311,10 @@ def _print_similar(similar: "Similar", found: Sequence[Record], draw: Callable[[
         print_json(similar.model_dump(mode="json"))
         return
     print(f"similar is: {similar.compared_by}", file=sys.stderr)
-    _print_found(found, draw, as_json)
+    if similar.note:
+        print(similar.note, file=sys.stderr)
+    if found or similar.nearest is None:
+        _print_found(found, draw, as_json)
 
 
 def _doubt(found: Sequence[Any]) -> None:
