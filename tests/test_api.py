@@ -10,10 +10,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from playhead import Answer, Evidence, Library, Settings
+from playhead.agent.cli.main import app
+from playhead.agent.serving.service import LibraryService
 from playhead.index.storage.local import LocalStorage
-from playhead.tools.errors import LibraryError, MediaError, PlayheadError, QueryError
+from playhead.tools.errors import AmbiguousNameError, LibraryError, MediaError, PlayheadError, QueryError
 from playhead.tools.records import Span
 
 SAID = {
@@ -231,6 +234,37 @@ def test_a_library_may_be_anywhere_and_hold_videos_from_everywhere(talks, tmp_pa
     assert str(talks / "traffic.mp4") in str(caught.value)
     assert str(other) in str(caught.value)
     assert library.observed(other)[1][0].text == "A green tram passes."
+
+
+def test_a_name_may_lack_its_extension(library, talks, tmp_path, monkeypatch):
+    for name in ("traffic", str(talks / "traffic")):
+        assert library.video(name).paths == ("traffic.mp4",)
+    assert {one.name for one in library.search("red car", videos="traffic")} == {"traffic.mp4"}
+    assert library.video("traffic.mp4") == library.video("traffic")
+    with pytest.raises(LibraryError, match="'traff' names no videos"):
+        library.video("traff")
+    monkeypatch.chdir(talks.parent)
+    assert "red car" in CliRunner().invoke(app, ["show", "traffic"]).stdout
+
+
+def test_a_name_without_extension_of_two_videos_lists_both(talks, tmp_path, write_talk):
+    write_talk(tmp_path / "talk.mp4", [(1, 2, "A red car passes.")])
+    (tmp_path / "talk.mkv").write_bytes((talks / "traffic.mp4").read_bytes())
+    with Library(tmp_path / "library") as library:
+        library.index([tmp_path / "talk.mp4", tmp_path / "talk.mkv"])
+        for call in (library.video, lambda name: library.search("red", videos=name)):
+            with pytest.raises(AmbiguousNameError, match=r"'talk' names 2 videos.* give its path or id") as caught:
+                call("talk")
+            assert str(tmp_path / "talk.mp4") in str(caught.value)
+            assert str(tmp_path / "talk.mkv") in str(caught.value)
+        with pytest.raises(
+            QueryError, match=r"'talk' names several videos, give the id of one: talk\.mkv \("
+        ) as caught:
+            LibraryService(library).record("talk")
+        assert str(tmp_path) not in str(caught.value)
+        assert LibraryService(library).record("talk.mkv") == library.video("talk.mkv")
+        with pytest.raises(LibraryError, match="this library holds no such video"):
+            LibraryService(library).record(str(tmp_path / "talk.mp4"))
 
 
 def test_a_path_may_be_written_in_any_way(library, talks, monkeypatch):

@@ -33,6 +33,15 @@ def test_importing_playhead_loads_nothing_heavy(code):
     assert json.loads(run(f"{code}\n{LOADED}")) == []
 
 
+def test_the_package_runs_as_the_command():
+    command = [sys.executable, "-m", "playhead", "--help"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert printed.startswith("Usage: playhead")
+    failed = subprocess.run([*command[:3], "ask", "nothere", "why"], capture_output=True, text=True, timeout=60)
+    assert failed.returncode != 0
+    assert failed.stderr.startswith("playhead: there is no file or folder nothere")
+
+
 def test_the_help_loads_nothing_heavy():
     printed = run(f"{LOADED_AT_EXIT}\n{HELP}")
     assert printed.startswith("Usage: playhead")

@@ -52,6 +52,21 @@ class LibraryError(PlayheadError):
     """A library on disk cannot be read or written."""
 
 
+class AmbiguousNameError(LibraryError):
+    """A name fits several videos of a library.
+
+    Attributes:
+        video_ids: Their ids.
+    """
+
+    def __init__(self, message: str, video_ids: tuple[str, ...]) -> None:
+        super().__init__(message, video_ids)  # the same arguments, so that the error can be pickled between processes
+        self.video_ids = video_ids
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class FleetError(PlayheadError):
     """The machines of a cluster failed a request, also after retries."""
 

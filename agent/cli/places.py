@@ -1,5 +1,6 @@
 """What commands share: the library that PLACE belongs to, filters, and JSON output."""
 
+import glob
 import json
 import os
 import re
@@ -174,7 +175,7 @@ def _library_of(place: Path) -> Path:
     path = absolute(place)
     folder = found_library(path)
     if not path.exists() and place.parent == Path():
-        below = [found for found in Path().glob(f"*/{LIBRARY}") if (found.parent / place.name).exists()]
+        below = [found for found in Path().glob(f"*/{LIBRARY}") if _holds(found.parent, place.name)]
         if len(below) == 1:
             return below[0]
         if below:
@@ -192,6 +193,11 @@ def _library_of(place: Path) -> Path:
         names = [str(place / one.parent.name) for one in below[:_NAMED]]
         raise LibraryError(f"nothing is indexed in {words}, but {_are(names)} indexed: write `{names[0]}` as PLACE")
     raise LibraryError(f"nothing is indexed in {words} yet: run `playhead index {shlex.quote(str(place))}` first")
+
+
+def _holds(folder: Path, name: str) -> bool:
+    """Whether a folder holds a file with a name, which may lack its extension."""
+    return (folder / name).exists() or any(folder.glob(f"{glob.escape(name)}.*"))
 
 
 def _are(names: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Finds the videos that a path, a file name, an id or a folder names."""
+"""Finds the videos that a path, a file name (also without its extension), an id or a folder names: for every interface."""
 
 import os
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...index.records import VideoRecord
 from ...index.storage.backend import StorageBackend
-from ...tools.errors import LibraryError
+from ...tools.errors import AmbiguousNameError, LibraryError
 
 __all__ = ["one_video", "video_ids"]
 
@@ -26,11 +26,7 @@ def one_video(storage: StorageBackend, records: Sequence[VideoRecord], video: Pa
     """
     found = _matching(storage, records, video)
     if len(found) != 1:
-        known = _listed(storage, found or records)
-        raise LibraryError(
-            f"{str(video)!r} names {len(found) or 'no'} videos of this library, and exactly one is needed: "
-            f"give its path or id. {'They are' if found else 'The library holds'}: {known}"
-        )
+        raise _not_one(storage, records, video, found)
     return found[0]
 
 
@@ -43,7 +39,7 @@ def video_ids(storage: StorageBackend, records: Sequence[VideoRecord], videos: S
         videos: Paths, file names or ids, or folders of them.
 
     Raises:
-        LibraryError: One of them is not in the library.
+        LibraryError: One of them is not in the library, or is the name without extension of several videos.
     """
     chosen: dict[str, None] = {}
     for video in videos:
@@ -57,17 +53,38 @@ def video_ids(storage: StorageBackend, records: Sequence[VideoRecord], videos: S
 
 
 def _matching(storage: StorageBackend, records: Sequence[VideoRecord], video: Path | str) -> list[VideoRecord]:
-    """Return the videos with this id (or its first digits), path or file name, or below this folder."""
+    """Return the videos with this id (or its first digits), path or file name, or below this folder.
+
+    A path or file name may lack its extension.
+
+    Raises:
+        LibraryError: Only names without extension fit, and several do.
+    """
     path, text = os.path.abspath(Path(video).expanduser()), str(video)
     base, folder = os.fspath(storage.absolute_path(os.curdir)), path.rstrip(os.sep) + os.sep
     # Strings, not paths: a library may have 10,000 videos, and this runs for each search with a folder.
     places = [[os.path.join(base, stored) for stored in record.paths] for record in records]
-    found = list(zip(records, places, strict=True))
-    exact = [record for record, own in found if path in own or record.video_id == text]
-    below = [record for record, own in found if any(place.startswith(folder) for place in own)]
-    named = [record for record, own in found if any(os.path.basename(place) == text for place in own)]
-    abbreviated = [record for record in records if len(text) >= 6 and record.video_id.startswith(text)]
-    return exact or below or named or abbreviated
+    placed = list(zip(records, places, strict=True))
+    exact = [record for record, own in placed if path in own or record.video_id == text]
+    below = [record for record, own in placed if any(place.startswith(folder) for place in own)]
+    named = [record for record, own in placed if any(os.path.basename(place) == text for place in own)]
+    if found := exact or below or named:
+        return found
+    bare = [(record, [os.path.splitext(place)[0] for place in own]) for record, own in placed]
+    stems = [record for record, own in bare if any(path == one or text == os.path.basename(one) for one in own)]
+    if len(stems) > 1:
+        raise _not_one(storage, records, video, stems)
+    return stems or [record for record in records if len(text) >= 6 and record.video_id.startswith(text)]
+
+
+def _not_one(
+    storage: StorageBackend, records: Sequence[VideoRecord], video: Path | str, found: Sequence[VideoRecord]
+) -> LibraryError:
+    message = (
+        f"{str(video)!r} names {len(found) or 'no'} videos of this library, and exactly one is needed: "
+        f"give its path or id. {'They are' if found else 'The library holds'}: {_listed(storage, found or records)}"
+    )
+    return AmbiguousNameError(message, tuple(one.video_id for one in found)) if found else LibraryError(message)
 
 
 def _listed(storage: StorageBackend, records: Sequence[VideoRecord]) -> str:

@@ -1,13 +1,14 @@
 """What every served interface shares: a library's videos, search, answers, pictures and indexing, as plain data."""
 
 import io
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...index.records import Evidence, VideoRecord
-from ...tools.errors import LibraryError, MediaError, QueryError
+from ...tools.errors import AmbiguousNameError, LibraryError, MediaError, QueryError
 from ...tools.extractors.registry import modalities, participle
 from ...tools.media.frames import frames_at
 from ...tools.records import Span, clean_text
@@ -115,7 +116,9 @@ class LibraryService:
     def similar(
         self, like: str | bytes, videos: Sequence[str] = (), k: int = 10, where: Sequence[str] = ()
     ) -> dict[str, Any]:
-        """Return the frames that are most similar to a moment (`talk.mp4@10:02`) or to the bytes of a picture, best first.
+        """Return the frames that are similar to a moment (`talk.mp4@10:02`) or to the bytes of a picture, best first.
+
+        Where none is similar, `nearest` is the nearest one, and `note` says so.
 
         Raises:
             QueryError: The moment is not valid, the bytes are no picture, or no pictures can be compared.
@@ -130,7 +133,12 @@ class LibraryService:
                 raise QueryError(str(error)) from error
         else:
             found = self.library.find_similar(like, most, videos=chosen, where=where)
-        return {"compared_by": found.compared_by, "results": [self._row(one) for one in found.frames]}
+        return {
+            "compared_by": found.compared_by,
+            "note": found.note,
+            "results": [self._row(one) for one in found.frames],
+            "nearest": self._row(found.nearest) if found.nearest else None,
+        }
 
     def check(self, claims: Sequence[StatedClaim]) -> list[dict[str, Any]]:
         """Return the verdict and evidence of each claim.
@@ -168,7 +176,7 @@ class LibraryService:
         Raises:
             LibraryError: The library holds no such video.
         """
-        record = self.record(video_id)
+        record = self._with_id(video_id)
         stored = self.library.keyframe_at(record.video_id, record.duration / 5)
         if stored or record.info.video is None:
             return stored
@@ -183,22 +191,36 @@ class LibraryService:
         Raises:
             LibraryError: The library holds no such video, or its file is missing.
         """
-        path = self.library.path_of(self.record(video_id))
+        path = self.library.path_of(self._with_id(video_id))
         if not path.is_file():
             raise LibraryError(f"the file of video {video_id[:12]} is missing: {path.name}")
         return path
 
-    def record(self, video_id: str) -> VideoRecord:
-        """Return the video with exactly this id.
+    def record(self, video: str) -> VideoRecord:
+        """Return the one video with an id or file name, as `Library.video` does; a path names no video.
 
         Raises:
-            LibraryError: The library holds no such video.
+            LibraryError: The library holds no such video, or several. The message names no folder.
         """
         with suppress(LibraryError):
-            record = self.library.video(video_id)
-            if record.video_id == video_id:
-                return record
+            if os.sep not in video:
+                return self._named(video)
         raise LibraryError("this library holds no such video")
+
+    def _with_id(self, video_id: str) -> VideoRecord:
+        """The video with exactly this id: browsers keep media and pictures by their address, and a name may change its video."""
+        record = self.record(video_id)
+        if record.video_id != video_id:
+            raise LibraryError("this library holds no such video")
+        return record
+
+    def _named(self, video: str) -> VideoRecord:
+        try:
+            return self.library.video(video)
+        except AmbiguousNameError as error:
+            known = (self.library.video(video_id) for video_id in error.video_ids)
+            listed = ", ".join(f"{clean_text(Path(one.paths[0]).name)} ({one.video_id[:12]})" for one in known)
+            raise QueryError(f"{clean_text(video)!r} names several videos, give the id of one: {listed}") from error
 
     def _listed(self, record: VideoRecord, base: Path) -> dict[str, Any]:
         path = self.library.path_of(record)
