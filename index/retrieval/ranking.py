@@ -7,8 +7,10 @@ its rows' vectors. The texts of metadata have no vectors: the share of the query
 cosine, so that a title with all words of the query ranks with the rows that answer it.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +18,7 @@ import numpy.typing as npt
 from ...tools.embedding.protocol import Vectors
 from ...tools.extractors.registry import spec_of
 from .lexical.bm25 import WeightedTerm, bm25, candidates, counts_in, highest_bm25, weighted_terms
-from .lexical.tokenizer import QueryTerm, TextTerms
+from .lexical.tokenizer import QueryTerm
 from .search_index.catalog import Catalog, Filter
 from .vectors.stores import AnyIndex
 
@@ -89,7 +91,8 @@ def rank_rows(
     found = [one for one in found if one.bm25 > 0 or one.row in near]  # candidates may share only parts of a word
     _note_ranks(found)
     # Equal rows are ordered by content, so that a catalogue built again ranks as before.
-    order = {row: place for place, row in enumerate(catalog.in_order(one.row for one in found))}
+    often = Counter(one.score for one in found)
+    order = {row: place for place, row in enumerate(catalog.in_order(one.row for one in found if often[one.score] > 1))}
     found.sort(key=lambda one: (-one.score, order.get(one.row, 0)))
     return found, is_all
 
@@ -98,6 +101,7 @@ class _Scorer:
     def __init__(self, catalog: Catalog, where: Filter, terms: Sequence[WeightedTerm], encoded: Encoded | None) -> None:
         self._catalog, self._terms, self._encoded = catalog, terms, encoded
         self._width = reach if spec_of(where.modality).holds == "sentences" else 0  # a label has no neighbourhood
+        self._modality = where.modality
         rows, length = catalog.size_of(where.modality)
         self._average = length / rows if rows else 1.0
         self._highest = max(highest_bm25(terms), 1e-9)
@@ -105,55 +109,55 @@ class _Scorer:
         self._has_vectors = spec_of(where.modality).reads != "metadata"
 
     def score(self, rows: Sequence[int]) -> list[RankedRow]:
-        texts = self._catalog.texts_near(rows, self._width)
+        texts = self._catalog.texts_near(self._modality, rows, self._width)
         rows = [row for row in rows if row in texts]
         if not rows:
             return []
         every = sorted(texts)
-        cut = [TextTerms(texts[row][1]) for row in every]
-        counts = counts_in(self._terms, cut)
-        lengths = np.array([len(terms) for terms in cut], float)
-        vectors = self._vectors(every)
+        counts, lengths = counts_in(self._terms, [texts[row][1] for row in every])
         near = self._near(rows, every, [texts[row][0] for row in every])
         lexical, cosines, held = [], [], counts[near[:, self._width]]
-        summed = [_growing_sums(values, near) for values in (counts, lengths[:, None], vectors)]
+        summed = [_growing_sums(values, near) for values in (counts, lengths[:, None], self._vectors(every))]
         for width, (held, length, vector) in zip(WIDTHS, zip(*summed, strict=True), strict=False):
             window = near[:, self._width - width // 2 : self._width + width // 2 + 1]
             average = self._average * (window >= 0).sum(axis=1)
             lexical.append(bm25(self._terms, held, length[:, 0], average))
             cosines.append(self._cosines(vector))
         own = counts[near[:, self._width]]
-        meaning = np.stack(cosines) if self._has_vectors else np.array([[self._coverage(row) for row in own]])
+        coverage, passage_coverage = self._coverage(own), self._coverage(held)
+        meaning = np.stack(cosines) if self._has_vectors else coverage[None]
         by_width = np.stack(lexical) / self._highest + np.maximum(meaning, 0)
         scores = np.clip(by_width.mean(axis=0) / 2, 0, 1).round(_DIGITS)
+        columns = (scores, lexical[0], lexical[-1], cosines[0], cosines[-1], coverage, passage_coverage)
+        values = np.stack(columns, axis=1).tolist()
+        matched, passage_matched, places = self._matched(own), self._matched(held), near.tolist()
         return [
             RankedRow(
                 row=row,
-                score=float(scores[i]),
-                bm25=float(lexical[0][i]),
-                passage_bm25=float(lexical[-1][i]),
-                cosine=float(cosines[0][i]),
-                passage_cosine=float(cosines[-1][i]),
-                coverage=self._coverage(own[i]),
-                passage_coverage=self._coverage(held[i]),
-                matched=self._matched(own[i]),
-                passage_matched=self._matched(held[i]),
-                neighbours=tuple(every[place] for place in near[i] if place >= 0),
+                score=score,
+                bm25=own_bm25,
+                passage_bm25=passage_bm25,
+                cosine=cosine,
+                passage_cosine=passage_cosine,
+                coverage=coverage,
+                passage_coverage=passage_coverage,
+                matched=matched[i],
+                passage_matched=passage_matched[i],
+                neighbours=tuple(every[place] for place in places[i] if place >= 0),
             )
-            for i, row in enumerate(rows)
+            for i, (
+                row,
+                (score, own_bm25, passage_bm25, cosine, passage_cosine, coverage, passage_coverage),
+            ) in enumerate(zip(rows, values, strict=True))
         ]
 
     def _near(self, rows: Sequence[int], every: Sequence[int], runs: Sequence[int]) -> npt.NDArray[np.intp]:
         """The places in `every` of each row and its neighbours of the same run, shape `(rows, 2 * width + 1)`; -1: none."""
-        place = {row: number for number, row in enumerate(every)}
-        near = np.full((len(rows), 2 * self._width + 1), -1)
-        for i, row in enumerate(rows):
-            run = runs[place[row]]
-            for column, other in enumerate(range(row - self._width, row + self._width + 1)):
-                number = place.get(other, -1)
-                if number >= 0 and runs[number] == run:
-                    near[i, column] = number
-        return near
+        numbers, run_of = np.array(every), np.array(runs)
+        wanted = np.array(rows)[:, None] + np.arange(-self._width, self._width + 1)
+        near = np.minimum(np.searchsorted(numbers, wanted), len(every) - 1)
+        own = run_of[near[:, self._width]]
+        return np.where((numbers[near] == wanted) & (run_of[near] == own[:, None]), near, -1)
 
     def _vectors(self, rows: Sequence[int]) -> Numbers:
         """The vectors of rows, zeros where there is none; no columns: none."""
@@ -171,12 +175,13 @@ class _Scorer:
         cosines = sums @ self._encoded.vector.astype(np.float64) / np.where(lengths > 0, lengths, 1)
         return np.asarray(cosines.round(_DIGITS))
 
-    def _coverage(self, counts: Numbers) -> float:
+    def _coverage(self, counts: Numbers) -> Numbers:
         total = float(self._idf.sum())
-        return float((self._idf * np.minimum(counts, 1)).sum()) / total if total > 0 else 0.0
+        return (self._idf * np.minimum(counts, 1)).sum(axis=1) / (total if total > 0 else 1.0)
 
-    def _matched(self, counts: Numbers) -> tuple[str, ...]:
-        return tuple(one.term.text for one, count in zip(self._terms, counts, strict=True) if count > 0)
+    def _matched(self, counts: Numbers) -> list[tuple[str, ...]]:
+        texts = [one.term.text for one in self._terms]
+        return [tuple(compress(texts, is_there)) for is_there in (counts > 0).tolist()]
 
 
 def _note_ranks(found: Sequence[RankedRow]) -> None:

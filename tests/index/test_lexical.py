@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from playhead.index.retrieval.lexical import bm25 as lexical
-from playhead.index.retrieval.lexical.bm25 import candidates, weighted_terms
+from playhead.index.retrieval.lexical.bm25 import WeightedTerm, candidates, counts_in, weighted_terms
 from playhead.index.retrieval.lexical.tokenizer import TextTerms, match_expression, query_terms, terms_of
 from playhead.index.retrieval.ranking import rank_rows
 from playhead.index.retrieval.search_index.catalog import Catalog, CatalogError, Filter
@@ -272,7 +272,57 @@ def test_tokens_of_names_and_scripts(text, words):
     assert tokens(text) == words
 
 
+@settings(deadline=None, max_examples=200)
+@given(
+    st.lists(st.sampled_from([*TEXTS, "It's the order's order.", "one.two", "a\0b order", ""]), max_size=12), st.data()
+)
+def test_texts_that_are_cut_together_have_the_counts_of_each_alone(texts, data):
+    query = data.draw(st.sampled_from(["order number", "the speaker slides", "order a b", "東京 order", "v2.10 order"]))
+    terms = [WeightedTerm(term, 1, 1.0) for term in query_terms(query)]
+    counts, lengths = counts_in(terms, texts)
+    cut = [TextTerms(text) for text in texts]
+    assert lengths.tolist() == [len(text) for text in cut]
+    assert counts.tolist() == [[text.count(one.term) for one in terms] for text in cut]
+
+
 # Ranking and filters
+
+
+def test_candidates_are_ranked_as_fts5_ranks_them():
+    """No term is twice in a text; rows of one length with one term are in order."""
+    random = np.random.default_rng(0)
+    words = [f"word{chr(97 + n)}" for n in range(12)]
+    texts = [" ".join(random.permutation(words)[: random.integers(1, 9)]) for _ in range(500)]
+    catalog = catalog_of(texts)
+    terms = weighted_terms(catalog, ANY, query_terms("worda wordc wordf"))
+    ranked = "SELECT rowid FROM terms_speech WHERE terms_speech MATCH ? ORDER BY round(bm25(terms_speech), 2), rowid"
+    assert len(candidates(catalog, ANY, terms, None, 1000)) == sum(
+        bool({"worda", "wordc", "wordf"} & {*text.split()}) for text in texts
+    )
+    rows = candidates(catalog, ANY, terms, None, 60)
+    idf = {one.term.word: one.idf for one in terms}
+
+    def score(row):
+        held = texts[row - 1].split()
+        mean = np.mean([len(text.split()) for text in texts])
+        norm = 1.2 * (0.25 + 0.75 * len(held) / mean)
+        return sum(idf.get(word, 0) for word in held) * 2.2 / (1 + norm)
+
+    assert rows == sorted(range(1, 501), key=lambda row: (-round(score(row), 9), row))[:60]
+    by_fts5 = [row for (row,) in catalog.all(ranked, ['"worda" OR "wordc" OR "wordf"'])][:60]
+    assert len({*rows} & {*by_fts5}) >= 55  # its inverse document frequency is another one
+
+
+def test_lengths_of_rows():
+    catalog = Catalog.empty()
+    with catalog.changing():
+        catalog.add(record(), ObservationTable([observation("a b c"), observation(" ".join(["word"] * 300), 1)]), 1)
+    assert catalog.lengths_of(np.array([1, 2])).tolist() == [3, 255]
+    with catalog.changing():
+        catalog.drop(VIDEO)
+        catalog.add(record(), ObservationTable([observation("a b"), observation("", 1)]), 2)
+    assert catalog.lengths_of(np.array([4, 3])).tolist() == [0, 2]
+    assert catalog.all("SELECT first FROM lengths") == [(3,)]
 
 
 def test_the_rarer_word_counts_more():

@@ -10,13 +10,25 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+import numpy.typing as npt
+
 from ....tools.words import CONNECTED_SCRIPTS, SIGNED_NAME, STOP_WORDS, split_run, stem
 
-__all__ = ["QueryTerm", "TextTerms", "match_expression", "query_terms", "terms_of"]
+__all__ = [
+    "QueryTerm",
+    "TextTerms",
+    "counts_in_plain",
+    "folded",
+    "is_plain",
+    "match_expression",
+    "query_terms",
+    "terms_of",
+]
 
 # Scripts of which two characters carry about as much as a word's stem; of the others three are needed.
 _PAIRED = (
@@ -38,14 +50,20 @@ _ADDRESS = re.compile(r"(?<![\w.+\-])[\w.+\-]++@[\w\-]++(?:\.[\w\-]++)++")
 _DOTTED = re.compile(r"(?<![\w.@/\-])[^\W\d_][\w\-]*+(?:\.[^\W_][\w\-]*+)++")
 _HYPHENATED = re.compile(r"(?<![\w\-])[^\W\d_]++(?:-[^\W\d_]++){1,2}(?![\w\-])")
 # What a name with a sign, an address, a dotted or a hyphenated word has; most sentences have none, and are cut faster.
-_SIGN = re.compile(r"[+#&@\-]|\.\S")
+_SIGN = re.compile(r"[+#&@\-\0]|\.\S")
 _ASCII_TERM = re.compile(r"[a-z]+|[0-9]+")
+# The terms of several texts at once, and the sign between two texts.
+_BETWEEN = "\0"
+_ASCII_TERM_OR_END = re.compile(rf"{_ASCII_TERM.pattern}|{_BETWEEN}")
 _SPOKEN = {"#": ("sharp",), "+": ("plus",), ".": ("dot",), "&": ("and",)}
 # BM25 evaluates each term for each row: a pasted page would take seconds.
 _MAX_TERMS = 256
 _MAX_CHARACTERS = 8_000
 _SHORTEST_PART = 3
 _HALF = 0.5
+
+
+Numbers = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -70,13 +88,18 @@ class QueryTerm:
         return self.forms[0][0] if len(self.forms) == len(self.forms[0]) == 1 and not self.is_run else None
 
     @property
-    def expression(self) -> str:
-        """The FTS5 expression of its forms; of a run any of its parts, for words carry endings."""
+    def expressions(self) -> tuple[str, ...]:
+        """The FTS5 expressions that a row must match all of, or of a run some, for words carry endings."""
         if self.is_run and len(self.text) < _gram_length(self.text):
-            return f'"{self.text}" *'
+            return (f'"{self.text}" *',)
         if self.is_run:
-            return " OR ".join(f'"{gram}"' for gram in dict.fromkeys(self.forms[0]))
-        return " OR ".join('"' + " ".join(form) + '"' for form in self.forms)
+            return tuple(f'"{gram}"' for gram in dict.fromkeys(self.forms[0]))
+        return (" OR ".join('"' + " ".join(form) + '"' for form in self.forms),)
+
+    @property
+    def expression(self) -> str:
+        """The FTS5 expression of its forms; of a run any of its parts."""
+        return " OR ".join(self.expressions)
 
 
 class TextTerms:
@@ -84,7 +107,7 @@ class TextTerms:
 
     def __init__(self, text: str) -> None:
         """Cut the text."""
-        self.folded = _folded(text)
+        self.folded = folded(text)
         self.words, self.names = _cut(self.folded)
 
     def __len__(self) -> int:
@@ -109,9 +132,48 @@ class TextTerms:
         return sum(self.words[i : i + size] == form for i in range(len(self.words) - size + 1))
 
 
+def is_plain(folded_text: str) -> bool:
+    """Whether a folded text is ASCII without any name with signs, as most English sentences are."""
+    return folded_text.isascii() and not _SIGN.search(folded_text)
+
+
+def counts_in_plain(texts: Sequence[str], columns: Mapping[str, int]) -> tuple[Numbers, Numbers]:
+    """How often each text contains each index term, shape `(texts, terms)`, and the lengths of the texts, in terms.
+
+    All texts are cut together: 600 texts take 2 ms instead of 6.
+
+    Args:
+        texts: From `folded`; `is_plain` is true for each.
+        columns: The column of each index term.
+    """
+    numbers = _Columns(columns)
+    pieces = _ASCII_TERM_OR_END.findall(_BETWEEN.join(texts))
+    found = np.fromiter(map(numbers.__getitem__, pieces), np.int64, len(pieces))
+    rows = np.cumsum(found == _Columns.end)
+    width = len(columns)
+    is_asked = found >= 0
+    counts = np.bincount(rows[is_asked] * width + found[is_asked], minlength=len(texts) * width)
+    lengths = np.bincount(rows[found != _Columns.end], minlength=len(texts))
+    return counts.reshape(len(texts), width).astype(float), lengths.astype(float)
+
+
+class _Columns(dict[str, int]):
+    """The column of each word, by its stem; found once for each word."""
+
+    end, other = -2, -1
+
+    def __init__(self, columns: Mapping[str, int]) -> None:
+        super().__init__({_BETWEEN: self.end})
+        self._columns = columns
+
+    def __missing__(self, word: str) -> int:
+        self[word] = self._columns.get(stem(word), self.other)
+        return self[word]
+
+
 def terms_of(text: str) -> str:
     """Return a text's index terms, separated by spaces: `ERR_CERT-7b` gives err cert 7 b."""
-    words, names = _cut(_folded(text))
+    words, names = _cut(folded(text))
     return " ".join([*words, *names])
 
 
@@ -121,7 +183,7 @@ def query_terms(query: str) -> list[QueryTerm]:
     A code such as `ORDER-7731` or `ERR_CERT_DATE` matches with other signs, with spaces, or written as one word.
     """
     found: dict[tuple[tuple[str, ...], ...], QueryTerm] = {}
-    rest = _folded(query[:_MAX_CHARACTERS])
+    rest = folded(query[:_MAX_CHARACTERS])
     for pattern in (_ADDRESS, SIGNED_NAME):
         for written in pattern.finditer(rest):
             term = _signed(written[0]) if pattern is SIGNED_NAME else _dotted(written[0])
@@ -221,21 +283,30 @@ def _grams(run: str, *, tail: bool = True) -> list[str]:
     return [*grams, *(run[-short:] for short in range(size - 1, 0, -1))] if tail else list(grams)
 
 
-def _folded(text: str) -> str:
-    """Without case, accents, vowel points, genitives and different forms of one character: `Ｃａｆé's` gives cafe.
+def folded(text: str) -> str:
+    """Return a text without case, accents, vowel points, genitives and different forms of one character: `Ｃａｆé's` gives cafe.
 
     The vowel signs of Indic scripts, Thai and Lao are letters and stay.
     """
     if not text.isascii():
         apart = unicodedata.normalize("NFKD", text)
-        bare = (c for c in apart if _keeps(c))
-        text = unicodedata.normalize("NFKC", "".join(bare)).translate(_ARABIC)
+        text = unicodedata.normalize("NFKC", apart.translate(_WITHOUT_ACCENTS)).translate(_ARABIC)
     folded = text.casefold()
     return _GENITIVE.sub("", folded) if "'" in folded or "\u2019" in folded else folded
 
 
-@lru_cache(maxsize=1 << 14)
+class _Accents(dict[int, int | None]):
+    """What `str.translate` makes of each character: nothing of accents and vowel points."""
+
+    def __missing__(self, code: int) -> int | None:
+        self[code] = code if _keeps(chr(code)) else None
+        return self[code]
+
+
 def _keeps(character: str) -> bool:
     if character in _KANA_VOICING or not unicodedata.category(character).startswith("M"):
         return True
     return "\u0900" <= character <= "\u109f" or "\u1780" <= character <= "\u17ff"
+
+
+_WITHOUT_ACCENTS = _Accents()

@@ -33,7 +33,7 @@ CatalogError = sqlite3.DatabaseError
 Ranges = npt.NDArray[np.int64]
 
 # Raised when the schema, or the cutting of texts into terms, changes: an older file is built again.
-_VERSION = 8
+_VERSION = 9
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE videos (
@@ -50,6 +50,7 @@ CREATE TABLE runs (
     modality TEXT NOT NULL, video INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
     longest REAL NOT NULL, PRIMARY KEY (modality, video)
 ) WITHOUT ROWID;
+CREATE TABLE lengths (first INTEGER PRIMARY KEY, lengths BLOB NOT NULL);
 CREATE TABLE rows (
     row INTEGER PRIMARY KEY, video INTEGER NOT NULL, modality TEXT NOT NULL, start REAL NOT NULL, "end" REAL NOT NULL,
     text TEXT NOT NULL, source TEXT NOT NULL, box TEXT, words TEXT, frame_seconds REAL, stream INTEGER,
@@ -71,6 +72,8 @@ _ORDER = "video_id, start, observation, row"
 _AMONG = "row IN (SELECT value FROM json_each(?))"
 _READ_CACHE_KIB = 32_768
 _WRITE_WAIT_SECONDS = 600
+_MOST_TERMS = 255  # that the stored length of a row tells apart
+_ROOM = 1.25  # for rows to come
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,8 @@ class Catalog:
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Use a connection made by `for_writing` or `for_reading`."""
         self._db = connection
+        self._lengths = np.zeros(0, np.uint8)  # by row; those of removed rows stay
+        self._lengths_end = 0
 
     @classmethod
     def for_writing(cls, path: Path) -> "Catalog":
@@ -324,14 +329,11 @@ class Catalog:
         statement = f"SELECT row FROM rows JOIN videos USING (video) WHERE {_AMONG} ORDER BY {_ORDER}"  # noqa: S608
         return [row for (row,) in self.all(statement, [json.dumps(list(rows))])]
 
-    def texts_near(self, rows: Sequence[int], width: int) -> dict[int, tuple[int, str]]:
-        """Number of the run and text of rows and of their neighbours, up to `width` rows away."""
+    def texts_near(self, modality: Modality, rows: Sequence[int], width: int) -> dict[int, tuple[int, str]]:
+        """Number of the video and text of rows of a modality and of their neighbours, up to `width` rows away."""
         near = {other for row in rows for other in range(row - width, row + width + 1)}
-        statement = (
-            "SELECT row, first, text FROM rows JOIN runs USING (video, modality) "
-            "WHERE row IN (SELECT value FROM json_each(?))"
-        )
-        return {row: (first, text) for row, first, text in self.all(statement, [json.dumps(sorted(near))])}
+        statement = f"SELECT row, video, text FROM rows WHERE {_AMONG} AND modality = ?"  # noqa: S608 (our own names)
+        return {row: (video, text) for row, video, text in self.all(statement, [json.dumps(sorted(near)), modality])}
 
     def by_evidence_id(self, evidence_id: str) -> Row | None:
         """The row of an evidence id; None: there is none."""
@@ -465,6 +467,17 @@ class Catalog:
         statement = "SELECT term, rows FROM vocabulary WHERE modality = ? AND term IN (SELECT value FROM json_each(?))"
         return dict(self.all(statement, (modality, json.dumps(list(terms)))))
 
+    def lengths_of(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+        """The number of index terms of rows, at most 255. They are kept in memory, a byte for each row of the library."""
+        for first, lengths in self.all("SELECT first, lengths FROM lengths WHERE first >= ?", (self._lengths_end,)):
+            self._lengths_end = first + len(lengths)
+            if self._lengths_end > len(self._lengths):
+                grown = np.zeros(int(self._lengths_end * _ROOM), np.uint8)
+                grown[: len(self._lengths)] = self._lengths
+                self._lengths = grown
+            self._lengths[first : self._lengths_end] = np.frombuffer(lengths, np.uint8)
+        return self._lengths[rows]
+
     def all(self, statement: str, values: Sequence[object] = ()) -> list[tuple]:
         """All results of a statement."""
         return self._db.execute(statement, values).fetchall()
@@ -479,6 +492,8 @@ class Catalog:
     def _add_terms(self, modality: str, texts: Sequence[tuple[int, str]]) -> None:
         self._db.execute(_TERMS.format(modality))
         self._db.executemany(f"INSERT INTO terms_{modality} (rowid, text) VALUES (?, ?)", texts)  # noqa: S608
+        lengths = bytes(min(_terms_in(text), _MOST_TERMS) for _, text in texts)
+        self._db.execute("INSERT INTO lengths VALUES (?, ?)", (texts[0][0], lengths))
         self._count_terms(modality, texts, 1)
 
     def _drop_runs(self, video: int, modalities: Sequence[Modality]) -> list[tuple[int, int]]:
@@ -490,6 +505,7 @@ class Catalog:
                 texts = self.all("SELECT row, text FROM rows WHERE row BETWEEN ? AND ?", (first, last))
                 self._drop_terms(modality, [(row, terms_of(text)) for row, text in texts])
                 self._db.execute("DELETE FROM rows WHERE row BETWEEN ? AND ?", (first, last))
+                self._db.execute("DELETE FROM lengths WHERE first = ?", (first,))
                 dropped.append((first, last))
             self._db.execute("DELETE FROM runs WHERE video = ? AND modality = ?", run)
         return dropped
@@ -509,7 +525,7 @@ class Catalog:
             "INSERT INTO vocabulary VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET rows = rows + excluded.rows",
             ((modality, term, sign * count) for term, count in sorted(counts.items())),
         )
-        terms = sum(text.count(" ") + 1 for _, text in texts if text)
+        terms = sum(_terms_in(text) for _, text in texts)
         self._db.execute(
             "INSERT INTO sizes VALUES (?, ?, ?) "
             "ON CONFLICT DO UPDATE SET rows = rows + excluded.rows, terms = terms + excluded.terms",
@@ -526,6 +542,10 @@ def _condition(where: Filter) -> tuple[str, list[object]]:
         parts.append('start < ? AND "end" > ?')
         values += [where.between.end, where.between.start]
     return " AND ".join(parts), values
+
+
+def _terms_in(text: str) -> int:
+    return text.count(" ") + 1 if text else 0
 
 
 def _row(values: Sequence) -> Row:

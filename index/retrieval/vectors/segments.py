@@ -45,7 +45,7 @@ Cells = npt.NDArray[np.int32]
 
 # The last bytes of a file: mark, length of the FAISS index, of its head, rows, digest of these and of the digests.
 _TAIL = struct.Struct("<8sQQQ16s")
-_MARK = b"playvec1"
+_MARK = b"playvec2"
 _BLOCK = 1 << 20
 _DIGEST_BYTES = 8
 _CHECKED_WHOLE = 32 << 20
@@ -314,7 +314,7 @@ def _checked(data: npt.NDArray[np.uint8]) -> tuple[int, int] | None:
 
 def _digest(data: npt.NDArray[np.uint8], block: int) -> bytes:
     part = data[block * _BLOCK : (block + 1) * _BLOCK]
-    return hashlib.blake2b(part.data, digest_size=_DIGEST_BYTES).digest()
+    return hashlib.sha256(part.data).digest()[:_DIGEST_BYTES]  # half the time of BLAKE2b, with the CPU's instructions
 
 
 def _tail_digest(digests: bytes, *numbers: int) -> bytes:
