@@ -133,22 +133,13 @@ class _Scorer:
         matched, passage_matched, places = self._matched(own), self._matched(held), near.tolist()
         return [
             RankedRow(
-                row=row,
-                score=score,
-                bm25=own_bm25,
-                passage_bm25=passage_bm25,
-                cosine=cosine,
-                passage_cosine=passage_cosine,
-                coverage=coverage,
-                passage_coverage=passage_coverage,
+                row,
+                *values[i],  # in the order of the fields
                 matched=matched[i],
                 passage_matched=passage_matched[i],
                 neighbours=tuple(every[place] for place in places[i] if place >= 0),
             )
-            for i, (
-                row,
-                (score, own_bm25, passage_bm25, cosine, passage_cosine, coverage, passage_coverage),
-            ) in enumerate(zip(rows, values, strict=True))
+            for i, row in enumerate(rows)
         ]
 
     def _near(self, rows: Sequence[int], every: Sequence[int], runs: Sequence[int]) -> npt.NDArray[np.intp]:

@@ -1,8 +1,9 @@
 """Ranking by words: candidates from SQLite FTS5, scores by BM25 (Robertson and Zaragoza 2009, section 3.5).
 
-FTS5 scores every row that holds any query term, so a common word makes a query slow. Here the rarest terms select the
-candidates, within a budget of index entries, and all terms score them. This is MaxScore's idea (Turtle and Flood 1995):
-a row with common terms only cannot outrank rows with rare ones. If even the rarest term exceeds the budget, the rows with
+FTS5 scores every row that holds any query term, so a common word makes a query slow. Here the rarest terms select rows,
+within a budget of index entries: their lists, and the lengths of the rows, give a score without the texts. The texts of the
+best of these decide, by all terms. This is MaxScore's idea (Turtle and Flood 1995): a row with common terms only cannot
+outrank rows with rare ones. If even the rarest term exceeds the budget, the rows with
 several terms are taken, and the newest rows with the rarest term; their scores hardly differ.
 """
 
