@@ -1,7 +1,7 @@
 # Playhead on a CPU: the page, the HTTP API and the command line.
 #   docker build --tag playhead .
 #   docker run --rm -p 8484:8484 -e PLAYHEAD_UI_PASSWORD=... -v ~/talks:/videos playhead
-# On an NVIDIA GPU: docker build --build-arg EXTRAS=gpu,ui,mcp,remote --tag playhead:gpu .
+# On an NVIDIA GPU (never built yet): docker build --build-arg EXTRAS=gpu,ui,mcp,remote --tag playhead:gpu .
 # BASE is any Debian image with Python 3.11 as `python`: a mirror, or one with your own certificates.
 # TORCH_BACKEND=cpu takes torch without CUDA from PyTorch's own index; PyPI has it with CUDA only (4 GB more).
 ARG BASE=python:3.11-slim-bookworm

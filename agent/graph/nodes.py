@@ -27,6 +27,7 @@ from ..question.file_names import scoped_by_names
 from ..question.follow_ups import plan_in_thread
 from ..question.motions import with_motion
 from ..question.refinement import refined
+from ..question.scopes import at_second
 from ..question.speakers import with_person, with_speaker
 from ..question.spelling import corrected, is_english
 from ..question.wall_clock import at_wall_clock
@@ -51,6 +52,7 @@ def plan_node(state: State, runtime: Running) -> State:
     if state["between"] is None and (timed := at_wall_clock(plan, runtime.context.search.records)):
         plan, understood = timed
         corrections = (*corrections, understood)
+    plan = at_second(plan, runtime.context.search)
     plan = with_speaker(plan, runtime.context.search.speaker_titles)
     plan = with_person(plan, runtime.context.search.person_titles)
     if moving_claims(moving := with_motion(plan), runtime.context.search):

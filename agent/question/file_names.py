@@ -10,6 +10,7 @@ from ...index.records import VideoRecord
 from ...tools.media.metadata.records import Metadata
 from ...tools.words import MONTHS, ORDINAL_FIGURES, STOP_WORDS, canonical, is_same, pieces, tokens
 from ..records import Plan
+from .time_expressions import moment_of
 
 __all__ = ["names_of", "scoped_by_names"]
 
@@ -34,21 +35,23 @@ def names_of(record: VideoRecord) -> str:
 def scoped_by_names(plan: Plan, records: Mapping[str, VideoRecord]) -> Plan:
     """Limit a plan to the videos that the question names by their file name, folder or date.
 
-    A phrase names videos if the names of some, but not all, videos contain each of its content words.
+    A phrase names videos if the names of some, but not all, videos contain each of its content words; the only video of a
+    library may be named, too. A second that the question names ("at 0:04") is no part of the phrase.
 
     Args:
         plan: The question; a plan that is already limited to videos is returned unchanged.
         records: The videos of the library by id.
     """
-    if plan.video_ids is not None or len(records) < 2:
+    if plan.video_ids is not None:
         return plan
-    for found in _IN_VIDEO.finditer(plan.question):
+    second = moment_of(plan.question)
+    for found in _IN_VIDEO.finditer(second[0] if second else plan.question):
         wanted = [word for word in tokens(found["what"]) if word not in (STOP_WORDS - {"may"}) | _KINDS]
         if not wanted:
             continue
         names = ((video_id, _words_of_names(one.paths[0], one.metadata)) for video_id, one in records.items())
         chosen = [video_id for video_id, own in names if all(_is_among(word, own) for word in wanted)]
-        if not chosen or len(chosen) == len(records):
+        if not chosen or 1 < len(chosen) == len(records):
             continue
         named = {*wanted, *pieces(found["what"])}
         terms = tuple(term for term in plan.terms if not set(term.text.split()) <= named)

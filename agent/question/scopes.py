@@ -2,14 +2,44 @@
 
 from ...index.records import Evidence, VideoRecord
 from ...index.retrieval.search import Search
-from ...tools.records import Modality, Span
-from ..records import Part, Plan, Scope
+from ...tools.extractors.registry import sentences
+from ...tools.records import Modality, Span, parse_clock
+from ...tools.words import STOP_WORDS, tokens
+from ..records import Part, Plan, Scope, Term
+from .time_expressions import moment_of
 
-__all__ = ["find_in", "scopes_of"]
+__all__ = ["at_second", "find_in", "scopes_of"]
 
 # "At the end" means the last tenth of a video, but at least this many seconds.
 PART_SHARE, PART_SECONDS = 0.1, 30.0
 _SHORTEST = 0.001
+# Lines among which one that holds a clock time literally is looked for: it ranks first, because codes are rare.
+_LINES = 10
+
+
+def at_second(plan: Plan, search: Search) -> Plan:
+    """Limit a plan to the second that its question names beside other words: "What stands on the slide at 0:12?".
+
+    The clock time may also be a part of the answer ("Which train leaves at 12:30?"). It is a second of the video if no
+    indexed line holds it and a video lasts that long. If "what" and its verb are all that is left, all of that second answers.
+
+    Args:
+        plan: The question, after its videos are chosen.
+        search: The library.
+    """
+    is_limited = plan.is_moment or plan.between or plan.scopes is not None or plan.part or plan.anchor
+    if plan.kind != "needle" or is_limited or not (second := moment_of(plan.question)):
+        return plan
+    rest, span = second
+    among = plan.video_ids if plan.video_ids is not None else tuple(search.records)
+    written = next((term.text for term in plan.terms if _clock_time(term.text) == span.start), None)
+    if written is None or not any(search.records[one].duration > span.start for one in among):
+        return plan
+    if any(written in one.matched for one in search.find(written, _LINES, sentences(), plan.video_ids)):
+        return plan
+    terms = tuple(term for term in plan.terms if term.text != written)
+    is_moment = not terms or (len(terms) == 1 and _is_the_verb(terms[0], rest))
+    return plan.model_copy(update={"between": span, "is_moment": is_moment, "terms": () if is_moment else terms})
 
 
 def scopes_of(plan: Plan, search: Search) -> tuple[Scope, ...] | None:
@@ -47,6 +77,20 @@ def _found(plan: Plan, search: Search, query: str, k: int, modalities: tuple[Mod
     for scope in scopes:
         found += search.find(query, k, modalities, (scope.video_id,), scope.span)
     return sorted(dict.fromkeys(found), key=lambda e: (-e.score, -e.similarity))[:k]
+
+
+def _is_the_verb(term: Term, question: str) -> bool:
+    """Whether a term is the first word of a "what" question that carries a meaning: "What can you read?"."""
+    first, *rest = tokens(question) or [""]
+    return first == "what" and not term.exact and next((w for w in rest if w not in STOP_WORDS), None) == term.text
+
+
+def _clock_time(text: str) -> float | None:
+    """The seconds of a text such as `12:30`; None: it is no clock time."""
+    try:
+        return parse_clock(text) if ":" in text else None
+    except ValueError:
+        return None
 
 
 def _tail(record: VideoRecord, seconds: float) -> Span:

@@ -27,7 +27,7 @@ _WRITINGS = "slides?|headlines?|captions?|subtitles?|labels?|signs?|titles?|post
 
 # Phrases that name a modality. "What does the slide say?" asks for written text, although it contains "say".
 _WRITTEN = re.compile(
-    rf"\bwritten\b(?! by\b)|\b(?:which|what) slides?\b"
+    rf"\bwritten\b(?! by\b)|\b(?:which|what) (?:slides?|text)\b"
     rf"|\b(?:{_WRITINGS})(?: [\w'-]+){{0,4}}? (?:says?|said|reads?|shows?|lists?|states?|tells?|mentions?|contains?|gives?|gave|names?|announces?)\b"
     rf"|\baccording to (?:the |an? |this |that )?(?:[\w-]+ )?(?:{_WRITINGS})\b"
     rf"|\b(?:on|in) (?:the |an? |this |that |any |which |what )?(?:[\w-]+ )?(?:{_WRITINGS})\b"

@@ -36,6 +36,7 @@ _MINUTES = re.compile(
 _AFTER = re.compile(rf"\b(?:after|since|from) +{_TIME}", re.IGNORECASE)
 _BEFORE = re.compile(rf"\b(?:before|until|till|up to) +{_TIME}", re.IGNORECASE)
 _AT = re.compile(rf"\b(?:at|around|in) +{_TIME}", re.IGNORECASE)
+_ALONE = re.compile(rf"\A\W*{_TIME}\W*\Z", re.IGNORECASE)
 _EDGE = re.compile(
     r"\b(in|during|within|over|of|after) +(?:the +)?(first|last|final|opening|closing) +((?:[\w.\-]+ +){0,4}?)"
     r"(second|sec|minute|min|hour)s?\b",
@@ -126,12 +127,12 @@ def part_of(question: str) -> tuple[str, Part] | None:
 
 
 def moment_of(question: str) -> tuple[str, Span] | None:
-    """Parse the single second that a question names ("at 12:30", "at minute 3").
+    """Parse the single second that a question names ("at 12:30", "at minute 3"), or is ("12:30?").
 
     Returns:
         The question without it, and that second; None if it names none.
     """
-    if not (found := _AT.search(question)):
+    if not (found := _AT.search(question) or _ALONE.search(question)):
         return None
     start = _seconds(found)
     return _without(question, found), Span(start=start, end=start + 1)

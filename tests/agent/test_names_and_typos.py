@@ -4,10 +4,12 @@ import pytest
 
 from playhead.agent.question.file_names import names_of, scoped_by_names
 from playhead.agent.question.planning import make_plan
+from playhead.agent.question.scopes import at_second
 from playhead.agent.question.spelling import corrected, is_english
 from playhead.agent.question.terms import without_request
 from playhead.index.retrieval.search import Search
 from playhead.index.storage.local import LocalStorage
+from playhead.tools.records import Span
 from playhead.tools.settings import Settings
 
 from ..fakes import commit, observation, record
@@ -110,3 +112,52 @@ def test_words_of_request_are_no_content(typed: str, rest: str) -> None:
 )
 def test_language_of_a_question(question: str, english: bool) -> None:
     assert is_english(question) is english
+
+
+@pytest.fixture
+def slides(tmp_path) -> Search:
+    """One video of 40 s: a slide until 0:20, a time table after it, and speech."""
+    store = LocalStorage(tmp_path / "library")
+    store.create()
+    rows = [
+        observation("Budget 2026", 0, 20, modality="text"),
+        observation("Train 4 leaves at 0:25", 20, 40, modality="text"),
+        observation("The budget for travel grew", 10, 14),
+    ]
+    commit(store, rows, paths=("talks/talk.mp4",), duration=40.0)
+    return Search(store, Settings(text_model="off", image_model="off", offline=True))
+
+
+@pytest.mark.parametrize(
+    ("question", "second"),
+    [
+        ("What is written at 0:12?", 12),
+        ("What is written in talk.mp4 at 0:12?", 12),
+        ("At 0:12 in talk.mp4, what is said?", 12),
+        ("What stands on the slide at 0:12?", 12),
+        ("What can you read at 0:12?", 12),
+        ("Show me 0:12", 12),
+        ("0:12?", 12),
+    ],
+)
+def test_all_of_a_second_answers_a_question_that_names_nothing_else(slides: Search, question: str, second: int) -> None:
+    plan = at_second(scoped_by_names(make_plan(question), slides.records), slides)
+    assert (plan.is_moment, plan.terms, plan.between) == (True, (), Span(start=second, end=second + 1))
+
+
+@pytest.mark.parametrize(
+    ("question", "second", "terms"),
+    [
+        ("What did she say about the budget at 0:12?", 12, ["budget"]),
+        ("Who won at 0:12?", 12, ["won"]),
+        ("Which train leaves at 0:12?", 12, ["train", "leaves"]),
+        ("Which train leaves at 0:25?", None, ["train", "leaves", "0:25"]),  # a line holds the time
+        ("Which train leaves at 9:30?", None, ["train", "leaves", "9:30"]),  # after the end of the video
+    ],
+)
+def test_other_words_are_looked_for_in_that_second(
+    slides: Search, question: str, second: int | None, terms: list[str]
+) -> None:
+    plan = at_second(scoped_by_names(make_plan(question), slides.records), slides)
+    assert (plan.is_moment, {term.text for term in plan.terms}) == (False, set(terms))
+    assert plan.between == (None if second is None else Span(start=second, end=second + 1))
