@@ -9,6 +9,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from ...index.metadata_texts import METADATA
 from ...index.retrieval.search import Search
 from ...tools.words import STOP_WORDS
 from ..records import Correction
@@ -45,7 +46,8 @@ def corrected(question: str, search: Search) -> tuple[str, tuple[Correction, ...
     ]
     words = list(dict.fromkeys(one[0] for one in found))
     _, counts = search.counts(words)
-    unknown = [word for word in words if not counts[word]]
+    _, named = search.counts(words, (METADATA,))
+    unknown = [word for word in words if not counts[word] and not named[word]]
     if not unknown or not is_english(question):
         return question, ()
     fixes = {word: fix for word in unknown if (fix := _fix(word, search))}

@@ -291,17 +291,21 @@ class Search:
             rows = snapshot.catalog.fetch(chosen)
             return [self._evidence(snapshot, rows[one], similarity=cosines.get(one, 0.0)) for one in chosen]
 
-    def counts(self, words: Sequence[str]) -> tuple[int, dict[str, int]]:
+    def counts(self, words: Sequence[str], modalities: Sequence[Modality] | None = None) -> tuple[int, dict[str, int]]:
         """Count the observations, and for each word those that contain it in any form: how rare a word is.
 
         Of a code or phrase, the rarest part is counted.
+
+        Args:
+            words: Which.
+            modalities: Only rows of these; None: all that a search includes by default.
         """
         parts = {word: terms_of(word).split() for word in words}
         wanted = {part for of_word in parts.values() for part in of_word}
         rows: Counter[str] = Counter()
         total = 0
         with self._snapshots.reading() as snapshot:
-            for modality in modality_names():
+            for modality in modality_names() if modalities is None else modalities:
                 total += snapshot.catalog.size_of(modality)[0]
                 rows.update(snapshot.catalog.row_counts(modality, wanted))
         return total, {word: min((rows[part] for part in of_word), default=0) for word, of_word in parts.items()}

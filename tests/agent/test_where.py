@@ -170,6 +170,15 @@ def test_metadata_is_neither_an_observation_nor_an_answer(folder: Path):
             assert not [one for claim in answer.claims for one in claim.citations if one.modality == "metadata"]
 
 
+def test_a_word_of_a_title_is_no_typing_error(folder: Path):
+    sidecar = folder / "b.json"
+    sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | {"title": "Lorge"}))
+    with Library(folder) as library:
+        assert library.corrected("lorge budget")[0] == "large budget"
+        library.index(folder)
+        assert library.corrected("lorge budget")[0] == "lorge budget"
+
+
 def test_a_changed_sidecar_changes_what_words_find(folder: Path):
     sidecar = folder / "b.json"
     sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | {"title": "The tunnel", "chapters": []}))
