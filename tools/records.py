@@ -2,7 +2,6 @@
 
 import math
 import re
-import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
@@ -57,18 +56,15 @@ def check_modality(name: str) -> str:
 
 Modality = Annotated[str, AfterValidator(check_modality)]
 
-# Bidirectional controls can make a terminal show text in a false order.
-_BIDI_CONTROLS = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
+# Control characters, line and paragraph separators: the Unicode categories Cc, Zl and Zp.
+_SPACED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Bidirectional controls can make a terminal show text in a false order; a surrogate (Cs) cannot be encoded.
+_DROPPED = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def clean_text(text: str) -> str:
     """Return the text on one line, without control characters (escape codes, bidirectional marks)."""
-    spaced = "".join(
-        " " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c
-        for c in text
-        if ord(c) not in _BIDI_CONTROLS and unicodedata.category(c) != "Cs"
-    )
-    return " ".join(spaced.split())
+    return " ".join(_SPACED.sub(" ", _DROPPED.sub("", text)).split())
 
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]

@@ -26,7 +26,7 @@ from ..storage.committed.keyframes import copy_keyframes
 from ..storage.committed.table import ObservationTable
 from ..storage.files.atomic import writing
 from ..storage.identity import content_id
-from ..storage.journal import JOURNALS, Journal
+from ..storage.journal import Journal, journals_of
 from .extractor_set import Extractors
 from .frame_pipeline import run_clip_stages, run_frame_pipeline
 from .merging.merges import merged
@@ -113,7 +113,7 @@ def extract(
         MediaError: No stage succeeded.
         LibraryError: Keyframes cannot be written.
     """
-    journals = folder / JOURNALS / ("force" if force else "usual")
+    journals = journals_of(folder, force=force)
     stages = {modality: _stage(modality, info, extractors, journals) for modality in stage_names() if modality in run}
     sound_stages = {modality: stage for modality, stage in stages.items() if spec_of(modality).reads == "sound"}
     cued = {
@@ -219,7 +219,9 @@ def _found(stage: Stage, info: VideoInfo, settings: Settings) -> list[Observatio
 
 def _stage(modality: Modality, info: VideoInfo, extractors: Extractors, journals: Path, suffix: str = "") -> Stage:
     fingerprint = _fingerprint(modality, info, extractors)
-    journal = Journal(journals / f"{modality}-{fingerprint}{suffix}.jsonl")
+    # A step does not depend on what else is indexed of the video: all windows share a journal.
+    of_whole = _fingerprint(modality, info.model_copy(update={"windows": ()}), extractors)
+    journal = Journal(journals / f"{modality}-{of_whole}{suffix}.jsonl")
     return Stage(modality, _source(modality, info, extractors), fingerprint, journal)
 
 

@@ -64,18 +64,22 @@ def run_frame_pipeline(
     needing = {modality: stage for modality, stage in stages.items() if spec_of(modality).reads in ("frames", "scenes")}
     if not needing or info.video is None:
         return None
-    pipeline = _FramePipeline(needing, extractors, folder, info.stream, force)
     progress("reading frames", 0.0, info.duration)
+    end: float | None = None
     try:
-        with closing(prefetch(_segments(info, extractors.settings), _PREFETCHED)) as chosen:
-            for segment in chosen:
-                pipeline.add(segment)
-                progress("reading frames", segment.span.end, info.duration)
-            return pipeline.finish()
+        for window in info.windows or (None,):
+            # Each window has its own batches, so that they are in the journal when another window is added.
+            pipeline = _FramePipeline(needing, extractors, folder, info.stream, force)
+            with closing(prefetch(_segments(info, extractors.settings, window), _PREFETCHED)) as chosen:
+                for segment in chosen:
+                    pipeline.add(segment)
+                    progress("reading frames", segment.span.end, info.duration)
+                end = pipeline.finish() or end
     except MediaError as error:
         for stage in needing.values():
             stage.fail(error)
         return None
+    return end
 
 
 def run_clip_stages(
@@ -98,11 +102,12 @@ def run_clip_stages(
         extractor, settings = extractors.by_modality[modality], extractors.settings
         spans = info.windows or (Span(start=0.0, end=info.video.end or info.duration),)
         try:
-            clips = moving_clips(info.path, spans, extractor.frames, info.video.index, settings.decoder)
-            while batch := list(itertools.islice(clips, extractors.at_once)):
-                key = f"{batch[0].span.start!r}-{batch[-1].span.end!r}+{len(batch)}"
-                stage.run(partial(_clips_observed, extractor, batch), key)
-                progress("embedding clips", batch[-1].span.end, info.duration)
+            for span in spans:
+                clips = moving_clips(info.path, (span,), extractor.frames, info.video.index, settings.decoder)
+                while batch := list(itertools.islice(clips, extractors.at_once)):
+                    key = f"{batch[0].span.start!r}-{batch[-1].span.end!r}+{len(batch)}"
+                    stage.run(partial(_clips_observed, extractor, batch), key)
+                    progress("embedding clips", batch[-1].span.end, info.duration)
         except (MediaError, WeightsError) as error:
             stage.fail(error)
 
@@ -119,25 +124,26 @@ def frame_decisions(info: VideoInfo, settings: Settings) -> list[FrameDecision]:
     """
     decisions: list[FrameDecision] = []
     if info.video is not None:
-        for _ in _segments(info, settings, decisions.append):
-            pass
+        for window in info.windows or (None,):
+            for _ in _segments(info, settings, window, decisions.append):
+                pass
     return decisions
 
 
 def _segments(
-    info: VideoInfo, settings: Settings, report: Callable[[FrameDecision], None] | None = None
+    info: VideoInfo, settings: Settings, window: Span | None, report: Callable[[FrameDecision], None] | None = None
 ) -> Iterator[Segment]:
+    """The segments of a window; None: of the whole video."""
     assert info.video is not None
     seconds, index, decoder = settings.sample_seconds, info.video.index, settings.decoder
-    for window in info.windows or (None,):
-        if decoder == "decord":
-            frames = scan(info.path, index, decoder)
-        else:
-            frames = skim(info.path, index, seconds, on_gpu=decoder == "nvdec", window=window)
-        if window is not None:
-            frames = frames_for(frames, window)
-        found = held_to_end(segments(frames, seconds, info.video.end or info.duration, report), info)
-        yield from cut_to(found, window) if window is not None else found
+    if decoder == "decord":
+        frames = scan(info.path, index, decoder)
+    else:
+        frames = skim(info.path, index, seconds, on_gpu=decoder == "nvdec", window=window)
+    if window is not None:
+        frames = frames_for(frames, window)
+    found = held_to_end(segments(frames, seconds, info.video.end or info.duration, report), info)
+    yield from cut_to(found, window) if window is not None else found
 
 
 class _FramePipeline:

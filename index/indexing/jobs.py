@@ -24,7 +24,7 @@ from ..storage.committed.versions import DamagedError, check_content
 from ..storage.files.atomic import writing
 from ..storage.files.url import RemoteError
 from ..storage.identity import content_id
-from ..storage.journal import CAPTIONS, carry_captions
+from ..storage.journal import CAPTIONS, carry_captions, keep_forced
 from ..storage.local import CommittedMeanwhileError, LocalStorage
 from .extraction import Extraction, extract, stages_to_run
 from .extractor_set import Extractors
@@ -174,7 +174,10 @@ def _commit(local: LocalStorage, extractors: Extractors, job: Job, progress: Pro
             raise MediaError(f"{job.file} changed while it was indexed: run again when it is complete")
         location = extractors.settings.read_location
         metadata = metadata_of(job.file, Metadata(), content_id, read_location=location)
-        return local.commit(staged, _record(job, result, metadata), instead_of=expected)
+        committed = local.commit(staged, _record(job, result, metadata), instead_of=expected)
+        if job.force:
+            keep_forced(staged)
+        return committed
 
 
 def _previous(local: LocalStorage, job: Job) -> tuple[PreviousResult | None, str | None]:

@@ -1,5 +1,7 @@
 """Journals: the results so far of a video that is being indexed, on disk after each step, so that a killed run continues.
 
+Where a window of a video was indexed, its journals stay for 30 days, so that another window is added to it.
+
 Decoding and change detection run again; models are not asked again. A step is known by a key over everything that it was
 made from. An undisturbed run has the same steps, so the stored bytes are the same.
 """
@@ -8,6 +10,7 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +21,17 @@ import numpy.typing as npt
 
 from .files.atomic import writing
 
-__all__ = ["CAPTIONS", "JOURNALS", "Journal", "carry_captions", "digest", "packed", "unpacked"]
+__all__ = [
+    "CAPTIONS",
+    "JOURNALS",
+    "Journal",
+    "carry_captions",
+    "digest",
+    "journals_of",
+    "keep_forced",
+    "packed",
+    "unpacked",
+]
 
 # In a staging folder: the journals of a run; and the captions, which are committed with the video: they cost the most.
 JOURNALS = "journals"
@@ -69,6 +82,24 @@ class Journal:
                     os.truncate(self._path, whole)  # half a line would hide all lines after it
                 raise
             self._known[key] = value
+
+
+def journals_of(staged: Path, *, force: bool) -> Path:
+    """Return the folder of a run's journals in a staging folder; a run with `force` does not use those of other runs."""
+    return staged / JOURNALS / ("force" if force else "usual")
+
+
+def keep_forced(staged: Path) -> None:
+    """After a run with `force`, let its journals replace those of earlier runs, if the staging folder still has them.
+
+    Raises:
+        LibraryError: The folder cannot be written.
+    """
+    forced, usual = journals_of(staged, force=True), journals_of(staged, force=False)
+    if forced.exists():
+        with writing(staged):
+            shutil.rmtree(usual, ignore_errors=True)
+            os.replace(forced, usual)
 
 
 def carry_captions(source: Path, target: Path) -> None:

@@ -95,8 +95,8 @@ class LocalStorage(StorageBackend):
     def staged(self, video_id: str, *, fresh: bool = False) -> Iterator[Path]:
         """Open a staging folder for the files of one video.
 
-        It holds the results of an earlier run of the same video that was stopped (`index.storage.journal`), nothing
-        else. If this run is stopped, its results stay for the next.
+        It holds the results of an earlier run of the same video that was stopped, or that indexed a window of it
+        (`index.storage.journal`), nothing else. In these cases this run's results stay for the next, too.
 
         Args:
             video_id: The video.
@@ -136,8 +136,11 @@ class LocalStorage(StorageBackend):
             with self._locked():
                 committed = self._published(staged / _VERSION, committed, instead_of)
                 with suppress(OSError):
-                    delete(staged)
                     forget(self._staging, record.video_id)
+                    if record.info.windows:  # another window is added to these results
+                        strip(staged)
+                    else:
+                        delete(staged)
         return committed.record
 
     def drop_replaced(self, video_id: str, grace_seconds: float) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from playhead import Library
 from playhead.index.indexing.build import index_files
+from playhead.index.indexing.extractor_set import Extractors
 from playhead.index.storage.local import LocalStorage
 from playhead.index.windows import windows_to_index
 from playhead.tools.errors import QueryError
@@ -15,7 +16,7 @@ from playhead.tools.media.audio import RATE, audio_blocks, whole_track
 from playhead.tools.media.streams import probe
 from playhead.tools.records import Span
 
-from ..fakes import extractors, record
+from ..fakes import Speaker, calls, extractors, record
 from ..media import beep, write_media
 
 
@@ -36,8 +37,9 @@ def store(tmp_path: Path, long_film: Path) -> LocalStorage:
     return LocalStorage(tmp_path / ".playhead")
 
 
-def index(store: LocalStorage, window: Span | None, *, force: bool = False) -> str:
-    (outcome,) = index_files(store, [store.folder.parent], extractors(), force, lambda *_: None, window=window)
+def index(store: LocalStorage, window: Span | None, *, force: bool = False, gear: Extractors | None = None) -> str:
+    gear = gear or extractors()
+    (outcome,) = index_files(store, [store.folder.parent], gear, force, lambda *_: None, window=window)
     return outcome.detail if outcome.state == "failed" else outcome.state
 
 
@@ -81,6 +83,52 @@ def test_windows_add_up_and_the_whole_follows(store):
     assert index(store, span(1, 2)) == "unchanged"  # the whole holds it
     assert index(store, span(1, 2), force=True) == "indexed"
     assert read(store) == [("number 1", 1, 2)]
+
+
+def tables(store: LocalStorage) -> list:
+    (found,) = store.read().values()
+    table = store.table(found)
+    return [table.observations, table.text_vectors.tolist(), table.image_vectors.tolist()]
+
+
+# The window of 3.5 to 6.2 s has four pictures, each window before or after it two: one batch for each.
+@pytest.mark.parametrize("added", [span(8, 20), span(0, 2)], ids=["after", "before"])
+def test_a_window_is_added_without_extracting_the_first_again(store, added):
+    first, second = extractors(), extractors()
+    index(store, span(3.5, 6.2), gear=first)
+    index(store, added, gear=second)
+    assert calls(first) == {"speaker": 1, "reader": 1, "detector": 1, "encoder": 1, "captions": 1}
+    assert calls(second) == calls(first)
+    together = tables(store)
+    for left in (store.folder / "staging").iterdir():  # without results of earlier runs, both are extracted
+        shutil.rmtree(left)
+    (found,) = store.read().values()
+    store.remove(found.video_id)
+    third = extractors()
+    index(store, span(3.5, 6.2))
+    for left in (store.folder / "staging").iterdir():
+        shutil.rmtree(left)
+    index(store, added, gear=third)
+    assert calls(third)["reader"] == 2
+    assert tables(store) == together
+
+
+def test_results_that_were_forced_replace_the_earlier_ones(store):
+    gear = [extractors() for _ in range(3)]
+    for number, one in enumerate(gear):  # models of the same name that hear something else
+        one.by_modality["speech"].words = f"words {number}"
+    index(store, span(0, 2), gear=gear[0])
+    index(store, span(0, 2), gear=gear[1], force=True)
+    index(store, span(8, 20), gear=gear[2])
+    (found,) = store.read().values()
+    assert [one.text for one in store.table(found).of("speech")] == ["words 1"]
+
+
+def test_when_the_whole_is_indexed_no_results_stay(store):
+    index(store, span(3.5, 6.2))
+    assert len(list((store.folder / "staging").iterdir())) == 1
+    index(store, None)
+    assert list((store.folder / "staging").iterdir()) == []
 
 
 def test_a_window_after_the_end_fails_alone(store, long_film):
