@@ -16,7 +16,7 @@ from playhead.tools.media.audio import RATE, audio_blocks, whole_track
 from playhead.tools.media.streams import probe
 from playhead.tools.records import Span
 
-from ..fakes import Speaker, calls, extractors, record
+from ..fakes import calls, extractors, record
 from ..media import beep, write_media
 
 
