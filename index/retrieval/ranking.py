@@ -128,13 +128,21 @@ class _Scorer:
         meaning = np.stack(cosines) if self._has_vectors else coverage[None]
         by_width = np.stack(lexical) / self._highest + np.maximum(meaning, 0)
         scores = np.clip(by_width.mean(axis=0) / 2, 0, 1).round(_DIGITS)
-        columns = (scores, lexical[0], lexical[-1], cosines[0], cosines[-1], coverage, passage_coverage)
-        values = np.stack(columns, axis=1).tolist()
+        columns = {
+            "score": scores,
+            "bm25": lexical[0],
+            "passage_bm25": lexical[-1],
+            "cosine": cosines[0],
+            "passage_cosine": cosines[-1],
+            "coverage": coverage,
+            "passage_coverage": passage_coverage,
+        }
+        values = np.stack(list(columns.values()), axis=1).tolist()
         matched, passage_matched, places = self._matched(own), self._matched(held), near.tolist()
         return [
             RankedRow(
-                row,
-                *values[i],  # in the order of the fields
+                row=row,
+                **dict(zip(columns, values[i], strict=True)),
                 matched=matched[i],
                 passage_matched=passage_matched[i],
                 neighbours=tuple(every[place] for place in places[i] if place >= 0),

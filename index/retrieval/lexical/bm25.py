@@ -171,7 +171,7 @@ def _best_by_text(catalog: Catalog, where: Filter, terms: Sequence[WeightedTerm]
     texts = catalog.texts_near(where.modality, rows, 0)
     counts, lengths = counts_in(terms, [texts[row][1] for row in rows])
     scores = bm25(terms, counts, lengths, np.full(len(rows), _average_length(catalog, where)))
-    return [rows[place] for place in np.lexsort((rows, -scores)).tolist()]
+    return [rows[place] for place in np.lexsort((np.array(rows), -scores)).tolist()]
 
 
 def _average_length(catalog: Catalog, where: Filter) -> float:
