@@ -235,6 +235,8 @@ _HOW: dict[str, Literal["after", "before", "during"]] = {
 }  # fmt: skip
 # "When we …" and "after you …" describe no event in a video; "after that" does not name its event.
 _NO_EVENT = re.compile(r"\A(?:(?:i|you|we|one|that|this|it|all|then|the fact)\b|\d)", re.IGNORECASE)
+# "By when must …?" asks for a time.
+_NO_CLAUSE = re.compile(r"(?:and|what|when|by|since|until|till|from)?", re.IGNORECASE)
 _PART = re.compile(
     r"\A(?:the )?(?:video|clip|film|movie|talk|recording)?\s*(?:starts?|begins?|ends?|is over)\Z", re.IGNORECASE
 )
@@ -255,7 +257,7 @@ def _anchored(text: str) -> Shape:
         event, ordinal = found["event"], None
         if nth := _NTH.search(event):
             event, ordinal = nth["what"], _ORDINALS[nth["nth"].casefold()]
-        if _all_name_something(event) and not re.fullmatch(r"(?:and|what|when)?", main.strip(), re.IGNORECASE):
+        if _all_name_something(event) and not _NO_CLAUSE.fullmatch(main.strip()):
             return Shape(
                 "needle",
                 " ".join(main.split()),

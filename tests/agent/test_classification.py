@@ -170,6 +170,8 @@ def test_what_is_asked_for_at_an_event_is_searched():
         "When does it start?",
         "What happened after that?",
         "When does boarding of flight LX 814 begin, according to the slide?",
+        "By when must applicants send in their papers?",
+        "Since when has she led the team?",
     ],
 )
 def test_what_is_not_an_event_of_the_video_sets_no_time(question):
