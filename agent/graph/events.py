@@ -95,7 +95,6 @@ class AnswerWeighed(Record):
     """Only with a small model: the probability that an answer is right was estimated."""
 
     kind: Literal["weighed"] = "weighed"
-    source: Literal["model", "quotes"] = Field(description="Whose answer: the model's, or quotes in its place.")
     score: float = Field(ge=0, le=1, description="The reader's score of the best passage.")
     cited: float = Field(ge=0, le=1, description="The reader's score of the best line that the answer cites.")
     log_odds: float | None = Field(

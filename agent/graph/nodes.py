@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from typing import Literal
 
 from ...index.records import Evidence
 from ...tools.errors import ServerError
@@ -260,7 +259,7 @@ def _read(state: State, claim: Claim, context: Context) -> list[Evidence]:
 
 
 def _weighed(state: State, runtime: Running, claims: Sequence[Claim]) -> tuple[State, str]:
-    """Return a small model's claims if they are likely right, else likely quotes, else the closest passages.
+    """Return a small model's claims if they are likely right, else the closest passages.
 
     A small model also writes answers that no line supports: the reader, and the model's own yes or no, decide. The text
     is for the trace.
@@ -268,36 +267,22 @@ def _weighed(state: State, runtime: Running, claims: Sequence[Claim]) -> tuple[S
     plan, context = state["plan"], runtime.context
     scored = ranked(plan, state["evidence"], context.search, context.reader)
     composed = [claim for claim in claims if claim.verdict != "refuted"] if state["is_found"] else []
-    quotes = check_claims(quote_evidence(plan, scored, context.threshold), context.search.evidence)
     spent, note = TokenUsage(), ""
-    for answer in filter(None, (composed, quotes)):
-        source: Literal["model", "quotes"] = "quotes" if answer is quotes else "model"
-        weighed, usage, failure = _probability(state, source, answer, scored, context)
-        spent += usage
+    if composed:
+        weighed, spent, failure = _probability(state, composed, scored, context)
         runtime.stream_writer(weighed)
         by = (
             f"log-odds of yes {weighed.log_odds:+.2f}" if weighed.log_odds is not None else f"the reader alone{failure}"
         )
-        note += f"; {weighed.probability:.0%} likely right ({by})"
+        note = f"; {weighed.probability:.0%} likely right ({by})"
         if weighed.is_given:
-            for claim in answer if answer is quotes else ():  # those of the model were shown before
-                runtime.stream_writer(ClaimJudged(claim=claim))
-            found: State = {
-                "claims": answer,
-                "confidence": round(weighed.probability, 3),
-                "closest": [],
-                "tokens": spent,
-            }
-            return found, note
+            confidence = round(weighed.probability, 3)
+            return {"claims": composed, "confidence": confidence, "closest": [], "tokens": spent}, note
     return {"claims": [], "confidence": 0.0, "closest": closest(scored), "tokens": spent}, note
 
 
 def _probability(
-    state: State,
-    source: Literal["model", "quotes"],
-    claims: Sequence[Claim],
-    scored: Sequence[Scored],
-    context: Context,
+    state: State, claims: Sequence[Claim], scored: Sequence[Scored], context: Context
 ) -> tuple[AnswerWeighed, TokenUsage, str]:
     """Return the probability that claims are right, what asking the model cost, and why it gave no log-odds."""
     assert context.llm is not None
@@ -315,9 +300,7 @@ def _probability(
             usage, failure = usage_of(error, context), f": {error}"
     likely = best if odds is None else probability(cited, odds, weights)
     least = WEAK_SHARE * context.threshold if odds is None else weights.threshold
-    weighed = AnswerWeighed(
-        source=source, score=best, cited=cited, log_odds=odds, probability=likely, is_given=likely >= least
-    )
+    weighed = AnswerWeighed(score=best, cited=cited, log_odds=odds, probability=likely, is_given=likely >= least)
     return weighed, usage, failure
 
 

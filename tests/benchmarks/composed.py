@@ -33,16 +33,15 @@ def asked(library: Library, question: str, video: str | None = None) -> Composed
         question: As typed.
         video: The video's name.
     """
-    claims: list[Claim] = []
-    weighings: list[AnswerWeighed] = []
+    claims: tuple[Claim, ...] = ()
+    weighed: AnswerWeighed | None = None
     for event in library.stream(question, videos=video_id(video) if video else None):
         if isinstance(event, ClaimsDrafted):
-            claims = []
-        elif isinstance(event, ClaimJudged) and not weighings:  # quotes are judged after they are weighed
-            claims.append(event.claim)
+            claims = ()
+        elif isinstance(event, ClaimJudged):
+            claims += (event.claim,)
         elif isinstance(event, AnswerWeighed):
-            weighings.append(event)
+            weighed = event
         elif isinstance(event, Answered):
-            weighed = next((one for one in weighings if one.source == "model"), None)
-            return Composed(tuple(claims), weighed, event.answer)
+            return Composed(claims, weighed, event.answer)
     raise AssertionError("a stream ends with an answer")
