@@ -73,12 +73,14 @@ def silent(*_):
 
 
 def stored(library):
-    """All files of the videos but their records, which know when they were made."""
-    videos = library / "videos"
+    """All files of each video but its record, which knows when it was made; the folder of a version has a random name."""
+    versions = [path for path in (library / "videos").glob("*/v-*") if path.is_dir()]
+    assert len(versions) == 2
     return {
-        path.relative_to(videos).as_posix(): path.read_bytes()
-        for path in videos.rglob("*")
-        if path.is_file() and path.name != "video.json"
+        (version.parent.name, path.name): path.read_bytes()
+        for version in versions
+        for path in version.iterdir()
+        if path.name != "video.json"
     }
 
 
@@ -152,7 +154,7 @@ def test_two_workers_and_processes_that_are_killed(folder, alone, tmp_path):
 def test_what_is_not_possible_is_an_error():
     from playhead.index.indexing.fleet import Fleet
 
-    with pytest.raises(SettingsError, match="workers=0: at least one"):
+    with pytest.raises(SettingsError, match="workers=0: at least 1 is needed"):
         Fleet(READING, workers=0)
     with pytest.raises(SettingsError, match="cannot be joined"):
         Fleet(READING, address="127.0.0.1:1")
