@@ -57,7 +57,8 @@ class Stage:
 
         Args:
             observe: Makes the observations.
-            key: Identifies the step; its result depends on nothing else. Empty: the result is not stored.
+            key: Identifies the step. Empty: the result is not stored. What is seen depends on nothing else; boxes and scores of
+                text differ slightly if the reader has not read the frames before.
 
         Raises:
             LibraryError: The journal cannot be written.
