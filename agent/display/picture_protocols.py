@@ -53,7 +53,7 @@ class PictureProtocol(StrEnum):
 
 
 class TerminalPictures(BaseModel):
-    """What a terminal said of pictures."""
+    """How a terminal shows pictures, as it reports it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -65,8 +65,8 @@ class TerminalPictures(BaseModel):
 def pictures_of(descriptor: int) -> TerminalPictures:
     """Ask a terminal how it shows pictures, once in a process. This takes one round trip, and at most one second.
 
-    A terminal is not asked by a background process, which would be stopped; when something is typed ahead, which would be
-    lost; and when it is known to print such questions.
+    A terminal is not asked in three cases: by a background process, which would be stopped; when keys are already typed, which
+    would be lost; when it is known to print such questions.
 
     Args:
         descriptor: An open file descriptor of the terminal.

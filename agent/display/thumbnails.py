@@ -21,7 +21,7 @@ _COLUMNS, _HALF_BLOCK_COLUMNS = 80, 40
 def shows_pictures() -> bool:
     """Whether standard output is a terminal that may use colours (`NO_COLOR`) and shows pictures.
 
-    It does by a picture protocol that it has, or with half blocks, which take 24-bit colours (`COLORTERM=truecolor`).
+    Pictures are shown by the terminal's picture protocol, or with half blocks, which need 24-bit colours (`COLORTERM=truecolor`).
     """
     console = Console(file=sys.stdout)
     if not console.is_terminal or console.no_color:

@@ -24,7 +24,7 @@ class Similar(Record):
     compared_by: str = Field(description="What similar pictures have in common, in words.")
     frames: tuple[Evidence, ...] = Field(description="`frame` evidence, best first; `similarity` is the cosine.")
     floor: float | None = Field(
-        description="The cosine that each of `frames` has at least; None: none is measured for this encoder, and the last of "
+        description="Lowest cosine of `frames`; None: this encoder has no measured one, and the last of "
         "`frames` may not be similar."
     )
     nearest: Evidence | None = Field(
@@ -35,7 +35,7 @@ class Similar(Record):
     def note(self) -> str:
         """What to know about the results, in words; empty: nothing."""
         if self.floor is None:
-            return "no cosine is measured from which pictures of this encoder are alike: the frames are in order, and the last ones may not be similar"
+            return "this picture encoder has no measured floor: frames are sorted by similarity, and the last ones may not be similar"
         if self.nearest is None:
             return ""
         return (

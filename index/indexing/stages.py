@@ -57,8 +57,8 @@ class Stage:
 
         Args:
             observe: Makes the observations.
-            key: Identifies the step. Empty: the result is not stored. What is seen depends on nothing else; boxes and scores of
-                text differ slightly if the reader has not read the frames before.
+            key: Identifies the step. Empty: the result is not stored. The text that is found depends on nothing else; its boxes
+                and scores may differ slightly after an interruption.
 
         Raises:
             LibraryError: The journal cannot be written.

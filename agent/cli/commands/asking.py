@@ -64,7 +64,7 @@ def ask(
     index: Index = False,
     pictures: Annotated[
         bool,
-        typer.Option("--pictures/--no-pictures", help="Draw the cited pictures, in a terminal that can."),
+        typer.Option("--pictures/--no-pictures", help="Draw the cited pictures if the terminal can show them."),
     ] = True,
     as_json: AsJson = False,
     as_events: Annotated[

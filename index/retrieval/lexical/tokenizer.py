@@ -89,7 +89,7 @@ class QueryTerm:
 
     @property
     def expressions(self) -> tuple[str, ...]:
-        """The FTS5 expressions that a row must match all of, or of a run some, for words carry endings."""
+        """The FTS5 expressions of its parts. A row must match all of them; of a run some are enough, because words carry endings."""
         if self.is_run and len(self.text) < _gram_length(self.text):
             return (f'"{self.text}" *',)
         if self.is_run:
@@ -98,7 +98,7 @@ class QueryTerm:
 
     @property
     def expression(self) -> str:
-        """The FTS5 expression of its forms; of a run any of its parts."""
+        """The FTS5 expression that matches a row with any of its parts."""
         return " OR ".join(self.expressions)
 
 
