@@ -19,7 +19,8 @@ from ...tools.embedding.protocol import Vectors
 from ...tools.extractors.registry import spec_of
 from .lexical.bm25 import WeightedTerm, bm25, candidates, counts_in, highest_bm25, weighted_terms
 from .lexical.tokenizer import QueryTerm
-from .search_index.catalog import Catalog, Filter
+from .search_index.catalog import Catalog
+from .search_index.rows import Filter
 from .vectors.stores import AnyIndex
 
 __all__ = ["WIDTHS", "Encoded", "RankedRow", "rank_rows", "reach"]

@@ -26,8 +26,8 @@ from .lexical.tokenizer import match_expression, query_terms, terms_of
 from .passages import Passage, PassageFeatures
 from .query_encoders import QueryEncoders
 from .ranking import Encoded, RankedRow, rank_rows
-from .search_index.catalog import Filter, Row
 from .search_index.publishing import PublishProgress
+from .search_index.rows import Filter, Row
 from .search_index.snapshots import Snapshot, Snapshots
 
 __all__ = ["Search"]

@@ -13,7 +13,8 @@ from playhead.index.retrieval.lexical import bm25 as lexical
 from playhead.index.retrieval.lexical.bm25 import WeightedTerm, candidates, counts_in, weighted_terms
 from playhead.index.retrieval.lexical.tokenizer import TextTerms, match_expression, query_terms, terms_of
 from playhead.index.retrieval.ranking import rank_rows
-from playhead.index.retrieval.search_index.catalog import Catalog, CatalogError, Filter
+from playhead.index.retrieval.search_index.catalog import Catalog, CatalogError
+from playhead.index.retrieval.search_index.rows import Filter
 from playhead.index.storage.committed.table import ObservationTable
 from playhead.tools.records import Span, Word
 from playhead.tools.words import tokens

@@ -10,7 +10,6 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -18,14 +17,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ....tools.extractors.registry import labels
-from ....tools.records import Box, Modality, Observation, Span, Word
+from ....tools.records import Modality, Observation, Span
 from ...metadata_conditions import Condition, Fact, facts_of
 from ...metadata_texts import METADATA, metadata_texts
 from ...records import VideoRecord
-from ...storage.committed.table import ObservationTable, observation_id
+from ...storage.committed.table import ObservationTable
 from ..lexical.tokenizer import terms_of
+from .rows import ROWS, Filter, Row, condition_of, evidence_id_of, row_of, stored
 
-__all__ = ["Catalog", "CatalogError", "Filter", "Ranges", "Row"]
+__all__ = ["Catalog", "CatalogError", "Ranges"]
 
 CatalogError = sqlite3.DatabaseError
 
@@ -33,7 +33,7 @@ CatalogError = sqlite3.DatabaseError
 Ranges = npt.NDArray[np.int64]
 
 # Raised when the schema, or the cutting of texts into terms, changes: an older file is built again.
-_VERSION = 9
+_VERSION = 10
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE videos (
@@ -50,10 +50,11 @@ CREATE TABLE runs (
     modality TEXT NOT NULL, video INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
     longest REAL NOT NULL, PRIMARY KEY (modality, video)
 ) WITHOUT ROWID;
+CREATE TABLE sources (source INTEGER PRIMARY KEY, extractor TEXT NOT NULL UNIQUE);
 CREATE TABLE lengths (first INTEGER PRIMARY KEY, lengths BLOB NOT NULL);
 CREATE TABLE rows (
     row INTEGER PRIMARY KEY, video INTEGER NOT NULL, modality TEXT NOT NULL, start REAL NOT NULL, "end" REAL NOT NULL,
-    text TEXT NOT NULL, source TEXT NOT NULL, box TEXT, words TEXT, frame_seconds REAL, stream INTEGER,
+    text TEXT NOT NULL, source INTEGER NOT NULL, box BLOB, words BLOB, frame_seconds REAL, stream INTEGER,
     observation TEXT NOT NULL
 );
 CREATE INDEX rows_by_time ON rows (video, modality, start);
@@ -65,8 +66,6 @@ CREATE TABLE sizes (modality TEXT PRIMARY KEY, rows INTEGER NOT NULL, terms INTE
 """
 # One full-text table for each modality; its terms are separated by spaces and may contain signs.
 _TERMS = """CREATE VIRTUAL TABLE IF NOT EXISTS terms_{} USING fts5 (text, content='', tokenize="ascii tokenchars '#+.&@-_'")"""
-_COLUMNS = 'row, video_id, modality, start, "end", text, source, box, words, frame_seconds, stream, observation'
-_ROWS = f"SELECT {_COLUMNS} FROM rows JOIN videos USING (video)"  # noqa: S608 (our own names)
 _ORDER = "video_id, start, observation, row"
 # A list as one value: SQLite takes 32,766 parameters at most.
 _AMONG = "row IN (SELECT value FROM json_each(?))"
@@ -74,38 +73,6 @@ _READ_CACHE_KIB = 32_768
 _WRITE_WAIT_SECONDS = 600
 _MOST_TERMS = 255  # that the stored length of a row tells apart
 _ROOM = 1.25  # for rows to come
-
-
-@dataclass(frozen=True)
-class Filter:
-    """Which rows a search may return; None: no limit."""
-
-    modality: Modality
-    video_ids: tuple[str, ...] | None = None
-    between: Span | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it limits neither videos nor times."""
-        return self.video_ids is None and self.between is None
-
-
-@dataclass(frozen=True)
-class Row:
-    """One observation in the catalogue."""
-
-    row: int
-    video_id: str
-    modality: Modality
-    start: float
-    end: float
-    text: str
-    source: str
-    box: Box | None
-    words: tuple[Word, ...]
-    frame_seconds: float | None
-    stream: int | None
-    evidence_id: str
 
 
 class Catalog:
@@ -278,23 +245,12 @@ class Catalog:
         self.note("next_row", str(first + len(order)))
         rows = np.zeros(len(order), np.int64)
         rows[order] = np.arange(first, first + len(order))
+        sources = self._sources({one.source for one in observations})
         self._db.executemany(
-            "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            'INSERT INTO rows (row, video, source, modality, start, "end", text, box, words, frame_seconds, stream, '
+            "observation) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                (
-                    int(rows[number]),
-                    video,
-                    (o := observations[number]).modality,
-                    o.span.start,
-                    o.span.end,
-                    o.text,
-                    o.source,
-                    o.box.model_dump_json() if o.box else None,
-                    json.dumps([[w.text, w.start, w.end, w.probability] for w in o.words]) if o.words else None,
-                    o.frame_seconds,
-                    o.stream,
-                    observation_id(o),
-                )
+                (int(rows[number]), video, sources[observations[number].source], *stored(observations[number]))
                 for number in order
             ),
         )
@@ -307,6 +263,13 @@ class Catalog:
             )
             self._add_terms(modality, [(int(rows[n]), terms_of(observations[n].text)) for n in own])
         return rows
+
+    def _sources(self, names: set[str]) -> dict[str, int]:
+        """The number of each extractor; a new one is added."""
+        self._db.executemany(
+            "INSERT OR IGNORE INTO sources (extractor) VALUES (?)", [(name,) for name in sorted(names)]
+        )
+        return dict(self.all("SELECT extractor, source FROM sources"))
 
     def drop(self, video_id: str) -> list[tuple[int, int]]:
         """Remove a video; returns first and last row of its runs."""
@@ -322,7 +285,7 @@ class Catalog:
 
     def fetch(self, rows: Iterable[int]) -> dict[int, Row]:
         """Rows by their number; unknown ones are left out."""
-        return {found[0]: _row(found) for found in self.all(f"{_ROWS} WHERE {_AMONG}", [json.dumps(list(rows))])}
+        return {found[0]: row_of(found) for found in self.all(f"{ROWS} WHERE {_AMONG}", [json.dumps(list(rows))])}
 
     def in_order(self, rows: Iterable[int]) -> list[int]:
         """Rows in an order that depends on their content, not on when they were added."""
@@ -338,9 +301,9 @@ class Catalog:
     def by_evidence_id(self, evidence_id: str) -> Row | None:
         """The row of an evidence id; None: there is none."""
         prefix, _, observation = evidence_id.partition("-")
-        statement = f"{_ROWS} WHERE video_id >= ? AND video_id < ? AND observation = ? LIMIT 1"
+        statement = f"{ROWS} WHERE video_id >= ? AND video_id < ? AND observation = ? LIMIT 1"
         found = self.all(statement, (prefix, prefix + "g", observation)) if prefix else []
-        return _row(found[0]) if found else None
+        return row_of(found[0]) if found else None
 
     def of_video(
         self, video_id: str, modalities: Sequence[Modality] | None = None, between: Span | None = None
@@ -355,30 +318,30 @@ class Catalog:
             condition += ' AND start < ? AND "end" > ?'
             values += [between.end, between.start]
         return [
-            _row(found)
-            for found in self.all(f"{_ROWS} WHERE video_id = ?{condition} ORDER BY modality, start, row", values)
+            row_of(found)
+            for found in self.all(f"{ROWS} WHERE video_id = ?{condition} ORDER BY modality, start, row", values)
         ]
 
     def rows_where(self, where: Filter) -> list[Row]:
         """All rows that a filter lets through, by video and time. Meant for filters that limit to little."""
-        condition, values = _condition(where)
-        return [_row(found) for found in self.all(f"{_ROWS} WHERE {condition} ORDER BY {_ORDER}", values)]
+        condition, values = condition_of(where)
+        return [row_of(found) for found in self.all(f"{ROWS} WHERE {condition} ORDER BY {_ORDER}", values)]
 
     def ids_where(self, where: Filter) -> list[tuple[int, str]]:
         """Row and evidence id of all rows that a filter lets through, by time."""
-        condition, values = _condition(where)
+        condition, values = condition_of(where)
         source = "rows JOIN videos USING (video)"
         statement = f"SELECT row, video_id, observation FROM {source} WHERE {condition} ORDER BY start, row"  # noqa: S608 (our own names)
         return [
-            (row, _evidence_id(video_id, observation)) for row, video_id, observation in self.all(statement, values)
+            (row, evidence_id_of(video_id, observation)) for row, video_id, observation in self.all(statement, values)
         ]
 
     def with_texts(self, texts: Iterable[str], where: Filter) -> list[Row]:
         """All rows with exactly one of some texts, by video and time."""
-        condition, values = _condition(where)
+        condition, values = condition_of(where)
         among = "text IN (SELECT value FROM json_each(?))"
-        statement = f"{_ROWS} WHERE {condition} AND {among} ORDER BY {_ORDER}"
-        return [_row(found) for found in self.all(statement, [*values, json.dumps(list(texts))])]
+        statement = f"{ROWS} WHERE {condition} AND {among} ORDER BY {_ORDER}"
+        return [row_of(found) for found in self.all(statement, [*values, json.dumps(list(texts))])]
 
     def texts(self, where: Filter, expression: str | None = None) -> list[str]:
         """The different texts that a filter lets through; with an FTS5 expression only those that match it."""
@@ -389,7 +352,7 @@ class Catalog:
                 "WHERE label.text IS NOT NULL) SELECT text FROM label WHERE text IS NOT NULL"
             ).replace(":m", f"'{where.modality}'")
             return [text for (text,) in self.all(statement)]
-        condition, values = _condition(where)
+        condition, values = condition_of(where)
         if expression is not None:
             if not self.has_terms(where.modality):
                 return []
@@ -533,43 +496,5 @@ class Catalog:
         )
 
 
-def _condition(where: Filter) -> tuple[str, list[object]]:
-    parts, values = ["modality = ?"], [where.modality]  # type: tuple[list[str], list[object]]
-    if where.video_ids is not None:
-        parts.append("video_id IN (SELECT value FROM json_each(?))")
-        values.append(json.dumps(where.video_ids))
-    if where.between is not None:
-        parts.append('start < ? AND "end" > ?')
-        values += [where.between.end, where.between.start]
-    return " AND ".join(parts), values
-
-
 def _terms_in(text: str) -> int:
     return text.count(" ") + 1 if text else 0
-
-
-def _row(values: Sequence) -> Row:
-    row, video_id, modality, start, end, text, source, box, words, frame_seconds, stream, observation = values
-    return Row(
-        row=row,
-        video_id=video_id,
-        modality=modality,
-        start=start,
-        end=end,
-        text=text,
-        source=source,
-        box=Box.model_validate_json(box) if box else None,
-        words=tuple(
-            Word(text=word, start=begin, end=stop, probability=probability)
-            for word, begin, stop, probability in json.loads(words)
-        )
-        if words
-        else (),
-        frame_seconds=frame_seconds,
-        stream=stream,
-        evidence_id=_evidence_id(video_id, observation),
-    )
-
-
-def _evidence_id(video_id: str, observation: str) -> str:
-    return f"{video_id[:12]}-{observation}"

@@ -27,6 +27,7 @@ from ...storage.committed.table import ObservationTable
 from ...storage.committed.versions import DamagedError
 from ...storage.files.atomic import writing
 from ...storage.local import LocalStorage
+from ..vectors.codings import Bits
 from ..vectors.stores import AnyIndex, new_index, open_index
 from .catalog import Catalog, CatalogError
 
@@ -39,6 +40,10 @@ PUBLISHING_LOCK = "publishing.lock"
 # An increment ends after this many observations or seconds: the memory of one, and what a kill repeats.
 _ROWS_AT_ONCE = 50_000
 _SECONDS_AT_ONCE = 10.0
+
+# Modalities whose cosines differ in the third decimal from one picture to the next: their vectors keep 16 bits. Those of texts
+# have 8: of the ten nearest of 54,000, 98.6 % are found, in 0.8 of the time of 16 bits.
+_EXACT = ("frame-", "action-")
 
 # Called with the number of published videos, and of all videos to publish.
 PublishProgress = Callable[[int, int], None]
@@ -220,7 +225,8 @@ class Publisher:
         for key, vectors, numbers in _embedded(record, table):
             if key not in self._vectors:
                 address = catalog.noted("vectors_at")
-                self._vectors[key] = new_index(vectors.shape[1], self._folder / key, address)
+                bits: Bits = 16 if key.startswith(_EXACT) else 8
+                self._vectors[key] = new_index(vectors.shape[1], self._folder / key, address, bits)
             self._vectors[key].add(vectors, rows[numbers])
 
     def _check_lengths(self, record: VideoRecord, table: ObservationTable) -> None:

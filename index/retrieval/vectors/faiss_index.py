@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ....tools.embedding.protocol import Vectors
+from .codings import Bits
 from .segments import (
     Cells,
     Halves,
@@ -81,16 +82,18 @@ class _Part:
 
 
 class VectorIndex:
-    """Unit vectors of one embedding model under integer ids, kept as float16. Not for several threads at once."""
+    """Unit vectors of one embedding model under integer ids. Not for several threads at once."""
 
-    def __init__(self, dimensions: int, prefix: Path) -> None:
+    def __init__(self, dimensions: int, prefix: Path, bits: Bits = 16) -> None:
         """Make an empty index.
 
         Args:
             dimensions: Length of a vector.
             prefix: Start of the paths of its files.
+            bits: With 16, files hold what is added, which is float16. With 8, cosines are off in the fourth decimal.
         """
         self.dimensions = dimensions
+        self.bits = bits
         self.prefix = prefix
         self._parts: list[_Part] = []
         self._pending: list[tuple[Ids, Halves]] = []
@@ -118,7 +121,7 @@ class VectorIndex:
             path = prefix.with_name(name)
             return opened.get(path) or VectorSegment.opened(path)
 
-        made = cls(noted["dimensions"], prefix)
+        made = cls(noted["dimensions"], prefix, noted["bits"])
         made._trained_on = noted["trained_on"]
         made._centroids = segment(noted["centroids"]) if noted["centroids"] else None
         if previous and previous._centroids is made._centroids:
@@ -137,6 +140,7 @@ class VectorIndex:
         self._write_pending()
         noted = {
             "dimensions": self.dimensions,
+            "bits": self.bits,
             "trained_on": self._trained_on,
             "centroids": self._centroids.path.name if self._centroids else "",
             "segments": [[part.segment.path.name, _runs(part.removed)] for part in self._parts],
@@ -310,7 +314,7 @@ class VectorIndex:
 
     def _due(self) -> list[_Part]:
         """Parts to merge: one with many removed rows, or several of similar size."""
-        most = _MERGED_BYTES // (2 * self.dimensions)
+        most = _MERGED_BYTES // (self.dimensions * self.bits // 8)
         levels: dict[int, list[_Part]] = {}
         for part in self._parts:
             if len(part.removed) > _MAX_REMOVED * len(part.segment):
@@ -324,7 +328,7 @@ class VectorIndex:
 
     def _batches(self) -> list[list[_Part]]:
         """All parts, in groups that fit in one segment each."""
-        most = _MERGED_BYTES // (2 * self.dimensions)
+        most = _MERGED_BYTES // (self.dimensions * self.bits // 8)
         batches: list[list[_Part]] = []
         for part in self._parts:
             if not batches or sum(map(len, batches[-1])) + len(part) > most:
@@ -336,7 +340,8 @@ class VectorIndex:
         if self._pending:
             count = self._cell_count(sum(len(ids) for ids, _ in self._pending))
             cells = [self._nearest(vectors.astype(np.float32), count) for _, vectors in self._pending]
-            self._parts.append(_Part(self._written(np.concatenate(cells), count, self._pending)))
+            rows = ((ids, vectors.astype(np.float32)) for ids, vectors in self._pending)
+            self._parts.append(_Part(self._written(np.concatenate(cells), count, rows)))
             self._pending = []
 
     def _merged(self, parts: Sequence[_Part], keeps_cells: bool) -> _Part:
@@ -349,12 +354,14 @@ class VectorIndex:
             else self._nearest(segment.vectors(some), count)
             for segment, some in chunks
         ]
-        rows = ((segment.ids[some], segment.codes(some)) for segment, some in chunks)
+        rows = ((segment.ids[some], segment.vectors(some)) for segment, some in chunks)
         return _Part(self._written(np.concatenate(cells), count, rows))
 
-    def _written(self, cells: Cells, count: int, rows: Iterable[tuple[Ids, Halves]]) -> VectorSegment:
+    def _written(
+        self, cells: Cells, count: int, rows: Iterable[tuple[Ids, Vectors]], bits: Bits | None = None
+    ) -> VectorSegment:
         path = self.prefix.with_name(f"{self.prefix.name}-{uuid.uuid4().hex[:12]}.faiss")
-        return VectorSegment.written(path, self.dimensions, cells, count, rows)
+        return VectorSegment.written(path, bits or self.bits, self.dimensions, cells, count, rows)
 
     def _train(self, rows: int) -> None:
         """Train centroids on a sample of all rows."""
@@ -366,8 +373,8 @@ class VectorIndex:
             kept = part.kept()
             chosen = np.sort(random.choice(kept, math.ceil(share * len(kept)), replace=False))
             sample.append(part.segment.vectors(chosen))
-        centroids = as_halves(trained(np.concatenate(sample), count))
-        self._centroids = self._written(np.zeros(count, np.int32), 1, [(np.arange(count), centroids)])
+        centroids = trained(np.concatenate(sample), count)
+        self._centroids = self._written(np.zeros(count, np.int32), 1, [(np.arange(count), centroids)], 16)
         self._trained_on = rows
         self._quantizer = None
 

@@ -1,8 +1,7 @@
 """Vector files that never change: the one owner of FAISS.
 
-A segment holds float16 vectors under integer ids, in one IVF cell (scanned whole) or in many cells around shared
-centroids, of which a search reads the nearest. Observations are stored as float16 too, so nothing is lost.
-Similarities of pictures differ in the third decimal; quantised indexes lose exactly the best results.
+A segment holds vectors under integer ids, in one IVF cell (scanned whole) or in many cells around shared centroids, of
+which a search reads the nearest. `codings` says how a vector is stored.
 
 A segment's file is a FAISS index, read through a memory map, followed by a table sorted by id: ids, the byte at which
 each vector starts, and its cell. With the table, rows of a filter are read directly: an exact search among the 3,600
@@ -25,6 +24,7 @@ import numpy.typing as npt
 
 from ....tools.embedding.protocol import Vectors
 from ....tools.errors import LibraryError, MissingExtraError
+from .codings import Bits, decoded, faiss_kind, faiss_parameters
 
 __all__ = [
     "Cells",
@@ -68,16 +68,24 @@ class VectorSegment:
         self._body = body  # FAISS reads from it, without a copy
         self._index: Any = faiss.read_index(faiss.ZeroCopyIOReader(faiss.swig_ptr(body), body.size))
         self.dimensions = int(self._index.d)
+        self.bits: Bits = 8 if self._index.sq.qtype == faiss_kind(faiss, 8) else 16
         self._quantizer: Any = None
 
     @classmethod
     def written(
-        cls, path: Path, dimensions: int, cells: Cells, cell_count: int, chunks: Iterable[tuple[Ids, Halves]]
+        cls,
+        path: Path,
+        bits: Bits,
+        dimensions: int,
+        cells: Cells,
+        cell_count: int,
+        chunks: Iterable[tuple[Ids, Vectors]],
     ) -> "VectorSegment":
         """Write rows in one step, and open the file.
 
         Args:
             path: The file.
+            bits: Of each stored number.
             dimensions: Length of a vector.
             cells: The cell of each row, in the order of the chunks.
             cell_count: Number of cells.
@@ -86,7 +94,7 @@ class VectorSegment:
         Raises:
             OSError: The disk does not take it.
         """
-        index, ids = _filled(dimensions, cells, cell_count, chunks)
+        index, ids = _filled(bits, dimensions, cells, cell_count, chunks)
         staged = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
         try:
             with staged.open("wb+") as file:
@@ -160,15 +168,11 @@ class VectorSegment:
         offsets = np.repeat(firsts - (np.cumsum(counts) - counts), counts)
         return offsets + np.arange(len(offsets))
 
-    def codes(self, positions: Ids) -> Halves:
-        """Return the vectors at some positions."""
-        code = 2 * self.dimensions
-        anywhere = np.ndarray((max(0, self._body.size - code + 1),), f"V{code}", self._body, strides=(1,))
-        return anywhere[self._places[positions]].view(np.float16).reshape(-1, self.dimensions)
-
     def vectors(self, positions: Ids) -> Vectors:
-        """Return the same as float32."""
-        return self.codes(positions).astype(np.float32)
+        """Return the vectors at some positions, float32."""
+        code = self.dimensions * self.bits // 8
+        anywhere = np.ndarray((max(0, self._body.size - code + 1),), f"V{code}", self._body, strides=(1,))
+        return decoded(anywhere[self._places[positions]], self.bits, self.dimensions)
 
     def cells(self, positions: Ids) -> Cells:
         """Return the cells of rows."""
@@ -207,14 +211,17 @@ def nearest_centroids(centroids: Vectors, vectors: Vectors) -> Cells:
     return np.asarray(quantizer_of(centroids).search(vectors, 1)[1][:, 0].astype(np.int32))
 
 
-def _filled(dimensions: int, cells: Cells, cell_count: int, chunks: Iterable[tuple[Ids, Halves]]) -> tuple[Any, Ids]:
+def _filled(
+    bits: Bits, dimensions: int, cells: Cells, cell_count: int, chunks: Iterable[tuple[Ids, Vectors]]
+) -> tuple[Any, Ids]:
     """Return a FAISS index with the rows in their cells, and the ids in the order of the chunks."""
     faiss = load_faiss()
     from faiss.contrib.ivf_tools import add_preassigned
 
-    kind = faiss.ScalarQuantizer.QT_fp16
+    kind = faiss_kind(faiss, bits)
     empty = faiss.IndexFlatIP(dimensions)  # the cells are given
     index = faiss.IndexIVFScalarQuantizer(empty, dimensions, cell_count, kind, faiss.METRIC_INNER_PRODUCT, False)
+    faiss.copy_array_to_vector(faiss_parameters(bits, dimensions), index.sq.trained)
     index.is_trained = True
     all_ids = []
     done = 0

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ....tools.embedding.protocol import Vectors
+from .codings import Bits
 from .faiss_index import VectorIndex
 from .lance_index import LanceIndex
 from .segments import Ids
@@ -48,15 +49,16 @@ class AnyIndex(Protocol):
         """Names of the files in the library's folder."""
 
 
-def new_index(dimensions: int, prefix: Path, address: str) -> AnyIndex:
+def new_index(dimensions: int, prefix: Path, address: str, bits: Bits) -> AnyIndex:
     """Make an empty index.
 
     Args:
         dimensions: Length of a vector.
         prefix: Start of the paths of files in the library; its name is also the name of the LanceDB table.
         address: Folder or URL of a LanceDB database; empty: the library's folder.
+        bits: Of each stored number, in the library's folder; LanceDB stores float16.
     """
-    return LanceIndex(dimensions, address, prefix.name) if address else VectorIndex(dimensions, prefix)
+    return LanceIndex(dimensions, address, prefix.name) if address else VectorIndex(dimensions, prefix, bits)
 
 
 def open_index(prefix: Path, saved: str, previous: AnyIndex | None, *, for_writing: bool = False) -> AnyIndex:
