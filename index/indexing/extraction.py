@@ -75,14 +75,15 @@ def stages_to_run(info: VideoInfo, extractors: Extractors, previous: VideoRecord
     """
     run: set[Modality] = set()
     for modality in stage_names():
-        if _why_not(modality, info, extractors):
+        subtitles = _subtitles(modality, info, extractors)
+        if _why_not(modality, info, extractors, subtitles):
             continue
         before = previous.stage(modality) if previous else None
         if (
             force
             or before is None
             or before.state != "done"
-            or before.fingerprint != _fingerprint(modality, info, extractors)
+            or before.fingerprint != _fingerprint(modality, info, extractors, subtitles)
         ):
             run.add(modality)
     return run
@@ -218,16 +219,17 @@ def _found(stage: Stage, info: VideoInfo, settings: Settings) -> list[Observatio
 
 
 def _stage(modality: Modality, info: VideoInfo, extractors: Extractors, journals: Path, suffix: str = "") -> Stage:
-    fingerprint = _fingerprint(modality, info, extractors)
+    subtitles = _subtitles(modality, info, extractors)
+    fingerprint = _fingerprint(modality, info, extractors, subtitles)
     # A step does not depend on what else is indexed of the video: all windows share a journal.
-    of_whole = _fingerprint(modality, info.model_copy(update={"windows": ()}), extractors)
+    of_whole = _fingerprint(modality, info.model_copy(update={"windows": ()}), extractors, subtitles)
     journal = Journal(journals / f"{modality}-{of_whole}{suffix}.jsonl")
-    return Stage(modality, _source(modality, info, extractors), fingerprint, journal)
+    return Stage(modality, _source(modality, extractors, subtitles), fingerprint, journal)
 
 
-def _why_not(modality: Modality, info: VideoInfo, extractors: Extractors) -> str:
+def _why_not(modality: Modality, info: VideoInfo, extractors: Extractors, subtitles: Subtitles | None) -> str:
     """Return why a stage cannot run on a file; empty if it can."""
-    if _subtitles(modality, info, extractors):
+    if subtitles:
         return ""
     if spec_of(modality).reads == "sound":
         if info.audio is None:
@@ -258,15 +260,13 @@ def _subtitle_notes(info: VideoInfo, extractors: Extractors) -> list[str]:
     return _choice(info, extractors)[1]
 
 
-def _source(modality: Modality, info: VideoInfo, extractors: Extractors) -> str:
-    subtitles = _subtitles(modality, info, extractors)
+def _source(modality: Modality, extractors: Extractors, subtitles: Subtitles | None) -> str:
     if subtitles is None:
         return extractors.source(modality)
     return f"sidecar@{subtitles.name}" if subtitles.path else f"embedded@{subtitles.name}"
 
 
-def _fingerprint(modality: Modality, info: VideoInfo, extractors: Extractors) -> str:
-    subtitles = _subtitles(modality, info, extractors)
+def _fingerprint(modality: Modality, info: VideoInfo, extractors: Extractors, subtitles: Subtitles | None) -> str:
     identity = ""
     if subtitles is not None:
         identity = f"sidecar:{content_id(subtitles.path)}" if subtitles.path else f"embedded:{subtitles.name}"
@@ -282,7 +282,8 @@ def _outcome(
     if stage is None:
         if before and before.state == "done":
             return before, kept
-        return StageReport(modality=modality, state="skipped", detail=_why_not(modality, info, extractors)), kept
+        why = _why_not(modality, info, extractors, _subtitles(modality, info, extractors))
+        return StageReport(modality=modality, state="skipped", detail=why), kept
     report = stage.report()
     if report.state == "failed":
         hint = "; the results of an earlier run are kept" if kept else ""

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ...tools.device import resolve_device
@@ -46,6 +46,7 @@ class Extractors:
     texts: CorpusEncoder | None
     texts_missing: str | None
     at_once: int = _AT_ONCE["cpu"]
+    _fingerprints: dict[tuple[object, ...], str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def gather(cls, settings: Settings) -> "Extractors":
@@ -86,6 +87,12 @@ class Extractors:
             subtitles: Identity of the subtitles that replace its extractor.
             windows: The stretches that are indexed; empty: the whole file.
         """
+        key = (modality, subtitles, *windows)
+        if key not in self._fingerprints:
+            self._fingerprints[key] = self._fingerprint(modality, subtitles, windows)
+        return self._fingerprints[key]
+
+    def _fingerprint(self, modality: Modality, subtitles: str, windows: Sequence[Span]) -> str:
         spec, extractor, settings = spec_of(modality), self.get(modality), self.settings
         depends: list[Any] = [subtitles or self.source(modality)]
         if not subtitles:

@@ -25,6 +25,7 @@ from playhead.index.storage.local import LocalStorage
 from playhead.index.storage.url import UrlStorage
 from playhead.tools.errors import LibraryError, MissingExtraError, SettingsError
 from playhead.tools.extractors.registry import stage_names
+from playhead.tools.records import clean_text
 
 from ..fakes import BagOfWords, Captions, Reader, calls, commit, extractors, observation, record
 from ..media import beep, write_media
@@ -425,6 +426,22 @@ def test_control_characters_of_a_record_are_removed(place, store, here):
     pull(place, here)
     kept = here.read()[VIDEO]
     assert (kept.notes, kept.indexed_at, kept.paths) == (("a [2Jb",), "2026", ("/a\x1b[2J  b.mp4",))
+
+
+@pytest.mark.parametrize("sign", ["\x00", "\t", "\n", "\x7f", "\x85", "\u200b", "\u2028", "\u202e"])
+def test_a_note_with_one_control_character_is_cleaned(place, store, here, sign):
+    push(place, store)
+    edited(place, notes=[f"a{sign}b"])
+    pull(place, here)
+    assert here.read()[VIDEO].notes == (clean_text(f"a{sign}b"),)
+
+
+def test_quotation_marks_and_backslashes_of_a_record_are_kept(place, store, here):
+    note = 'C:\\new\\u0007 "quoted" a/b é 字 \\'
+    push(place, store)
+    edited(place, notes=[note])
+    pull(place, here)
+    assert here.read()[VIDEO].notes == (note,)
 
 
 def test_a_format_that_is_not_known_is_refused(place):

@@ -157,6 +157,11 @@ from playhead.tools.records import Frame, Span, Segment
 from playhead.tools.settings import Settings
 
 detector = ObjectDetector(Settings(objects_model=sys.argv[1], device="cpu"))
+assert "torch" not in sys.modules  # a run in which nothing changed does not load it
+try:
+    detector.observe([Segment(Span(start=0, end=1), Frame(0.0, np.zeros((64, 64, 3), np.uint8)))])
+except WeightsError as error:
+    print(error)
 import PIL
 import torch
 from PIL import Image
@@ -167,10 +172,6 @@ try:
 except PIL.UnidentifiedImageError:  # Ultralytics' own way to open pictures asks for pi-heif
     pass
 print(torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS"), utils.AUTOINSTALL, utils.ONLINE, utils.USER_CONFIG_DIR)
-try:
-    detector.observe([Segment(Span(start=0, end=1), Frame(0.0, np.zeros((64, 64, 3), np.uint8)))])
-except WeightsError as error:
-    print(error)
 """
 
 
@@ -187,7 +188,7 @@ def test_a_fresh_process_is_safe_quiet_and_keeps_its_threads(ultralytics: Any, t
         return done.stdout.splitlines(), done.stderr
 
     (threads,), _ = run("import torch; print(torch.get_num_threads())")
-    (state, refused), complaints = run(FRESH, str(tmp_path / "evil.pt"))
+    (refused, state), complaints = run(FRESH, str(tmp_path / "evil.pt"))
     assert state == f"{threads} None False False {cache / 'ultralytics' / 'Ultralytics'}"
     assert refused.startswith(f"{tmp_path / 'evil.pt'} is not a model that Ultralytics can load")
     assert complaints == ""

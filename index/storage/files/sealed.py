@@ -10,7 +10,7 @@ from typing import Any
 
 import xxhash
 
-__all__ = ["checksum", "seal", "unseal"]
+__all__ = ["checksum", "seal", "unseal", "unsealed_body"]
 
 
 def checksum(content: bytes | memoryview) -> str:
@@ -30,8 +30,17 @@ def unseal(content: bytes) -> Any:
     Raises:
         ValueError: A bit of it differs from what was sealed.
     """
+    return json.loads(unsealed_body(content))
+
+
+def unsealed_body(content: bytes) -> bytes:
+    """Return the JSON line of a sealed file.
+
+    Raises:
+        ValueError: A bit of it differs from what was sealed.
+    """
     body, newline, rest = content.partition(b"\n")
     body += newline
     if rest != f'"{checksum(body)}"\n'.encode():
         raise ValueError("the checksum differs")
-    return json.loads(body)
+    return body

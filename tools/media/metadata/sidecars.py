@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -22,8 +23,8 @@ _OWN_FIELDS = ("title", "date", "recorded", "channel", "description", "url", "lo
 
 def sidecars_of(path: Path) -> list[Path]:
     """Return the sidecars of a video that exist: the least important first."""
-    sidecars = (path.with_name(path.stem + suffix) for suffix in SIDECAR_SUFFIXES)
-    return [one for one in sidecars if one.is_file()]
+    start = str(path).removesuffix(path.suffix)
+    return [Path(start + suffix) for suffix in SIDECAR_SUFFIXES if os.path.isfile(start + suffix)]
 
 
 def read_sidecar(path: Path) -> Metadata:
