@@ -5,10 +5,7 @@ an encoder are on one scale. `find` returns rows, `passages` returns rows with t
 """
 
 import math
-import os
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -17,18 +14,16 @@ from ...tools.errors import QueryError
 from ...tools.extractors.registry import find_modalities, modality_names
 from ...tools.records import Frame, Modality, Pixels, Segment, Span, clean_text
 from ...tools.settings import Settings
-from ..metadata_conditions import FIELDS, Condition, parse_condition
-from ..people.faces import FACE
-from ..people.known import KnownPeople
-from ..records import Evidence, VideoRecord
+from ..records import Evidence
 from ..storage.local import LocalStorage
-from .lexical.tokenizer import match_expression, query_terms, terms_of
+from .lexical.tokenizer import query_terms
 from .passages import Passage, PassageFeatures
 from .query_encoders import QueryEncoders
 from .ranking import Encoded, RankedRow, rank_rows
 from .search_index.publishing import PublishProgress
 from .search_index.rows import Filter, Row
-from .search_index.snapshots import Snapshot, Snapshots
+from .search_index.snapshots import Snapshot
+from .stored_evidence import StoredEvidence, check_known, filter_of
 
 __all__ = ["Search"]
 
@@ -37,11 +32,9 @@ _DEPTH = 50
 _GROWTH = 4
 # Most results of `similar`.
 _MAX_SIMILAR = 2048
-# Values that an error lists, and their most characters.
-_LISTED_VALUES, _LONGEST_VALUE = 8, 60
 
 
-class Search:
+class Search(StoredEvidence):
     """Searches one library as last published. Threads take turns; a forked process opens its own files."""
 
     def __init__(
@@ -61,28 +54,9 @@ class Search:
             images: A picture encoder that is loaded already.
             progress: Called while a missing search index is built.
         """
-        self._storage = storage
-        self.voices = KnownPeople(storage)
-        self.faces = KnownPeople(storage, FACE)
-        self._snapshots = Snapshots(storage, progress)
+        super().__init__(storage, progress)
         self._encoders = QueryEncoders(settings, texts, images)
         self._encoders_for = ""
-
-    def close(self) -> None:
-        """Close the files; a later call opens them again."""
-        self._snapshots.close()
-
-    @property
-    def records(self) -> Mapping[str, VideoRecord]:
-        """The published videos by their id."""
-        with self._snapshots.reading() as snapshot:
-            return snapshot.records
-
-    @property
-    def snapshot_id(self) -> str:
-        """The published state that a search would see now; it changes with each increment."""
-        with self._snapshots.reading() as snapshot:
-            return snapshot.snapshot_id
 
     def find(
         self,
@@ -147,110 +121,6 @@ class Search:
                 for place, (row, ranked) in enumerate(found)
             ]
 
-    def attributed(self, evidence: Sequence[Evidence]) -> list[Evidence]:
-        """Return evidence of speech with its speaker, where one is known; other evidence as it is."""
-        return self.voices.attributed(evidence) if self._is_indexed(self.voices) else list(evidence)
-
-    @property
-    def speaker_titles(self) -> tuple[str, ...]:
-        """Names and numbers of the library's speakers, who speaks most first; empty: speakers were not indexed."""
-        return tuple(one.title for one in self.voices.people()) if self._is_indexed(self.voices) else ()
-
-    @property
-    def person_titles(self) -> tuple[str, ...]:
-        """Names and numbers of the people whose faces are recognised, who is seen longest first; empty: people were not indexed."""
-        return tuple(one.title for one in self.faces.people()) if self._is_indexed(self.faces) else ()
-
-    def _is_indexed(self, known: KnownPeople) -> bool:
-        with self._snapshots.reading() as snapshot:
-            return snapshot.catalog.size_of(known.stage)[0] > 0
-
-    def videos_where(self, conditions: Sequence[str]) -> tuple[str, ...]:
-        """Return the ids of the videos for which all conditions are true, such as `date>=2026-01` or `tag=lecture`.
-
-        `index.metadata_conditions` describes conditions.
-
-        Raises:
-            QueryError: A condition is not valid, or no video fits.
-        """
-        parsed = [parse_condition(one) for one in conditions]
-        with self._snapshots.reading() as snapshot:
-            known = snapshot.catalog.fact_names() | set(FIELDS)
-            for condition in parsed:
-                if condition.name not in known:
-                    raise QueryError(f"{condition}: no field {condition.name!r}: use one of {', '.join(sorted(known))}")
-            found = snapshot.catalog.videos_where(parsed)
-            if not found:
-                raise QueryError(_none_fits(snapshot, parsed))
-            return tuple(found)
-
-    def evidence(self, evidence_id: str) -> Evidence | None:
-        """Return the stored evidence with an id; None if there is none."""
-        with self._snapshots.reading() as snapshot:
-            row = snapshot.catalog.by_evidence_id(evidence_id)
-            return self._evidence(snapshot, row) if row else None
-
-    def videos_called(self, name: Path | str) -> list[VideoRecord]:
-        """Return the videos that a path, file name, folder or id can mean; others may be among them."""
-        path = os.path.abspath(Path(name).expanduser())
-        with self._snapshots.reading() as snapshot:
-            if f"{self._storage.folder.parent}{os.sep}".startswith(path.rstrip(os.sep) + os.sep):
-                return list(snapshot.records.values())
-            found = snapshot.catalog.videos_called(os.path.basename(path), self._storage.stored_path(Path(path)))
-            return [snapshot.records[video_id] for video_id in found]
-
-    def of_video(
-        self, video_id: str, modalities: Sequence[Modality] | None = None, between: Span | None = None
-    ) -> list[Evidence]:
-        """Return the evidence of a video, by modality and time.
-
-        Args:
-            video_id: The video.
-            modalities: Only these; None: all, without the texts of metadata.
-            between: Only what overlaps this span.
-
-        Raises:
-            QueryError: The library holds no such video.
-        """
-        with self._snapshots.reading() as snapshot:
-            _check_known(snapshot, [video_id])
-            return [self._evidence(snapshot, row) for row in snapshot.catalog.of_video(video_id, modalities, between)]
-
-    def file_of(self, video_id: str) -> Path:
-        """Return the current path of a video's file."""
-        return self._storage.file_of(self.records[video_id])
-
-    def embedded(self, video_id: str, modality: Modality) -> tuple[list[Evidence], Vectors]:
-        """Return all evidence of one modality of a video, in order, with its vectors, shape `(n, dimensions)`.
-
-        Rows and vectors are of one snapshot. A row of zeros was not embedded; without columns none was.
-
-        Raises:
-            QueryError: The library holds no such video.
-        """
-        with self._snapshots.reading() as snapshot:
-            _check_known(snapshot, [video_id])
-            record = snapshot.records[video_id]
-            rows = snapshot.catalog.of_video(video_id, [modality])
-            found = [self._evidence(snapshot, row) for row in rows]
-            embedding_id = record.image_embedding_id if modality == "frame" else record.text_embedding_id
-            index = snapshot.vectors_of(modality, embedding_id) if embedding_id else None
-            if index is None:
-                return found, np.zeros((len(found), 0), np.float32)
-            ids, vectors = index.vectors_of(np.array([row.row for row in rows], np.int64))
-            if not len(ids):
-                return found, np.zeros((len(found), 0), np.float32)
-            own = dict(zip(ids.tolist(), vectors, strict=True))
-            zero = np.zeros(index.dimensions, np.float32)
-            return found, np.stack([own.get(row.row, zero) for row in rows])
-
-    def nearby(self, evidence: Evidence, seconds: float) -> list[Evidence]:
-        """Return evidence of the same modality and video that overlaps the span or is at most this far away; not itself."""
-        around = Span(start=max(0.0, evidence.start - seconds), end=evidence.end + seconds)
-        with self._snapshots.reading() as snapshot:
-            rows = snapshot.catalog.rows_where(Filter(evidence.modality, (evidence.video_id,), around))
-            return [self._evidence(snapshot, row) for row in rows if row.evidence_id != evidence.evidence_id]
-
     def compare(
         self,
         query: str,
@@ -277,7 +147,7 @@ class Search:
         """
         where = Filter(modality, (video_id,), between)
         with self._snapshots.reading() as snapshot:
-            _check_known(snapshot, [video_id])
+            check_known(snapshot, [video_id])
             placed = snapshot.catalog.ids_where(where)
             near = {
                 number
@@ -291,59 +161,6 @@ class Search:
             rows = snapshot.catalog.fetch(chosen)
             return [self._evidence(snapshot, rows[one], similarity=cosines.get(one, 0.0)) for one in chosen]
 
-    def counts(self, words: Sequence[str], modalities: Sequence[Modality] | None = None) -> tuple[int, dict[str, int]]:
-        """Count the observations, and for each word those that contain it in any form: how rare a word is.
-
-        Of a code or phrase, the rarest part is counted.
-
-        Args:
-            words: Which.
-            modalities: Only rows of these; None: all that a search includes by default.
-        """
-        parts = {word: terms_of(word).split() for word in words}
-        wanted = {part for of_word in parts.values() for part in of_word}
-        rows: Counter[str] = Counter()
-        total = 0
-        with self._snapshots.reading() as snapshot:
-            for modality in modality_names() if modalities is None else modalities:
-                total += snapshot.catalog.size_of(modality)[0]
-                rows.update(snapshot.catalog.row_counts(modality, wanted))
-        return total, {word: min((rows[part] for part in of_word), default=0) for word, of_word in parts.items()}
-
-    def texts(
-        self,
-        modality: Modality,
-        video_ids: Sequence[str] | None = None,
-        between: Span | None = None,
-        words: str | None = None,
-    ) -> list[str]:
-        """Return the different texts of one modality, sorted.
-
-        Args:
-            modality: Which.
-            video_ids: Only these videos; None: all.
-            between: Only what overlaps this span of its video.
-            words: Only texts that contain one of these words, or another form of it; None: all texts. Ask for words
-                wherever the library may be large.
-        """
-        expression = None if words is None else match_expression(words)
-        if expression == "":
-            return []
-        with self._snapshots.reading() as snapshot:
-            return snapshot.catalog.texts(_filter(modality, video_ids, between), expression)
-
-    def with_texts(
-        self,
-        texts: Sequence[str],
-        modality: Modality,
-        video_ids: Sequence[str] | None = None,
-        between: Span | None = None,
-    ) -> list[Evidence]:
-        """Return all evidence of one modality with exactly one of some texts, by video and time."""
-        with self._snapshots.reading() as snapshot:
-            rows = snapshot.catalog.with_texts(texts, _filter(modality, video_ids, between))
-            return [self._evidence(snapshot, row) for row in rows]
-
     def similar(
         self, query: str, modality: Modality, video_ids: Sequence[str] | None = None, between: Span | None = None
     ) -> list[Evidence]:
@@ -353,7 +170,7 @@ class Search:
         """
         with self._snapshots.reading() as snapshot:
             encoded = self._encoded(snapshot, clean_text(query), modality)
-            where = _filter(modality, video_ids, between)
+            where = filter_of(modality, video_ids, between)
             return self._near(snapshot, encoded, where, _MAX_SIMILAR) if encoded else []
 
     def nearest_frames(
@@ -375,7 +192,7 @@ class Search:
         """
         with self._snapshots.reading() as snapshot:
             index = snapshot.vectors_of("frame", embedding_id)
-            where = _filter("frame", video_ids, between)
+            where = filter_of("frame", video_ids, between)
             found = self._near(snapshot, Encoded(index, vector, -math.inf), where, k) if index else []
         scored = [one.model_copy(update={"score": min(1.0, max(0.0, one.similarity))}) for one in found]
         return sorted(scored, key=lambda one: -one.similarity)
@@ -413,8 +230,8 @@ class Search:
     ) -> list[tuple[Row, RankedRow]]:
         """The best `k` rows of all modalities; `spread`: none within the neighbourhood of a better one."""
         query = _checked(query, k)
-        _check_known(snapshot, video_ids or ())
-        filters = [_filter(one, video_ids, between) for one in find_modalities(modalities or modality_names())]
+        check_known(snapshot, video_ids or ())
+        filters = [filter_of(one, video_ids, between) for one in find_modalities(modalities or modality_names())]
         terms = query_terms(query)
         encoded = {where.modality: self._encoded(snapshot, query, where.modality) for where in filters}
         depth = max(_DEPTH, 4 * k)
@@ -471,30 +288,6 @@ class Search:
             self._encoders_for = snapshot.snapshot_id
             self._encoders.serve(*snapshot.embedding_ids())
 
-    def _evidence(
-        self, snapshot: Snapshot, row: Row, ranked: RankedRow | None = None, similarity: float = 0.0
-    ) -> Evidence:
-        record = snapshot.records[row.video_id]
-        shown_at = (row.start + row.end) / 2 if row.frame_seconds is None else row.frame_seconds
-        return Evidence(
-            evidence_id=row.evidence_id,
-            video_id=row.video_id,
-            video=str(self._storage.file_of(record)),
-            start=row.start,
-            end=row.end,
-            modality=row.modality,
-            text=row.text,
-            score=ranked.score if ranked else 0.0,
-            similarity=ranked.cosine if ranked else similarity,
-            matched=ranked.matched if ranked else (),
-            source=row.source,
-            box=row.box,
-            words=row.words,
-            frame_seconds=row.frame_seconds,
-            stream=row.stream,
-            keyframe=self._storage.keyframe_reference(record, shown_at, row.stream),
-        )
-
     def _passage(
         self,
         snapshot: Snapshot,
@@ -532,26 +325,6 @@ def _checked(query: str, k: int) -> str:
     if k < 1:
         raise QueryError(f"k={k}: at least 1 result must be asked for")
     return query
-
-
-def _check_known(snapshot: Snapshot, video_ids: Sequence[str]) -> None:
-    missing = [video_id for video_id in video_ids if video_id not in snapshot.records]
-    if missing:
-        raise QueryError(f"no video {', '.join(sorted(missing))} in this library")
-
-
-def _none_fits(snapshot: Snapshot, conditions: Sequence[Condition]) -> str:
-    """A message that names the values that there are."""
-    there = []
-    for name in dict.fromkeys(condition.name for condition in conditions):
-        values = snapshot.catalog.fact_values(name, _LISTED_VALUES)
-        listed = ", ".join(value[:_LONGEST_VALUE] for value in values)
-        there.append(f"values of {name} are {listed}" if values else f"no video has a {name}")
-    return f"no video fits {' and '.join(map(str, conditions))}: {'; '.join(there)}"
-
-
-def _filter(modality: Modality, video_ids: Sequence[str] | None, between: Span | None) -> Filter:
-    return Filter(modality, None if video_ids is None else tuple(video_ids), between)
 
 
 def _chosen(

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..search_index.catalog import Catalog, Ranges
+from ..search_index.catalog import Catalog
+from ..search_index.catalog_queries import Ranges
 from ..search_index.rows import Filter
 from .tokenizer import QueryTerm, TextTerms, counts_in_plain, folded, is_plain
 
