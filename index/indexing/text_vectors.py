@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ...tools.embedding.protocol import CorpusEncoder, Vectors
 from ...tools.errors import LibraryError
+from ...tools.extractors.registry import spec_of
 from ...tools.records import Observation
 from ..records import VideoRecord
 from ..storage.committed.table import ObservationTable, have_unit_length
@@ -20,6 +21,7 @@ from ..storage.journal import Journal, digest, packed, unpacked
 __all__ = ["PreviousResult", "Progress", "Texts", "check_vectors", "embed_texts", "error_line"]
 
 _AT_ONCE = 512
+_FEWEST_LETTERS = 3
 
 
 class Progress(Protocol):
@@ -42,9 +44,10 @@ class Texts:
     """The vectors of all texts of one video.
 
     Attributes:
-        vectors: float16, one row for each observation except `frame`; zeros where one is missing; `(0, 0)` if all are.
+        vectors: float16, one row for each observation except `frame`; zeros where one is missing, or where a written text has
+            fewer than three letters; `(0, 0)` if all are.
         embedding_id: Embedding model id; empty if there are no vectors.
-        are_missing: Whether a text has no vector.
+        are_missing: Whether a text has no vector that should have one.
         failure: Why texts could not be embedded; empty if they are, or if there is no encoder.
     """
 
@@ -76,7 +79,7 @@ def embed_texts(
     texts = [o.text for o in observations if o.modality != "frame"]
     embedding_id = encoder.embedding_id if encoder else previous.record.text_embedding_id if previous else ""
     known = _known(previous, embedding_id)
-    new = sorted({text for text in texts if text} - known.keys())
+    new = sorted({o.text for o in observations if o.modality != "frame" and _has_meaning(o)} - known.keys())
     if encoder:
         journal = Journal(journals / f"vectors-{digest(embedding_id)}.jsonl")
         try:
@@ -112,6 +115,16 @@ def check_vectors(vectors: Vectors, rows: int) -> None:
         raise ValueError("vectors that are not finite")
     if not have_unit_length(vectors):
         raise ValueError("vectors whose length is neither 1 nor 0")
+
+
+def _has_meaning(seen: Observation) -> bool:
+    """Whether a text is worth a vector. Of what is written, ASCII with fewer letters than three is not: it is found by its words.
+
+    In a code editor with line numbers a quarter of all lines are of this kind.
+    """
+    if not spec_of(seen.modality).reads_text or not seen.text.isascii():
+        return bool(seen.text)
+    return sum(character.isalpha() for character in seen.text) >= _FEWEST_LETTERS
 
 
 def _embedded(texts: Sequence[str], encoder: CorpusEncoder, journal: Journal) -> npt.NDArray[np.float16]:

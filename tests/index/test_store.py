@@ -171,6 +171,20 @@ def test_keyframes(store):
     ]
 
 
+def test_a_dense_picture_is_stored_smaller(tmp_path):
+    """Text that fills a screen cannot be read in 512 pixels either."""
+    from PIL import Image
+
+    random = np.random.default_rng(0)
+    dense = random.integers(0, 2, (1080, 1920, 1), np.uint8).repeat(3, axis=2) * 255
+    dense[::12] = 0
+    coarse = random.integers(0, 2, (9, 16, 3), np.uint8).repeat(120, axis=0).repeat(120, axis=1) * 255
+    for seconds, pixels in ((1.0, dense), (2.0, coarse)):
+        write_keyframe(tmp_path, Frame(seconds, pixels))
+    sizes = [Image.open(path).size for path in sorted(tmp_path.rglob("*.webp"))]
+    assert sizes == [(384, 216), (512, 288)]
+
+
 def test_a_video_without_keyframes_has_none(store):
     committed = commit(store, [observation("a")])
     assert store.keyframe_times(committed) == []

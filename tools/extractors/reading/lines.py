@@ -1,5 +1,6 @@
 """Lines of text that an OCR engine read in a picture: their order, and which of them a later picture still shows."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
@@ -66,6 +67,12 @@ class Rectangle(NamedTuple):
     def of(self, pixels: Pixels) -> Pixels:
         """Return this part of a picture."""
         return pixels[self.top : self.bottom, self.left : self.right]
+
+    def scaled(self, scale: float) -> "Rectangle":
+        """Return the same place in a picture of another size."""
+        return Rectangle(
+            int(self.left * scale), int(self.top * scale), math.ceil(self.right * scale), math.ceil(self.bottom * scale)
+        )
 
     def grown(self, by: int, width: int, height: int) -> "Rectangle":
         """Return the rectangle with a margin, clipped to the frame."""
