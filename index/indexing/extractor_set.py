@@ -10,6 +10,7 @@ from ...tools.device import resolve_device
 from ...tools.embedding.protocol import CorpusEncoder
 from ...tools.embedding.texts import SentenceEncoder
 from ...tools.errors import MissingExtraError, ServerError, WeightsError
+from ...tools.extractors.reading.text_changes import TEXT_CHANGES
 from ...tools.extractors.registry import SWITCHED_OFF, spec_of, stage_names
 from ...tools.extractors.specification import ModalitySpec, UnavailableError
 from ...tools.media.frames import CLIPS
@@ -100,6 +101,8 @@ class Extractors:
             depends += [getattr(extractor, name, "") for name in ("fingerprint", "embedding_id")]
         if spec.reads in ("frames", "scenes"):
             depends += [settings.sample_seconds, settings.decoder, settings.stream, GATE]
+        if spec.ignores_text:
+            depends += [TEXT_CHANGES]
         if spec.reads == "clips":
             depends += [settings.decoder, settings.stream, CLIPS]
         if spec.reads == "scenes":

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...tools.background import prefetch
 from ...tools.errors import MediaError, WeightsError
+from ...tools.extractors.reading.text_changes import only_text_differs
 from ...tools.extractors.registry import spec_of
 from ...tools.extractors.specification import ClipExtractor, FrameExtractor
 from ...tools.media.frames import moving_clips, scan
@@ -150,7 +151,7 @@ class _FramePipeline:
     """Passes segments to the stages in batches.
 
     Extractors of text get all segments, except brief ones. Other extractors get each different picture once; a changed
-    character does not count as a different picture.
+    character does not count as a different picture. Those that ignore text get only the pictures that differ in more than text.
     """
 
     def __init__(
@@ -165,6 +166,10 @@ class _FramePipeline:
         self._recent = RecentSegments()
         self._reappearances: list[Reappearance] = []
         self._pictures: list[Segment] = []
+        self._things: list[Segment] = []  # pictures that differ in more than text
+        self._last_things: Segment | None = None  # the last of all of them
+        self._repeated_things: list[Reappearance] = []
+        self._shows_things_of: dict[float, float] = {}  # from the frame of a picture to that whose things it shows
         self._texts: list[Segment] = []
         self._pending: Segment | None = None  # to be read; brief segments after it extend it
         self._skipped: Segment | None = None  # the last of these
@@ -174,7 +179,8 @@ class _FramePipeline:
         self._captions: CaptionPipeline | None = None
         frames = [modality for modality in stages if spec_of(modality).reads == "frames"]
         self._text_readers = [modality for modality in frames if spec_of(modality).reads_text]
-        self._picture_readers = [modality for modality in frames if not spec_of(modality).reads_text]
+        self._thing_readers = [modality for modality in frames if spec_of(modality).ignores_text]
+        self._picture_readers = [one for one in frames if one not in (*self._text_readers, *self._thing_readers)]
         for modality in stages:
             if spec_of(modality).reads == "scenes":
                 known, at_once = Journal(folder / CAPTIONS), extractors.settings.caption_requests
@@ -190,6 +196,8 @@ class _FramePipeline:
         if seconds is None:
             self._write_keyframe(segment)
             self._pictures.append(segment)
+            if self._thing_readers:
+                self._add_things(segment)
         else:
             self._reappearances.append(Reappearance(seconds, segment.span, segment.frame.seconds))
         if self._pending is None or seconds is None or not self._is_brief(segment):
@@ -208,6 +216,8 @@ class _FramePipeline:
         """Process the last batches; return the end of the last segment in seconds."""
         if self._pictures:
             self._process_pictures()
+        if self._things:
+            self._process_things()
         if self._pending and self._skipped:  # the last segment is always read
             until = Span(start=self._pending.span.start, end=self._skipped.span.start)
             self._pending = replace(self._pending, span=until)
@@ -220,7 +230,25 @@ class _FramePipeline:
             self._captions.finish()
         for modality in self._picture_readers:
             self._stages[modality].repeat(self._reappearances)
+        things = self._shows_things_of
+        again = [
+            one._replace(first_seconds=things.get(one.first_seconds, one.first_seconds)) for one in self._reappearances
+        ]
+        for modality in self._thing_readers:
+            self._stages[modality].repeat([*again, *self._repeated_things])
         return self._end
+
+    def _add_things(self, segment: Segment) -> None:
+        """Pass a picture on to the extractors that ignore text, unless it differs in text only from the last that they got."""
+        last = self._last_things
+        if last is not None and only_text_differs(last.frame.pixels, segment.frame.pixels):
+            self._shows_things_of[segment.frame.seconds] = last.frame.seconds
+            self._repeated_things.append(Reappearance(last.frame.seconds, segment.span, segment.frame.seconds))
+            return
+        self._last_things = segment
+        self._things.append(segment)
+        if len(self._things) == self._extractors.at_once:
+            self._process_things()
 
     def _is_brief(self, segment: Segment) -> bool:
         return segment.span.duration < _BRIEF_SECONDS and segment.span.end - self._read_until < _UNREAD_SECONDS
@@ -239,6 +267,10 @@ class _FramePipeline:
     def _process_pictures(self) -> None:
         batch, self._pictures = self._pictures, []
         self._run(self._picture_readers, batch)
+
+    def _process_things(self) -> None:
+        batch, self._things = self._things, []
+        self._run(self._thing_readers, batch)
 
     def _process_texts(self) -> None:
         batch, self._texts = self._texts, []

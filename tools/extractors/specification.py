@@ -124,6 +124,8 @@ class ModalitySpec:
         text_is_visible: Whether its text is readable in the picture. Then it is not drawn next to its box.
         reads_text: For `frames`: whether it reads text. Then the extractor gets every segment; else one frame of each
             different picture.
+        ignores_text: For `frames`: whether text does not matter to it. Then a picture that differs from the one before in text
+            only repeats its results.
         subtitles: Whether subtitles can replace its extractor.
         searched: Whether a search includes it by default. A label such as `Speaker 2` does not answer a question.
         derived_from: The modality from whose observations it is computed; then it has no extractor and is no stage of its own.
@@ -149,6 +151,7 @@ class ModalitySpec:
     cited_as: Literal["text", "picture"] = "text"
     text_is_visible: bool = False
     reads_text: bool = False
+    ignores_text: bool = False
     subtitles: bool = False
     searched: bool = True
     derived_from: Modality = ""

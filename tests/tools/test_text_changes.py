@@ -1,0 +1,48 @@
+"""Pictures of a screen that differ in text only."""
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from playhead.tools.extractors.reading.text_changes import only_text_differs
+
+
+def screen(text, *, thing=None, ground=30):
+    """A dark editor with lines of text, and a thing in a corner."""
+    picture = Image.new("RGB", (1280, 720), (ground,) * 3)
+    draw = ImageDraw.Draw(picture)
+    for row in range(18):
+        draw.text(
+            (80, 60 + 24 * row),
+            f"{text} {row}: value = compute(row)",
+            fill=(220, 220, 200),
+            font=ImageFont.load_default(16),
+        )
+    if thing is not None:
+        noise = np.random.default_rng(thing).integers(0, 256, (30, 30, 3), np.uint8)
+        picture.paste(Image.fromarray(noise).resize((300, 300), Image.Resampling.BICUBIC), (900, 350))
+    return np.asarray(picture)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (screen("first"), screen("first"), True),
+        (screen("first"), screen("another line"), True),
+        (screen("first", thing=1), screen("another line", thing=1), True),
+        (screen("first"), screen("first", thing=1), False),
+        (screen("first", thing=1), screen("another line", thing=2), False),
+        (screen("first"), screen("first", ground=90), False),
+        (screen("first"), screen("first")[:360], False),
+    ],
+)
+def test_only_text_differs(before, after, expected):
+    assert only_text_differs(before, after) is expected
+
+
+def test_a_thing_that_moves_before_a_camera_is_no_text():
+    random = np.random.default_rng(0)
+    ground = random.integers(90, 130, (720, 1280, 3), np.uint8)
+    other = ground.copy()
+    other[200:420, 300:500] = random.integers(0, 255, (22, 20, 3), np.uint8).repeat(10, axis=0).repeat(10, axis=1)
+    assert not only_text_differs(ground, other)
