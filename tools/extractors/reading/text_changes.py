@@ -36,7 +36,7 @@ def only_text_differs(before: Pixels, after: Pixels) -> bool:
     if before.shape != after.shape or min(before.shape[:2]) < 4 * CELL:
         return False
     details = [detail_of_pixels(pixels) for pixels in (before, after)]
-    changed = _in_cells(changed_map(*details)).any(axis=2)
+    changed: npt.NDArray[np.bool_] = _in_cells(changed_map(*details)).max(axis=2) > 0
     if not changed.any():
         return True
     if changed.mean() > _MOST_CHANGED or any(_flat_share(detail, changed) < _LEAST_FLAT for detail in details):
