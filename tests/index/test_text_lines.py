@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from playhead.index.indexing.merging import text_lines
 from playhead.index.indexing.merging.text_lines import are_variants, merge_lines
 from playhead.tools.records import Box, Span
 
@@ -161,3 +162,24 @@ def test_lines_cover_only_what_was_read_and_short_gaps(film):
         assert line.span.start in {one.span.start for one in made}
         assert line.span.end in {one.span.end for one in made}
         assert any(one.text == line.text and line.span.overlap(one.span) > 0 for one in made)
+
+
+def test_chains_are_compared_with_those_near_in_time_only(monkeypatch):
+    """An hour of code has 300,000 readings: to compare all chains takes hours."""
+    compared = []
+    real = text_lines._Chain.misreads
+    monkeypatch.setattr(text_lines._Chain, "misreads", lambda one, other: compared.append(one) or real(one, other))
+    counts = []
+    for screens in (10, 40):
+        compared.clear()
+        spans = [Span(start=4.0 * number, end=4.0 * number + 1) for number in range(screens)]
+        rows = [Box(left=0.1, top=row / 10, right=0.6, bottom=row / 10 + 0.04) for row in range(5)]
+        words = ["alpha", "bravo", "charlie", "delta", "echo"]
+        readings = [
+            read(f"{word} of screen {number}", span.start, span.end, box)
+            for number, span in enumerate(spans)
+            for word, box in zip(words, rows, strict=True)
+        ]
+        assert len(merge_lines(readings, spans)) == 5 * screens
+        counts.append(len(compared))
+    assert counts == [10 * 5 * 4, 40 * 5 * 4]

@@ -5,8 +5,13 @@ covered by a pointer or a menu: a brief reading is a part of the one before or a
 differs in a letter or two. A reading that lasts is never merged with another text: on a slide one letter may have changed.
 """
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from functools import lru_cache
+
+import numpy as np
 
 from ....tools.records import Box, Observation, Span
 from .tracks import merge_detections
@@ -35,6 +40,10 @@ _MOVED, _MISSED_SECONDS, _SURE_ONCE = 0.15, 2.5, 0.9
 _WEAK_SHARE, _ALIKE_AMONG, _ALIKE_BESIDE = 0.5, 0.6, 0.75
 # A part that ends inside of a word, in a line that is being written, may have been shown for longer: nobody shows half a word.
 _WRITTEN_SECONDS = 10.0
+
+# Texts that were compared are compared again: a line of code is read in each of a hundred frames.
+_CACHED = 1 << 16
+_ROOM = 64  # lines for which there is room at first
 
 # Everything that merged lines depend on.
 LINES = (
@@ -75,6 +84,7 @@ def merge_lines(observations: Sequence[Observation], moving: Sequence[Span] = ()
     return sorted((line for line in lines if not _is_noise(line)), key=lambda line: (line.span.start, line.span.end))
 
 
+@lru_cache(_CACHED)
 def are_variants(a: str, b: str) -> bool:
     """Whether two texts may be readings of one line: all but a few letters agree, and all digits.
 
@@ -85,13 +95,18 @@ def are_variants(a: str, b: str) -> bool:
         return True
     if _digits(first) != _digits(second):
         return False
+    longest = max(len(first), len(second))
+    if (
+        longest - (Counter(first) & Counter(second)).total() > _VARIANT_SHARE * longest
+    ):  # as many letters differ at least
+        return False
     changes = [
         code for code in SequenceMatcher(None, first, second, autojunk=False).get_opcodes() if code[0] != "equal"
     ]
     sizes = [max(a_end - a_start, b_end - b_start) for _, a_start, a_end, b_start, b_end in changes]
     if any(kind == "replace" and size > 1 for (kind, *_), size in zip(changes, sizes, strict=True)):
         return False
-    return sum(sizes) <= _VARIANT_SHARE * max(len(first), len(second))
+    return sum(sizes) <= _VARIANT_SHARE * longest
 
 
 class _Chain:
@@ -101,10 +116,16 @@ class _Chain:
         self.readings = [reading]
         self.span = reading.span
         self.support = reading.score  # sum of the readings' scores
+        self._best: Observation | None = None
 
     @property
     def best(self) -> Observation:
         """The surest reading of the text that was read most often, over the whole span."""
+        if self._best is None:
+            self._best = self._voted()
+        return self._best
+
+    def _voted(self) -> Observation:
         votes: dict[str, float] = {}
         for one in self.readings:
             votes[_letters(one.text)] = votes.get(_letters(one.text), 0.0) + one.score
@@ -117,6 +138,7 @@ class _Chain:
         self.readings = sorted([*self.readings, *readings], key=lambda one: one.span.start)
         self.span = Span(start=self.readings[0].span.start, end=max(one.span.end for one in self.readings))
         self.support = sum(one.score for one in self.readings)
+        self._best = None
 
     def goes_on_with(self, sample: Observation) -> bool:
         """Whether a later reading is one of this line, which may have moved."""
@@ -128,6 +150,13 @@ class _Chain:
             and are_variants(last.text, sample.text)
         )
 
+    def nearest_to(self, reading: Observation) -> Observation:
+        """Return the reading that starts nearest to another one."""
+        start = reading.span.start
+        after = bisect_left(self.readings, start, key=lambda one: one.span.start)
+        near = self.readings[max(0, after - 1) : after + 1]
+        return min(near, key=lambda one: abs(one.span.start - start))
+
     def misreads(self, other: "_Chain") -> bool:
         """Whether this is a misreading, or the written beginning, of another line at its place.
 
@@ -138,7 +167,7 @@ class _Chain:
         if gap > _MISSED_SECONDS or self.support >= other.support:
             return False
         mine, theirs = min(
-            ((one, reading) for one in (self.readings[0], self.readings[-1]) for reading in other.readings),
+            ((one, other.nearest_to(one)) for one in (self.readings[0], self.readings[-1])),
             key=lambda pair: abs(pair[0].span.start - pair[1].span.start),
         )
         if not _on_one_row(mine.box, theirs.box):
@@ -175,15 +204,27 @@ def _followed(samples: Sequence[Observation]) -> list[Observation]:
 
 def _merge_misread(chains: list[_Chain]) -> bool:
     """Merge misread chains into the lines that they misread, the weakest first; return whether there was one."""
-    count = len(chains)
-    for chain in sorted(chains, key=lambda one: one.support):
-        lines = [other for other in chains if other is not chain and chain.misreads(other)]
+    order = sorted(range(len(chains)), key=lambda number: chains[number].support)
+    starts, ends = (np.array([getattr(one.span, edge) for one in chains]) for edge in ("start", "end"))
+    gone: set[int] = set()
+    for number in order:
+        chain = chains[number]
+        near = (starts - chain.span.end <= _MISSED_SECONDS) & (chain.span.start - ends <= _MISSED_SECONDS)
+        lines = [
+            other
+            for other in np.flatnonzero(near).tolist()
+            if other != number and other not in gone and chain.misreads(chains[other])
+        ]
         if lines:
-            max(lines, key=lambda other: _similarity(chain.best.text, other.best.text)).add(chain.readings)
-            chains.remove(chain)
-    return len(chains) < count
+            line = max(lines, key=lambda other: _similarity(chain.best.text, chains[other].best.text))
+            chains[line].add(chain.readings)
+            starts[line], ends[line] = chains[line].span.start, chains[line].span.end
+            gone.add(number)
+    chains[:] = [chain for number, chain in enumerate(chains) if number not in gone]
+    return bool(gone)
 
 
+@lru_cache(_CACHED)
 def _similarity(a: str, b: str) -> float:
     """Return the share of letters that two texts have in common, in order, 0 to 1."""
     return SequenceMatcher(None, _letters(a), _letters(b), autojunk=False).ratio()
@@ -192,27 +233,63 @@ def _similarity(a: str, b: str) -> float:
 def _absorbed(lines: Sequence[Observation]) -> list[Observation]:
     """Merge brief parts and variants of a line into it: first those before it, then those after it."""
     for is_backward in (True, False):
-        kept: list[Observation] = []
+        kept = _Lines()
         for line in sorted(lines, key=lambda line: line.span.start, reverse=is_backward):
             near = _neighbour(line, kept, is_backward)
             if near is None:
-                kept.append(line)
+                kept.add(line)
             else:
-                kept[near] = _over(kept[near], line)
-        lines = kept
+                kept.replace(near, _over(kept.all[near], line))
+        lines = kept.all
     return list(lines)
 
 
-def _neighbour(line: Observation, kept: Sequence[Observation], is_backward: bool) -> int | None:
+class _Lines:
+    """Lines whose times and places are also kept as numbers, so that few of many are compared one by one."""
+
+    def __init__(self, lines: Sequence[Observation] = ()) -> None:
+        self.all: list[Observation] = []
+        self._numbers = np.zeros((_ROOM, 6))  # start, end, left, top, right, bottom
+        for line in lines:
+            self.add(line)
+
+    def add(self, line: Observation) -> None:
+        """Append a line."""
+        if len(self.all) == len(self._numbers):
+            self._numbers = np.concatenate([self._numbers, np.zeros_like(self._numbers)])
+        self.all.append(line)
+        self.replace(len(self.all) - 1, line)
+
+    def replace(self, number: int, line: Observation) -> None:
+        """Set a line."""
+        self.all[number] = line
+        box = line.box
+        place = (box.left, box.top, box.right, box.bottom) if box else (np.nan,) * 4
+        self._numbers[number] = (line.span.start, line.span.end, *place)
+
+    def on_row_of(self, line: Observation, before: float, after: float) -> list[int]:
+        """Return the numbers of the lines on one row with another, at most these seconds before and after it, in order."""
+        if line.box is None:
+            return []
+        starts, ends, lefts, tops, rights, bottoms = self._numbers[: len(self.all)].T
+        box = line.box
+        rows = np.minimum(bottoms, box.bottom) - np.maximum(tops, box.top)
+        columns = np.minimum(rights, box.right) - np.maximum(lefts, box.left)
+        near = (starts - line.span.end <= after) & (line.span.start - ends <= before)
+        near &= rows >= _SAME_ROW * np.minimum(bottoms - tops, box.bottom - box.top)
+        near &= columns >= _SAME_COLUMNS * np.minimum(rights - lefts, box.right - box.left)
+        found: list[int] = np.flatnonzero(near).tolist()
+        return found
+
+
+def _neighbour(line: Observation, kept: _Lines, is_backward: bool) -> int | None:
     """Return the index of the line that another is a brief reading of; None: there is none."""
-    for number in range(len(kept) - 1, -1, -1):
-        other = kept[number]
+    for number in reversed(kept.on_row_of(line, _GAP_SECONDS, _GAP_SECONDS)):
+        other = kept.all[number]
         gap = other.span.start - line.span.end if is_backward else line.span.start - other.span.end
         far = _PART_SECONDS + _GAP_SECONDS
-        if (other.span.start - line.span.start if is_backward else line.span.start - other.span.start) > 600:
-            break
         is_inside = line.span.overlap(other.span) >= line.span.duration - 1e-6
-        if not (is_inside or -far <= gap <= _GAP_SECONDS) or not _on_one_row(line.box, other.box):
+        if not (is_inside or -far <= gap <= _GAP_SECONDS):
             continue
         limit = 0.0
         if _is_part(line.text, other.text):
@@ -229,6 +306,7 @@ def _bridged(lines: Sequence[Observation]) -> list[Observation]:
     """Merge a line with itself where it is hidden for a moment."""
     kept: list[Observation] = []
     last: dict[str, list[int]] = {}
+    among = _Lines(lines)
     for line in sorted(lines, key=lambda line: line.span.start):
         places = last.setdefault(_letters(line.text), [])
         for number in reversed(places):
@@ -238,7 +316,7 @@ def _bridged(lines: Sequence[Observation]) -> list[Observation]:
             if (
                 gap <= min(_HIDDEN_SECONDS, shorter)
                 and _on_one_row(before.box, line.box)
-                and not _is_replaced(before, line, lines)
+                and not _is_replaced(before, line, among)
             ):
                 best = line if line.score > before.score else before
                 kept[number] = _over(best, before if best is line else line)
@@ -249,16 +327,15 @@ def _bridged(lines: Sequence[Observation]) -> list[Observation]:
     return kept
 
 
-def _is_replaced(before: Observation, after: Observation, lines: Sequence[Observation]) -> bool:
+def _is_replaced(before: Observation, after: Observation, lines: _Lines) -> bool:
     """Whether another text is at a line's place between two times that it is shown."""
     if after.span.start <= before.span.end:
         return False
     gap = Span(start=before.span.end, end=after.span.start)
     return any(
-        other.span.overlap(gap) >= gap.duration / 2
-        and _on_one_row(other.box, before.box)
-        and not are_variants(other.text, before.text)
-        for other in lines
+        lines.all[number].span.overlap(gap) >= gap.duration / 2
+        and not are_variants(lines.all[number].text, before.text)
+        for number in lines.on_row_of(before, 0.0, gap.duration)
     )
 
 
@@ -308,6 +385,7 @@ def _over(line: Observation, other: Observation) -> Observation:
     return line.model_copy(update={"span": Span(start=start, end=end)})
 
 
+@lru_cache(_CACHED)
 def _letters(text: str) -> str:
     return "".join(c for c in text.casefold() if c.isalnum())
 
