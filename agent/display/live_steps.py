@@ -66,6 +66,10 @@ class AskingView:
         assert self._answer is not None
         return self._answer
 
+    def note(self, text: str) -> None:
+        """Print one line."""
+        self._line(text)
+
     def show(self, event: Event) -> None:
         """Show one step."""
         match event:

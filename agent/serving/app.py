@@ -5,7 +5,7 @@ Another interface adds its routes with `app.include_router`; `app.state.service`
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,9 +23,11 @@ from fastapi.responses import (
 from ...tools.errors import LibraryError, PlayheadError, QueryError
 from ...tools.records import clean_text
 from ..async_iteration import in_background
+from ..graph.events import Event
 from .access import Access, AccessControl
 from .api import Asked, Conditions, Count, Names, QueryText, Seconds, api_router
 from .playback import Pieces, media_type
+from .running_page import StepsAsked, error_line
 from .service import LibraryService, between_of
 
 if TYPE_CHECKING:
@@ -57,6 +59,8 @@ def create_app(library: "Library", access: Access, *, api: bool = False) -> Fast
     _add_page(app, access, control)
     _add_data(app, service)
     _add_media(app, service, pieces)
+    if access.is_local:
+        _add_steps(app, service)
     if api:
         app.include_router(api_router(service))
     app.add_middleware(AccessControl, access=access)
@@ -145,6 +149,26 @@ def _add_data(app: FastAPI, service: LibraryService) -> None:
     @app.get("/api/index")
     def indexing() -> dict[str, Any]:
         return service.job.state()
+
+
+def _add_steps(app: FastAPI, service: LibraryService) -> None:
+    """For the command line on this machine: steps as the library yields them, with paths."""
+
+    @app.post("/api/steps")
+    async def steps(asked: Annotated[StepsAsked, Body()]) -> StreamingResponse:
+        def events() -> Iterator[Event]:
+            return service.library.stream(
+                asked.question, videos=asked.videos, where=asked.where, between=asked.between, thread_id=asked.thread
+            )
+
+        async def lines() -> AsyncIterator[str]:
+            try:
+                async for event in in_background(events):
+                    yield event.model_dump_json() + "\n"
+            except PlayheadError as error:
+                yield error_line(error)
+
+        return StreamingResponse(lines(), media_type="application/x-ndjson", headers={"cache-control": "no-store"})
 
 
 def _add_media(app: FastAPI, service: LibraryService, pieces: Pieces) -> None:

@@ -66,6 +66,12 @@ def ask(
         bool,
         typer.Option("--pictures/--no-pictures", help="Draw the cited pictures if the terminal can show them."),
     ] = True,
+    page: Annotated[
+        bool,
+        typer.Option(
+            "--page/--no-page", help="Let a `playhead ui` that runs for this library answer: it starts at once."
+        ),
+    ] = True,
     as_json: AsJson = False,
     as_events: Annotated[
         bool, typer.Option("--events", help="Print each step as one line of JSON; the answer is last.")
@@ -76,6 +82,7 @@ def ask(
     """Answer a question and cite the seconds behind the answer."""
     from ...display.live_steps import AskingView
     from ...display.tables import print_answer, print_trace
+    from ...serving.running_page import StepsAsked, running_page, steps
 
     folder = Path(place)
     if resume and (thread is None or question is not None or between is not None or where):
@@ -89,8 +96,16 @@ def ask(
     stretch = seconds_of(between)
     with AskingView(quiet=chosen.quiet or as_events, thread=thread) as view:
         opened, videos = opened_at(folder, library, chosen)
+        running = running_page(opened.folder, opened.settings) if page and question is not None else None
         if question is None:
             events = opened.stream_resumed(str(thread))
+        elif running is not None:
+            view.note(f"the page at {running.url} answers; --no-page: a process of its own")
+            named = None if videos is None else tuple(map(str, videos))
+            asked = StepsAsked(
+                question=question, videos=named, where=tuple(where or ()), between=stretch, thread=thread
+            )
+            events = steps(running, asked)
         else:
             events = opened.stream(question, videos=videos, where=where, between=stretch, thread_id=thread)
         for event in events:

@@ -63,6 +63,7 @@ def serve_page(
 
         from ...serving.access import Access
         from ...serving.app import create_app
+        from ...serving.running_page import announced
     except ModuleNotFoundError as error:
         raise MissingExtraError("the page", error.name or "fastapi", "ui") from error
     access = Access(host=host, password=os.environ.get("PLAYHEAD_UI_PASSWORD") or None)
@@ -80,4 +81,8 @@ def serve_page(
         print("Stop with Ctrl-C.", file=sys.stderr)
         if open_browser:
             webbrowser.open(url)
-        server.run(sockets=[listening])
+        if not access.is_local:
+            server.run(sockets=[listening])
+            return
+        with announced(library.folder, library.settings, address, access.token):
+            server.run(sockets=[listening])
