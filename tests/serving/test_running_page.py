@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from playhead import Library, Settings
 from playhead.agent.graph.events import Answered, PlanMade
@@ -91,7 +92,7 @@ def test_the_command_line_asks_the_page_and_loads_no_models(talk_library: Librar
     assert alone.stderr.splitlines()[-1] == "loaded"
 
 
-@pytest.mark.parametrize("other", [{"language": "de"}, {"video_llm_key": "another"}])
+@pytest.mark.parametrize("other", [{"language": "de"}, {"video_llm_key": SecretStr("another")}])
 def test_a_page_with_other_settings_is_not_asked(talk_library: Library, page: RunningPage, other: dict) -> None:
     del page
     assert running_page(talk_library.folder, SETTINGS.model_copy(update=other)) is None
