@@ -65,7 +65,7 @@ def test_lines_of_a_slide_and_sentences_that_follow_each_other_are_one_passage(t
     ]
 
 
-def test_what_stands_over_two_slides_does_not_join_them(tmp_path) -> None:
+def test_a_line_that_is_shown_with_two_slides_does_not_join_them(tmp_path) -> None:
     store = LocalStorage(tmp_path / "library")
     store.create()
     lines = [("Annual review", 0, 20), ("Revenue", 1, 10), ("Prices", 11, 20)]
