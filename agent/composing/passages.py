@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ...index.records import Evidence
 
-__all__ = ["passages_of", "text_of"]
+__all__ = ["passages_of"]
 
 # A passage ends at a longer pause. A line that starts later than this after the first one begins another passage.
 _PAUSE_SECONDS = 3.0
@@ -31,11 +31,6 @@ def passages_of(rows: Sequence[Evidence]) -> list[list[Evidence]]:
         if passage[0].modality == "text":
             passage.sort(key=lambda one: (one.box.top, one.box.left) if one.box else (0.0, 0.0))
     return passages
-
-
-def text_of(passage: Sequence[Evidence]) -> str:
-    """The text of a passage: sentences after each other, lines of a slide with bars between them."""
-    return (" | " if passage[0].modality == "text" else " ").join(row.text for row in passage)
 
 
 def _start(passage: Sequence[Evidence]) -> float:

@@ -20,14 +20,13 @@ from ...tools.llm.protocol import TokenUsage, VideoLLM
 from ...tools.records import Record
 from ..records import Claim
 from .model_input import quoted, quoted_question
-from .passages import text_of
 
 __all__ = ["ComposedWeights", "composed_weights", "probability", "yes_log_odds"]
 
 _WEIGHTS = Path(__file__).with_name("composed_weights.json")
 _WORDS = ("yes", "no")
-# Passages of one check. More of them cost time, and a claim cites three lines at most.
-_MOST_PASSAGES = 3
+# Lines of one check. More of them cost time, and a claim cites three at most.
+_MOST_LINES = 6
 # A reader's score of 0 or 1 is no certainty.
 _LEAST = 0.01
 
@@ -38,9 +37,7 @@ class ComposedWeights(Record):
     command: str = Field(description="Command that writes them.")
     fitted_on: str = Field(description="Model and questions that they are fitted on.")
     intercept: float = Field(description="Constant.")
-    cited: float = Field(
-        description="Coefficient of the logit of the reader's score of the best line in the cited passages."
-    )
+    cited: float = Field(description="Coefficient of the logit of the reader's score of the best cited line.")
     log_odds: float = Field(description="Coefficient of the log-odds of yes.")
     threshold: float = Field(ge=0, le=1, description="An answer that is less likely to be right is not given.")
 
@@ -55,7 +52,7 @@ def probability(cited: float, log_odds: float, weights: ComposedWeights) -> floa
     """The probability that a composed answer is right.
 
     Args:
-        cited: The reader's score of the best line in the passages that the answer cites, 0 to 1.
+        cited: The reader's score of the best line that the answer cites, 0 to 1.
         log_odds: The model's log-odds of "yes".
         weights: The regression.
     """
@@ -69,20 +66,15 @@ def _logit(score: float) -> float:
 
 
 def yes_log_odds(
-    llm: VideoLLM,
-    question: str,
-    claims: Sequence[Claim],
-    passages: Sequence[Sequence[Evidence]],
-    *,
-    seconds: float | None = None,
+    llm: VideoLLM, question: str, claims: Sequence[Claim], lines: Sequence[Evidence], *, seconds: float | None = None
 ) -> tuple[float | None, TokenUsage]:
-    """Ask the model whether an answer is right according to the passages that it cites, in one word.
+    """Ask the model whether an answer is right according to the lines that it cites, in one word.
 
     Args:
         llm: The model that composed the answer.
         question: What was asked.
         claims: The answer.
-        passages: The passages with the lines that it cites, of which the first three in time are shown.
+        lines: The lines that it cites, of which the first six in time are shown.
         seconds: Time for it.
 
     Returns:
@@ -91,7 +83,8 @@ def yes_log_odds(
     Raises:
         ServerError: No answer came, or none in time.
     """
-    read = "\n".join(quoted(text_of(one)) for one in passages[:_MOST_PASSAGES])
+    shown = sorted(lines, key=lambda one: (one.video, one.start))[:_MOST_LINES]
+    read = "\n".join(quoted(one.text) for one in shown)
     answer = " ".join(claim.text for claim in claims)
     reply = llm.ask(
         [f"Lines:\n{read}\n{quoted_question(question)}\nAnswer: {quoted(answer)}\n{render('yes_or_no')}"],

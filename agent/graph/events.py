@@ -96,7 +96,7 @@ class AnswerWeighed(Record):
 
     kind: Literal["weighed"] = "weighed"
     score: float = Field(ge=0, le=1, description="The reader's score of the best passage.")
-    cited: float = Field(ge=0, le=1, description="The reader's score of the best line in the cited passages.")
+    cited: float = Field(ge=0, le=1, description="The reader's score of the best line that the answer cites.")
     log_odds: float | None = Field(
         description="The model's log-odds that the answer is right; None: it was not asked, or gives none."
     )

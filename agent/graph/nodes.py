@@ -20,7 +20,6 @@ from ..answering.retrieval import choose_videos, retrieve
 from ..answering.summary import outline, quote_sections
 from ..composing.grounding import grounded
 from ..composing.memory import hinted
-from ..composing.passages import passages_of
 from ..composing.translation import translated
 from ..composing.weighing import composed_weights, probability, yes_log_odds
 from ..question.file_names import scoped_by_names
@@ -288,15 +287,14 @@ def _probability(
     """Return the probability that claims are right, what asking the model cost, and why it gave no log-odds."""
     assert context.llm is not None
     named = {citation.evidence_id for claim in claims for citation in claim.citations}
-    passages = [one for one in passages_of(state["rows"]) if any(row.evidence_id in named for row in one)]
-    held = {row.evidence_id for one in passages for row in one}
+    lines = [one for one in map(context.search.evidence, sorted(named)) if one is not None and one.text]
     best = max((one.score for one in scored), default=0.0)
-    cited = max((one.score for one in scored if one.evidence.evidence_id in held), default=0.0)
+    cited = max((one.score for one in scored if one.evidence.evidence_id in named), default=0.0)
     odds, usage, failure, weights = None, TokenUsage(), "", composed_weights()
     if context.llm.capabilities.log_probabilities:
         try:
             odds, usage = yes_log_odds(
-                context.llm, state["plan"].question, claims, passages, seconds=seconds_left(context)
+                context.llm, state["plan"].question, claims, lines, seconds=seconds_left(context)
             )
         except ServerError as error:
             usage, failure = usage_of(error, context), f": {error}"
