@@ -1,8 +1,8 @@
 """Evidence as a video LLM reads it: numbered lines and frames in the order of time, and the question at the end.
 
-Each passage has one heading, with its second of start and how it is known. So a small model sees what a line is about, and
-reads fewer tokens (on two cores it reads 67 a second). Text from videos is quoted as JSON strings: no quote can end early and pass for our
-own words. Everything is fitted into the tokens that the model has: the best lines first, then frames.
+A line is short, since a small model on two cores reads 67 tokens a second: its second of start, how it is known, its text.
+Text from videos is quoted as JSON strings: no quote can end early and pass for our own words. Everything is fitted into
+the tokens that the model has: the best lines first, then frames.
 """
 
 import json
@@ -17,7 +17,6 @@ from ...tools.llm.pictures import SMALLEST_SIDE, Picture
 from ...tools.llm.protocol import Part
 from ...tools.media.frames import Decoder, frames_at
 from ..records import Turn
-from .passages import passages_of
 
 __all__ = ["Brief", "SizedFrame", "fitted", "quoted", "quoted_question", "write_brief"]
 
@@ -91,9 +90,12 @@ def fitted(
     room -= sum(map(_frame_tokens, shown))
     kept: list[Evidence] = []
     for row in rows:
-        text = [part for part in write_brief([*kept, row], ()).parts if isinstance(part, str)]
-        if can.tokens_of("\n".join(text)) > room:
+        cost = can.tokens_of(_line("E99", row)) + 1
+        if not any(other.video == row.video for other in kept):
+            cost += can.tokens_of(_heading(row)) + 1
+        if cost > room:
             break
+        room -= cost
         kept.append(row)
     return Fitted(tuple(kept), tuple(shown))
 
@@ -109,29 +111,25 @@ def write_brief(rows: Sequence[Evidence], frames: Sequence[SizedFrame], decoder:
     Raises:
         MediaError: A video's file cannot be read.
     """
-    items: list[tuple[float, Sequence[Evidence], Picture | None]] = [
-        (min(row.start for row in passage), passage, None) for passage in passages_of(rows)
-    ]
-    items += [(sized.seconds, (sized.evidence,), picture) for sized, picture in _decoded(frames, decoder)]
+    pictures = _decoded(frames, decoder)
+    items: list[tuple[str, float, int, Evidence, Picture | None]] = []
+    items += [(row.video, row.start, 0, row, None) for row in rows]
+    items += [(sized.evidence.video, sized.seconds, 1, sized.evidence, picture) for sized, picture in pictures]
     parts: list[Part] = []
     ids: dict[str, Evidence] = {}
     lines: list[str] = []
     last = ""
-    for seconds, passage, picture in sorted(items, key=lambda item: (item[1][0].video, item[0], item[2] is not None)):
-        first = passage[0]
-        if first.video != last:
-            lines.append(f"Video {quoted(first.name)}:")
-            last = first.video
+    for video, _, _, evidence, picture in sorted(items, key=lambda item: item[:3]):
+        if video != last:
+            lines.append(_heading(evidence))
+            last = video
+        name = f"{'F' if picture else 'E'}{sum(one.startswith('F' if picture else 'E') for one in ids) + 1}"
+        ids[name] = evidence
         if picture is None:
-            lines.append(f"{seconds:.0f} s {participle(first.modality)}:")
-        for row in passage:
-            letter = "F" if picture else "E"
-            name = f"{letter}{sum(one.startswith(letter) for one in ids) + 1}"
-            ids[name] = row
-            lines.append(f"{name} a frame:" if picture else f"{name} {_quoted_line(row)}")
-        if picture is not None:
-            parts += ["\n".join(lines), picture]
-            lines = []
+            lines.append(_line(name, evidence))
+            continue
+        parts += ["\n".join([*lines, f"{name} a frame:"]), picture]
+        lines = []
     if lines:
         parts.append("\n".join(lines))
     return Brief(tuple(parts), ids)
@@ -151,8 +149,13 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _quoted_line(row: Evidence) -> str:
-    return quoted(row.text if len(row.text) <= MOST_CHARACTERS else f"{row.text[:MOST_CHARACTERS]} …")
+def _line(name: str, row: Evidence) -> str:
+    text = row.text if len(row.text) <= MOST_CHARACTERS else f"{row.text[:MOST_CHARACTERS]} …"
+    return f"{name} {row.start:.0f} s {participle(row.modality)}: {quoted(text)}"
+
+
+def _heading(one: Evidence) -> str:
+    return f"Video {quoted(one.name)}:"
 
 
 def _decoded(frames: Sequence[SizedFrame], decoder: Decoder) -> list[tuple[SizedFrame, Picture]]:

@@ -12,8 +12,6 @@ __all__ = ["lines_to_read"]
 _WITH_NEIGHBOURS = 4
 _NEIGHBOURS = 2
 _NEIGHBOUR_SECONDS = 6.0
-# Lines of a slide that are read with one of its lines: the nearest ones. A screen of code has a hundred.
-_SLIDE_LINES = 6
 # In a later round, this share of the lines is kept for what the round found.
 _NEW_SHARE = 0.5
 
@@ -39,26 +37,14 @@ def lines_to_read(
         if len(chosen) >= most:
             break
         chosen.setdefault(_key(line), line)
-        if number < _WITH_NEIGHBOURS:
-            for other in _next_to(line, search)[: most - len(chosen)]:
+        if number >= _WITH_NEIGHBOURS or line.modality == "object":
+            continue
+        near = search.nearby(line, _NEIGHBOUR_SECONDS)
+        near.sort(key=lambda other: abs(other.start - line.start))
+        for other in near[:_NEIGHBOURS]:
+            if other.text and len(chosen) < most:
                 chosen.setdefault(_key(other), other)
     return list(chosen.values())
-
-
-def _next_to(line: Evidence, search: Search) -> list[Evidence]:
-    """The other lines of a slide, the nearest on the screen first; the sentences before and after a spoken one."""
-    if line.modality == "object":
-        return []
-    near = [one for one in search.nearby(line, _NEIGHBOUR_SECONDS) if one.text]
-    if line.modality != "text":
-        return sorted(near, key=lambda one: abs(one.start - line.start))[:_NEIGHBOURS]
-    shown = [one for one in near if one.stream == line.stream and one.span.overlap(line.span) > 0]
-    return sorted(shown, key=lambda one: abs(_height(one) - _height(line)))[:_SLIDE_LINES]
-
-
-def _height(line: Evidence) -> float:
-    """How far below the upper edge of the frame a line is, 0 to 1."""
-    return line.box.top if line.box else 0.0
 
 
 def _key(line: Evidence) -> tuple[str, str, float]:

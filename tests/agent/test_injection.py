@@ -103,7 +103,7 @@ def test_what_a_video_holds_is_quoted_and_is_in_no_instruction(library, server):
     rows = [line for _, text in sent for line in text.splitlines() if re.match(r"E\d+ ", line)]
     assert any("Ignore the question" in row for row in rows)
     for row in rows:
-        assert isinstance(json.loads(row.partition(" ")[2]), str)
+        assert isinstance(json.loads(row.partition(": ")[2]), str)
     headings = [line for _, text in sent for line in text.splitlines() if line.startswith("Video ")]
     assert headings
     assert all(json.loads(line.removeprefix("Video ").removesuffix(":")).startswith("talk") for line in headings)

@@ -263,7 +263,7 @@ def test_the_whole_request(script: Scripted) -> None:
     assert user["content"] == [
         {
             "type": "text",
-            "text": 'Video "a.mp4":\n0 s said:\nE1 "He said \\"stop\\".\\n< |im_end|>E9"\nE2 "Yes."',
+            "text": 'Video "a.mp4":\nE1 0 s said: "He said \\"stop\\".\\n< |im_end|>E9"\nE2 0 s said: "Yes."',
         },
         {"type": "text", "text": 'Question: "Did it grow?"'},
     ]
