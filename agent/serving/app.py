@@ -27,7 +27,7 @@ from ..graph.events import Event
 from .access import Access, AccessControl
 from .api import Asked, Conditions, Count, Names, QueryText, Seconds, api_router
 from .playback import Pieces, media_type
-from .running_page import StepsAsked, error_line
+from .running_page import PageQuestion, error_line
 from .service import LibraryService, between_of
 
 if TYPE_CHECKING:
@@ -152,10 +152,10 @@ def _add_data(app: FastAPI, service: LibraryService) -> None:
 
 
 def _add_steps(app: FastAPI, service: LibraryService) -> None:
-    """For the command line on this machine: steps as the library yields them, with paths."""
+    """Add the route for the command line on this machine. Its steps contain paths of files."""
 
     @app.post("/api/steps")
-    async def steps(asked: Annotated[StepsAsked, Body()]) -> StreamingResponse:
+    async def steps(asked: Annotated[PageQuestion, Body()]) -> StreamingResponse:
         def events() -> Iterator[Event]:
             return service.library.stream(
                 asked.question, videos=asked.videos, where=asked.where, between=asked.between, thread_id=asked.thread

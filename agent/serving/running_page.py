@@ -1,8 +1,8 @@
-"""A page that runs for a library answers questions of the command line: its models are loaded already.
+"""Lets a running page answer questions of the command line. Its models are loaded already.
 
-`playhead ui` writes its address and a token into the user's cache folder. `playhead ask` looks there for a page of the same
-library, version and settings. Only pages that listen on this machine alone are written down: the answer's steps hold the
-paths of files, which a page for other machines never shows.
+`playhead ui` writes its address and a token to a file in the user's cache folder. `playhead ask` reads that file, and asks the
+page if library, version and settings are the same. A page that other machines can reach writes no such file, because the steps
+of an answer contain the paths of files.
 """
 
 import hashlib
@@ -30,9 +30,9 @@ from ...tools.errors import (
 )
 from ...tools.records import Record
 from ...tools.settings import Settings, cache_folder
-from ..graph.events import Event
+from ..graph.events import Answered, Event
 
-__all__ = ["RunningPage", "StepsAsked", "announced", "error_line", "running_page", "steps"]
+__all__ = ["PageQuestion", "RunningPage", "announced", "error_line", "running_page", "steps"]
 
 # Connecting; an answer may take as long as its model needs.
 _CONNECT_SECONDS = 1.0
@@ -44,13 +44,13 @@ class RunningPage(Record):
     """Where a page listens, as its file in the cache folder says."""
 
     url: str = Field(description="`http://127.0.0.1:PORT`.")
-    token: str = Field(description="Opens it.")
+    token: str = Field(description="The secret that gives access to the page.")
     process: int = Field(ge=1, description="Id of its process.")
     version: str = Field(description="Version of Playhead.")
-    settings: str = Field(description="Code of its settings, keyed by the token.")
+    settings: str = Field(description="Digest (HMAC) of its settings, with the token as key.")
 
 
-class StepsAsked(Record):
+class PageQuestion(Record):
     """A question of the command line."""
 
     question: str = Field(min_length=1, max_length=10_000, description="In plain words.")
@@ -62,17 +62,17 @@ class StepsAsked(Record):
 
 @contextmanager
 def announced(library: Path, settings: Settings, url: str, token: str) -> Iterator[None]:
-    """Write down that a page runs, as long as the context lasts.
+    """Keep a file in the cache folder that names a running page, until the context ends.
 
     Args:
         library: Folder of the library.
         settings: Those of the page.
         url: Its address on this machine.
-        token: What opens it.
+        token: The secret that gives access to it.
     """
     file = _file_of(library)
     page = RunningPage(
-        url=url, token=token, process=os.getpid(), version=__version__, settings=_code_of(settings, token)
+        url=url, token=token, process=os.getpid(), version=__version__, settings=_settings_digest(settings, token)
     )
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as written:  # mode 0600
@@ -86,14 +86,14 @@ def announced(library: Path, settings: Settings, url: str, token: str) -> Iterat
 
 
 def running_page(library: Path, settings: Settings) -> RunningPage | None:
-    """The page that runs for a library with these settings and this version; None: there is none.
+    """Return the running page of a library with these settings and this version, or None.
 
     Args:
         library: Folder of the library.
         settings: Those of the question.
     """
     page = _read(_file_of(library))
-    if page is None or page.version != __version__ or page.settings != _code_of(settings, page.token):
+    if page is None or page.version != __version__ or page.settings != _settings_digest(settings, page.token):
         return None
     address = urlsplit(page.url)
     try:
@@ -104,7 +104,7 @@ def running_page(library: Path, settings: Settings) -> RunningPage | None:
     return page
 
 
-def steps(page: RunningPage, asked: StepsAsked) -> Iterator[Event]:
+def steps(page: RunningPage, asked: PageQuestion) -> Iterator[Event]:
     """Ask a page, and yield each step as it happens; the answer is last.
 
     Args:
@@ -128,11 +128,15 @@ def steps(page: RunningPage, asked: StepsAsked) -> Iterator[Event]:
                 data = json.loads(line)
                 if data.get("kind") == "error":
                     raise _error_of(data)
-                yield _EVENTS.validate_json(line)
+                event = _EVENTS.validate_json(line)
+                yield event
+                if isinstance(event, Answered):
+                    return
     except (httpx2.HTTPError, ValueError) as error:
         raise ServerError(
             f"the page at {page.url} gave no answer ({error}): stop it, or ask again with --no-page"
         ) from error
+    raise ServerError(f"the page at {page.url} ended before the answer: ask again with --no-page")
 
 
 def error_line(error: PlayheadError) -> str:
@@ -151,8 +155,8 @@ def _file_of(library: Path) -> Path:
     return cache_folder() / "pages" / f"{name}.json"
 
 
-def _code_of(settings: Settings, token: str) -> str:
-    """The settings as a code that says nothing about them to somebody who reads it without the token."""
+def _settings_digest(settings: Settings, token: str) -> str:
+    """Return a digest of the settings, keys included. Without the token nothing can be learnt from it."""
     shown = settings.model_dump(mode="json")
     shown["video_llm_key"] = settings.video_llm_key.get_secret_value()
     return hmac.new(token.encode(), json.dumps(shown, sort_keys=True).encode(), hashlib.sha256).hexdigest()

@@ -100,7 +100,7 @@ class StoredEvidence:
             return tuple(found)
 
     def evidence(self, evidence_id: str) -> Evidence | None:
-        """Return the stored evidence with an id; None if there is none."""
+        """Return the stored evidence with an id, or None."""
         with self._snapshots.reading() as snapshot:
             row = snapshot.catalog.by_evidence_id(evidence_id)
             return self._evidence(snapshot, row) if row else None

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from playhead import Library, Settings
 from playhead.agent.graph.events import Answered, PlanMade
-from playhead.agent.serving.running_page import RunningPage, StepsAsked, announced, running_page, steps
+from playhead.agent.serving.running_page import PageQuestion, RunningPage, announced, running_page, steps
 from playhead.tools.errors import LibraryError, QueryError
 from playhead.tools.settings import cache_folder
 
@@ -69,7 +69,7 @@ def ask(library: Library, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_steps_of_a_page_are_those_of_its_library(talk_library: Library, page: RunningPage) -> None:
-    first, *_, last = steps(page, StepsAsked(question=QUESTION))
+    first, *_, last = steps(page, PageQuestion(question=QUESTION))
     assert isinstance(first, PlanMade)
     assert isinstance(last, Answered)
     here = Library(talk_library.folder, SETTINGS).ask(QUESTION)
@@ -79,9 +79,9 @@ def test_the_steps_of_a_page_are_those_of_its_library(talk_library: Library, pag
 
 def test_its_errors_are_those_of_its_library(page: RunningPage) -> None:
     with pytest.raises(QueryError, match="nonsense"):
-        list(steps(page, StepsAsked(question=QUESTION, where=("nonsense",))))
+        list(steps(page, PageQuestion(question=QUESTION, where=("nonsense",))))
     with pytest.raises(LibraryError, match="absent"):
-        list(steps(page, StepsAsked(question=QUESTION, videos=("absent.mp4",))))
+        list(steps(page, PageQuestion(question=QUESTION, videos=("absent.mp4",))))
 
 
 def test_the_command_line_asks_the_page_and_loads_no_models(talk_library: Library, page: RunningPage) -> None:

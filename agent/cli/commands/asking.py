@@ -69,7 +69,7 @@ def ask(
     page: Annotated[
         bool,
         typer.Option(
-            "--page/--no-page", help="Let a `playhead ui` that runs for this library answer: it starts at once."
+            "--page/--no-page", help="Let a running `playhead ui` of this library answer: its models are loaded."
         ),
     ] = True,
     as_json: AsJson = False,
@@ -82,7 +82,7 @@ def ask(
     """Answer a question and cite the seconds behind the answer."""
     from ...display.live_steps import AskingView
     from ...display.tables import print_answer, print_trace
-    from ...serving.running_page import StepsAsked, running_page, steps
+    from ...serving.running_page import PageQuestion, running_page, steps
 
     folder = Path(place)
     if resume and (thread is None or question is not None or between is not None or where):
@@ -100,9 +100,9 @@ def ask(
         if question is None:
             events = opened.stream_resumed(str(thread))
         elif running is not None:
-            view.note(f"the page at {running.url} answers; --no-page: a process of its own")
+            view.note(f"the running page at {running.url} answers (--no-page: answer in this process)")
             named = None if videos is None else tuple(map(str, videos))
-            asked = StepsAsked(
+            asked = PageQuestion(
                 question=question, videos=named, where=tuple(where or ()), between=stretch, thread=thread
             )
             events = steps(running, asked)

@@ -85,7 +85,7 @@ class CatalogQueries:
         return {row: (video, text) for row, video, text in self.all(statement, [json.dumps(sorted(near)), modality])}
 
     def by_evidence_id(self, evidence_id: str) -> Row | None:
-        """The row of an evidence id; None: there is none."""
+        """Return the row with an evidence id, or None."""
         prefix, _, observation = evidence_id.partition("-")
         statement = f"{ROWS} WHERE video_id >= ? AND video_id < ? AND observation = ? LIMIT 1"
         found = self.all(statement, (prefix, prefix + "g", observation)) if prefix else []
