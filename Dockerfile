@@ -14,7 +14,7 @@ COPY . .
 RUN python -m venv /opt/playhead \
     && /opt/playhead/bin/pip install "uv>=0.9" \
     && /opt/playhead/bin/uv pip install --python /opt/playhead/bin/python ${TORCH_BACKEND:+--torch-backend "${TORCH_BACKEND}"} \
-        --constraint .ci/requirements.lock ".[${EXTRAS}]"
+        --compile-bytecode --constraint .ci/requirements.lock ".[${EXTRAS}]"
 
 FROM ${BASE}
 # Debian replaces versions by security updates: a pinned one vanishes.

@@ -1,6 +1,7 @@
 """Bringing a library in line with files: new files are extracted, known ones are not, and nothing is lost."""
 
 import errno
+import gc
 import os
 import shutil
 import threading
@@ -144,6 +145,17 @@ def test_what_is_unchanged_runs_no_extractor(store, talks, films):
     assert (again.state, again.detail, again.record) == ("unchanged", "", first.record)
     assert calls(gear) == {}
     assert gear.texts.asked == []
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_pythons_garbage_collector_is_as_before_after_a_run(store, talks, films, is_stopped):
+    for film in films[:2]:
+        shutil.copy(film, talks)
+    outcomes = index_files(store, [talks], extractors(), False, lambda *_: None)
+    next(outcomes)
+    assert gc.get_freeze_count() > 0
+    outcomes.close() if is_stopped else list(outcomes)
+    assert (gc.isenabled(), gc.get_freeze_count()) == (True, 0)
 
 
 def test_a_video_without_texts_is_unchanged_too(store, talks, films):

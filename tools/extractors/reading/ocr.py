@@ -12,6 +12,7 @@ import warnings
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -28,9 +29,12 @@ from .presence import PRESENCE, text_cells, text_regions
 
 if TYPE_CHECKING:
     from easyocr import Reader
+    from rapidocr import RapidOCR
 
 __all__ = ["READING", "EasyOcrReader", "RapidOcrReader", "TextReader", "text_reader"]
 
+# Version and size of the models inside RapidOCR's wheel.
+_MODELS = ("PP-OCRv6", "small")
 # Longer side at which RapidOCR detects lines; smaller frames are not enlarged (RapidOCR's own default
 # is a shorter side of at least 736). Screens full of text in JPEG quality 30, CPU seconds a frame and
 # share of characters read right, 18 px text / 14 px text:
@@ -128,11 +132,13 @@ class RapidOcrReader:
             WeightsError: The models are not available.
             SettingsError: The folder or the device cannot be used.
         """
+        package = importlib.util.find_spec("rapidocr")
         try:
             import onnxruntime
-            from rapidocr import RapidOCR
         except ModuleNotFoundError as error:
-            raise MissingExtraError("ocr='rapidocr'", error.name or "rapidocr", "local") from error
+            raise MissingExtraError("ocr='rapidocr'", error.name or "onnxruntime", "local") from error
+        if package is None or package.origin is None:
+            raise MissingExtraError("ocr='rapidocr'", "rapidocr", "local")
         on_gpu = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
         if settings.device == "cuda" and not on_gpu:
             raise SettingsError(
@@ -140,6 +146,22 @@ class RapidOcrReader:
                 "set device to auto or cpu, set ocr to easyocr, or pip install onnxruntime-gpu in its place"
             )
         own = find(settings.ocr_model, "ocr_model", offline=settings.offline) if settings.ocr_model else None
+        models = Path(package.origin).parent / "models"
+        if own is None and not all((models / f"{_MODELS[0]}_{task}_{_MODELS[1]}.onnx").exists() for task in ("det", "rec")):
+            raise WeightsError(
+                f"rapidocr lacks the models of its wheel in {models}: "
+                "pip install --force-reinstall --no-deps rapidocr, or set ocr_model to a folder with models"
+            )
+        self._own = _own_models(own.path) if own else {}
+        self._on_gpu = on_gpu and resolve_device(settings) == "cuda"
+        self._read: deque[ReadPicture] = deque(maxlen=_REMEMBERED)
+        self.source = f"rapidocr@{importlib.metadata.version('rapidocr')}+{own.source if own else '-'.join(_MODELS)}"
+
+    @cached_property
+    def _engine(self) -> "RapidOCR":
+        from rapidocr import ModelType, OCRVersion, RapidOCR
+
+        version, size = OCRVersion(_MODELS[0]), ModelType(_MODELS[1])
         params = {
             "Global.log_level": "error",
             # RapidOCR's own detection of upside-down lines costs 0.1–0.7 s a frame, and read an arrow as "T".
@@ -147,20 +169,13 @@ class RapidOcrReader:
             "Det.limit_type": "max",
             "Det.limit_side_len": LINES_SIDE,
             "Rec.rec_img_shape": [3, 48, _NARROWEST],
+            **{f"{task}.ocr_version": version for task in ("Det", "Rec")},
+            **{f"{task}.model_type": size for task in ("Det", "Rec")},
             "EngineConfig.onnxruntime.intra_op_num_threads": 1,
-            "EngineConfig.onnxruntime.use_cuda": on_gpu and resolve_device(settings) == "cuda",
-            **(_own_models(own.path) if own else {}),
+            "EngineConfig.onnxruntime.use_cuda": self._on_gpu,
+            **self._own,
         }
-        self._engine = RapidOCR(params=params)
-        config = self._engine.cfg
-        if own is None and len(list(Path(config.Global.model_root_dir).glob("*.onnx"))) < 2:
-            raise WeightsError(
-                f"rapidocr lacks the models of its wheel in {config.Global.model_root_dir}: "
-                "pip install --force-reinstall --no-deps rapidocr, or set ocr_model to a folder with models"
-            )
-        models = own.source if own else f"{config.Rec.ocr_version.value}-{config.Rec.model_type.value}"
-        self._read: deque[ReadPicture] = deque(maxlen=_REMEMBERED)
-        self.source = f"rapidocr@{importlib.metadata.version('rapidocr')}+{models}"
+        return RapidOCR(params=params)
 
     def observe(self, segments: Sequence[Segment]) -> list[Observation]:
         """Return one observation for each line, in reading order; recognise an unchanged line only once."""
