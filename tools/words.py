@@ -141,9 +141,9 @@ _own = threading.local()  # of each thread: a stemmer holds the word that it wor
 def stem(word: str) -> str:
     """The word's stem (Porter 2, English). `budgets` and `budget` have the same stem, but `animal` and `animation` too."""
     if not hasattr(_own, "stemmer"):
-        import snowballstemmer
+        import Stemmer
 
-        _own.stemmer = snowballstemmer.stemmer("english")
+        _own.stemmer = Stemmer.Stemmer("english")
     return str(_own.stemmer.stemWord(word))
 
 

@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from ...tools.embedding.protocol import Vectors
 from ...tools.extractors.registry import spec_of
-from .lexical.bm25 import WeightedTerm, bm25, candidates, counts_in, highest_bm25, weighted_terms
+from .lexical.bm25 import WeightedTerm, bm25, candidates, highest_bm25, weighted_terms
+from .lexical.counting import counts_in
 from .lexical.tokenizer import QueryTerm
 from .search_index.catalog import Catalog
 from .search_index.rows import Filter
@@ -115,7 +116,7 @@ class _Scorer:
         if not rows:
             return []
         every = sorted(texts)
-        counts, lengths = counts_in(self._terms, [texts[row][1] for row in every])
+        counts, lengths = counts_in([one.term for one in self._terms], [texts[row][1] for row in every])
         near = self._near(rows, every, [texts[row][0] for row in every])
         lexical, cosines, held = [], [], counts[near[:, self._width]]
         summed = [_growing_sums(values, near) for values in (counts, lengths[:, None], self._vectors(every))]

@@ -17,9 +17,10 @@ import numpy.typing as npt
 from ..search_index.catalog import Catalog
 from ..search_index.catalog_queries import Ranges
 from ..search_index.rows import Filter
-from .tokenizer import QueryTerm, TextTerms, counts_in_plain, folded, is_plain
+from .counting import counts_in
+from .tokenizer import QueryTerm
 
-__all__ = ["WeightedTerm", "bm25", "candidates", "counts_in", "highest_bm25", "weighted_terms"]
+__all__ = ["WeightedTerm", "bm25", "candidates", "highest_bm25", "weighted_terms"]
 
 Numbers = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -91,26 +92,6 @@ def highest_bm25(terms: Sequence[WeightedTerm]) -> float:
     return sum(one.idf for one in terms) * (_K1 + 1)
 
 
-def counts_in(terms: Sequence[WeightedTerm], texts: Sequence[str]) -> tuple[Numbers, Numbers]:
-    """How often each text contains each term, shape `(texts, terms)`, and the lengths of the texts, in terms."""
-    counts, lengths = np.zeros((len(texts), len(terms))), np.zeros(len(texts))
-    columns = {one.term.word: column for column, one in enumerate(terms) if one.term.word is not None}
-    others = [(column, one.term) for column, one in enumerate(terms) if one.term.word is None]
-    without_case = [folded(text) for text in texts]
-    plain = [] if others else [row for row, text in enumerate(without_case) if is_plain(text)]
-    if plain:
-        counts[plain], lengths[plain] = counts_in_plain([without_case[row] for row in plain], columns)
-    for row in sorted({*range(len(texts))} - {*plain}):
-        text = TextTerms(texts[row])
-        lengths[row] = len(text)
-        for word in (*text.words, *text.names):
-            if word in columns:
-                counts[row, columns[word]] += 1
-        for column, term in others:
-            counts[row, column] = text.count(term)
-    return counts, lengths
-
-
 def candidates(
     catalog: Catalog, where: Filter, terms: Sequence[WeightedTerm], ranges: Ranges | None, limit: int
 ) -> list[int]:
@@ -171,7 +152,7 @@ def _scored_once(
 def _best_by_text(catalog: Catalog, where: Filter, terms: Sequence[WeightedTerm], rows: Sequence[int]) -> list[int]:
     """Rows by the BM25 of their texts, best first."""
     texts = catalog.texts_near(where.modality, rows, 0)
-    counts, lengths = counts_in(terms, [texts[row][1] for row in rows])
+    counts, lengths = counts_in([one.term for one in terms], [texts[row][1] for row in rows])
     scores = bm25(terms, counts, lengths, np.full(len(rows), _average_length(catalog, where)))
     return [rows[place] for place in np.lexsort((np.array(rows), -scores)).tolist()]
 

@@ -10,22 +10,22 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-
-import numpy as np
-import numpy.typing as npt
 
 from ....tools.words import CONNECTED_SCRIPTS, SIGNED_NAME, STOP_WORDS, split_run, stem
 
 __all__ = [
+    "ASCII_TERM",
+    "SPACED_TERM",
+    "NamesIn",
     "QueryTerm",
     "TextTerms",
-    "counts_in_plain",
     "folded",
-    "is_plain",
+    "is_spaced",
     "match_expression",
+    "names_in",
     "query_terms",
     "terms_of",
 ]
@@ -39,7 +39,7 @@ _RUN = f"{_PAIRED}{CONNECTED_SCRIPTS}{_SYMBOLS}"
 _TERM = re.compile(rf"[{_PAIRED}]+|[{CONNECTED_SCRIPTS}]+|[{_SYMBOLS}]|[^\W\d_{_RUN}]+|\d+")
 _CHUNK = re.compile(rf"[{_PAIRED}]+|[{CONNECTED_SCRIPTS}]+|[{_SYMBOLS}]|(?:(?![{_RUN}\s])[\w\-./:@#&+'])+")
 _PART = re.compile(r"[^\W_]+")
-_IS_SYMBOL = re.compile(f"[{_SYMBOLS}]")
+_IS_SYMBOL, _IS_RUN = re.compile(f"[{_SYMBOLS}]"), re.compile(f"[{_RUN}]")
 _IS_PAIRED, _IS_CONNECTED = re.compile(f"[{_PAIRED}]"), re.compile(f"[{CONNECTED_SCRIPTS}]")
 _GENITIVE = re.compile(r"['\u2019]s\b")
 _KANA_VOICING = "\u3099\u309a"
@@ -50,20 +50,15 @@ _ADDRESS = re.compile(r"(?<![\w.+\-])[\w.+\-]++@[\w\-]++(?:\.[\w\-]++)++")
 _DOTTED = re.compile(r"(?<![\w.@/\-])[^\W\d_][\w\-]*+(?:\.[^\W_][\w\-]*+)++")
 _HYPHENATED = re.compile(r"(?<![\w\-])[^\W\d_]++(?:-[^\W\d_]++){1,2}(?![\w\-])")
 # What a name with a sign, an address, a dotted or a hyphenated word has; most sentences have none, and are cut faster.
-_SIGN = re.compile(r"[+#&@\-\0]|\.\S")
-_ASCII_TERM = re.compile(r"[a-z]+|[0-9]+")
-# The terms of several texts at once, and the sign between two texts.
-_BETWEEN = "\0"
-_ASCII_TERM_OR_END = re.compile(rf"{_ASCII_TERM.pattern}|{_BETWEEN}")
+_SIGN = re.compile(r"[+#&@\-]|\.\S")
+# The terms of a folded ASCII text, and of one for which `is_spaced` is true.
+ASCII_TERM, SPACED_TERM = re.compile(r"[a-z]+|[0-9]+"), re.compile(r"[^\W\d_]+|\d+")
 _SPOKEN = {"#": ("sharp",), "+": ("plus",), ".": ("dot",), "&": ("and",)}
 # BM25 evaluates each term for each row: a pasted page would take seconds.
 _MAX_TERMS = 256
 _MAX_CHARACTERS = 8_000
 _SHORTEST_PART = 3
 _HALF = 0.5
-
-
-Numbers = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -81,11 +76,6 @@ class QueryTerm:
     forms: tuple[tuple[str, ...], ...]
     is_run: bool = False
     is_code: bool = False
-
-    @property
-    def word(self) -> str | None:
-        """The index term, if it is one: neither a sequence, nor a part of a run, nor with other spellings."""
-        return self.forms[0][0] if len(self.forms) == len(self.forms[0]) == 1 and not self.is_run else None
 
     @property
     def expressions(self) -> tuple[str, ...]:
@@ -130,45 +120,6 @@ class TextTerms:
             return 0
         size = len(form)
         return sum(self.words[i : i + size] == form for i in range(len(self.words) - size + 1))
-
-
-def is_plain(folded_text: str) -> bool:
-    """Whether a folded text is ASCII without any name with signs, as most English sentences are."""
-    return folded_text.isascii() and not _SIGN.search(folded_text)
-
-
-def counts_in_plain(texts: Sequence[str], columns: Mapping[str, int]) -> tuple[Numbers, Numbers]:
-    """How often each text contains each index term, shape `(texts, terms)`, and the lengths of the texts, in terms.
-
-    All texts are cut together: 600 texts take 2 ms instead of 6.
-
-    Args:
-        texts: From `folded`; `is_plain` is true for each.
-        columns: The column of each index term.
-    """
-    numbers = _Columns(columns)
-    pieces = _ASCII_TERM_OR_END.findall(_BETWEEN.join(texts))
-    found = np.fromiter(map(numbers.__getitem__, pieces), np.int64, len(pieces))
-    rows = np.cumsum(found == _Columns.end)
-    width = len(columns)
-    is_asked = found >= 0
-    counts = np.bincount(rows[is_asked] * width + found[is_asked], minlength=len(texts) * width)
-    lengths = np.bincount(rows[found != _Columns.end], minlength=len(texts))
-    return counts.reshape(len(texts), width).astype(float), lengths.astype(float)
-
-
-class _Columns(dict[str, int]):
-    """The column of each word, by its stem; found once for each word."""
-
-    end, other = -2, -1
-
-    def __init__(self, columns: Mapping[str, int]) -> None:
-        super().__init__({_BETWEEN: self.end})
-        self._columns = columns
-
-    def __missing__(self, word: str) -> int:
-        self[word] = self._columns.get(stem(word), self.other)
-        return self[word]
 
 
 def terms_of(text: str) -> str:
@@ -242,24 +193,52 @@ def _dotted(written: str) -> QueryTerm:
     return QueryTerm(written, tuple(dict.fromkeys(forms)), is_code=True)
 
 
+def is_spaced(folded: str) -> bool:
+    """Whether all of a folded text is in scripts with spaces between words, without symbols."""
+    return not _IS_RUN.search(folded)
+
+
+@dataclass(frozen=True)
+class NamesIn:
+    """The names with signs in a folded text.
+
+    Attributes:
+        all: Signed names, addresses, dotted names, and hyphenated words as one word.
+        rest: The text whose words are its terms: `C` is not a term of `C#`, but `net` is one of `.NET`.
+        changes_words: Whether `rest` is another text.
+    """
+
+    all: tuple[str, ...]
+    rest: str
+    changes_words: bool
+
+
+def names_in(folded: str) -> NamesIn:
+    """Find the names with signs in a folded text."""
+    names = [written.replace(" ", "") for written in SIGNED_NAME.findall(folded)]
+    rest = SIGNED_NAME.sub(lambda found: found[0] if len(_PART.findall(found[0])[0]) > 1 else " ", folded)
+    if "@" in folded:
+        names += _ADDRESS.findall(folded)
+    if "." in folded:
+        for written in _DOTTED.findall(folded):
+            names += [written, stem("".join(_PART.findall(written)))]
+    if "-" in folded:
+        names += [stem(written.replace("-", "")) for written in _HYPHENATED.findall(folded)]
+    return NamesIn(tuple(names), rest, rest != folded)
+
+
 @lru_cache(maxsize=1 << 12)
 def _cut(folded: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The terms in order, and the names with signs in them."""
     if not _SIGN.search(folded):
         return tuple(_cut_words(folded)), ()
-    names = [written.replace(" ", "") for written in SIGNED_NAME.findall(folded)]
-    # `C` is not a term of `C#`; `net` is one of `.NET`.
-    rest = SIGNED_NAME.sub(lambda found: found[0] if len(_PART.findall(found[0])[0]) > 1 else " ", folded)
-    names += _ADDRESS.findall(folded)
-    for written in _DOTTED.findall(folded):
-        names += [written, stem("".join(_PART.findall(written)))]
-    names += [stem(written.replace("-", "")) for written in _HYPHENATED.findall(folded)]
-    return tuple(_cut_words(rest)), tuple(names)
+    names = names_in(folded)
+    return tuple(_cut_words(names.rest)), names.all
 
 
 def _cut_words(folded: str) -> list[str]:
     if folded.isascii():
-        return [stem(piece) for piece in _ASCII_TERM.findall(folded)]
+        return [stem(piece) for piece in ASCII_TERM.findall(folded)]
     words: list[str] = []
     for piece in _TERM.findall(folded):
         words += _grams(piece) if _is_run(piece) else [stem(piece)]

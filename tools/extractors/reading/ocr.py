@@ -147,7 +147,9 @@ class RapidOcrReader:
             )
         own = find(settings.ocr_model, "ocr_model", offline=settings.offline) if settings.ocr_model else None
         models = Path(package.origin).parent / "models"
-        if own is None and not all((models / f"{_MODELS[0]}_{task}_{_MODELS[1]}.onnx").exists() for task in ("det", "rec")):
+        if own is None and not all(
+            (models / f"{_MODELS[0]}_{task}_{_MODELS[1]}.onnx").exists() for task in ("det", "rec")
+        ):
             raise WeightsError(
                 f"rapidocr lacks the models of its wheel in {models}: "
                 "pip install --force-reinstall --no-deps rapidocr, or set ocr_model to a folder with models"
