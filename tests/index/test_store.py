@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from playhead.index.byte_vectors import as_bytes, from_bytes
 from playhead.index.storage.backend import VersionGoneError
 from playhead.index.storage.committed.keyframes import write_keyframe
 from playhead.index.storage.committed.table import ObservationTable, observation_id, parse_table, write
@@ -25,6 +26,7 @@ from playhead.index.storage.identity import FileIdentities, content_id
 from playhead.index.storage.keyframe_references import read_keyframe, save_keyframe
 from playhead.index.storage.local import LocalStorage
 from playhead.index.storage.staging import GRACE_SECONDS
+from playhead.tools.embedding.protocol import unit
 from playhead.tools.errors import LibraryError, MediaError, QueryError
 from playhead.tools.records import Box, Frame, Word
 
@@ -85,8 +87,9 @@ def test_observations_are_read_as_they_were_written(store):
         o.model_copy(update={"score": 1.0}) for o in observations
     ]
     assert back.observations[0].score == pytest.approx(0.123456, abs=1e-6)
-    assert back.text_vectors == pytest.approx(encoder.encode([o.text for o in observations[:3]]), abs=1e-3)
-    assert back.image_vectors.tolist() == pictures.tolist()
+    embedded = encoder.encode([o.text for o in observations[:3]])
+    assert (unit(back.text_vectors) * embedded).sum(axis=1).min() > 0.9999
+    assert back.image_vectors == pytest.approx(pictures, abs=0.005)
     assert [observation_id(o) for o in back.observations] == [observation_id(o) for o in observations]
     assert [o.text for o in back.of("text")] == ["ERR_CERT_DATE"]
 
@@ -129,14 +132,45 @@ def test_a_vector_of_several_observations_is_stored_once(tmp_path):
     table = ObservationTable(seen, BagOfWords().encode(texts).astype(np.float16))
     write(tmp_path, table)
     files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert len(np.load(io.BytesIO(files["vectors.text.npy"]))) == 3
+    stored = np.load(io.BytesIO(files["vectors.text.npy"]))
+    assert (len(stored), stored.dtype) == (3, np.uint8)
     again = parse_table(files, record().model_copy(update={"text_embedding_id": "bag"}))
-    assert again.text_vectors.tolist() == table.text_vectors.tolist()
+    assert again.text_vectors.tolist() == from_bytes(as_bytes(table.text_vectors)).astype(np.float16).tolist()
     damaged = np.load(io.BytesIO(files["vectors.text.npy"]))[:2]
     np.save(tmp_path / "vectors.text.npy", damaged)
     files["vectors.text.npy"] = (tmp_path / "vectors.text.npy").read_bytes()
     with pytest.raises(ValueError, match="vectors"):
         parse_table(files, record().model_copy(update={"text_embedding_id": "bag"}))
+
+
+def parsed(folder, **changes):
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    return parse_table(files, record().model_copy(update=changes))
+
+
+def test_a_text_that_was_not_embedded_has_a_vector_of_zeros(tmp_path):
+    vectors = BagOfWords().encode(["gold", "", "iron"]).astype(np.float16)
+    vectors[1] = 0
+    seen = [observation(text, n, n + 1.0) for n, text in enumerate(["gold", "—", "iron"])]
+    write(tmp_path, ObservationTable(seen, vectors))
+    assert parsed(tmp_path, text_embedding_id="bag").text_vectors.any(axis=1).tolist() == [True, False, True]
+    write(tmp_path, ObservationTable(seen, np.zeros_like(vectors)))
+    assert parsed(tmp_path, text_embedding_id="bag").text_vectors.tolist() == np.zeros_like(vectors).tolist()
+
+
+@given(st.integers(2, 400), st.integers(0, 1000), st.floats(0.05, 3))
+def test_stored_vectors_keep_their_direction_and_are_stored_again_as_they_are(tmp_path_factory, size, seed, spread):
+    """Vectors with a few large numbers, which a byte cannot hold, are stored as float16."""
+    drawn = np.random.default_rng(seed).standard_normal((5, size)) ** 3 * spread + 1e-3
+    vectors = unit(drawn).astype(np.float16)
+    seen = [observation("", n, n + 1.0, modality="frame", frame_seconds=n) for n in range(5)]
+    folder = tmp_path_factory.mktemp("stored")
+    write(folder, ObservationTable(seen, image_vectors=vectors))
+    first = (folder / "vectors.image.npy").read_bytes()
+    read = parsed(folder, image_embedding_id="pixels").image_vectors
+    assert (unit(read) * unit(vectors)).sum(axis=1).min() >= 0.9989
+    write(folder, ObservationTable(seen, image_vectors=read))
+    assert (folder / "vectors.image.npy").read_bytes() == first
 
 
 def test_vectors_that_have_another_length_are_refused():

@@ -1,4 +1,4 @@
-"""The data files of one video: observations as Parquet, vectors as float16, row for row."""
+"""The data files of one video: observations as Parquet, and their vectors."""
 
 import hashlib
 import io
@@ -10,15 +10,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ....tools.embedding.protocol import unit
 from ....tools.records import Box, Modality, Observation, Span, Word
+from ...byte_vectors import as_bytes, from_bytes
 from ...records import VideoRecord
 
 __all__ = ["ObservationTable", "have_unit_length", "observation_id", "parse_table", "write"]
 
+Halves = npt.NDArray[np.float16]
+
 OBSERVATIONS = "observations.parquet"
 _EDGES = ("left", "top", "right", "bottom")
-# Rounding a unit vector to float16 changes its length by less than 1e-3.
+# Rounding a unit vector to one byte a number changes its length by less than 3e-3.
 _LENGTH_TOLERANCE = 5e-3
+# Least cosine of a vector with one byte a number to what it was; else vectors are stored as float16. Of texts and pictures by
+# MiniLM it is 0.9999.
+_LEAST_COSINE = 0.999
 
 
 @dataclass(frozen=True)
@@ -35,8 +42,8 @@ class ObservationTable:
     """
 
     observations: Sequence[Observation]
-    text_vectors: npt.NDArray[np.float16] = field(default_factory=lambda: np.zeros((0, 0), np.float16))
-    image_vectors: npt.NDArray[np.float16] = field(default_factory=lambda: np.zeros((0, 0), np.float16))
+    text_vectors: Halves = field(default_factory=lambda: np.zeros((0, 0), np.float16))
+    image_vectors: Halves = field(default_factory=lambda: np.zeros((0, 0), np.float16))
 
     def __post_init__(self) -> None:
         frames = sum(o.modality == "frame" for o in self.observations)
@@ -71,9 +78,8 @@ def write(folder: Path, table: ObservationTable) -> None:
     import pyarrow.parquet as pq
 
     observations = table.observations
-    # A line that is shown again has the vector that it had: only different vectors are stored.
-    text_vectors, vector_rows = np.unique(table.text_vectors, axis=0, return_inverse=True)
-    numbers = iter(vector_rows.tolist())
+    text_vectors, vector_rows = _different(table.text_vectors)
+    numbers = iter(vector_rows)
     columns = {
         "id": pa.array([observation_id(o) for o in observations], pa.string()),
         "modality": pa.array([o.modality for o in observations], pa.string()),
@@ -111,8 +117,29 @@ def write(folder: Path, table: ObservationTable) -> None:
         if vectors.size:
             # numpy.save reports a full disk only as a number of missing bytes.
             buffer = io.BytesIO()
-            np.save(buffer, vectors.astype(np.float16))
+            np.save(buffer, _shortened(vectors))
             (folder / f"vectors.{name}.npy").write_bytes(buffer.getbuffer())
+
+
+def _different(vectors: Halves) -> tuple[Halves, list[int | None]]:
+    """The different vectors, and the number of each row's: a line that is shown again has the vector that it had.
+
+    None: the row is all zeros (not embedded).
+    """
+    is_embedded = np.asarray(vectors.any(axis=1))
+    if not is_embedded.any():
+        return vectors[:1], [0] * len(vectors)
+    different, numbers = np.unique(vectors[is_embedded], axis=0, return_inverse=True)
+    found = iter(numbers.tolist())
+    return different, [next(found) if one else None for one in is_embedded.tolist()]
+
+
+def _shortened(vectors: Halves) -> Halves | npt.NDArray[np.uint8]:
+    """Vectors with one byte a number, if all of them keep their direction and their length."""
+    codes = as_bytes(vectors)
+    read = from_bytes(codes)
+    cosines = (unit(read) * unit(vectors)).sum(axis=1)
+    return codes if cosines.min() >= _LEAST_COSINE and have_unit_length(read) else vectors
 
 
 def parse_table(files: Mapping[str, bytes], record: VideoRecord) -> ObservationTable:
@@ -146,9 +173,8 @@ def parse_table(files: Mapping[str, bytes], record: VideoRecord) -> ObservationT
             for row in rows
         ]
         text_vectors = _vectors(files.get("vectors.text.npy"))
-        vector_rows = [number for row in rows if (number := row.get("vector_row")) is not None]
-        if vector_rows:
-            text_vectors = text_vectors[vector_rows]
+        if text_vectors.size:
+            text_vectors = _of_rows(text_vectors, [row["vector_row"] for row in rows if row["modality"] != "frame"])
         table = ObservationTable(observations, text_vectors, _vectors(files.get("vectors.image.npy")))
     except (OSError, EOFError, IndexError, KeyError, TypeError, pa.ArrowException) as error:
         raise ValueError(f"{OBSERVATIONS} or vectors: {error}".splitlines()[0]) from error
@@ -169,10 +195,18 @@ def have_unit_length(vectors: npt.NDArray[np.floating[Any]]) -> bool:
     return bool(np.all((np.abs(lengths - 1) <= _LENGTH_TOLERANCE) | (lengths == 0)))
 
 
-def _vectors(content: bytes | None) -> npt.NDArray[np.float16]:
+def _of_rows(different: Halves, numbers: Sequence[int | None]) -> Halves:
+    """The vector of each row; zeros for None."""
+    if {*numbers} - {None} != {*range(len(different))}:
+        raise IndexError(f"vector_row must name each of {len(different)} vectors, and no other")
+    with_zeros = np.concatenate([different, np.zeros_like(different[:1])])
+    return with_zeros[[len(different) if number is None else number for number in numbers]]
+
+
+def _vectors(content: bytes | None) -> Halves:
     if content is None:
         return np.zeros((0, 0), np.float16)
-    vectors: npt.NDArray[np.float16] = np.load(io.BytesIO(content), allow_pickle=False)
-    if vectors.dtype != np.float16:
-        raise ValueError(f"vectors: float16 expected, got {vectors.dtype}")
-    return vectors
+    vectors = np.load(io.BytesIO(content), allow_pickle=False)
+    if vectors.dtype not in (np.uint8, np.float16) or vectors.ndim != 2:
+        raise ValueError(f"vectors: two dimensions of uint8 or float16 expected, got {vectors.dtype} of {vectors.ndim}")
+    return (from_bytes(vectors) if vectors.dtype == np.uint8 else vectors).astype(np.float16)
