@@ -8,19 +8,23 @@ cosine, so that a title with all words of the query ranks with the rows that ans
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
 
+from ...tools.background import run_in_thread
 from ...tools.embedding.protocol import Vectors
 from ...tools.extractors.registry import spec_of
 from .lexical.bm25 import WeightedTerm, bm25, candidates, highest_bm25, weighted_terms
 from .lexical.counting import counts_in
 from .lexical.tokenizer import QueryTerm
 from .search_index.catalog import Catalog
+from .search_index.catalog_queries import Ranges
 from .search_index.rows import Filter
 from .vectors.stores import AnyIndex
 
@@ -29,6 +33,8 @@ __all__ = ["WIDTHS", "Encoded", "RankedRow", "rank_rows", "reach"]
 # Rows of a neighbourhood. Chosen on one half of TutorialVQA's videos.
 WIDTHS = (1, 3, 5, 7)
 reach = WIDTHS[-1] // 2
+# Vectors that are searched while another thread ranks by words. Fewer take about 2 ms.
+_MANY = 1 << 17
 _DIGITS = 6  # sums differ by rounding with the order of rows
 
 Numbers = npt.NDArray[np.float64]
@@ -82,11 +88,9 @@ def rank_rows(
     """
     ranges = None if where.is_open else catalog.ranges(where)
     weighted = weighted_terms(catalog, where, terms)
-    by_words = candidates(catalog, where, weighted, ranges, depth)
-    by_meaning: list[int] = []
-    if encoded is not None:
-        rows, cosines = encoded.index.search(encoded.vector, depth, ranges)
-        by_meaning = rows[cosines >= encoded.floor].tolist()
+    with _meanwhile(lambda: _nearest(encoded, depth, ranges), encoded) as nearest:
+        by_words = candidates(catalog, where, weighted, ranges, depth)
+    by_meaning = nearest()
     is_all = max(len(by_words), len(by_meaning)) < depth
     found = _Scorer(catalog, where, weighted, encoded).score(list(dict.fromkeys([*by_words, *by_meaning])))
     near = set(by_meaning)
@@ -97,6 +101,28 @@ def rank_rows(
     order = {row: place for place, row in enumerate(catalog.in_order(one.row for one in found if often[one.score] > 1))}
     found.sort(key=lambda one: (-one.score, order.get(one.row, 0)))
     return found, is_all
+
+
+def _nearest(encoded: Encoded | None, depth: int, ranges: Ranges | None) -> list[int]:
+    """The rows whose vectors are nearest to the query."""
+    if encoded is None:
+        return []
+    rows, cosines = encoded.index.search(encoded.vector, depth, ranges)
+    nearest: list[int] = rows[cosines >= encoded.floor].tolist()
+    return nearest
+
+
+@contextmanager
+def _meanwhile(search: Callable[[], list[int]], encoded: Encoded | None) -> Iterator[Callable[[], list[int]]]:
+    """Search many vectors in a thread of its own within the block; yield what returns the result."""
+    if encoded is None or len(encoded.index) < _MANY:
+        yield search
+        return
+    found = run_in_thread(search)
+    try:
+        yield found.result
+    finally:
+        wait([found])  # an index is for one thread at a time
 
 
 class _Scorer:

@@ -14,6 +14,7 @@ import json
 import math
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import wait
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ....tools.background import run_in_thread
+from ....tools.device import cores
 from ....tools.embedding.protocol import Vectors
 from .codings import Bits
 from .segments import (
@@ -246,11 +249,28 @@ class VectorIndex:
         if ranges is not None:
             share = max(int((ranges[:, 1] - ranges[:, 0] + 1).sum()) / max(len(self), 1), 1 / _MAX_PROBE_FACTOR)
         nearest = self._nearest_cells(query, k, share) if self._centroids else None
-        found = []
-        for part in self._parts:
-            selector = part.selector if bits is None else self._selector(part, bits)
-            found.append(part.segment.search(query, k, None if part.segment.cell_count == 1 else nearest, selector))
-        return found
+
+        def of(parts: Sequence[_Part]) -> list[tuple[Ids, Vectors]]:
+            with one_thread():
+                return [
+                    part.segment.search(
+                        query,
+                        k,
+                        None if part.segment.cell_count == 1 else nearest,
+                        part.selector if bits is None else self._selector(part, bits),
+                    )
+                    for part in parts
+                ]
+
+        if len(self) <= _MAX_COMPARED or cores() == 1:
+            return of(self._parts)
+        here, there = _halves_of(self._parts)
+        others = run_in_thread(lambda: of(there))
+        try:
+            found = of(here)
+        finally:
+            wait([others])
+        return found + others.result()
 
     def _nearest_cells(self, query: Vectors, k: int, share: float) -> Any:
         """The cells to read, as a quantizer over their centroids: found once for all segments.
@@ -441,6 +461,14 @@ def _bitmap(ranges: Ids) -> npt.NDArray[np.uint8]:
     np.add.at(edges, ranges[:, 0], 1)
     np.add.at(edges, ranges[:, 1] + 1, -1)
     return np.packbits(np.cumsum(edges, dtype=np.int8).astype(bool), bitorder="little")
+
+
+def _halves_of(parts: Sequence[_Part]) -> tuple[list[_Part], list[_Part]]:
+    """Two groups of about as many rows."""
+    halves: tuple[list[_Part], list[_Part]] = [], []
+    for part in sorted(parts, key=len, reverse=True):
+        min(halves, key=lambda half: sum(map(len, half))).append(part)
+    return halves
 
 
 def _runs(positions: Ids) -> list[tuple[int, int]]:

@@ -23,8 +23,8 @@ OBSERVATIONS = "observations.parquet"
 _EDGES = ("left", "top", "right", "bottom")
 # Rounding a unit vector to one byte a number changes its length by less than 3e-3.
 _LENGTH_TOLERANCE = 5e-3
-# Least cosine of a vector with one byte a number to what it was; else vectors are stored as float16. Of texts and pictures by
-# MiniLM it is 0.9999.
+# Least cosine of a vector with one byte a number to what it was; else vectors are stored as float16. Of texts by MiniLM it is
+# 0.9999.
 _LEAST_COSINE = 0.999
 
 
@@ -113,11 +113,12 @@ def write(folder: Path, table: ObservationTable) -> None:
         ),
     }
     pq.write_table(pa.table(columns), folder / OBSERVATIONS, compression="zstd", write_page_checksum=True)
-    for name, vectors in (("text", text_vectors), ("image", table.image_vectors)):
+    # Cosines of pictures differ in the third decimal from one to the next: their vectors stay float16.
+    for name, vectors in (("text", _shortened(text_vectors)), ("image", table.image_vectors.astype(np.float16))):
         if vectors.size:
             # numpy.save reports a full disk only as a number of missing bytes.
             buffer = io.BytesIO()
-            np.save(buffer, _shortened(vectors))
+            np.save(buffer, vectors)
             (folder / f"vectors.{name}.npy").write_bytes(buffer.getbuffer())
 
 
@@ -136,6 +137,8 @@ def _different(vectors: Halves) -> tuple[Halves, list[int | None]]:
 
 def _shortened(vectors: Halves) -> Halves | npt.NDArray[np.uint8]:
     """Vectors with one byte a number, if all of them keep their direction and their length."""
+    if not vectors.size:
+        return vectors
     codes = as_bytes(vectors)
     read = from_bytes(codes)
     cosines = (unit(read) * unit(vectors)).sum(axis=1)
