@@ -1,5 +1,7 @@
 """Readers of text: real models on rendered pages whose lines and places are known."""
 
+import importlib.machinery
+import importlib.util
 import re
 import shutil
 import sys
@@ -295,6 +297,17 @@ def test_own_models_that_cannot_be_used_are_refused_at_once(own: Path) -> None:
         RapidOcrReader(settings)
     with pytest.raises(WeightsError, match=r"ocr_model='\./nowhere'"):
         RapidOcrReader(Settings(ocr_model="./nowhere", device="cpu", offline=True))
+
+
+def test_models_that_the_wheel_lacks_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = importlib.machinery.ModuleSpec("rapidocr", None, origin=str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec if name == "rapidocr" else None)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "PP-OCRv6_rec_small.onnx").write_bytes(b"")
+    with pytest.raises(WeightsError, match=r"rapidocr lacks the models of its wheel in .*models: pip install"):
+        RapidOcrReader(Settings(device="cpu", offline=True))
+    (tmp_path / "models" / "PP-OCRv6_det_small.onnx").write_bytes(b"")
+    assert RapidOcrReader(Settings(device="cpu", offline=True)).source.endswith("+PP-OCRv6-small")
 
 
 def test_easyocr_reads_every_line_at_its_place(easy: TextReader) -> None:

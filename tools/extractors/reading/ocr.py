@@ -7,6 +7,7 @@ smaller picture, and recognised in the frame itself.
 
 import importlib.metadata
 import importlib.util
+import re
 import sys
 import warnings
 from collections import deque
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["READING", "EasyOcrReader", "RapidOcrReader", "TextReader", "text_reader"]
 
-# Version and size of the models inside RapidOCR's wheel.
-_MODELS = ("PP-OCRv6", "small")
+# The file name of the recogniser inside RapidOCR's wheel: version and size.
+_RECOGNISER = re.compile(r"(.+)_rec_(.+)\.onnx")
 # Longer side at which RapidOCR detects lines; smaller frames are not enlarged (RapidOCR's own default
 # is a shorter side of at least 736). Screens full of text in JPEG quality 30, CPU seconds a frame and
 # share of characters read right, 18 px text / 14 px text:
@@ -145,38 +146,36 @@ class RapidOcrReader:
                 "device='cuda', but this onnxruntime has no CUDA, so ocr='rapidocr' cannot use it: "
                 "set device to auto or cpu, set ocr to easyocr, or pip install onnxruntime-gpu in its place"
             )
-        own = find(settings.ocr_model, "ocr_model", offline=settings.offline) if settings.ocr_model else None
-        models = Path(package.origin).parent / "models"
-        if own is None and not all(
-            (models / f"{_MODELS[0]}_{task}_{_MODELS[1]}.onnx").exists() for task in ("det", "rec")
-        ):
-            raise WeightsError(
-                f"rapidocr lacks the models of its wheel in {models}: "
-                "pip install --force-reinstall --no-deps rapidocr, or set ocr_model to a folder with models"
-            )
-        self._own = _own_models(own.path) if own else {}
+        self._own: dict[str, str] = {}
+        if settings.ocr_model:
+            own = find(settings.ocr_model, "ocr_model", offline=settings.offline)
+            self._own, models = _own_models(own.path), own.source
+        else:
+            self._version, self._size = _models_of_wheel(Path(package.origin).parent / "models")
+            models = f"{self._version}-{self._size}"
         self._on_gpu = on_gpu and resolve_device(settings) == "cuda"
         self._read: deque[ReadPicture] = deque(maxlen=_REMEMBERED)
-        self.source = f"rapidocr@{importlib.metadata.version('rapidocr')}+{own.source if own else '-'.join(_MODELS)}"
+        self.source = f"rapidocr@{importlib.metadata.version('rapidocr')}+{models}"
 
     @cached_property
     def _engine(self) -> "RapidOCR":
         from rapidocr import ModelType, OCRVersion, RapidOCR
 
-        version, size = OCRVersion(_MODELS[0]), ModelType(_MODELS[1])
-        params = {
+        params: dict[str, object] = {
             "Global.log_level": "error",
             # RapidOCR's own detection of upside-down lines costs 0.1–0.7 s a frame, and read an arrow as "T".
             "Global.use_cls": False,
             "Det.limit_type": "max",
             "Det.limit_side_len": LINES_SIDE,
             "Rec.rec_img_shape": [3, 48, _NARROWEST],
-            **{f"{task}.ocr_version": version for task in ("Det", "Rec")},
-            **{f"{task}.model_type": size for task in ("Det", "Rec")},
             "EngineConfig.onnxruntime.intra_op_num_threads": 1,
             "EngineConfig.onnxruntime.use_cuda": self._on_gpu,
             **self._own,
         }
+        if not self._own:
+            version, size = OCRVersion(self._version), ModelType(self._size)
+            for task in ("Det", "Rec"):
+                params |= {f"{task}.ocr_version": version, f"{task}.model_type": size}
         return RapidOCR(params=params)
 
     def observe(self, segments: Sequence[Segment]) -> list[Observation]:
@@ -367,6 +366,18 @@ def _overlap(place: Rectangle, other: Rectangle) -> float:
     width = min(place.right, other.right) - max(place.left, other.left)
     height = min(place.bottom, other.bottom) - max(place.top, other.top)
     return max(0, width) * max(0, height) / max(1, place.area)
+
+
+def _models_of_wheel(folder: Path) -> tuple[str, str]:
+    """Return version and size of the models that find and recognise lines."""
+    names = [name for path in folder.glob("*.onnx") if (name := _RECOGNISER.fullmatch(path.name))]
+    whole = sorted((name[1], name[2]) for name in names if (folder / f"{name[1]}_det_{name[2]}.onnx").exists())
+    if not whole:
+        raise WeightsError(
+            f"rapidocr lacks the models of its wheel in {folder}: "
+            "pip install --force-reinstall --no-deps rapidocr, or set ocr_model to a folder with models"
+        )
+    return whole[-1]
 
 
 def _own_models(folder: Path) -> dict[str, str]:
