@@ -9,14 +9,14 @@ __all__ = ["as_bytes", "from_bytes", "largest"]
 
 Bytes = npt.NDArray[np.uint8]
 
-# Over the root of the dimensions; larger numbers are cut. The largest of 54,000 texts by MiniLM is 5.3.
+# The end of the range, times the root of the dimensions; larger numbers are clipped. The largest of 54,000 texts by MiniLM is 5.3.
 _LARGEST = 6.0
 
 
 def largest(dimensions: int) -> float:
-    """The largest number that a byte stands for: a byte is one of 256 equal steps from minus to plus this number.
+    """Return the end of the range that a byte covers: 256 equal steps from minus this number to plus this number.
 
-    It depends on nothing else, so that rows of different files are merged without loss.
+    It depends on the dimensions only, so rows of different files can be merged without loss.
     """
     return min(1.0, _LARGEST / math.sqrt(dimensions))
 

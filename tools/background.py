@@ -4,13 +4,13 @@ import contextvars
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as NotYetError
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, Self, TypeVar
 
-__all__ = ["BackgroundTask", "StoppedError", "in_order", "prefetch", "run_in_thread"]
+__all__ = ["BackgroundTask", "StoppedError", "in_order", "meanwhile", "prefetch", "run_in_thread"]
 
 _T = TypeVar("_T")
 _Task = TypeVar("_Task")
@@ -31,6 +31,19 @@ def run_in_thread(work: Callable[[], _T]) -> "Future[_T]":
 
     threading.Thread(target=run, name="playhead-background", daemon=True).start()
     return future
+
+
+@contextmanager
+def meanwhile(work: Callable[[], _T]) -> Iterator[Callable[[], _T]]:
+    """Run `work` in another thread during the block; yield a function that returns its result, or raises its error.
+
+    The block ends when the work has ended, also after an error.
+    """
+    future = run_in_thread(work)
+    try:
+        yield future.result
+    finally:
+        wait([future])
 
 
 class StoppedError(Exception):

@@ -72,7 +72,7 @@ def index_files(
             f"no video or sound file in {', '.join(map(str, paths))}: known endings are {' '.join(sorted(MEDIA_SUFFIXES))}"
         )
     storage.create()
-    with _library(storage, extractors, force, window) as library:
+    with _long_lived_library(storage, extractors, force, window) as library:
 
         def job_progress(job: Job, stage: str, done: float, total: float) -> None:
             progress(job.file, job.number, len(files), stage, done, total)
@@ -295,10 +295,12 @@ def _info_of(record: VideoRecord, file: Path) -> VideoInfo:
 
 
 @contextmanager
-def _library(storage: StorageBackend, extractors: Extractors, force: bool, window: Span | None) -> Iterator[_Library]:
-    """The committed videos; until the end Python's garbage collector does not look at their records.
+def _long_lived_library(
+    storage: StorageBackend, extractors: Extractors, force: bool, window: Span | None
+) -> Iterator[_Library]:
+    """Read the committed videos, and exclude their records from Python's garbage collection until the end of the run.
 
-    They stay for the whole run. With 10,000 of them, looking took a quarter of a run in which nothing changed.
+    The records are needed for the whole run. Checking 10,000 of them took a quarter of a run in which nothing changed.
     """
     if gc.get_freeze_count() or not gc.isenabled():  # the program itself has decided
         yield _Library(storage, extractors, force, window)

@@ -8,16 +8,16 @@ cosine, so that a title with all words of the query ranks with the rows that ans
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import wait
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
 
-from ...tools.background import run_in_thread
+from ...tools.background import meanwhile
 from ...tools.embedding.protocol import Vectors
 from ...tools.extractors.registry import spec_of
 from .lexical.bm25 import WeightedTerm, bm25, candidates, highest_bm25, weighted_terms
@@ -33,7 +33,7 @@ __all__ = ["WIDTHS", "Encoded", "RankedRow", "rank_rows", "reach"]
 # Rows of a neighbourhood. Chosen on one half of TutorialVQA's videos.
 WIDTHS = (1, 3, 5, 7)
 reach = WIDTHS[-1] // 2
-# Vectors that are searched while another thread ranks by words. Fewer take about 2 ms.
+# From this number of vectors on, they are searched in another thread while this one ranks by words. Fewer take 2 ms.
 _MANY = 1 << 17
 _DIGITS = 6  # sums differ by rounding with the order of rows
 
@@ -88,7 +88,9 @@ def rank_rows(
     """
     ranges = None if where.is_open else catalog.ranges(where)
     weighted = weighted_terms(catalog, where, terms)
-    with _meanwhile(lambda: _nearest(encoded, depth, ranges), encoded) as nearest:
+    search = partial(_nearest, encoded, depth, ranges)
+    is_long = encoded is not None and len(encoded.index) >= _MANY
+    with meanwhile(search) if is_long else nullcontext(search) as nearest:
         by_words = candidates(catalog, where, weighted, ranges, depth)
     by_meaning = nearest()
     is_all = max(len(by_words), len(by_meaning)) < depth
@@ -110,19 +112,6 @@ def _nearest(encoded: Encoded | None, depth: int, ranges: Ranges | None) -> list
     rows, cosines = encoded.index.search(encoded.vector, depth, ranges)
     nearest: list[int] = rows[cosines >= encoded.floor].tolist()
     return nearest
-
-
-@contextmanager
-def _meanwhile(search: Callable[[], list[int]], encoded: Encoded | None) -> Iterator[Callable[[], list[int]]]:
-    """Search many vectors in a thread of its own within the block; yield what returns the result."""
-    if encoded is None or len(encoded.index) < _MANY:
-        yield search
-        return
-    found = run_in_thread(search)
-    try:
-        yield found.result
-    finally:
-        wait([found])  # an index is for one thread at a time
 
 
 class _Scorer:

@@ -274,7 +274,15 @@ def test_tokens_of_names_and_scripts(text, words):
     assert tokens(text) == words
 
 
-SIGNED = ["C# or c, C++", "The Wi-Fi: a wifi", "R & D or R&D", "Node.js. node js", "me@node.js is a.b", "v 2.10 v2"]
+SIGNED = [
+    "C# or c, C++",
+    "The Wi-Fi: a wifi",
+    "R & D or R&D",
+    "Node.js. node js",
+    "me@node.js is a.b",
+    "v 2.10 v2",
+    "the café's's order",
+]
 
 
 @settings(deadline=None, max_examples=300)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playhead.tools.background import BackgroundTask, StoppedError, in_order, prefetch
+from playhead.tools.background import BackgroundTask, StoppedError, in_order, meanwhile, prefetch
 
 
 def until(true):
@@ -155,3 +155,28 @@ def test_a_task_that_is_not_awaited_ends():
     with pytest.raises(ZeroDivisionError), Endless():
         raise ZeroDivisionError
     assert ended.wait(5)
+
+
+def test_work_in_a_thread_has_ended_after_the_block():
+    ended = threading.Event()
+
+    def work():
+        time.sleep(0.1)
+        ended.set()
+        return threading.get_ident()
+
+    with meanwhile(work) as result:
+        pass
+    assert ended.is_set()
+    assert result() != threading.get_ident()
+    ended.clear()
+    with pytest.raises(KeyError), meanwhile(work):
+        raise KeyError
+    assert ended.is_set()
+
+
+def test_an_error_of_work_in_a_thread_is_raised_by_its_result():
+    with meanwhile(lambda: 1 // 0) as result:
+        pass
+    with pytest.raises(ZeroDivisionError):
+        result()

@@ -1,7 +1,7 @@
 """How often texts contain the terms of a query.
 
-Texts whose words are separated by spaces are cut together: their words become numbers, and the words of a query are looked
-for among these. Other texts are cut one by one.
+Texts with spaces between words are cut together: each word becomes the number of its stem, and the stems of the query are
+compared with these numbers. Other texts are cut one by one.
 """
 
 import itertools
@@ -27,15 +27,17 @@ _END, _UNKNOWN = -1, -2
 _MOST_WORDS = 1 << 17
 # A text with one of these, or with a point before another character, may hold a name with signs.
 _IS_SIGN = np.isin(np.arange(256), [ord(sign) for sign in "+#&@-"])
-_IS_SPACE = np.array([chr(code).isspace() or chr(code) == _BETWEEN for code in range(256)])
+_ENDS_WORD = np.array([chr(code).isspace() or chr(code) == _BETWEEN for code in range(256)])
 
 
 def counts_in(terms: Sequence[QueryTerm], texts: Sequence[str]) -> tuple[Numbers, Numbers]:
     """How often each text contains each term, shape `(texts, terms)`, and the lengths of the texts, in terms."""
     counts, lengths = np.zeros((len(texts), len(terms))), np.zeros(len(texts))
     ascii_texts, spaced, others = _sorted_by_script(texts)
-    for group in (ascii_texts, spaced):
-        rows, together = [*group], folded(_BETWEEN.join(group.values()))
+    for rows, together in (
+        ([*ascii_texts], folded(_BETWEEN.join(ascii_texts.values()))),
+        ([*spaced], _BETWEEN.join(spaced.values())),
+    ):
         counts[rows], lengths[rows] = _counts_in_words(terms, together, len(rows))
         for place, text in _with_signs(together):
             names = names_in(text)
@@ -50,15 +52,15 @@ def counts_in(terms: Sequence[QueryTerm], texts: Sequence[str]) -> tuple[Numbers
 
 
 def _sorted_by_script(texts: Sequence[str]) -> tuple[dict[int, str], dict[int, str], list[int]]:
-    """The ASCII texts by row, the others whose words are separated by spaces, and the rows of what is left."""
+    """Return the ASCII texts by row, other texts with spaces between words by row and folded, and the rows of the rest."""
     ascii_texts, spaced, others = {}, {}, []
     for row, text in enumerate(texts):
         if _BETWEEN in text:
             others.append(row)
         elif text.isascii():
             ascii_texts[row] = text
-        elif is_spaced(alike := folded(text)):
-            spaced[row] = alike
+        elif is_spaced(folded_text := folded(text)):
+            spaced[row] = folded_text
         else:
             others.append(row)
     return ascii_texts, spaced, others
@@ -83,10 +85,10 @@ def _counts_in_words(terms: Sequence[QueryTerm], together: str, texts: int) -> t
 
 
 def _with_signs(together: str) -> Iterator[tuple[int, str]]:
-    """Yield place and text of those that may hold a name with signs."""
+    """Yield the number and the text of each text that may contain a name with signs."""
     codes = np.minimum(np.frombuffer(together.encode("utf-32-le", "surrogatepass"), np.uint32), 255)
     is_sign = _IS_SIGN[codes]
-    is_sign[:-1] |= (codes[:-1] == ord(".")) & ~_IS_SPACE[codes[1:]]
+    is_sign[:-1] |= (codes[:-1] == ord(".")) & ~_ENDS_WORD[codes[1:]]
     text_of = np.cumsum(codes == ord(_BETWEEN))
     if is_sign.any():
         texts = together.split(_BETWEEN)

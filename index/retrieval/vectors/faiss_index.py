@@ -14,7 +14,6 @@ import json
 import math
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import wait
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ....tools.background import run_in_thread
+from ....tools.background import meanwhile
 from ....tools.device import cores
 from ....tools.embedding.protocol import Vectors
 from .codings import Bits
@@ -250,7 +249,7 @@ class VectorIndex:
             share = max(int((ranges[:, 1] - ranges[:, 0] + 1).sum()) / max(len(self), 1), 1 / _MAX_PROBE_FACTOR)
         nearest = self._nearest_cells(query, k, share) if self._centroids else None
 
-        def of(parts: Sequence[_Part]) -> list[tuple[Ids, Vectors]]:
+        def found_in(parts: Sequence[_Part]) -> list[tuple[Ids, Vectors]]:
             with one_thread():
                 return [
                     part.segment.search(
@@ -263,14 +262,11 @@ class VectorIndex:
                 ]
 
         if len(self) <= _MAX_COMPARED or cores() == 1:
-            return of(self._parts)
+            return found_in(self._parts)
         here, there = _halves_of(self._parts)
-        others = run_in_thread(lambda: of(there))
-        try:
-            found = of(here)
-        finally:
-            wait([others])
-        return found + others.result()
+        with meanwhile(lambda: found_in(there)) as others:
+            found = found_in(here)
+        return found + others()
 
     def _nearest_cells(self, query: Vectors, k: int, share: float) -> Any:
         """The cells to read, as a quantizer over their centroids: found once for all segments.
