@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 STAMP := .venv/.ready
-# Compiled modules are kept: each process that the tests start would compile a thousand modules again.
+# Python stores compiled modules. Without them, each process that the tests start compiles a thousand modules again.
 unexport PYTHONDONTWRITEBYTECODE
 # The reference is read from the source, which must lie in a folder named `playhead`: a link makes it so in any clone.
 SITE = source=$$(mktemp -d) && ln -s "$(CURDIR)" $$source/playhead && \

@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playhead.index.indexing.build import index_files
+from playhead.index.retrieval import ranking
 from playhead.index.retrieval.search import Search
 from playhead.index.retrieval.search_index.catalog import Catalog
 from playhead.index.retrieval.search_index.publishing import PUBLISHING_LOCK, publish
@@ -74,6 +75,18 @@ def test_words_and_meaning_together_are_first(store):
     assert first.matched == ("price", "gold")
     assert 1 > first.similarity > second.similarity > 0
     assert first.score > second.score > 0
+
+
+def test_vectors_that_are_searched_in_another_thread_give_the_same_results(store, monkeypatch):
+    texts = ["the price of gold", "gold", "silver", "a coin of gold", "the price rose"]
+    commit(store, [observation(text, n, n + 1.0) for n, text in enumerate(texts)], BagOfWords())
+    alone = opened(store).find("price of gold", k=5)
+    threads = []
+    real = ranking.meanwhile
+    monkeypatch.setattr(ranking, "_MANY", 1)
+    monkeypatch.setattr(ranking, "meanwhile", lambda work: (threads.append(work), real(work))[1])
+    assert opened(store).find("price of gold", k=5) == alone
+    assert threads
 
 
 def test_evidence_is_what_was_observed(store):

@@ -23,8 +23,7 @@ OBSERVATIONS = "observations.parquet"
 _EDGES = ("left", "top", "right", "bottom")
 # Rounding a unit vector to one byte a number changes its length by less than 3e-3.
 _LENGTH_TOLERANCE = 5e-3
-# Least cosine of a vector with one byte a number to what it was; else vectors are stored as float16. Of texts by MiniLM it is
-# 0.9999.
+# Vectors are stored as bytes only if the cosine of each to its original is at least this. For texts by MiniLM it is 0.9999.
 _LEAST_COSINE = 0.999
 
 
@@ -113,7 +112,7 @@ def write(folder: Path, table: ObservationTable) -> None:
         ),
     }
     pq.write_table(pa.table(columns), folder / OBSERVATIONS, compression="zstd", write_page_checksum=True)
-    # Cosines of pictures differ in the third decimal from one to the next: their vectors stay float16.
+    # Neighbouring pictures differ in the third decimal of the cosine, so the vectors of pictures stay float16.
     for name, vectors in (("text", _shortened(text_vectors)), ("image", table.image_vectors.astype(np.float16))):
         if vectors.size:
             # numpy.save reports a full disk only as a number of missing bytes.
@@ -123,9 +122,9 @@ def write(folder: Path, table: ObservationTable) -> None:
 
 
 def _different(vectors: Halves) -> tuple[Halves, list[int | None]]:
-    """The different vectors, and the number of each row's: a line that is shown again has the vector that it had.
+    """Return each different vector once, and for each row the number of its vector; None for a row of zeros (not embedded).
 
-    None: the row is all zeros (not embedded).
+    Equal texts have equal vectors, and lines on a screen are often repeated.
     """
     is_embedded = np.asarray(vectors.any(axis=1))
     if not is_embedded.any():
@@ -136,7 +135,7 @@ def _different(vectors: Halves) -> tuple[Halves, list[int | None]]:
 
 
 def _shortened(vectors: Halves) -> Halves | npt.NDArray[np.uint8]:
-    """Vectors with one byte a number, if all of them keep their direction and their length."""
+    """Return the vectors with one byte for each number if all of them keep their direction and length, else unchanged."""
     if not vectors.size:
         return vectors
     codes = as_bytes(vectors)
