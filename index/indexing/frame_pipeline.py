@@ -1,14 +1,18 @@
-"""One pass over a video's frames: decoding and change detection in a background thread, models in the caller's."""
+"""One pass over a video's frames: decoding and change detection in a background thread, models in two others.
+
+Text is read in the caller's thread. The other models run beside it, one batch at a time.
+"""
 
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, wait
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ...tools.background import prefetch
+from ...tools.background import prefetch, run_in_thread
 from ...tools.errors import MediaError, WeightsError
 from ...tools.extractors.reading.text_changes import only_text_differs
 from ...tools.extractors.registry import spec_of
@@ -71,7 +75,8 @@ def run_frame_pipeline(
         for window in info.windows or (None,):
             # Each window has its own batches, so that they are in the journal when another window is added.
             pipeline = _FramePipeline(needing, extractors, folder, info.stream, force)
-            with closing(prefetch(_segments(info, extractors.settings, window), _PREFETCHED)) as chosen:
+            found = prefetch(_segments(info, extractors.settings, window), _PREFETCHED)
+            with closing(found) as chosen, closing(pipeline):
                 for segment in chosen:
                     pipeline.add(segment)
                     progress("reading frames", segment.span.end, info.duration)
@@ -176,6 +181,7 @@ class _FramePipeline:
         self._read_until = 0.0
         self._shown_texts: set[str] = set()
         self._keyframe_at = -math.inf  # second of the last keyframe
+        self._beside: Future[None] | None = None  # the batch of models that do not read text
         self._captions: CaptionPipeline | None = None
         frames = [modality for modality in stages if spec_of(modality).reads == "frames"]
         self._text_readers = [modality for modality in frames if spec_of(modality).reads_text]
@@ -228,6 +234,7 @@ class _FramePipeline:
             self._process_texts()
         if self._captions:
             self._captions.finish()
+        self._await_beside()
         for modality in self._picture_readers:
             self._stages[modality].repeat(self._reappearances)
         things = self._shows_things_of
@@ -237,6 +244,11 @@ class _FramePipeline:
         for modality in self._thing_readers:
             self._stages[modality].repeat([*again, *self._repeated_things])
         return self._end
+
+    def close(self) -> None:
+        """Wait until no model runs in another thread."""
+        if self._beside:
+            wait([self._beside])
 
     def _add_things(self, segment: Segment) -> None:
         """Pass a picture on to the extractors that ignore text, unless it differs in text only from the last that they got."""
@@ -266,11 +278,11 @@ class _FramePipeline:
 
     def _process_pictures(self) -> None:
         batch, self._pictures = self._pictures, []
-        self._run(self._picture_readers, batch)
+        self._run_beside(self._picture_readers, batch)
 
     def _process_things(self) -> None:
         batch, self._things = self._things, []
-        self._run(self._thing_readers, batch)
+        self._run_beside(self._thing_readers, batch)
 
     def _process_texts(self) -> None:
         batch, self._texts = self._texts, []
@@ -284,6 +296,16 @@ class _FramePipeline:
             if new and (is_old or any(_is_legible(seen, segment.frame) for seen in new)):
                 self._write_keyframe(segment)
             self._shown_texts = {seen.text for seen in shown}
+
+    def _run_beside(self, modalities: Sequence[Modality], batch: Sequence[Segment]) -> None:
+        """Run stages in another thread, after those that run there now."""
+        self._await_beside()
+        self._beside = run_in_thread(partial(self._run, modalities, batch))
+
+    def _await_beside(self) -> None:
+        """Wait for the other thread; its error is raised here."""
+        if self._beside:
+            self._beside.result()
 
     def _run(self, modalities: Sequence[Modality], batch: Sequence[Segment]) -> None:
         key = " ".join(f"{segment.span.start!r}-{segment.span.end!r}@{segment.frame.seconds!r}" for segment in batch)

@@ -29,7 +29,7 @@ __all__ = ["Catalog", "CatalogError"]
 CatalogError = sqlite3.DatabaseError
 
 # Raised when the schema, or the cutting of texts into terms, changes: an older file is built again.
-_VERSION = 10
+_VERSION = 11
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE videos (

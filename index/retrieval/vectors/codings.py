@@ -1,4 +1,4 @@
-"""How the numbers of stored unit vectors are written: as float16, or as one byte each."""
+"""How the numbers of stored unit vectors are written: as float16, as one byte each, or as one bit each."""
 
 from typing import Any, Literal
 
@@ -8,25 +8,51 @@ import numpy.typing as npt
 from ....tools.embedding.protocol import Vectors
 from ...byte_vectors import from_bytes, largest
 
-__all__ = ["Bits", "decoded", "faiss_kind", "faiss_parameters"]
+__all__ = ["Bits", "bits_of", "decoded", "empty_index", "search_parameters"]
 
-Bits = Literal[8, 16]  # of each number
-
-
-def faiss_kind(faiss: Any, bits: Bits) -> int:
-    """Return FAISS's number of the coding."""
-    # FAISS's `QT_8bit_direct_signed` rounds the query to whole numbers, too, where 64 divides the dimensions.
-    return int(faiss.ScalarQuantizer.QT_8bit_uniform if bits == 8 else faiss.ScalarQuantizer.QT_fp16)
+Bits = Literal[1, 8, 16]  # of each number
+_QUERY_BITS = 8  # of each number of a query for vectors of one bit: with more a search takes a hundred times as long
 
 
-def faiss_parameters(bits: Bits, dimensions: int) -> npt.NDArray[np.float32]:
-    """Return what FAISS would learn from the vectors: the least value, and the range."""
-    limit = largest(dimensions)
-    return np.array([-limit, 2 * limit] if bits == 8 else [], np.float32)
+def empty_index(faiss: Any, bits: Bits, quantizer: Any, dimensions: int, cell_count: int) -> Any:
+    """Return a FAISS index with cells, that needs no training.
+
+    Args:
+        faiss: The module.
+        bits: One bit: RaBitQ (Gao and Long 2024), of the difference of a vector from the centroid of its cell.
+        quantizer: With the centroids; only one bit needs them.
+        dimensions: Length of a vector.
+        cell_count: Number of cells.
+    """
+    metric = faiss.METRIC_INNER_PRODUCT
+    if bits == 1:
+        index = faiss.IndexIVFRaBitQ(quantizer, dimensions, cell_count, metric)
+    else:
+        # FAISS's `QT_8bit_direct_signed` rounds the query to whole numbers, too, where 64 divides the dimensions.
+        kind = faiss.ScalarQuantizer.QT_8bit_uniform if bits == 8 else faiss.ScalarQuantizer.QT_fp16
+        index = faiss.IndexIVFScalarQuantizer(quantizer, dimensions, cell_count, kind, metric, False)
+        limit = largest(dimensions)  # FAISS would learn the least value, and the range
+        faiss.copy_array_to_vector(np.array([-limit, 2 * limit] if bits == 8 else [], np.float32), index.sq.trained)
+    index.is_trained = True
+    return index
+
+
+def bits_of(faiss: Any, index: Any) -> Bits:
+    """Return the coding of an index."""
+    if isinstance(index, faiss.IndexIVFRaBitQ):
+        return 1
+    return 8 if index.sq.qtype == faiss.ScalarQuantizer.QT_8bit_uniform else 16
+
+
+def search_parameters(faiss: Any, bits: Bits, cells: int, selector: Any) -> Any:
+    """Return FAISS's parameters of a search in some cells, and in the rows of a selector; None: in all."""
+    if bits == 1:
+        return faiss.IVFRaBitQSearchParameters(nprobe=cells, sel=selector, qb=_QUERY_BITS)
+    return faiss.SearchParametersIVF(nprobe=cells, sel=selector)
 
 
 def decoded(codes: npt.NDArray[Any], bits: Bits, dimensions: int) -> Vectors:
-    """Return stored vectors as FAISS reads them, float32, shape `(n, dimensions)`."""
+    """Return stored vectors of 8 or 16 bits as FAISS reads them, float32, shape `(n, dimensions)`."""
     if bits == 16:
         return codes.view(np.float16).reshape(-1, dimensions).astype(np.float32)
     return from_bytes(codes.view(np.uint8).reshape(-1, dimensions))

@@ -4,8 +4,10 @@ Added rows become a small segment; four segments of similar size are merged (log
 to a size that bounds memory. Removed rows are masked until they are a quarter of their segment.
 
 Up to 131,072 rows each row is compared. Beyond, rows lie in cells around centroids, and a search reads the nearest
-cells (IVF, Jégou et al. 2011, section IV): see `tests/benchmarks/bench_scale.py`. Centroids are trained again, and all
-rows assigned again, when there are four times as many rows. `save` writes added rows only; `maintain` merges and trains.
+cells (IVF, Jégou et al. 2011, section IV). There it reads short vectors, one bit for each number of the rotated row
+(RaBitQ, Gao and Long 2024), and then compares the whole vectors of the best rows. `tests/benchmarks/bench_scale.py` measures
+what this finds. Centroids are trained again, and all rows assigned again, when there are four times as many rows. `save` writes
+added rows only; `maintain` merges and trains.
 A search within few rows compares each of them; within many, FAISS gets them as a bitmap. On a GPU (`faiss-gpu`) a
 search without a filter compares all rows.
 """
@@ -13,8 +15,8 @@ search without a filter compares all rows.
 import json
 import math
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -32,10 +34,12 @@ from .segments import (
     Ids,
     VectorSegment,
     as_halves,
+    chosen_cells,
     load_faiss,
     nearest_centroids,
     one_thread,
     quantizer_of,
+    random_rotation,
     trained,
 )
 
@@ -57,6 +61,9 @@ _PROBES = 256
 _FARTHEST_CELL = 0.2
 _MAX_PROBE_FACTOR = 8  # for a filter that lets little through
 _SCANNED_PER_RESULT = 100
+# Whole vectors that are compared after the search of short ones.
+_COMPARED_PER_RESULT = 20
+_LEAST_COMPARED = 1000
 _EXACT_WITHIN = 1 << 16
 _CHUNK = 1 << 15
 _MAX_PENDING = 1 << 16
@@ -65,9 +72,10 @@ _MAX_ON_GPU = 2048  # results that FAISS returns on a GPU
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """A segment, and the positions of its removed rows, in order."""
+    """A segment with one cell, the short vectors of its rows in cells, if it has many rows, and the positions of removed rows, in order."""
 
     segment: VectorSegment
+    short: VectorSegment | None = None
     removed: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __len__(self) -> int:
@@ -100,6 +108,7 @@ class VectorIndex:
         self._parts: list[_Part] = []
         self._pending: list[tuple[Ids, Halves]] = []
         self._centroids: VectorSegment | None = None
+        self._rotation: VectorSegment | None = None
         self._trained_on = 0
         self._on_gpu: tuple[Any, Ids] | None = None
         self._quantizer: Any = None  # over all centroids
@@ -125,12 +134,13 @@ class VectorIndex:
 
         made = cls(noted["dimensions"], prefix, noted["bits"])
         made._trained_on = noted["trained_on"]
-        made._centroids = segment(noted["centroids"]) if noted["centroids"] else None
+        made._centroids, made._rotation = (segment(n) if n else None for n in (noted["centroids"], noted["rotation"]))
         if previous and previous._centroids is made._centroids:
             made._quantizer = previous._quantizer
-        for name, runs in noted["segments"]:
+        for name, short, runs in noted["segments"]:
             removed = [np.arange(first, last) for first, last in runs]
-            made._parts.append(_Part(segment(name), np.concatenate([*removed, np.zeros(0, np.int64)])))
+            gone = np.concatenate([*removed, np.zeros(0, np.int64)])
+            made._parts.append(_Part(segment(name), segment(short) if short else None, gone))
         return made
 
     def save(self) -> str:
@@ -144,8 +154,9 @@ class VectorIndex:
             "dimensions": self.dimensions,
             "bits": self.bits,
             "trained_on": self._trained_on,
-            "centroids": self._centroids.path.name if self._centroids else "",
-            "segments": [[part.segment.path.name, _runs(part.removed)] for part in self._parts],
+            "centroids": _name(self._centroids),
+            "rotation": _name(self._rotation),
+            "segments": [[_name(part.segment), _name(part.short), _runs(part.removed)] for part in self._parts],
         }
         return json.dumps(noted)
 
@@ -173,12 +184,14 @@ class VectorIndex:
     def files(saved: str) -> set[str]:
         """Names of the files that `save` noted."""
         noted = json.loads(saved)
-        return {name for name, _ in noted["segments"]} | ({noted["centroids"]} - {""})
+        parts = [name for whole, short, _ in noted["segments"] for name in (whole, short)]
+        return {*parts, noted["centroids"], noted["rotation"]} - {""}
 
     @property
     def segments(self) -> list[VectorSegment]:
-        """All files: the rows' segments, and that of the centroids."""
-        return [part.segment for part in self._parts] + ([self._centroids] if self._centroids else [])
+        """All files: the rows' segments, those of short vectors, of the centroids and of the rotation."""
+        parts = [segment for part in self._parts for segment in (part.segment, part.short)]
+        return [segment for segment in (*parts, self._centroids, self._rotation) if segment]
 
     def __len__(self) -> int:
         return sum(map(len, self._parts)) + sum(len(ids) for ids, _ in self._pending)
@@ -200,7 +213,10 @@ class VectorIndex:
         self._on_gpu = None
         pending = [(ids, vectors, ~_is_in(ids, ranges)) for ids, vectors in self._pending]
         self._pending = [(ids[stays], vectors[stays]) for ids, vectors, stays in pending if stays.any()]
-        parts = [_Part(p.segment, np.union1d(p.removed, p.segment.positions_between(ranges))) for p in self._parts]
+        parts = [
+            replace(part, removed=np.union1d(part.removed, part.segment.positions_between(ranges)))
+            for part in self._parts
+        ]
         self._parts = [part for part in parts if len(part)]
 
     def search(self, query: Vectors, k: int, ranges: Ids | None = None) -> tuple[Ids, Vectors]:
@@ -244,45 +260,60 @@ class VectorIndex:
 
     def _by_cells(self, query: Vectors, k: int, ranges: Ids | None) -> list[tuple[Ids, Vectors]]:
         bits = None if ranges is None else _bitmap(ranges)
-        share = 1.0
-        if ranges is not None:
-            share = max(int((ranges[:, 1] - ranges[:, 0] + 1).sum()) / max(len(self), 1), 1 / _MAX_PROBE_FACTOR)
-        nearest = self._nearest_cells(query, k, share) if self._centroids else None
+        found = self._scanned([(part.segment, part) for part in self._parts if not part.short], query, k, None, bits)
+        in_cells = [(part.short, part) for part in self._parts if part.short]
+        if not in_cells:
+            return found
+        rotated = self._rotated(query)
+        most = max(k * _COMPARED_PER_RESULT, _LEAST_COMPARED)
+        cells = self._nearest_cells(rotated, k, ranges)
+        best, _ = _best(self._scanned(in_cells, rotated, most, cells, bits), most)
+        ids, vectors = self.vectors_of(best)
+        return [*found, (ids, vectors @ query[0])]
 
-        def found_in(parts: Sequence[_Part]) -> list[tuple[Ids, Vectors]]:
+    def _scanned(
+        self,
+        segments: Sequence[tuple[VectorSegment, _Part]],
+        query: Vectors,
+        k: int,
+        cells: Any,
+        bits: npt.NDArray[np.uint8] | None,
+    ) -> list[tuple[Ids, Vectors]]:
+        """The nearest rows of each segment, among the ids whose bit is set; None: all."""
+
+        def found_in(some: Sequence[tuple[VectorSegment, _Part]]) -> list[tuple[Ids, Vectors]]:
             with one_thread():
                 return [
-                    part.segment.search(
-                        query,
-                        k,
-                        None if part.segment.cell_count == 1 else nearest,
-                        part.selector if bits is None else self._selector(part, bits),
-                    )
-                    for part in parts
+                    segment.search(query, k, cells, part.selector if bits is None else self._selector(part, bits))
+                    for segment, part in some
                 ]
 
-        if len(self) <= _MAX_COMPARED or cores() == 1:
-            return found_in(self._parts)
-        here, there = _halves_of(self._parts)
+        if sum(len(segment) for segment, _ in segments) <= _MAX_COMPARED or cores() == 1:
+            return found_in(segments)
+        here, there = _halves_of(segments)
         with meanwhile(lambda: found_in(there)) as others:
             found = found_in(here)
         return found + others()
 
-    def _nearest_cells(self, query: Vectors, k: int, share: float) -> Any:
-        """The cells to read, as a quantizer over their centroids: found once for all segments.
+    def _nearest_cells(self, rotated: Vectors, k: int, ranges: Ids | None) -> Any:
+        """The cells to read, found once for all segments.
 
         Without a filter, cells that are much farther than the nearest one are left out (SPANN, Chen et al. 2021,
         section 3.3), as long as the others hold enough rows.
         """
         if self._quantizer is None:
             self._quantizer = quantizer_of(self._centroid_vectors())
+        share = 1.0
+        if ranges is not None:
+            share = max(int((ranges[:, 1] - ranges[:, 0] + 1).sum()) / max(len(self), 1), 1 / _MAX_PROBE_FACTOR)
         count = self._quantizer.ntotal
         least = -(-count * _SCANNED_PER_RESULT * k // len(self))
-        scores, cells = self._quantizer.search(query, min(count, int(max(_PROBES, least) / share)))
-        if share == 1.0:
-            near = int((scores[0] >= scores[0, 0] - _FARTHEST_CELL).sum())
-            cells = cells[:, : max(near, least)]
-        return quantizer_of(self._quantizer.reconstruct_batch(cells[0]), cells[0])
+        scores, cells = self._quantizer.search(rotated, min(count, int(max(_PROBES, least) / share)))
+        near = cells[0]
+        if ranges is None:
+            close = int((scores[0] >= scores[0, 0] - _FARTHEST_CELL).sum())
+            near = near[: max(close, least)]
+        return chosen_cells(near, self._quantizer.reconstruct_batch(near))
 
     def _selector(self, part: _Part, bits: npt.NDArray[np.uint8]) -> Any:
         faiss = load_faiss()
@@ -354,30 +385,39 @@ class VectorIndex:
 
     def _write_pending(self) -> None:
         if self._pending:
-            count = self._cell_count(sum(len(ids) for ids, _ in self._pending))
-            cells = [self._nearest(vectors.astype(np.float32), count) for _, vectors in self._pending]
-            rows = ((ids, vectors.astype(np.float32)) for ids, vectors in self._pending)
-            self._parts.append(_Part(self._written(np.concatenate(cells), count, rows)))
-            self._pending = []
+            pending, self._pending = self._pending, []
+            rows = sum(len(ids) for ids, _ in pending)
+            cells = [self._nearest(vectors.astype(np.float32), rows) for _, vectors in pending]
+            self._parts.append(
+                self._new_part(np.concatenate(cells), lambda: ((ids, v.astype(np.float32)) for ids, v in pending))
+            )
 
     def _merged(self, parts: Sequence[_Part], keeps_cells: bool) -> _Part:
         """One segment of the kept rows of several; `keeps_cells`: their cells are those of the current centroids."""
-        count = self._cell_count(sum(map(len, parts)))
-        chunks = [(part.segment, some) for part in parts for some in _chunks(part.kept())]
+        rows = sum(map(len, parts))
+        chunks = [(part, some) for part in parts for some in _chunks(part.kept())]
         cells = [
-            segment.cells(some)
-            if keeps_cells and segment.cell_count == count
-            else self._nearest(segment.vectors(some), count)
-            for segment, some in chunks
+            part.short.cells(some) if keeps_cells and part.short else self._nearest(part.segment.vectors(some), rows)
+            for part, some in chunks
         ]
-        rows = ((segment.ids[some], segment.vectors(some)) for segment, some in chunks)
-        return _Part(self._written(np.concatenate(cells), count, rows))
+        return self._new_part(
+            np.concatenate(cells),
+            lambda: ((part.segment.ids[some], part.segment.vectors(some)) for part, some in chunks),
+        )
+
+    def _new_part(self, cells: Cells, rows: Callable[[], Iterable[tuple[Ids, Vectors]]]) -> _Part:
+        """Write rows, a part of them at a time; `rows` is called once or twice."""
+        whole = self._written(self.bits, np.zeros_like(cells), np.zeros((1, self.dimensions), np.float32), rows())
+        if not self._has_cells(len(cells)):
+            return _Part(whole)
+        rotated = ((ids, self._rotated(vectors)) for ids, vectors in rows())
+        return _Part(whole, self._written(1, cells, self._centroid_vectors(), rotated))
 
     def _written(
-        self, cells: Cells, count: int, rows: Iterable[tuple[Ids, Vectors]], bits: Bits | None = None
+        self, bits: Bits, cells: Cells, centroids: Vectors, rows: Iterable[tuple[Ids, Vectors]]
     ) -> VectorSegment:
         path = self.prefix.with_name(f"{self.prefix.name}-{uuid.uuid4().hex[:12]}.faiss")
-        return VectorSegment.written(path, bits or self.bits, self.dimensions, cells, count, rows)
+        return VectorSegment.written(path, bits, self.dimensions, cells, centroids, rows)
 
     def _train(self, rows: int) -> None:
         """Train centroids on a sample of all rows."""
@@ -389,23 +429,35 @@ class VectorIndex:
             kept = part.kept()
             chosen = np.sort(random.choice(kept, math.ceil(share * len(kept)), replace=False))
             sample.append(part.segment.vectors(chosen))
-        centroids = trained(np.concatenate(sample), count)
-        self._centroids = self._written(np.zeros(count, np.int32), 1, [(np.arange(count), centroids)], 16)
+        self._rotation = self._kept(random_rotation(self.dimensions))
+        self._centroids = self._kept(self._rotated(trained(np.concatenate(sample), count)))
         self._trained_on = rows
         self._quantizer = None
 
+    def _kept(self, vectors: Vectors) -> VectorSegment:
+        """A file of vectors of length 1 that belong to all rows."""
+        cells, only = np.zeros(len(vectors), np.int32), np.zeros((1, self.dimensions), np.float32)
+        return self._written(16, cells, only, [(np.arange(len(vectors)), vectors)])
+
     def _centroid_vectors(self) -> Vectors:
+        """The rotated centroids."""
         assert self._centroids is not None
         return self._centroids.vectors(np.arange(len(self._centroids)))
 
-    def _cell_count(self, rows: int) -> int:
-        """Of a segment with this number of rows."""
-        return len(self._centroids) if self._centroids and rows >= _SMALLEST_WITH_CELLS else 1
+    def _rotated(self, vectors: Vectors) -> Vectors:
+        """Vectors as short vectors hold them, before they are rounded. Their inner products stay."""
+        assert self._rotation is not None
+        return vectors @ self._rotation.vectors(np.arange(self.dimensions)).T
 
-    def _nearest(self, vectors: Vectors, count: int) -> Cells:
-        if self._centroids is None or count == 1:
+    def _has_cells(self, rows: int) -> bool:
+        """Whether a segment with this number of rows has short vectors in cells."""
+        return self._centroids is not None and rows >= _SMALLEST_WITH_CELLS
+
+    def _nearest(self, vectors: Vectors, rows: int) -> Cells:
+        """The cells of vectors, in a segment with this number of rows."""
+        if not self._has_cells(rows):
             return np.zeros(len(vectors), np.int32)
-        return nearest_centroids(self._centroid_vectors(), vectors)
+        return nearest_centroids(self._centroid_vectors(), self._rotated(vectors))
 
     def _check(self, vectors: npt.NDArray[np.floating]) -> None:
         if vectors.ndim != 2 or vectors.shape[1] != self.dimensions:
@@ -438,6 +490,10 @@ def _best(found: Sequence[tuple[Ids, Vectors]], k: int) -> tuple[Ids, Vectors]:
     return ids[order], scores[order]
 
 
+def _name(segment: VectorSegment | None) -> str:
+    return segment.path.name if segment else ""
+
+
 def _chunks(positions: Ids) -> Iterator[Ids]:
     """Some at a time, because they become float32."""
     return (positions[first : first + _CHUNK] for first in range(0, len(positions), _CHUNK))
@@ -459,11 +515,11 @@ def _bitmap(ranges: Ids) -> npt.NDArray[np.uint8]:
     return np.packbits(np.cumsum(edges, dtype=np.int8).astype(bool), bitorder="little")
 
 
-def _halves_of(parts: Sequence[_Part]) -> tuple[list[_Part], list[_Part]]:
+def _halves_of(segments: Sequence[tuple[VectorSegment, _Part]]) -> Sequence[list[tuple[VectorSegment, _Part]]]:
     """Two groups of about as many rows."""
-    halves: tuple[list[_Part], list[_Part]] = [], []
-    for part in sorted(parts, key=len, reverse=True):
-        min(halves, key=lambda half: sum(map(len, half))).append(part)
+    halves: Sequence[list[tuple[VectorSegment, _Part]]] = [], []
+    for one in sorted(segments, key=lambda one: len(one[0]), reverse=True):
+        min(halves, key=lambda half: sum(len(segment) for segment, _ in half)).append(one)
     return halves
 
 

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from ....tools.embedding.protocol import Vectors
 from ....tools.errors import LibraryError, MissingExtraError
-from .codings import Bits, decoded, faiss_kind, faiss_parameters
+from .codings import Bits, bits_of, decoded, empty_index, search_parameters
 
 __all__ = [
     "Cells",
@@ -32,10 +32,12 @@ __all__ = [
     "Ids",
     "VectorSegment",
     "as_halves",
+    "chosen_cells",
     "load_faiss",
     "nearest_centroids",
     "one_thread",
     "quantizer_of",
+    "random_rotation",
     "trained",
 ]
 
@@ -68,7 +70,7 @@ class VectorSegment:
         self._body = body  # FAISS reads from it, without a copy
         self._index: Any = faiss.read_index(faiss.ZeroCopyIOReader(faiss.swig_ptr(body), body.size))
         self.dimensions = int(self._index.d)
-        self.bits: Bits = 8 if self._index.sq.qtype == faiss_kind(faiss, 8) else 16
+        self.bits: Bits = bits_of(faiss, self._index)
         self._quantizer: Any = None
 
     @classmethod
@@ -78,7 +80,7 @@ class VectorSegment:
         bits: Bits,
         dimensions: int,
         cells: Cells,
-        cell_count: int,
+        centroids: Vectors,
         chunks: Iterable[tuple[Ids, Vectors]],
     ) -> "VectorSegment":
         """Write rows in one step, and open the file.
@@ -88,13 +90,13 @@ class VectorSegment:
             bits: Of each stored number.
             dimensions: Length of a vector.
             cells: The cell of each row, in the order of the chunks.
-            cell_count: Number of cells.
+            centroids: Of the cells, shape `(cells, dimensions)`.
             chunks: Ids and vectors, a part of the rows at a time. No id twice.
 
         Raises:
             OSError: The disk does not take it.
         """
-        index, ids = _filled(bits, dimensions, cells, cell_count, chunks)
+        index, ids = _filled(bits, dimensions, cells, centroids, chunks)
         staged = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
         try:
             with staged.open("wb+") as file:
@@ -133,20 +135,21 @@ class VectorSegment:
         """Number of cells."""
         return int(self._index.nlist)
 
-    def search(self, query: Vectors, k: int, nearest: Any = None, selector: Any = None) -> tuple[Ids, Vectors]:
-        """Return the `k` nearest rows, best first.
+    def search(self, query: Vectors, k: int, cells: Any = None, selector: Any = None) -> tuple[Ids, Vectors]:
+        """Return the `k` nearest rows, best first. With one bit, the inner products are estimates.
 
         Args:
             query: One vector, float32, shape `(1, dimensions)`.
             k: Number of rows, at least 1.
-            nearest: From `quantizer_of`: the cells to read. None: the only one.
+            cells: From `chosen_cells`: the cells to read. None: the only one.
             selector: A FAISS `IDSelector`; None: all rows.
         """
         faiss = load_faiss()
-        self._quantizer = quantizer_of(np.zeros((1, self.dimensions), np.float32)) if nearest is None else nearest
+        only = np.zeros(1, np.int64)
+        self._quantizer = chosen_cells(only, np.zeros((1, self.dimensions), np.float32)) if cells is None else cells
         self._index.own_fields = False  # the centroids are shared by all segments
         self._index.quantizer = self._quantizer
-        params = faiss.SearchParametersIVF(nprobe=self._quantizer.ntotal, sel=selector)
+        params = search_parameters(faiss, self.bits, self._quantizer.ntotal, selector)
         scores, ids = self._index.search(query, min(k, len(self)), params=params)
         found = ids[0] >= 0
         return ids[0][found], scores[0][found]
@@ -169,7 +172,7 @@ class VectorSegment:
         return offsets + np.arange(len(offsets))
 
     def vectors(self, positions: Ids) -> Vectors:
-        """Return the vectors at some positions, float32."""
+        """Return the vectors at some positions, float32; not of a segment with one bit a number."""
         code = self.dimensions * self.bits // 8
         anywhere = np.ndarray((max(0, self._body.size - code + 1),), f"V{code}", self._body, strides=(1,))
         return decoded(anywhere[self._places[positions]], self.bits, self.dimensions)
@@ -193,16 +196,25 @@ def trained(sample: Vectors, count: int) -> Vectors:
     return centroids
 
 
-def quantizer_of(centroids: Vectors, cells: Ids | None = None) -> Any:
-    """Return a FAISS index over the centroids of some cells; None: of all."""
+def random_rotation(dimensions: int) -> Vectors:
+    """Return a random orthonormal matrix, shape `(dimensions, dimensions)`."""
+    rotation, _ = np.linalg.qr(np.random.default_rng(_SEED).standard_normal((dimensions, dimensions)))
+    return np.asarray(rotation, np.float32)
+
+
+def quantizer_of(centroids: Vectors) -> Any:
+    """Return a FAISS index over centroids."""
     faiss = load_faiss()
     flat = faiss.IndexFlatIP(centroids.shape[1])
-    centroids = np.ascontiguousarray(centroids, np.float32)
-    if cells is None:
-        flat.add(centroids)
-        return flat
-    some = faiss.IndexIDMap(flat)
-    some.add_with_ids(centroids, cells)
+    flat.add(np.ascontiguousarray(centroids, np.float32))
+    return flat
+
+
+def chosen_cells(cells: Ids, centroids: Vectors) -> Any:
+    """Return some cells for `VectorSegment.search`: a FAISS quantizer that has their centroids only, shape `(cells, dimensions)`."""
+    faiss = load_faiss()
+    some = faiss.IndexIDMap2(faiss.IndexFlatIP(centroids.shape[1]))
+    some.add_with_ids(np.ascontiguousarray(centroids, np.float32), cells)
     return some
 
 
@@ -212,17 +224,14 @@ def nearest_centroids(centroids: Vectors, vectors: Vectors) -> Cells:
 
 
 def _filled(
-    bits: Bits, dimensions: int, cells: Cells, cell_count: int, chunks: Iterable[tuple[Ids, Vectors]]
+    bits: Bits, dimensions: int, cells: Cells, centroids: Vectors, chunks: Iterable[tuple[Ids, Vectors]]
 ) -> tuple[Any, Ids]:
     """Return a FAISS index with the rows in their cells, and the ids in the order of the chunks."""
     faiss = load_faiss()
     from faiss.contrib.ivf_tools import add_preassigned
 
-    kind = faiss_kind(faiss, bits)
-    empty = faiss.IndexFlatIP(dimensions)  # the cells are given
-    index = faiss.IndexIVFScalarQuantizer(empty, dimensions, cell_count, kind, faiss.METRIC_INNER_PRODUCT, False)
-    faiss.copy_array_to_vector(faiss_parameters(bits, dimensions), index.sq.trained)
-    index.is_trained = True
+    quantizer = quantizer_of(centroids)
+    index = empty_index(faiss, bits, quantizer, dimensions, len(centroids))
     all_ids = []
     done = 0
     for ids, vectors in chunks:
@@ -230,6 +239,7 @@ def _filled(
         add_preassigned(index, np.ascontiguousarray(vectors, np.float32), own, np.ascontiguousarray(ids, np.int64))
         done += len(ids)
         all_ids.append(ids)
+    quantizer.reset()  # the file does not hold the centroids
     return index, np.concatenate(all_ids) if all_ids else np.zeros(0, np.int64)
 
 

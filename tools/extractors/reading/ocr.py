@@ -12,6 +12,7 @@ import sys
 import warnings
 from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from PIL import Image
 
-from ...device import resolve_device
+from ...device import cores, resolve_device
 from ...errors import MissingExtraError, SettingsError, WeightsError
 from ...records import Observation, Pixels, Segment
 from ...settings import Settings
@@ -75,6 +76,8 @@ _NARROWEST = 96
 _SAME_OVERLAP, _PART_OVERLAP = 0.7, 0.5
 # Number of frames whose lines are kept for comparison: a screen recording switches between slide, editor and browser.
 _REMEMBERED = 6
+
+Reading = tuple[Pixels, tuple[str, float]]  # a line's pixels, its text and score
 
 # Everything that reading depends on besides the models: a version number of the method, and the constants.
 READING: tuple[float, ...] = (
@@ -178,6 +181,11 @@ class RapidOcrReader:
                 params |= {f"{task}.ocr_version": version, f"{task}.model_type": size}
         return RapidOCR(params=params)
 
+    @cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        """Threads that recognise lines: each runs the model with one thread of its own."""
+        return ThreadPoolExecutor(1 if self._on_gpu else cores(), thread_name_prefix="playhead-reading")
+
     def observe(self, segments: Sequence[Segment]) -> list[Observation]:
         """Return one observation for each line, in reading order; recognise an unchanged line only once."""
         observations: list[Observation] = []
@@ -216,7 +224,11 @@ class RapidOcrReader:
         self, before: ReadPicture, changed: Pixels, regions: Sequence[Rectangle], bgr: Pixels
     ) -> list[tuple[Quad, Line]]:
         """Read some regions of a frame; copy the lines that lie outside of what changed."""
-        kept = [(quad, line) for quad, line in before.lines if not before.is_touched(line.rectangle, changed)]
+        places: list[tuple[Quad, Rectangle, Line | None]] = [
+            (quad, line.rectangle, line)
+            for quad, line in before.lines
+            if not before.is_touched(line.rectangle, changed)
+        ]
         small, scale = _reduced(bgr, LINES_SIDE)
         for region in regions:
             if not text_cells(_luma(region.of(bgr))).any():
@@ -224,24 +236,22 @@ class RapidOcrReader:
             for found in self._found(small, region.scaled(scale)):
                 quad = found / np.float32(scale)
                 place = Line.around(quad, "", 0).rectangle
-                same = [line for _, line in kept if _overlap(place, line.rectangle) >= _SAME_OVERLAP]
-                if same and not before.is_touched(place, changed):
+                is_there = any(_overlap(place, other) >= _SAME_OVERLAP for _, other, _ in places)
+                if is_there and not before.is_touched(place, changed):
                     continue
                 # A line that grew holds the shorter line that was there.
-                kept = [(q, line) for q, line in kept if _overlap(line.rectangle, place) < _PART_OVERLAP]
-                kept.append((quad, self._recognised(quad, bgr, [line for _, line in kept])))
-        return kept
+                places = [one for one in places if _overlap(one[1], place) < _PART_OVERLAP]
+                places.append((quad, place, None))
+        return self._with_readings([(quad, line) for quad, _, line in places], bgr)
 
     def _all(self, before: ReadPicture | None, changed: Pixels, bgr: Pixels, side: int) -> list[tuple[Quad, Line]]:
         """Detect lines wherever there may be letters; recognise those that are new."""
         small, scale = _reduced(bgr, side)
-        read: list[tuple[Quad, Line]] = []
-        for region in text_regions(_luma(small)):
-            for quad in self._found(small, region):
-                place = quad / np.float32(scale)
-                known = before.line_at(place, changed) if before else None
-                read.append((place, known or self._recognised(place, bgr, [line for _, line in read])))
-        return read
+        quads = [
+            quad / np.float32(scale) for region in text_regions(_luma(small)) for quad in self._found(small, region)
+        ]
+        known = [before.line_at(quad, changed) if before else None for quad in quads]
+        return self._with_readings(list(zip(quads, known, strict=True)), bgr)
 
     def _found(self, bgr: Pixels, region: Rectangle) -> list[Quad]:
         """Detect lines in a part of a picture; return the four corners of each, in the picture."""
@@ -249,12 +259,24 @@ class RapidOcrReader:
         corner = np.array([region.left, region.top], np.float32)
         return [] if boxes is None else [np.asarray(quad, np.float32) + corner for quad in boxes]
 
-    def _recognised(self, quad: Quad, bgr: Pixels, others: Sequence[Line]) -> Line:
-        """Read a line. With a low score it is also read upside down, unless the other lines of the frame are upright."""
+    def _with_readings(self, lines: Sequence[tuple[Quad, Line | None]], bgr: Pixels) -> list[tuple[Quad, Line]]:
+        """Recognise the lines that are not known, several at once."""
         from rapidocr.utils.process_img import get_rotate_crop_image
 
-        crop = get_rotate_crop_image(bgr, quad.copy())
-        text, score = self._text(crop)
+        crops = [get_rotate_crop_image(bgr, quad.copy()) for quad, line in lines if line is None]
+        readings = zip(crops, self._threads.map(self._text, crops), strict=True)
+        others = [line for _, line in lines if line]
+        read: list[tuple[Quad, Line]] = []
+        for quad, line in lines:
+            if line is None:
+                line = self._recognised(quad, next(readings), others)
+                others.append(line)
+            read.append((quad, line))
+        return read
+
+    def _recognised(self, quad: Quad, reading: Reading, others: Sequence[Line]) -> Line:
+        """The line of a reading. With a low score it is also read upside down, unless the other lines of the frame are upright."""
+        crop, (text, score) = reading
         upright = Line.around(quad, text, score)
         is_horizontal = np.ptp(quad[:, 0]) >= np.ptp(quad[:, 1])
         known = sum(line.score >= _UPRIGHT_SCORE and not line.is_turned for line in others)
