@@ -3,16 +3,18 @@
 Text is read in the caller's thread. The other models run beside it, one batch at a time.
 """
 
+import contextvars
 import itertools
 import math
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ...tools.background import prefetch, run_in_thread
+from ...tools.background import prefetch
 from ...tools.errors import MediaError, WeightsError
 from ...tools.extractors.reading.text_changes import only_text_differs
 from ...tools.extractors.registry import spec_of
@@ -34,6 +36,7 @@ from .text_vectors import Progress
 __all__ = ["frame_decisions", "run_clip_stages", "run_frame_pipeline"]
 
 _PREFETCHED = 8  # segments that may wait for the models
+_BATCHES_BESIDE = 2  # that may run or wait in the thread of the other models
 # Text that is shown for less time is not read, if text was read within the other: a line that is being typed.
 _BRIEF_SECONDS, _UNREAD_SECONDS = 0.5, 1.0
 # Where only text changed a keyframe is kept if the box of a new line has this many rows in it, or if the last one is this old.
@@ -181,7 +184,8 @@ class _FramePipeline:
         self._read_until = 0.0
         self._shown_texts: set[str] = set()
         self._keyframe_at = -math.inf  # second of the last keyframe
-        self._beside: Future[None] | None = None  # the batch of models that do not read text
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="playhead-pictures")
+        self._beside: deque[Future[None]] = deque()  # batches of the models that do not read text
         self._captions: CaptionPipeline | None = None
         frames = [modality for modality in stages if spec_of(modality).reads == "frames"]
         self._text_readers = [modality for modality in frames if spec_of(modality).reads_text]
@@ -234,7 +238,8 @@ class _FramePipeline:
             self._process_texts()
         if self._captions:
             self._captions.finish()
-        self._await_beside()
+        while self._beside:
+            self._beside.popleft().result()
         for modality in self._picture_readers:
             self._stages[modality].repeat(self._reappearances)
         things = self._shows_things_of
@@ -246,9 +251,8 @@ class _FramePipeline:
         return self._end
 
     def close(self) -> None:
-        """Wait until no model runs in another thread."""
-        if self._beside:
-            wait([self._beside])
+        """Wait until no model runs in another thread; batches that wait there are dropped."""
+        self._thread.shutdown(cancel_futures=True)
 
     def _add_things(self, segment: Segment) -> None:
         """Pass a picture on to the extractors that ignore text, unless it differs in text only from the last that they got."""
@@ -298,14 +302,11 @@ class _FramePipeline:
             self._shown_texts = {seen.text for seen in shown}
 
     def _run_beside(self, modalities: Sequence[Modality], batch: Sequence[Segment]) -> None:
-        """Run stages in another thread, after those that run there now."""
-        self._await_beside()
-        self._beside = run_in_thread(partial(self._run, modalities, batch))
-
-    def _await_beside(self) -> None:
-        """Wait for the other thread; its error is raised here."""
-        if self._beside:
-            self._beside.result()
+        """Run stages in another thread, one batch after the other. An error there is raised by a later call."""
+        context = contextvars.copy_context()  # with the span of the caller
+        self._beside.append(self._thread.submit(context.run, self._run, modalities, batch))
+        if len(self._beside) > _BATCHES_BESIDE:
+            self._beside.popleft().result()
 
     def _run(self, modalities: Sequence[Modality], batch: Sequence[Segment]) -> None:
         key = " ".join(f"{segment.span.start!r}-{segment.span.end!r}@{segment.frame.seconds!r}" for segment in batch)

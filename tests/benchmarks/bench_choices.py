@@ -3,6 +3,7 @@
 The held-out half of NExT-GQA's validation questions (the halves of `bench_nextgqa.py`): whole videos are drawn until there are
 `PLAYHEAD_BENCH_CHOICES` questions (200). The model, Qwen2.5-Coder-1.5B (4 bits, llama.cpp), reads a video's captions, one a
 second, then the question and its five answers, and writes a letter (LLoVi, Zhang et al. 2024, without its summaries).
+Where a video's captions are too long for the model's context, every second one is read, or every fourth, and so on.
 "Blind" reads the question and the answers alone. `Acc@GQA` (Xiao et al. 2024, section 3.3): the letter is right and our span of
 2 s, found without the model, lies in a true span by half or more. A guess is right in 20 %.
 """
@@ -26,6 +27,7 @@ from playhead.agent.evaluation.systems.cached_vectors import CachedVectors
 from playhead.agent.evaluation.systems.grounders import Captioned, CaptionGrounder, read_captions
 from playhead.prompts import render
 from playhead.tools.embedding.texts import SentenceEncoder
+from playhead.tools.errors import RequestTooLongError
 from playhead.tools.llm.backends import video_llm
 from playhead.tools.llm.structured import ask_structured
 from playhead.tools.settings import Settings
@@ -80,9 +82,15 @@ def _answered(asked: Sequence[Question], captions: Mapping[str, Captioned]) -> t
         shown = [] if video is None else zip(video.spans, video.captions, strict=True)
         lines = [f"{span.start:.0f} s: {quoted(text)}" for span, text in shown]
         options = [f"{letter(number)}: {quoted(text)}" for number, text in enumerate(one.options)]
-        words = "\n".join([*lines, f"Question: {quoted(one.question)}", *options])
+        asked_for = [f"Question: {quoted(one.question)}", *options]
         began = time.perf_counter()
-        draft, _ = ask_structured(llm, [words], form, instructions=render("choose"), max_tokens=12, seconds=600)
+        while True:
+            words, told = "\n".join([*lines, *asked_for]), render("choose")
+            try:
+                draft, _ = ask_structured(llm, [words], form, instructions=told, max_tokens=12, seconds=600)
+                break
+            except RequestTooLongError:
+                lines = lines[::2]
         seconds.append(time.perf_counter() - began)
         right.append(one.option is not None and draft.option == letter(one.option))
         print(f"{one.video} | {one.question} | {draft.option} | {right[-1]}", flush=True)
