@@ -166,7 +166,7 @@ class StorageBackend(ABC):
             DamagedError: One of its files is damaged.
         """
         committed = self.manifest(record)
-        names = [name for name in committed.files if name.endswith((".parquet", ".npy"))]
+        names = [name for name in committed.files if name.endswith((".parquet", ".npz"))]
         contents: dict[str, bytes] = {}
         for name, content in zip(names, self._files.read_many([self._at(record, one) for one in names]), strict=True):
             if isinstance(content, LibraryError):

@@ -883,7 +883,7 @@ def test_broken_subtitles_fail_their_stage(store, talks, films):
 
 @pytest.mark.parametrize(
     "part",
-    ["video.json", "v-*/observations.parquet", "v-*/vectors.text.npy", "v-*/keyframes.bin", "../../library.json"],
+    ["video.json", "v-*/observations.parquet", "v-*/vectors.text.npz", "v-*/keyframes.bin", "../../library.json"],
 )
 def test_damage_hides_no_other_video_and_is_repaired(store, talks, films, part, caplog):
     for n in (0, 1):

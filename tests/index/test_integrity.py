@@ -74,7 +74,7 @@ def test_no_flipped_bit_changes_a_result_and_verify_names_its_file(talks):
     assert len(sound) == 2
     files, random_ = stored_files(library), random.Random(7)
     assert {path.name for path in files} == {
-        "library.json", "video.json", "observations.parquet", "vectors.text.npy", "vectors.image.npy",
+        "library.json", "video.json", "observations.parquet", "vectors.text.npz", "vectors.image.npz",
         "captions.jsonl", "keyframes.bin",
     }  # fmt: skip
     for number in range(FLIPS):

@@ -173,7 +173,7 @@ def test_another_commit_replaces_all_files(place, store, here):
     keep(store, ["again"], commit="2")
     push(place, store)
     assert {name for name in place.names() if "/" in name} == {
-        f"{of_version('2')}/{name}" for name in ("observations.parquet", "vectors.text.npy", "video.json")
+        f"{of_version('2')}/{name}" for name in ("observations.parquet", "vectors.text.npz", "video.json")
     } | {f"{OF_VIDEO}/video.json"}
     assert pull(place, here) == [(VIDEO, "pulled")]
     assert (said(here), files(here)) == (["again"], files(store))
@@ -182,7 +182,7 @@ def test_another_commit_replaces_all_files(place, store, here):
 def test_the_same_commit_mends_what_is_missing_and_notes_new_paths(place, store):
     push(place, store)
     place.delete(f"{of_version()}/keyframes.bin")
-    place.write(f"{of_version()}/vectors.text.npy", b"short")
+    place.write(f"{of_version()}/vectors.text.npz", b"short")
     store.update_paths(VIDEO, add=["copy.mp4"])
     push(place, store)
     assert {name: place.read(f"{of_version()}/{name}") for name in files(store)} == files(store)
@@ -404,13 +404,13 @@ def test_files_that_do_not_fit_fail(place, store, here):
     push(place, store)
     whole = {name: place.read(f"{of_version()}/{name}") for name in files(store)}
     pickled = io.BytesIO()
-    np.save(pickled, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    np.savez(pickled, vectors=np.array([{"a": 1}], dtype=object))
     for name, content in (
         ("observations.parquet", b"PAR1"),
         ("observations.parquet", None),
-        ("vectors.text.npy", None),
-        ("vectors.image.npy", pickled.getvalue()),
-        ("vectors.image.npy", whole["vectors.image.npy"][:-1]),
+        ("vectors.text.npz", None),
+        ("vectors.image.npz", pickled.getvalue()),
+        ("vectors.image.npz", whole["vectors.image.npz"][:-1]),
     ):
         place.delete(f"{of_version()}/{name}")
         if content is not None:
@@ -665,7 +665,7 @@ def test_a_failed_pull_leaves_nothing(place, tmp_path):
     store.create()
     commit(store, [observation("said")], BagOfWords())
     push(place, store, "ab" * 16)
-    name = f"{of_version()}/vectors.text.npy"
+    name = f"{of_version()}/vectors.text.npz"
     place.write(name, b"no vectors")
     here = LocalStorage(tmp_path / "here")
     for _ in range(2):

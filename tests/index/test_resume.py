@@ -145,7 +145,7 @@ def test_a_run_that_is_stopped_at_any_step_goes_on(store, film, tmp_path, monkey
     shutil.copy(film, whole.folder.parent / "film.mp4")
     index(whole)
     wanted = stored(whole.folder)
-    assert set(wanted) >= {"observations.parquet", "vectors.text.npy", "vectors.image.npy", "captions.jsonl"}
+    assert set(wanted) >= {"observations.parquet", "vectors.text.npz", "vectors.image.npz", "captions.jsonl"}
 
     real, steps = Journal.note, itertools.count(1)
     one = max(1, BATCH // 3)
@@ -366,7 +366,7 @@ def test_a_process_that_dies_right_after_the_commit_leaves_no_journals_in_the_li
     stopped_at("playhead.index.storage.local.forget", store)
     store.create()
     assert set(stored(store.folder)) == {
-        "observations.parquet", "vectors.text.npy", "vectors.image.npy", "captions.jsonl", "keyframes.bin",
+        "observations.parquet", "vectors.text.npz", "vectors.image.npz", "captions.jsonl", "keyframes.bin",
     }  # fmt: skip
     assert list(store.verify(deep=True)) == []
     gear = extractors()

@@ -64,7 +64,7 @@ def found(search, query, **options):
 def saved(vectors):
     """The bytes of a NumPy file."""
     content = io.BytesIO()
-    np.save(content, vectors)
+    np.savez(content, vectors=vectors)
     return content.getvalue()
 
 
@@ -319,7 +319,7 @@ def test_texts_without_a_vector_are_searched_by_words(store):
     encoder = BagOfWords()
     vectors = encoder.encode(["gold", "silver"]).astype(np.float16)
     vectors[1] = 0
-    commit(store, [observation("gold"), observation("silver")], encoder, files={"vectors.text.npy": saved(vectors)})
+    commit(store, [observation("gold"), observation("silver")], encoder, files={"vectors.text.npz": saved(vectors)})
     silver = opened(store, encoder).find("silver")[0]
     gold = opened(store, encoder).find("gold")[0]
     assert (silver.text, silver.similarity) == ("silver", 0)
@@ -586,7 +586,7 @@ def test_vectors_of_another_length_are_left_out(store, caplog):
     commit(store, [observation("gold")], BagOfWords())
     other = saved(np.eye(1, 3, dtype=np.float16))
     with caplog.at_level(logging.WARNING):
-        commit(store, [observation("gold")], BagOfWords(), files={"vectors.text.npy": other}, video_id=OTHER)
+        commit(store, [observation("gold")], BagOfWords(), files={"vectors.text.npz": other}, video_id=OTHER)
     assert any("have 3 dimensions instead of 256" in line for line in caplog.messages)
     assert found(opened(store), "gold") == [(VIDEO, "gold")]
 

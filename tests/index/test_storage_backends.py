@@ -122,7 +122,7 @@ def test_a_stored_path_leads_back(storage, tmp_path):
         assert storage.absolute_path(storage.stored_path(path)) == path
 
 
-@pytest.mark.parametrize("name", ["observations.parquet", "vectors.text.npy", "keyframes.bin"])
+@pytest.mark.parametrize("name", ["observations.parquet", "vectors.text.npz", "keyframes.bin"])
 def test_one_damaged_file_is_named_and_hides_no_other_video(storage, place, request, name):
     made = put(storage)
     put(storage, "other", OTHER)

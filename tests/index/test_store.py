@@ -132,15 +132,16 @@ def test_a_vector_of_several_observations_is_stored_once(tmp_path):
     table = ObservationTable(seen, BagOfWords().encode(texts).astype(np.float16))
     write(tmp_path, table)
     files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    stored = np.load(io.BytesIO(files["vectors.text.npy"]))
+    stored = np.load(io.BytesIO(files["vectors.text.npz"]))["vectors"]
     assert (len(stored), stored.dtype) == (3, np.uint8)
     again = parse_table(files, record().model_copy(update={"text_embedding_id": "bag"}))
     assert again.text_vectors.tolist() == from_bytes(as_bytes(table.text_vectors)).astype(np.float16).tolist()
-    damaged = np.load(io.BytesIO(files["vectors.text.npy"]))[:2]
-    np.save(tmp_path / "vectors.text.npy", damaged)
-    files["vectors.text.npy"] = (tmp_path / "vectors.text.npy").read_bytes()
-    with pytest.raises(ValueError, match="vectors"):
-        parse_table(files, record().model_copy(update={"text_embedding_id": "bag"}))
+    # A vector is missing; the numbers are no vectors; the file would take 64 MB.
+    for damaged in (stored[:2], np.array([{}], object), np.zeros((1 << 12, 1 << 14), np.uint8)):
+        np.savez_compressed(tmp_path / "vectors.text.npz", vectors=damaged)
+        files["vectors.text.npz"] = (tmp_path / "vectors.text.npz").read_bytes()
+        with pytest.raises(ValueError, match="vectors"):
+            parse_table(files, record().model_copy(update={"text_embedding_id": "bag"}))
 
 
 def parsed(folder, **changes):
@@ -598,7 +599,7 @@ def test_what_is_no_video_is_passed_over(store):
     assert list(store.read()) == [VIDEO]
 
 
-@pytest.mark.parametrize("name", ["observations.parquet", "vectors.text.npy", "vectors.image.npy"])
+@pytest.mark.parametrize("name", ["observations.parquet", "vectors.text.npz", "vectors.image.npz"])
 @pytest.mark.parametrize("damage", ["missing", "empty", "half", "other"])
 def test_a_damaged_file_is_named(store, name, damage):
     observations = [observation("a"), observation("", modality="frame")]
@@ -620,7 +621,7 @@ def test_a_damaged_file_is_named(store, name, damage):
 def test_vectors_of_something_else_are_named(store, vectors):
     with store.staged(VIDEO) as staged:
         write(staged, ObservationTable([observation("a")]))
-        np.save(staged / "vectors.text.npy", vectors)
+        np.savez(staged / "vectors.text.npz", vectors=vectors)
         committed = store.commit(staged, record(text_embedding_id="bag@1"))
     with pytest.raises(LibraryError, match="is damaged"):
         store.table(committed)
@@ -721,6 +722,7 @@ def test_a_disk_that_fills_up_on_the_way(store):
         "import resource, signal, sys; from pathlib import Path; import numpy as np\n"
         "from playhead.index.storage.files.atomic import writing; from playhead.index.storage.local import LocalStorage\n"
         "from playhead.index.storage.committed.table import ObservationTable, write\n"
+        "from playhead.tools.embedding.protocol import unit\n"
         "from playhead.tools.errors import LibraryError\n"
         "from playhead.tools.records import Observation, Span\n"
         "seen = [Observation(modality='speech', span=Span(start=0, end=1), text='a', score=1, source='x@1')] * 3000\n"
@@ -728,7 +730,7 @@ def test_a_disk_that_fills_up_on_the_way(store):
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))\n"
         "try:\n"
         "    with store.staged('ab' * 16) as staged, writing(store.folder):\n"
-        "        write(staged, ObservationTable(seen, np.eye(3000, 384, dtype=np.float16)))\n"
+        "        write(staged, ObservationTable(seen, unit(np.random.default_rng(0).normal(size=(3000, 384)))))\n"
         "except LibraryError as error:\n"
         "    print(error)\n"
     )

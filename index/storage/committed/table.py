@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,8 @@ _EDGES = ("left", "top", "right", "bottom")
 _LENGTH_TOLERANCE = 5e-3
 # Vectors are stored as bytes only if the cosine of each to its original is at least this. For texts by MiniLM it is 0.9999.
 _LEAST_COSINE = 0.999
+# Bytes that a file of vectors may have after it is unpacked: for its header, and for each observation.
+_HEADER_BYTES, _MOST_BYTES = 1024, 1 << 15
 
 
 @dataclass(frozen=True)
@@ -115,10 +118,10 @@ def write(folder: Path, table: ObservationTable) -> None:
     # Neighbouring pictures differ in the third decimal of the cosine, so the vectors of pictures stay float16.
     for name, vectors in (("text", _shortened(text_vectors)), ("image", table.image_vectors.astype(np.float16))):
         if vectors.size:
-            # numpy.save reports a full disk only as a number of missing bytes.
+            # numpy reports a full disk only as a number of missing bytes.
             buffer = io.BytesIO()
-            np.save(buffer, vectors)
-            (folder / f"vectors.{name}.npy").write_bytes(buffer.getbuffer())
+            np.savez_compressed(buffer, vectors=vectors)
+            (folder / f"vectors.{name}.npz").write_bytes(buffer.getbuffer())
 
 
 def _different(vectors: Halves) -> tuple[Halves, list[int | None]]:
@@ -174,10 +177,11 @@ def parse_table(files: Mapping[str, bytes], record: VideoRecord) -> ObservationT
             )
             for row in rows
         ]
-        text_vectors = _vectors(files.get("vectors.text.npy"))
+        text_vectors = _vectors(files.get("vectors.text.npz"), len(rows))
         if text_vectors.size:
             text_vectors = _of_rows(text_vectors, [row["vector_row"] for row in rows if row["modality"] != "frame"])
-        table = ObservationTable(observations, text_vectors, _vectors(files.get("vectors.image.npy")))
+        image_vectors = _vectors(files.get("vectors.image.npz"), len(rows))
+        table = ObservationTable(observations, text_vectors, image_vectors)
     except (OSError, EOFError, IndexError, KeyError, TypeError, pa.ArrowException) as error:
         raise ValueError(f"{OBSERVATIONS} or vectors: {error}".splitlines()[0]) from error
     for name, embedding_id, vectors in (
@@ -185,7 +189,7 @@ def parse_table(files: Mapping[str, bytes], record: VideoRecord) -> ObservationT
         ("image", record.image_embedding_id, table.image_vectors),
     ):
         if bool(embedding_id) != bool(vectors.size):
-            raise ValueError(f"vectors.{name}.npy does not belong to the record")
+            raise ValueError(f"vectors.{name}.npz does not belong to the record")
     return table
 
 
@@ -205,10 +209,18 @@ def _of_rows(different: Halves, numbers: Sequence[int | None]) -> Halves:
     return with_zeros[[len(different) if number is None else number for number in numbers]]
 
 
-def _vectors(content: bytes | None) -> Halves:
+def _vectors(content: bytes | None, rows: int) -> Halves:
+    """The vectors of a file of a video with so many observations."""
     if content is None:
         return np.zeros((0, 0), np.float16)
-    vectors = np.load(io.BytesIO(content), allow_pickle=False)
+    try:
+        with ZipFile(io.BytesIO(content)) as archive:
+            member = archive.getinfo("vectors.npy")
+            if member.file_size > _HEADER_BYTES + rows * _MOST_BYTES:
+                raise ValueError(f"vectors: {member.file_size} bytes for {rows} observations")
+            vectors = np.load(io.BytesIO(archive.read(member)), allow_pickle=False)
+    except Exception as error:  # a damaged archive may raise anything
+        raise ValueError(f"vectors: {error}") from error
     if vectors.dtype not in (np.uint8, np.float16) or vectors.ndim != 2:
         raise ValueError(f"vectors: two dimensions of uint8 or float16 expected, got {vectors.dtype} of {vectors.ndim}")
     return (from_bytes(vectors) if vectors.dtype == np.uint8 else vectors).astype(np.float16)
