@@ -111,15 +111,17 @@ class FeatureReader:
 def holds_exact(plan: Plan, candidate: Candidate) -> bool:
     """Whether the candidate's own sentence contains every name, number, code and quoted phrase of the question.
 
+    Of two that are joined by "or" it need contain one only.
     Neighbours do not count: "Alice flew to Paris" next to "Bob flew to London" does not say that Alice was in London.
     The title of the line's slide counts, and so do the video's file name, folder and title.
     """
-    left = [term for term in plan.terms if term.exact]
+    exact = left = [term for term in plan.terms if term.exact]
     for text in (text_of(candidate.sentence), candidate.heading.text if candidate.heading else "", candidate.names):
         if left and text:
             held = held_terms(left, text)
             left = [term for term in left if term not in held]
-    return not left
+    found = {term.text for term in exact if term not in left}
+    return all(found.intersection(term.alternatives) for term in left)
 
 
 @lru_cache(maxsize=1)

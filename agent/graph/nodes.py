@@ -355,5 +355,8 @@ def _understood(plan: Plan, question: str) -> str:
 def _missing(plan: Plan, scored: list[Scored]) -> list[str]:
     """Return the terms that no evidence contains: only names, numbers and codes if any of these is missing."""
     held = {word for one in scored for word in one.evidence.matched}
-    missing = [term for term in plan.terms if term.required and term.text not in held]
+    names = {term.text for term in plan.terms if term.exact} & held
+    missing = [
+        one for one in plan.terms if one.required and one.text not in held and names.isdisjoint(one.alternatives)
+    ]
     return [term.text for term in missing if term.exact] or [term.text for term in missing]

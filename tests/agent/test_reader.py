@@ -100,6 +100,22 @@ def test_the_name_of_the_file_is_a_fact_of_its_video() -> None:
     assert not holds_exact(plan, Candidate(home.evidence, names="interview_tom.mp4 interview tom"))
 
 
+@pytest.mark.parametrize(
+    ("question", "held", "not_held"),
+    [
+        ("Who won a prize, Ana Silva or Karl von Frisch?", "Karl von Frisch won a prize.", "Karl won a prize."),
+        ("Did Anna or Ben write the report in 2019?", "Ben wrote the report in 2019.", "Ben wrote the report."),
+        ("Was Lisbon founded in 1990 or in 1991?", "Lisbon was founded in 1991.", "Lisbon was founded in 1992."),
+        ("Did Anna or Ben write the report?", "Anna did.", "Carla will write the report."),
+        ("Did Anna and Ben write the report?", "Ben and Anna wrote it.", "Ben wrote the report."),
+    ],
+)
+def test_of_two_names_joined_by_or_one_is_enough(question: str, held: str, not_held: str) -> None:
+    plan = make_plan(question)
+    assert holds_exact(plan, Candidate(evidence(held)))
+    assert not holds_exact(plan, Candidate(evidence(not_held)))
+
+
 # Not looked at while the reader was made; only the share is asserted.
 _ANSWERED = (
     ("How expensive is the museum?", "Entry to the museum costs nine euros."),
