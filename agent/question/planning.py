@@ -5,7 +5,7 @@ import re
 from ...tools.extractors.registry import modality_names
 from ...tools.records import Span
 from ...tools.words import tokens
-from ..records import Anchor, Place, Plan, Subject
+from ..records import Anchor, Place, Plan, Subject, Term
 from .classification import Shape, nth_of, options_of, shape_of
 from .terms import description_of, names_something, phrases_of, places_of, subject_of, terms_of, without_request
 from .time_expressions import moment_of, part_of, stretch_of
@@ -82,12 +82,16 @@ def _plan(question: str, shape: Shape) -> Plan:
     rest = shape.rest
     places = places_of(rest)
     subjects = tuple(subject_of(part, question, places or modality_names()) for part in shape.subjects)
-    terms = terms_of(rest, places) if shape.kind == "needle" else ()
+    terms: dict[str, Term] = {}
+    for term in (*(terms_of(rest, places) if shape.kind == "needle" else ()), *(t for s in subjects for t in s.terms)):
+        same = terms.setdefault(term.text, term)
+        if term.required and not same.required:
+            terms[term.text] = term
     return Plan(
         kind=shape.kind,
         question=question,
         query=description_of(" ".join(shape.subjects) or rest) or " ".join(rest.split()) or question,
-        terms=tuple(dict.fromkeys([*terms, *(term for subject in subjects for term in subject.terms)])),
+        terms=tuple(terms.values()),
         phrases=tuple(dict.fromkeys(phrase for about, phrase in phrases_of(rest) if not about)),
         modalities=places or modality_names(),
         subjects=subjects,

@@ -234,6 +234,11 @@ def test_no_text_is_too_odd(question):
     assert len({term.text for term in plan.terms}) == len(plan.terms)
 
 
+def test_a_term_of_two_subjects_is_one_term():
+    plan = make_plan("does minutes after minutes al")
+    assert [(term.text, term.required) for term in plan.terms] == [("minutes", True), ("al", True)]
+
+
 @pytest.mark.parametrize(
     "text",
     [
