@@ -72,7 +72,12 @@ _MAX_ON_GPU = 2048  # results that FAISS returns on a GPU
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """A segment with one cell, the short vectors of its rows in cells, if it has many rows, and the positions of removed rows, in order."""
+    """Rows, and the positions of those that were removed, in order.
+
+    Attributes:
+        segment: All rows in one cell.
+        short: Their short vectors in many cells; None: there are few rows.
+    """
 
     segment: VectorSegment
     short: VectorSegment | None = None
@@ -385,12 +390,13 @@ class VectorIndex:
 
     def _write_pending(self) -> None:
         if self._pending:
-            pending, self._pending = self._pending, []
+            pending = self._pending
             rows = sum(len(ids) for ids, _ in pending)
             cells = [self._nearest(vectors.astype(np.float32), rows) for _, vectors in pending]
             self._parts.append(
                 self._new_part(np.concatenate(cells), lambda: ((ids, v.astype(np.float32)) for ids, v in pending))
             )
+            self._pending = []
 
     def _merged(self, parts: Sequence[_Part], keeps_cells: bool) -> _Part:
         """One segment of the kept rows of several; `keeps_cells`: their cells are those of the current centroids."""
@@ -429,12 +435,12 @@ class VectorIndex:
             kept = part.kept()
             chosen = np.sort(random.choice(kept, math.ceil(share * len(kept)), replace=False))
             sample.append(part.segment.vectors(chosen))
-        self._rotation = self._kept(random_rotation(self.dimensions))
-        self._centroids = self._kept(self._rotated(trained(np.concatenate(sample), count)))
+        self._rotation = self._shared(random_rotation(self.dimensions))
+        self._centroids = self._shared(self._rotated(trained(np.concatenate(sample), count)))
         self._trained_on = rows
         self._quantizer = None
 
-    def _kept(self, vectors: Vectors) -> VectorSegment:
+    def _shared(self, vectors: Vectors) -> VectorSegment:
         """A file of vectors of length 1 that belong to all rows."""
         cells, only = np.zeros(len(vectors), np.int32), np.zeros((1, self.dimensions), np.float32)
         return self._written(16, cells, only, [(np.arange(len(vectors)), vectors)])

@@ -1,7 +1,7 @@
 """Vector files that never change: the one owner of FAISS.
 
 A segment holds vectors under integer ids, in one IVF cell (scanned whole) or in many cells around shared centroids, of
-which a search reads the nearest. `codings` says how a vector is stored.
+which a search reads the nearest. `codings` says how a vector is stored. With one bit a number, vectors can be searched but not read.
 
 A segment's file is a FAISS index, read through a memory map, followed by a table sorted by id: ids, the byte at which
 each vector starts, and its cell. With the table, rows of a filter are read directly: an exact search among the 3,600
