@@ -49,6 +49,10 @@ _SHOWN = re.compile(
     rf"(?<=\W)(?:(?:videos?|clips?|films?|movies?|recordings?|cameras?|{_PICTURES}) shows?|(?:videos?|clips?|films?|{_PICTURES}) show|shown|showing|seen|visible|depict(?:s|ed)|displayed|looks? like"
     rf"|on (?:the )?camera|(?:you|we) (?:can )?see|in the (?:{_PICTURES}|background|foreground)|(?:{_PICTURES}) of)\b"
 )
+# "What is on the screen?" asks for writing and pictures alike.
+_ON_SCREEN = re.compile(
+    r"\bwhat(?:'s|’s| is| was| are| were| appears?| stands?| (?:do|can|did) (?:you|we|i) see| can be seen) on (?:the )?screen\b"
+)
 # An action of the user names no modality: "How do I show the rulers?", "What do I do to add a title?".
 _DOING = re.compile(
     r"\bhow (?:to|do|can|could|should|would|must)\b"
@@ -163,7 +167,9 @@ def places_of(question: str) -> tuple[Modality, ...]:
         places += asked_as("said")
     elif _AUDIBLE.search(text):
         places += [*asked_as("said"), *asked_as("heard")]
-    if _SHOWN.search(text) and not places:
+    if _ON_SCREEN.search(text) and not places:
+        places += [*asked_as("written"), *asked_as("shown")]
+    elif _SHOWN.search(text) and not places:
         places += asked_as("shown")
     return tuple(places)
 

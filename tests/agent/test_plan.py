@@ -34,6 +34,8 @@ def terms(question: str) -> dict[str, str]:
         ("What does the speaker say about the slide?", ("speech",)),
         ("What is said and what is written about travel?", ("text", "speech")),
         ("When is a cat shown?", SHOWN),
+        ("What is on the screen at 0:12?", ("text", *SHOWN)),
+        ("Which button on the screen opens the menu?", modality_names()),
         ("Is there a picture of a rocket?", SHOWN),
         ("What do we see in the background?", SHOWN),
         ("How much did the budget grow?", modality_names()),
