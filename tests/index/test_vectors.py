@@ -183,6 +183,25 @@ def test_bytes_are_merged_without_loss(tmp_path):
         assert np.array_equal(index.vectors_of(np.array([number]))[1], once.vectors_of(np.array([number]))[1])
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+def test_equal_vectors_are_stored_once_and_found_for_each_row(tmp_path, monkeypatch, bits):
+    """Three lines on a screen, each shown a hundred times; the row that a vector is stored under is removed."""
+    lines = kept(np.random.default_rng(0).normal(size=(3, 384)))
+    index = VectorIndex(384, tmp_path / "a", bits)
+    index.add(np.tile(lines, (100, 1)), np.arange(300)[::-1].copy())
+    index = VectorIndex.load(tmp_path / "a", index.save())
+    (segment,) = index.segments
+    assert segment.path.stat().st_size < 300 * 40
+    wanted = [299 - row for row in range(0, 300, 3)]
+    assert sorted(index.search(lines[0], 100)[0].tolist()) == sorted(wanted)
+    index.remove(ranges([min(wanted), 5]))
+    left = sorted({*wanted} - {min(wanted), 5})
+    assert {*left} == {*index.search(lines[0], len(left))[0].tolist()}
+    monkeypatch.setattr(policy, "_EXACT_WITHIN", 1)  # a filter as a bitmap
+    found, scores = index.search(lines[0], 60, np.array([[0, 150]]))
+    assert {*found[scores > 0.99].tolist()} == {one for one in left if one <= 150}
+
+
 def test_few_and_none(tmp_path):
     index = VectorIndex(4, tmp_path / "a")
     query = unit(np.ones((1, 4)))[0]

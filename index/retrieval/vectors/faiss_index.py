@@ -288,10 +288,7 @@ class VectorIndex:
 
         def found_in(some: Sequence[tuple[VectorSegment, _Part]]) -> list[tuple[Ids, Vectors]]:
             with one_thread():
-                return [
-                    segment.search(query, k, cells, part.selector if bits is None else self._selector(part, bits))
-                    for segment, part in some
-                ]
+                return [_searched(segment, part, query, k, cells, bits) for segment, part in some]
 
         if sum(len(segment) for segment, _ in segments) <= _MAX_COMPARED or cores() == 1:
             return found_in(segments)
@@ -319,17 +316,6 @@ class VectorIndex:
             close = int((scores[0] >= scores[0, 0] - _FARTHEST_CELL).sum())
             near = near[: max(close, least)]
         return chosen_cells(near, self._quantizer.reconstruct_batch(near))
-
-    def _selector(self, part: _Part, bits: npt.NDArray[np.uint8]) -> Any:
-        faiss = load_faiss()
-        if len(part.removed):
-            bits = bits.copy()
-            gone = part.segment.ids[part.removed]
-            gone = gone[gone < 8 * len(bits)]
-            np.bitwise_and.at(bits, gone >> 3, ~(1 << (gone & 7)).astype(np.uint8))
-        selector = faiss.IDSelectorBitmap(bits)
-        selector.kept_alive = bits
-        return selector
 
     def _compared(self, query: Vectors, k: int, ranges: Ids) -> list[tuple[Ids, Vectors]]:
         found: list[tuple[Ids, Vectors]] = []
@@ -494,6 +480,38 @@ def _best(found: Sequence[tuple[Ids, Vectors]], k: int) -> tuple[Ids, Vectors]:
     scores = np.concatenate([np.zeros(0, np.float32), *(some for _, some in found)])
     order = np.argsort(-scores, kind="stable")[:k]
     return ids[order], scores[order]
+
+
+def _searched(
+    segment: VectorSegment, part: _Part, query: Vectors, k: int, cells: Any, bits: npt.NDArray[np.uint8] | None
+) -> tuple[Ids, Vectors]:
+    """The nearest rows of a segment of a part that are not removed, among the ids whose bit is set; None: all."""
+    if bits is None:
+        ids, scores = segment.search(query, k, cells, part.selector)
+        if not segment.shares:
+            return ids, scores
+        ids, scores = segment.with_equals(ids, scores)
+        stays = ~np.isin(ids, segment.ids[part.removed])
+        return ids[stays], scores[stays]
+    faiss = load_faiss()
+    if len(part.removed):
+        bits = bits.copy()
+        gone = part.segment.ids[part.removed]
+        gone = gone[gone < 8 * len(bits)]
+        np.bitwise_and.at(bits, gone >> 3, ~(1 << (gone & 7)).astype(np.uint8))
+    if not segment.shares:
+        return segment.search(query, k, cells, faiss.IDSelectorBitmap(bits))
+    allowed = np.flatnonzero(_is_set(bits, segment.ids))
+    selector = faiss.IDSelectorBatch(np.unique(segment.stored_under(allowed)))
+    ids, scores = segment.with_equals(*segment.search(query, k, cells, selector))
+    stays = _is_set(bits, ids)
+    return ids[stays], scores[stays]
+
+
+def _is_set(bits: npt.NDArray[np.uint8], ids: Ids) -> npt.NDArray[np.bool_]:
+    """Whether the bit of each id is set."""
+    near = np.minimum(ids >> 3, len(bits) - 1)
+    return np.asarray((ids < 8 * len(bits)) & ((bits[near] >> (ids & 7)) & 1).astype(bool))
 
 
 def _name(segment: VectorSegment | None) -> str:
