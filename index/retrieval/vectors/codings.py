@@ -8,7 +8,7 @@ import numpy.typing as npt
 from ....tools.embedding.protocol import Vectors
 from ...byte_vectors import from_bytes, largest
 
-__all__ = ["Bits", "bits_of", "decoded", "empty_index", "search_parameters"]
+__all__ = ["Bits", "decoded", "empty_index", "search_parameters"]
 
 Bits = Literal[1, 8, 16]  # of each number
 _QUERY_BITS = 8  # of each number of a query for vectors of one bit: with more a search takes a hundred times as long
@@ -35,13 +35,6 @@ def empty_index(faiss: Any, bits: Bits, quantizer: Any, dimensions: int, cell_co
         faiss.copy_array_to_vector(np.array([-limit, 2 * limit] if bits == 8 else [], np.float32), index.sq.trained)
     index.is_trained = True
     return index
-
-
-def bits_of(faiss: Any, index: Any) -> Bits:
-    """Return the coding of an index."""
-    if isinstance(index, faiss.IndexIVFRaBitQ):
-        return 1
-    return 8 if index.sq.qtype == faiss.ScalarQuantizer.QT_8bit_uniform else 16
 
 
 def search_parameters(faiss: Any, bits: Bits, cells: int, selector: Any) -> Any:

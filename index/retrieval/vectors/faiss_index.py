@@ -133,19 +133,20 @@ class VectorIndex:
         noted = json.loads(saved)
         opened = {segment.path: segment for segment in previous.segments} if previous else {}
 
-        def segment(name: str) -> VectorSegment:
+        def segment(name: str, bits: Bits) -> VectorSegment:
             path = prefix.with_name(name)
-            return opened.get(path) or VectorSegment.opened(path)
+            return opened.get(path) or VectorSegment.opened(path, bits, noted["dimensions"])
 
         made = cls(noted["dimensions"], prefix, noted["bits"])
         made._trained_on = noted["trained_on"]
-        made._centroids, made._rotation = (segment(n) if n else None for n in (noted["centroids"], noted["rotation"]))
+        shared = (noted["centroids"], noted["rotation"])
+        made._centroids, made._rotation = (segment(name, 16) if name else None for name in shared)
         if previous and previous._centroids is made._centroids:
             made._quantizer = previous._quantizer
         for name, short, runs in noted["segments"]:
             removed = [np.arange(first, last) for first, last in runs]
             gone = np.concatenate([*removed, np.zeros(0, np.int64)])
-            made._parts.append(_Part(segment(name), segment(short) if short else None, gone))
+            made._parts.append(_Part(segment(name, made.bits), segment(short, 1) if short else None, gone))
         return made
 
     def save(self) -> str:

@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from ....tools.embedding.protocol import Vectors
 from ....tools.errors import LibraryError, MissingExtraError
-from .codings import Bits, bits_of, decoded, empty_index, search_parameters
+from .codings import Bits, decoded, empty_index, search_parameters
 
 __all__ = [
     "Cells",
@@ -64,16 +64,29 @@ _started = 0  # the process that imported FAISS
 class VectorSegment:
     """Rows that never change, in one or more IVF cells."""
 
-    def __init__(self, body: npt.NDArray[np.uint8], ids: Ids, places: Ids, cells: Cells, path: Path) -> None:
+    def __init__(
+        self,
+        body: npt.NDArray[np.uint8],
+        ids: Ids,
+        places: Ids,
+        cells: Cells,
+        path: Path,
+        bits: Bits,
+        dimensions: int,
+    ) -> None:
         """Use the parts of a file; segments are made by `written` and `opened`."""
-        faiss = load_faiss()
         self.path = path
+        self.bits = bits
+        self.dimensions = dimensions
         self.ids, self._places, self._cells = ids, places, cells
         self._body = body  # FAISS reads from it, without a copy
-        self._index: Any = faiss.read_index(faiss.ZeroCopyIOReader(faiss.swig_ptr(body), body.size))
-        self.dimensions = int(self._index.d)
-        self.bits: Bits = bits_of(faiss, self._index)
         self._quantizer: Any = None
+
+    @cached_property
+    def _index(self) -> Any:
+        """The FAISS index. Segments that are not searched do without: FAISS reads all pages of a large one."""
+        faiss = load_faiss()
+        return faiss.read_index(faiss.ZeroCopyIOReader(faiss.swig_ptr(self._body), self._body.size))
 
     @classmethod
     def written(
@@ -106,11 +119,11 @@ class VectorSegment:
             staged.replace(path)
         finally:
             staged.unlink(missing_ok=True)
-        return cls.opened(path)
+        return cls.opened(path, bits, dimensions)
 
     @classmethod
-    def opened(cls, path: Path) -> "VectorSegment":
-        """Map a file into memory.
+    def opened(cls, path: Path, bits: Bits, dimensions: int) -> "VectorSegment":
+        """Map a file into memory, with the bits and dimensions that it was written with.
 
         Raises:
             LibraryError: The file is missing or damaged.
@@ -127,7 +140,7 @@ class VectorSegment:
         ids = data[first : first + 8 * rows].view(np.int64)
         places = data[first + 8 * rows : first + 16 * rows].view(np.int64)
         cells = data[first + 16 * rows : first + 20 * rows].view(np.int32)
-        return cls(data[:length], ids, places, cells, path)
+        return cls(data[:length], ids, places, cells, path, bits, dimensions)
 
     def __len__(self) -> int:
         return len(self.ids)
