@@ -210,7 +210,7 @@ def _of_rows(different: Halves, numbers: Sequence[int | None]) -> Halves:
 
 
 def _vectors(content: bytes | None, rows: int) -> Halves:
-    """The vectors of a file of a video with so many observations."""
+    """The vectors of a file of a video; `rows` is the number of its observations."""
     if content is None:
         return np.zeros((0, 0), np.float16)
     try:
