@@ -251,7 +251,7 @@ class _FramePipeline:
         return self._end
 
     def close(self) -> None:
-        """Wait until no model runs in another thread; batches that wait there are dropped."""
+        """Wait for the batch that runs in the other thread; drop the batches behind it."""
         self._thread.shutdown(cancel_futures=True)
 
     def _add_things(self, segment: Segment) -> None:

@@ -15,12 +15,12 @@ _QUERY_BITS = 8  # of each number of a query for vectors of one bit: with more a
 
 
 def empty_index(faiss: Any, bits: Bits, quantizer: Any, dimensions: int, cell_count: int) -> Any:
-    """Return a FAISS index with cells, that needs no training.
+    """Return an empty FAISS index, which needs no training.
 
     Args:
         faiss: The module.
-        bits: One bit: RaBitQ (Gao and Long 2024), of the difference of a vector from the centroid of its cell.
-        quantizer: With the centroids; only one bit needs them.
+        bits: Of each number. 1: RaBitQ (Gao and Long 2024), which codes the difference between a vector and its cell's centroid.
+        quantizer: A FAISS index of the centroids. Their values matter only with 1 bit.
         dimensions: Length of a vector.
         cell_count: Number of cells.
     """

@@ -16,8 +16,7 @@ import json
 import math
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from ....tools.background import meanwhile
 from ....tools.device import cores
 from ....tools.embedding.protocol import Vectors
 from .codings import Bits
+from .parts import Bitmap, Part
 from .segments import (
     Cells,
     Halves,
@@ -70,32 +70,6 @@ _MAX_PENDING = 1 << 16
 _MAX_ON_GPU = 2048  # results that FAISS returns on a GPU
 
 
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """Rows, and the positions of those that were removed, in order.
-
-    Attributes:
-        segment: All rows in one cell.
-        short: Their short vectors in many cells; None: there are few rows.
-    """
-
-    segment: VectorSegment
-    short: VectorSegment | None = None
-    removed: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
-
-    def __len__(self) -> int:
-        return len(self.segment) - len(self.removed)
-
-    @cached_property
-    def selector(self) -> Any:
-        """A FAISS selector without the removed rows."""
-        return self.segment.all_but(self.removed)
-
-    def kept(self) -> Ids:
-        """Positions of the rows that are not removed."""
-        return np.delete(np.arange(len(self.segment)), self.removed)
-
-
 class VectorIndex:
     """Unit vectors of one embedding model under integer ids. Not for several threads at once."""
 
@@ -110,7 +84,7 @@ class VectorIndex:
         self.dimensions = dimensions
         self.bits = bits
         self.prefix = prefix
-        self._parts: list[_Part] = []
+        self._parts: list[Part] = []
         self._pending: list[tuple[Ids, Halves]] = []
         self._centroids: VectorSegment | None = None
         self._rotation: VectorSegment | None = None
@@ -146,7 +120,7 @@ class VectorIndex:
         for name, short, runs in noted["segments"]:
             removed = [np.arange(first, last) for first, last in runs]
             gone = np.concatenate([*removed, np.zeros(0, np.int64)])
-            made._parts.append(_Part(segment(name, made.bits), segment(short, 1) if short else None, gone))
+            made._parts.append(Part(segment(name, made.bits), segment(short, 1) if short else None, gone))
         return made
 
     def save(self) -> str:
@@ -266,37 +240,16 @@ class VectorIndex:
 
     def _by_cells(self, query: Vectors, k: int, ranges: Ids | None) -> list[tuple[Ids, Vectors]]:
         bits = None if ranges is None else _bitmap(ranges)
-        found = self._scanned([(part.segment, part) for part in self._parts if not part.short], query, k, None, bits)
-        in_cells = [(part.short, part) for part in self._parts if part.short]
+        found = _scanned([part for part in self._parts if not part.short], query, k, None, bits)
+        in_cells = [part for part in self._parts if part.short]
         if not in_cells:
             return found
         rotated = self._rotated(query)
         most = max(k * _COMPARED_PER_RESULT, _LEAST_COMPARED)
         cells = self._nearest_cells(rotated, k, ranges)
-        best, _ = _best(self._scanned(in_cells, rotated, most, cells, bits), most)
+        best, _ = _best(_scanned(in_cells, rotated, most, cells, bits), most)
         ids, vectors = self.vectors_of(best)
         return [*found, (ids, vectors @ query[0])]
-
-    def _scanned(
-        self,
-        segments: Sequence[tuple[VectorSegment, _Part]],
-        query: Vectors,
-        k: int,
-        cells: Any,
-        bits: npt.NDArray[np.uint8] | None,
-    ) -> list[tuple[Ids, Vectors]]:
-        """The nearest rows of each segment, among the ids whose bit is set; None: all."""
-
-        def found_in(some: Sequence[tuple[VectorSegment, _Part]]) -> list[tuple[Ids, Vectors]]:
-            with one_thread():
-                return [_searched(segment, part, query, k, cells, bits) for segment, part in some]
-
-        if sum(len(segment) for segment, _ in segments) <= _MAX_COMPARED or cores() == 1:
-            return found_in(segments)
-        here, there = _halves_of(segments)
-        with meanwhile(lambda: found_in(there)) as others:
-            found = found_in(here)
-        return found + others()
 
     def _nearest_cells(self, rotated: Vectors, k: int, ranges: Ids | None) -> Any:
         """The cells to read, found once for all segments.
@@ -351,10 +304,10 @@ class VectorIndex:
         scores, places = flat.search(query, k)
         return [(all_ids[places[0]], scores[0])]
 
-    def _due(self) -> list[_Part]:
+    def _due(self) -> list[Part]:
         """Parts to merge: one with many removed rows, or several of similar size."""
         most = _MERGED_BYTES // (self.dimensions * self.bits // 8)
-        levels: dict[int, list[_Part]] = {}
+        levels: dict[int, list[Part]] = {}
         for part in self._parts:
             if len(part.removed) > _MAX_REMOVED * len(part.segment):
                 return [part]
@@ -365,10 +318,10 @@ class VectorIndex:
                 return parts
         return []
 
-    def _batches(self) -> list[list[_Part]]:
+    def _batches(self) -> list[list[Part]]:
         """All parts, in groups that fit in one segment each."""
         most = _MERGED_BYTES // (self.dimensions * self.bits // 8)
-        batches: list[list[_Part]] = []
+        batches: list[list[Part]] = []
         for part in self._parts:
             if not batches or sum(map(len, batches[-1])) + len(part) > most:
                 batches.append([])
@@ -385,7 +338,7 @@ class VectorIndex:
             )
             self._pending = []
 
-    def _merged(self, parts: Sequence[_Part], keeps_cells: bool) -> _Part:
+    def _merged(self, parts: Sequence[Part], keeps_cells: bool) -> Part:
         """One segment of the kept rows of several; `keeps_cells`: their cells are those of the current centroids."""
         rows = sum(map(len, parts))
         chunks = [(part, some) for part in parts for some in _chunks(part.kept())]
@@ -398,13 +351,13 @@ class VectorIndex:
             lambda: ((part.segment.ids[some], part.segment.vectors(some)) for part, some in chunks),
         )
 
-    def _new_part(self, cells: Cells, rows: Callable[[], Iterable[tuple[Ids, Vectors]]]) -> _Part:
+    def _new_part(self, cells: Cells, rows: Callable[[], Iterable[tuple[Ids, Vectors]]]) -> Part:
         """Write rows, a part of them at a time; `rows` is called once or twice."""
         whole = self._written(self.bits, np.zeros_like(cells), np.zeros((1, self.dimensions), np.float32), rows())
         if not self._has_cells(len(cells)):
-            return _Part(whole)
+            return Part(whole)
         rotated = ((ids, self._rotated(vectors)) for ids, vectors in rows())
-        return _Part(whole, self._written(1, cells, self._centroid_vectors(), rotated))
+        return Part(whole, self._written(1, cells, self._centroid_vectors(), rotated))
 
     def _written(
         self, bits: Bits, cells: Cells, centroids: Vectors, rows: Iterable[tuple[Ids, Vectors]]
@@ -422,13 +375,13 @@ class VectorIndex:
             kept = part.kept()
             chosen = np.sort(random.choice(kept, math.ceil(share * len(kept)), replace=False))
             sample.append(part.segment.vectors(chosen))
-        self._rotation = self._shared(random_rotation(self.dimensions))
-        self._centroids = self._shared(self._rotated(trained(np.concatenate(sample), count)))
+        self._rotation = self._common(random_rotation(self.dimensions))
+        self._centroids = self._common(self._rotated(trained(np.concatenate(sample), count)))
         self._trained_on = rows
         self._quantizer = None
 
-    def _shared(self, vectors: Vectors) -> VectorSegment:
-        """A file of vectors of length 1 that belong to all rows."""
+    def _common(self, vectors: Vectors) -> VectorSegment:
+        """Write vectors of length 1 that all segments use: the centroids, the rotation."""
         cells, only = np.zeros(len(vectors), np.int32), np.zeros((1, self.dimensions), np.float32)
         return self._written(16, cells, only, [(np.arange(len(vectors)), vectors)])
 
@@ -483,38 +436,6 @@ def _best(found: Sequence[tuple[Ids, Vectors]], k: int) -> tuple[Ids, Vectors]:
     return ids[order], scores[order]
 
 
-def _searched(
-    segment: VectorSegment, part: _Part, query: Vectors, k: int, cells: Any, bits: npt.NDArray[np.uint8] | None
-) -> tuple[Ids, Vectors]:
-    """The nearest rows of a segment of a part that are not removed, among the ids whose bit is set; None: all."""
-    if bits is None:
-        ids, scores = segment.search(query, k, cells, part.selector)
-        if not segment.shares:
-            return ids, scores
-        ids, scores = segment.with_equals(ids, scores)
-        stays = ~np.isin(ids, segment.ids[part.removed])
-        return ids[stays], scores[stays]
-    faiss = load_faiss()
-    if len(part.removed):
-        bits = bits.copy()
-        gone = part.segment.ids[part.removed]
-        gone = gone[gone < 8 * len(bits)]
-        np.bitwise_and.at(bits, gone >> 3, ~(1 << (gone & 7)).astype(np.uint8))
-    if not segment.shares:
-        return segment.search(query, k, cells, faiss.IDSelectorBitmap(bits))
-    allowed = np.flatnonzero(_is_set(bits, segment.ids))
-    selector = faiss.IDSelectorBatch(np.unique(segment.stored_under(allowed)))
-    ids, scores = segment.with_equals(*segment.search(query, k, cells, selector))
-    stays = _is_set(bits, ids)
-    return ids[stays], scores[stays]
-
-
-def _is_set(bits: npt.NDArray[np.uint8], ids: Ids) -> npt.NDArray[np.bool_]:
-    """Whether the bit of each id is set."""
-    near = np.minimum(ids >> 3, len(bits) - 1)
-    return np.asarray((ids < 8 * len(bits)) & ((bits[near] >> (ids & 7)) & 1).astype(bool))
-
-
 def _name(segment: VectorSegment | None) -> str:
     return segment.path.name if segment else ""
 
@@ -532,7 +453,7 @@ def _is_in(ids: Ids, ranges: Ids) -> npt.NDArray[np.bool_]:
     return np.asarray((place >= 0) & (ids <= ordered[np.maximum(place, 0), 1]))
 
 
-def _bitmap(ranges: Ids) -> npt.NDArray[np.uint8]:
+def _bitmap(ranges: Ids) -> Bitmap:
     """One bit for each id up to the last one in the ranges."""
     edges = np.zeros(int(ranges[:, 1].max()) + 2, np.int8)
     np.add.at(edges, ranges[:, 0], 1)
@@ -540,11 +461,28 @@ def _bitmap(ranges: Ids) -> npt.NDArray[np.uint8]:
     return np.packbits(np.cumsum(edges, dtype=np.int8).astype(bool), bitorder="little")
 
 
-def _halves_of(segments: Sequence[tuple[VectorSegment, _Part]]) -> Sequence[list[tuple[VectorSegment, _Part]]]:
+def _scanned(
+    parts: Sequence[Part], query: Vectors, k: int, cells: Any, bits: Bitmap | None
+) -> list[tuple[Ids, Vectors]]:
+    """Return the nearest rows of each part, by two threads if there are many rows; see `Part.search`."""
+
+    def found_in(some: Sequence[Part]) -> list[tuple[Ids, Vectors]]:
+        with one_thread():
+            return [part.search(query, k, cells, bits) for part in some]
+
+    if sum(map(len, parts)) <= _MAX_COMPARED or cores() == 1:
+        return found_in(parts)
+    here, there = _halves_of(parts)
+    with meanwhile(lambda: found_in(there)) as others:
+        found = found_in(here)
+    return found + others()
+
+
+def _halves_of(parts: Sequence[Part]) -> tuple[list[Part], list[Part]]:
     """Two groups of about as many rows."""
-    halves: Sequence[list[tuple[VectorSegment, _Part]]] = [], []
-    for one in sorted(segments, key=lambda one: len(one[0]), reverse=True):
-        min(halves, key=lambda half: sum(len(segment) for segment, _ in half)).append(one)
+    halves: tuple[list[Part], list[Part]] = [], []
+    for part in sorted(parts, key=len, reverse=True):
+        min(halves, key=lambda half: sum(map(len, half))).append(part)
     return halves
 
 

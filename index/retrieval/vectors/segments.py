@@ -173,7 +173,7 @@ class VectorSegment:
         return ids[0][found], scores[0][found]
 
     def all_but(self, positions: Ids) -> Any:
-        """Return a selector without the vectors that only rows at some positions have; None if there are none."""
+        """Return a selector without the rows at some positions; a vector stays if another row has it, too. None: no positions."""
         if not len(positions):
             return None
         gone = self.ids[positions]
@@ -195,7 +195,7 @@ class VectorSegment:
         return order, self._places[order]
 
     def stored_under(self, positions: Ids) -> Ids:
-        """Return the ids that the vectors of rows are stored under."""
+        """Return the ids that the vectors of rows are stored under: of rows with equal vectors, the lowest."""
         order, places = self._by_place
         return self.ids[order[np.searchsorted(places, self._places[positions])]]
 
@@ -257,7 +257,7 @@ def quantizer_of(centroids: Vectors) -> Any:
 
 
 def chosen_cells(cells: Ids, centroids: Vectors) -> Any:
-    """Return some cells for `VectorSegment.search`: a FAISS quantizer that has their centroids only, shape `(cells, dimensions)`."""
+    """Return the cells that `VectorSegment.search` reads: a FAISS quantizer with their centroids alone, shape `(cells, dimensions)`."""
     faiss = load_faiss()
     some = faiss.IndexIDMap2(faiss.IndexFlatIP(centroids.shape[1]))
     some.add_with_ids(np.ascontiguousarray(centroids, np.float32), cells)
@@ -283,7 +283,7 @@ def _filled(
     for ids, vectors in chunks:
         own = np.ascontiguousarray(cells[done : done + len(ids)], np.int64)
         rows = np.ascontiguousarray(vectors, np.float32)
-        # Rows with cells of their own have estimates of one bit, which take less than the table.
+        # Short vectors are not compared: each takes fewer bytes than its row of the table.
         firsts, numbers = _different(rows) if len(centroids) == 1 else (np.arange(len(ids)), np.arange(len(ids)))
         lowest = np.full(len(firsts), _LAST_ID)
         np.minimum.at(lowest, numbers, ids)
