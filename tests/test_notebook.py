@@ -71,8 +71,9 @@ def shown(book: NotebookNode) -> list[str]:
 
 
 def alike(text: str) -> str:
-    """A text without what differs from processor to processor: fractions of times, and Whisper's two spellings."""
+    """A text without what differs from processor to processor: fractions of times, Whisper's two spellings and its doubts."""
     text = re.sub(r"(?<=\d\.)\d+|CompletedProcess.*", "…", text)
+    text = re.sub(r", unsure: [^)]+", "", text)
     return re.sub(r"\blog in\b", "login", text)
 
 
