@@ -184,6 +184,9 @@ class Citation(Record):
     box: Box | None = Field(default=None, description="Where in the frame.")
     frame_seconds: Seconds | None = Field(default=None, description="True time of the frame with the box.")
     speaker: Text = Field(default="", description="Who says it: a name, or `Speaker 2`; empty: not known.")
+    overlap_seconds: float = Field(
+        default=0.0, ge=0, description="For how long two people speak at once in the cited evidence."
+    )
     stream: int | None = Field(
         default=None, description="Index of the video stream that shows it; None: the file's best one, or sound."
     )
@@ -206,6 +209,7 @@ class Citation(Record):
             box=evidence.box,
             frame_seconds=evidence.frame_seconds,
             speaker=evidence.speaker,
+            overlap_seconds=evidence.overlap_seconds,
             stream=evidence.stream,
             doubtful=doubtful_words(evidence.words),
         )
@@ -220,6 +224,7 @@ class Citation(Record):
         """When, where and how, e.g. `[00:41:07–00:41:32] talk.mp4, said`; also the words that may be misheard."""
         place = f"{self.span} {clean_text(Path(self.video).name)}, {participle(self.modality)}"
         place += f" by {self.speaker}" if self.speaker else ""
+        place += f" (two at once for {self.overlap_seconds:.1f} s)" if self.overlap_seconds else ""
         if self.stream is not None:
             place += f" in stream {self.stream}"
         if not self.doubtful:

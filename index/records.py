@@ -98,6 +98,11 @@ class Evidence(Record):
         default=None, description="Index of the video stream that shows it; None: the file's best one, or sound."
     )
     speaker: Text = Field(default="", description="The speaker: a name, or `Speaker 2`; empty: not known.")
+    overlap_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        description="Of speech: for how long two people speak at once; 0 also if that is not indexed.",
+    )
     keyframe: str | None = Field(
         default=None,
         description="Reference of the stored keyframe of that time: see `index.storage.keyframe_references`.",

@@ -140,6 +140,7 @@ def test_videos_and_what_was_observed_in_one(library, talks):
     assert states == {
         "speech": "done",
         "speaker": "skipped",
+        "overlap": "skipped",
         "sounds": "skipped",
         "action": "skipped",
         "person": "skipped",

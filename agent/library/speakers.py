@@ -7,6 +7,7 @@ from ...index.people.known import Person
 from ...index.records import Evidence
 from ...index.retrieval.search_index.publishing import publish
 from ...tools.errors import QueryError
+from ...tools.extractors.overlaps import OVERLAPPING
 from ...tools.extractors.registry import asked_as
 from ...tools.words import tokens
 from .opening import OpenLibrary
@@ -32,6 +33,14 @@ class Speakers(OpenLibrary):
             LibraryError: The library is damaged.
         """
         return proposed_names(self._store, self._voices)
+
+    def overlaps(self) -> list[Evidence]:
+        """Return where two people speak at once, by video and time; empty also where this is not indexed.
+
+        Raises:
+            LibraryError: The library is empty or damaged.
+        """
+        return self._opened().with_texts([OVERLAPPING], "overlap")
 
     def name_speaker(self, number: int, name: str) -> Person:
         """Name a speaker of `speakers`, in all videos and those that are indexed later.

@@ -22,8 +22,10 @@ from .forgetting import without_vectors
 
 __all__ = ["VOICE", "Kind", "KnownPeople", "Person", "PersonInVideo"]
 
-# A sentence belongs to a speaker who speaks during this share of it at least.
+# A sentence belongs to a speaker who speaks during this share of it at least, and to nobody if two people speak at once for as much of it.
 _LEAST_SHARE = 0.5
+# The modality of overlapping speech.
+_OVERLAP = "overlap"
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class KnownPeople:
         """Read nothing yet."""
         self.stage = kind.stage
         self._storage, self._kind = storage, kind
-        self._turns: dict[tuple[str, str], list[Observation]] = {}
+        self._turns: dict[tuple[str, str, str], list[Observation]] = {}
         self._known: tuple[tuple[object, ...], tuple[Person, ...]] = ((), ())
 
     def people(self) -> tuple[Person, ...]:
@@ -174,17 +176,13 @@ class KnownPeople:
         )
 
     def attributed(self, evidence: Sequence[Evidence]) -> list[Evidence]:
-        """Evidence of speech with its speaker, where one is known; other evidence as it is."""
+        """Evidence of speech with its speaker, where one is known, and with the time for which two people speak at once.
+
+        Where that is half of its time or more, no speaker is given. Other evidence is returned as it is.
+        """
         titles = {(p.video_id, p.label): one.title for one in self.people() for p in one.videos}
-        if not titles:
-            return list(evidence)
         records = self._storage.read({one.video_id for one in evidence if one.modality == "speech"})
-        found = []
-        for one in evidence:
-            label = self._label(one, records) if one.modality == "speech" else ""
-            title = titles.get((one.video_id, label), "")
-            found.append(one.model_copy(update={"speaker": title}) if title else one)
-        return found
+        return [self._attributed(one, records.get(one.video_id), titles) for one in evidence]
 
     def said_by(self, title: str, find: Callable[[int], Sequence[Evidence]], k: int) -> list[Evidence]:
         """The best evidence of what a speaker says: the search goes as deep as that needs.
@@ -202,10 +200,19 @@ class KnownPeople:
                 return said[:k]
             depth *= 4
 
-    def _label(self, evidence: Evidence, records: Mapping[str, VideoRecord]) -> str:
-        record = records.get(evidence.video_id)
-        if record is None:
-            return ""
+    def _attributed(
+        self, evidence: Evidence, record: VideoRecord | None, titles: Mapping[tuple[str, str], str]
+    ) -> Evidence:
+        if evidence.modality != "speech" or record is None:
+            return evidence
+        overlaps = self._rows_of(record, _OVERLAP)
+        seconds = sum(one.span.overlap(evidence.span) for one in overlaps)
+        is_one_voice = seconds < _LEAST_SHARE * evidence.span.duration
+        title = titles.get((evidence.video_id, self._label(evidence, record)), "") if is_one_voice else ""
+        changes = {"speaker": title} if title else {}
+        return evidence.model_copy(update=changes | ({"overlap_seconds": round(seconds, 3)} if seconds else {}))
+
+    def _label(self, evidence: Evidence, record: VideoRecord) -> str:
         shares: dict[str, float] = {}
         for turn in self._turns_of(record):
             shares[turn.text] = shares.get(turn.text, 0.0) + turn.span.overlap(evidence.span)
@@ -213,9 +220,12 @@ class KnownPeople:
         return label if label and shares[label] >= _LEAST_SHARE * evidence.span.duration else ""
 
     def _turns_of(self, record: VideoRecord) -> list[Observation]:
-        key = (record.video_id, record.commit)
+        return self._rows_of(record, self._kind.stage)
+
+    def _rows_of(self, record: VideoRecord, stage: str) -> list[Observation]:
+        key = (record.video_id, record.commit, stage)
         if key not in self._turns:
-            self._turns[key] = self._storage.table(record).of(self._kind.stage)
+            self._turns[key] = self._storage.table(record).of(stage)
         return self._turns[key]
 
     def _parts(self, record: VideoRecord) -> list[_Part]:

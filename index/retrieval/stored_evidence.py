@@ -63,22 +63,22 @@ class StoredEvidence:
             return snapshot.snapshot_id
 
     def attributed(self, evidence: Sequence[Evidence]) -> list[Evidence]:
-        """Return evidence of speech with its speaker, where one is known; other evidence as it is."""
-        return self.voices.attributed(evidence) if self._is_indexed(self.voices) else list(evidence)
+        """Return evidence of speech with its speaker, where one is known, and with its overlaps; other evidence as it is."""
+        return self.voices.attributed(evidence) if self._has(self.voices.stage, "overlap") else list(evidence)
 
     @property
     def speaker_titles(self) -> tuple[str, ...]:
         """Names and numbers of the library's speakers, who speaks most first; empty: speakers were not indexed."""
-        return tuple(one.title for one in self.voices.people()) if self._is_indexed(self.voices) else ()
+        return tuple(one.title for one in self.voices.people()) if self._has(self.voices.stage) else ()
 
     @property
     def person_titles(self) -> tuple[str, ...]:
         """Names and numbers of the people whose faces are recognised, who is seen longest first; empty: people were not indexed."""
-        return tuple(one.title for one in self.faces.people()) if self._is_indexed(self.faces) else ()
+        return tuple(one.title for one in self.faces.people()) if self._has(self.faces.stage) else ()
 
-    def _is_indexed(self, known: KnownPeople) -> bool:
+    def _has(self, *stages: str) -> bool:
         with self._snapshots.reading() as snapshot:
-            return snapshot.catalog.size_of(known.stage)[0] > 0
+            return any(snapshot.catalog.size_of(stage)[0] > 0 for stage in stages)
 
     def videos_where(self, conditions: Sequence[str]) -> tuple[str, ...]:
         """Return the ids of the videos for which all conditions are true, such as `date>=2026-01` or `tag=lecture`.

@@ -124,6 +124,7 @@ def test_index_prints_each_file_what_was_left_out_and_the_sum(talks, playhead):
         "✓ talks/traffic.mp4: 00:00:04.9, 2 said",
         "Not described: no video model is set (video_llm_url)",
         "Speakers not recognized: the file has no sound",
+        "Overlapping speech not marked: the file has no sound",
         "Sounds not recognized: the file has no sound",
         "Switched off: text in the picture, objects, search in pictures, actions, people",
         "2 indexed · library talks/.playhead",
@@ -174,7 +175,7 @@ def test_ask_prints_the_object_of_the_contract(indexed, playhead):
     ((citation,),) = [claim["citations"] for claim in answer["claims"]]
     assert {"text": "The red car stops at the bridge.", "verdict": "verbatim"}.items() <= answer["claims"][0].items()
     assert set(citation) == set(
-        "evidence_id video_id video start end modality quote keyframe box frame_seconds speaker doubtful stream".split()
+        "evidence_id video_id video start end modality quote keyframe box frame_seconds speaker overlap_seconds doubtful stream".split()
     )
     assert (citation["start"], citation["end"], citation["modality"]) == (0.5, 2.0, "speech")
     assert (citation["video"], citation["quote"]) == (str(indexed / "traffic.mp4"), "The red car stops at the bridge.")

@@ -17,7 +17,7 @@ from playhead.agent.display.answer_page import answer_page
 from playhead.agent.display.notebook import html_of
 from playhead.agent.display.picture_protocols import PictureProtocol, TerminalPictures
 from playhead.agent.display.pictures import cited_picture
-from playhead.agent.display.tables import print_answer
+from playhead.agent.display.tables import print_answer, print_overlaps
 from playhead.agent.records import Answer, Citation, Claim, Correction, Usage, register_html
 from playhead.index.records import Evidence
 from playhead.index.storage.keyframe_references import read_keyframe
@@ -379,3 +379,21 @@ def test_lists_of_records_are_tables_and_other_lists_are_not(keyframe):
     assert html_of([1, 2]) is None
     assert html_of([]) is None
     assert html_of([one, "x"]) is None
+
+
+def test_overlaps_are_summed_up_with_the_longest(capsys):
+    common = {
+        "video_id": "aa",
+        "video": "/talks/a.mp4",
+        "modality": "overlap",
+        "text": "overlapping speech",
+        "score": 1.0,
+    }
+    found = [
+        Evidence(evidence_id=str(n), start=start, end=end, source="o@1", **common)
+        for n, (start, end) in enumerate([(1, 2), (10, 13.5)])
+    ]
+    print_overlaps(found)
+    assert capsys.readouterr().out.strip() == "two at once for 00:00:04, 2 times; longest 00:00:10.0–00:00:13.5 a.mp4"
+    print_overlaps([])
+    assert capsys.readouterr().out == ""

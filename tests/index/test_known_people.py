@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from playhead.agent.records import Citation
 from playhead.index.people.known import KnownPeople
 from playhead.index.records import StageReport
 from playhead.index.storage.local import LocalStorage
@@ -114,3 +115,35 @@ def test_a_library_without_speakers(tmp_path):
     assert KnownPeople(store).people() == ()
     with pytest.raises(QueryError, match="no speakers are indexed"):
         KnownPeople(store).find("Ada")
+
+
+def test_where_two_speak_at_once_for_half_of_a_sentence_no_speaker_is_given(tmp_path):
+    from playhead.index.retrieval.search import Search
+    from playhead.tools.settings import Settings
+
+    store = LocalStorage(tmp_path / "library")
+    store.create()
+    keep(
+        store, A, turn("Speaker 1", 0, 20, ADA),
+        observation("yes we can", 0, 4), observation("and then", 5, 9), observation("it rains", 10, 14),
+        observation("overlapping speech", 0.5, 3, modality="overlap"),
+        observation("overlapping speech", 8.25, 11, modality="overlap"),
+    )  # fmt: skip
+    rows = KnownPeople(store).attributed(Search(store, Settings()).of_video(A, ["speech"]))
+    assert [(row.text, row.speaker, row.overlap_seconds) for row in rows] == [
+        ("yes we can", "", 2.5),
+        ("and then", "Speaker 1", 0.75),
+        ("it rains", "Speaker 1", 1.0),
+    ]
+    assert Citation.of(rows[1]).place.endswith("said by Speaker 1 (two at once for 0.8 s)")
+
+
+def test_overlaps_are_marked_without_speakers(tmp_path):
+    from playhead.index.retrieval.search import Search
+    from playhead.tools.settings import Settings
+
+    store = LocalStorage(tmp_path / "library")
+    store.create()
+    keep(store, A, observation("yes", 0, 4), observation("overlapping speech", 3, 5, modality="overlap"))
+    search = Search(store, Settings())
+    assert [row.overlap_seconds for row in search.attributed(search.of_video(A, ["speech"]))] == [1.0]

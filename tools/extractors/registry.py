@@ -105,6 +105,24 @@ def _speaker_parameters() -> Sequence[object]:
     return SPEAKER_PARAMETERS
 
 
+def _overlaps(settings: Settings, _: SharedModels) -> Any:
+    from .overlaps import OverlapDetector
+
+    return OverlapDetector(settings)
+
+
+def _overlapping_spans(windows: Iterable[list[Any]], source: str) -> Iterator[Observation]:
+    from .overlaps import overlaps_of
+
+    return overlaps_of(windows, source)
+
+
+def _overlap_parameters() -> Sequence[object]:
+    from .overlaps import OVERLAP_PARAMETERS
+
+    return OVERLAP_PARAMETERS
+
+
 def _people(settings: Settings, _: SharedModels) -> Any:
     from .people import PeopleExtractor
 
@@ -270,6 +288,20 @@ _OWN = (
         setting="speakers_model",
         method=_speaker_parameters,
         assemble=_turns,
+        searched=False,
+        optional=True,
+    ),
+    ModalitySpec(
+        name="overlap",
+        participle="overlapping",
+        title="overlapping speech",
+        reads="sound",
+        make=_overlaps,
+        asked_as="heard",
+        holds="labels",
+        setting="overlaps_model",
+        method=_overlap_parameters,
+        assemble=_overlapping_spans,
         searched=False,
         optional=True,
     ),

@@ -32,7 +32,7 @@ def speakers(
     chosen: Chosen,
 ) -> None:
     """List who speaks, for how long, and an example of each."""
-    from ...display.tables import print_proposed_names, print_speakers
+    from ...display.tables import print_overlaps, print_proposed_names, print_speakers
 
     opened, _ = opened_at(place, library, chosen)
     if propose:
@@ -58,6 +58,7 @@ def speakers(
         print_json([one.model_dump(mode="json") | {"title": one.title} for one in found])
     elif found:
         print_speakers(found)
+        print_overlaps(opened.overlaps())
     else:
         print(
             "no speakers: no voices were found, or speakers are not indexed (`playhead index` with "
