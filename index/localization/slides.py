@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from ...tools.records import Box, Span
 
-__all__ = ["Slide", "TextLine", "slides_of"]
+__all__ = ["Slide", "TextLine", "slide_changes", "slides_of"]
 
 # A title lies in this upper part of the picture, and is at least this high: 32 pixels of 1080p.
 _TOP, _HEIGHT = 0.45, 0.03
@@ -20,6 +20,8 @@ _LARGER = 1.15
 _LETTERS, _WORDS, _LETTER_SHARE = 3, 14, 0.5
 # A slide stays at least as long; the same title after a shorter gap is the same slide.
 _SECONDS, _GAP = 3.0, 3.0
+# The lines on the screen are compared this many seconds before and after a change; a smaller share of them stays.
+_AROUND, _STAYS = 0.5, 0.5
 # Of lines of nearly the same height the upper one is the title.
 _NEARLY = 0.85
 
@@ -83,6 +85,25 @@ def slides_of(lines: Sequence[TextLine]) -> list[Slide]:
         else:
             shown.append(Slide(Span(start=start, end=end), title))
     return [slide for slide in shown if slide.span.duration >= _SECONDS]
+
+
+def slide_changes(lines: Sequence[Span]) -> list[float]:
+    """Return the seconds at which the lines of text on the screen are replaced, in order.
+
+    A line that appears or disappears alone changes no slide: at a change fewer than half of the lines stay, of those shown
+    half a second before and of those shown half a second after. A stamp that stays while all else changes is an example.
+
+    Args:
+        lines: When each line of one video is shown, in any order.
+    """
+    found: list[float] = []
+    for edge in sorted({edge for line in lines for edge in (line.start, line.end)}):
+        before = {number for number, line in enumerate(lines) if line.start <= edge - _AROUND < line.end}
+        after = {number for number, line in enumerate(lines) if line.start <= edge + _AROUND < line.end}
+        is_change = before and after and len(before & after) < _STAYS * min(len(before), len(after))
+        if is_change and not (found and edge - found[-1] < _SECONDS):
+            found.append(edge)
+    return found
 
 
 def _title(lines: Sequence[TextLine], numbers: set[int]) -> int | None:

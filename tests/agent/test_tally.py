@@ -356,3 +356,15 @@ def test_different_things_are_declined_with_both_limits(library):
     found = tally(make_plan("How many different dogs appear?"), search)
     assert found.claims == ()
     assert found.summary.startswith("at least 2, at most 3 different: dog")
+
+
+def test_a_stamp_that_stays_on_two_slides_is_on_two(library):
+    """The lines of a composed hour: two slides in a row have the same stamp at the same place."""
+    first = [line("Server Neptune", 32.8, 68.1), line("Memory 130 gigabytes", 32.8, 68.1)]
+    second = [line("Invoice", 68.1, 111.5), line("Amount: 9217 euros", 68.1, 111.5)]
+    last = [line("Agenda", 200, 220), line("Confidential", 200, 220), line("one more line", 205, 220)]
+    search = library([*first, *second, *last, line("Confidential", 32.8, 111.5)])
+    found, texts = claims(search, make_plan("On how many slides is the word “Confidential” written?"))
+    assert texts == ["3 times"]
+    assert [(c.start, c.end) for c in found.claims[0].citations] == [(32.8, 68.1), (68.1, 111.5), (200, 220)]
+    assert claims(search, make_plan("How often is the word “Confidential” written?"))[1] == ["2 times"]

@@ -1,7 +1,7 @@
 """Slides with titles: their stretches, and chapters that begin with them."""
 
 from playhead.index.localization.chapters import MOST_CHAPTERS, scene_tree, slide_chapters
-from playhead.index.localization.slides import TextLine, slides_of
+from playhead.index.localization.slides import TextLine, slide_changes, slides_of
 from playhead.tools.records import Box, Span
 
 TITLES = ["Welcome", "Agenda", "Market in 2024", "Customers", "Product", "Pricing"]
@@ -58,3 +58,11 @@ def test_a_glimpse_of_a_slide_makes_no_chapter():
 def test_more_slides_than_chapters_are_left_to_the_topics():
     slides = [Span(start=30 * n, end=30 * n + 30) for n in range(40)]
     assert len(scene_tree(Span(start=0, end=1200), [], (), None, slides)) <= MOST_CHAPTERS
+
+
+def test_a_slide_changes_where_its_lines_are_replaced():
+    lines = [line.span for line in deck()]
+    assert slide_changes(lines) == [40.0 * n for n in range(1, 12)]
+    assert slide_changes([*lines[1:], Span(start=35, end=90)]) == [40.0 * n for n in range(1, 12)]
+    assert slide_changes(lines[:5]) == []
+    assert slide_changes([]) == []

@@ -6,14 +6,16 @@ reports what was found. A missing observation does not prove that something neve
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from pydantic import Field
 
+from ....index.localization.slides import slide_changes
 from ....index.localization.spatial import Pair, Size, foremost, is_on_side, is_side, is_to, moment, most_at_once, pairs
 from ....index.records import Evidence
 from ....index.retrieval.search import Search
 from ....tools.extractors.registry import spec_of
-from ....tools.records import Record, Text
+from ....tools.records import Record, Span, Text
 from ....tools.words import STOP_WORDS, canonical, stem, tokens
 from ...records import Citation, Claim, Place, Plan, Relation, Subject
 from ..quotes import MOST_CLAIMS, quote_evidence
@@ -47,6 +49,7 @@ _TIMES = re.compile(
     r"\b(?:times|often|occurrences?|appearances?|mentions?|(?:each|every|all) (?:the )?time|how many (?:\w+ )?slides)\b",
     re.IGNORECASE,
 )
+_SLIDES = re.compile(r"\bhow many (?:\w+ )?slides\b", re.IGNORECASE)
 _DIFFERENT = re.compile(r"\b(?:different|distinct|unique|individual)\b", re.IGNORECASE)
 _MOST_CITED = 200
 # A number of boxes in one frame counts if frames have it for two samples of two seconds.
@@ -133,15 +136,25 @@ def _how_often(plan: Plan, search: Search, reader: Reader) -> Tally:
         return Tally(
             summary=f"“{subject.query}” does not occur in these words; similar moments, not counted: {len(found)}"
         )
-    claim = Claim(
-        text=times_text(len(found)),
-        verdict="unverified",
-        citations=tuple(one.citation for one in found),
-        basis="count",
-    )
+    cited = [one.citation for one in found]
+    if _SLIDES.search(_without_phrases(plan)):
+        cited = [part for one in found for part in _on_slides(one, search)]
+    claim = Claim(text=times_text(len(cited)), verdict="unverified", citations=tuple(cited), basis="count")
     videos = len({one.video_id for one in found})
-    summary = f"“{subject.query}” {times_text(len(found))}" + (f" in {videos} videos" if videos > 1 else "")
+    summary = f"“{subject.query}” {times_text(len(cited))}" + (f" in {videos} videos" if videos > 1 else "")
     return Tally(claims=(claim,), summary=summary, confidence=_LITERAL)
+
+
+def _on_slides(one: Occurrence, search: Search) -> list[Citation]:
+    """Return one citation for each slide that shows the words: a line may stay while the slide below it changes."""
+    cited = one.citation
+    if cited.modality != "text":
+        return [cited]
+    counted = {evidence.evidence_id for evidence in one.evidence}
+    around = search.of_video(one.video_id, ["text"], Span(start=one.start, end=one.end))
+    changes = slide_changes([row.span for row in around if row.evidence_id not in counted])
+    edges = [cited.start, *(second for second in changes if cited.start < second < cited.end), cited.end]
+    return [cited.model_copy(update={"start": start, "end": end}) for start, end in pairwise(edges)]
 
 
 def _has_words(one: Occurrence, plan: Plan) -> bool:
