@@ -18,7 +18,7 @@ from playhead.index.retrieval.search import Search
 from playhead.index.storage.local import LocalStorage
 from playhead.tools.extractors.objects import ObjectDetector
 from playhead.tools.extractors.registry import modality_names
-from playhead.tools.records import Box, Frame, Observation, Segment, Span
+from playhead.tools.records import Box, Frame, Observation, Segment, Span, Word
 from playhead.tools.settings import Settings
 
 from ..fakes import BOX, commit, observation
@@ -368,3 +368,55 @@ def test_a_stamp_that_stays_on_two_slides_is_on_two(library):
     assert texts == ["3 times"]
     assert [(c.start, c.end) for c in found.claims[0].citations] == [(32.8, 68.1), (68.1, 111.5), (200, 220)]
     assert claims(search, make_plan("How often is the word “Confidential” written?"))[1] == ["2 times"]
+
+
+def spoken(text: str, start: float, unsure: dict[str, float] | None = None) -> Observation:
+    """A sentence with the times of its words; `unsure` are probabilities below 1."""
+    words = tuple(
+        Word(text=word, start=start + 0.5 * n, end=start + 0.5 * n + 0.4, probability=(unsure or {}).get(word, 1.0))
+        for n, word in enumerate(text.split())
+    )
+    return observation(text, start, words[-1].end, words=words)
+
+
+def test_a_place_that_may_have_been_misheard_is_named_and_not_counted(library):
+    said = [spoken("He bought the pillow.", 0), spoken("An old pillow", 10)]
+    search = library([*said, spoken("There was an old billow behind it.", 20, {"billow": 0.35})])
+    found, texts = claims(search, make_plan("How often does the speaker mention a pillow?"))
+    assert texts == ["2 times, perhaps 3: “billow” at 00:00:22"]
+    assert [(c.start, c.quote) for c in found.claims[0].citations] == [
+        (1.5, "pillow."),
+        (11.0, "pillow"),
+        (22.0, "billow"),
+    ]
+    assert found.confidence == 0.8
+
+
+def test_a_count_with_doubtful_places_must_name_them(library):
+    search = library([spoken("the pillow", 0), spoken("a billow", 10, {"billow": 0.35})])
+    (claim,) = tally(make_plan("How often does the speaker mention a pillow?"), search).claims
+    wrong = [
+        claim.model_copy(update={"text": text})
+        for text in (
+            "2 times",
+            "1 time, perhaps 3: “billow” at 00:00:10",
+            "1 time, perhaps 2: “window” at 00:00:10",
+            "1 time",
+        )
+    ]
+    assert [one.verdict for one in check_claims([claim, *wrong], search.evidence)] == [
+        "supported", "supported", *["refuted"] * 3,
+    ]  # fmt: skip
+
+
+def test_a_label_names_the_thing_that_its_last_word_names(library):
+    """A classifier saw a book jacket in a title card of a composed hour: that is no book, but a tabby cat is a cat."""
+    seen = [thing("book", 100, 104)] + [
+        observation(label, start, start + 4, modality="frame", frame_seconds=start)
+        for label, start in (("book jacket", 20), ("tabby cat", 40), ("cat", 60))
+    ]
+    search = library(seen)
+    asked = {"kind": "count", "modalities": ("object", "frame")}
+    found, texts = claims(search, plan("How many times does the video show a book?", "book", **asked))
+    assert (texts, found.claims[0].citations[0].start) == (["1 time"], 100)
+    assert claims(search, plan("How many times does the video show a cat?", "cat", **asked))[1] == ["2 times"]

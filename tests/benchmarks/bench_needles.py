@@ -8,7 +8,8 @@ Seed 1 was looked at while Playhead was made, seed 2 was not: its failures are c
 
 - Retrieval: the share of questions whose best result (`find` for moments, `search` for evidence) overlaps a true span.
 - Asked: `answered` is the share that is not declined, `right` the share whose first claim cites evidence that overlaps
-  a true span (`count`: the first number of the answer's text is the true one; `never`: declined as `insufficient`).
+  a true span (`count`: the first number of the answer's text is the true one, or the true one is between the two numbers of an answer
+  such as `2 times, perhaps 3`, which is `hedged`; `never`: declined as `insufficient`).
 - Cost: frames that `tools.media.frames.frames_at` decoded for one question at most, seconds for one `ask`.
 """
 
@@ -85,6 +86,7 @@ def _answers(answers: Sequence[Asked]) -> Iterator[dict[str, str | float | None]
             "questions": len(of_kind),
             "right_percent": percent(np.mean([one.is_right for one in of_kind])),
             "answered_percent": percent(np.mean([one.answer.status == "answered" for one in of_kind])),
+            "hedged_percent": percent(np.mean([one.is_hedged for one in of_kind])),
             "refused_percent": percent(np.mean([one.answer.status == "insufficient" for one in of_kind])),
         }
 

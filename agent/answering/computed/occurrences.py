@@ -24,7 +24,7 @@ from ..ranking import ranked
 from ..reader import Reader
 from .statements import number_of
 
-__all__ = ["Occurrence", "boxes_of", "most_in_a_frame", "occurrences", "same_labels", "seconds_in_frames"]
+__all__ = ["Occurrence", "boxes_of", "most_in_a_frame", "occurrences", "same_labels", "seconds_in_frames", "speech_of"]
 
 # If no text contains the words of the question, the reader scores this many retrieved results of each modality.
 MOST_SIMILAR = 50
@@ -106,6 +106,22 @@ def occurrences(subject: Subject, plan: Plan, search: Search, reader: Reader) ->
     items = [item for hit in hits for item in _items(subject, hit) if _lies_in(item.citation, stretches)]
     found = [_occurrence(together) for together in _together(items)]
     return sorted(found, key=lambda one: (one.citation.video, one.video_id, one.start, one.end))
+
+
+def speech_of(plan: Plan, video_ids: Sequence[str], search: Search) -> list[Evidence]:
+    """Return all speech of some videos in the plan's spans, by video and time.
+
+    Args:
+        plan: Which videos, and which span of each.
+        video_ids: Of the plan's videos, only these.
+        search: The library.
+    """
+    found: dict[str, Evidence] = {}
+    for among, span in _stretches(plan, search):
+        for video_id in video_ids:
+            if among is None or video_id in among:
+                found |= {one.evidence_id: one for one in search.of_video(video_id, ["speech"], span)}
+    return list(found.values())
 
 
 def boxes_of(subject: Subject, plan: Plan, search: Search) -> list[Evidence]:
@@ -193,10 +209,23 @@ def _named(
                 named = same_labels(subject, texts, search)
                 rows = search.with_texts(named, modality, video_ids, span) if named else []
                 hits |= {one.evidence_id: _Hit(one) for one in rows}
-            elif texts := texts_with(subject.terms, texts):
+            elif texts := [text for text in texts_with(subject.terms, texts) if _may_name(subject, text, modality)]:
                 rows = search.with_texts(texts, modality, video_ids, span)
                 hits |= {hit.evidence.evidence_id: hit for one in rows if (hit := _literal_hit(subject, one, search))}
     return list(hits.values())
+
+
+def _may_name(subject: Subject, text: str, modality: Modality) -> bool:
+    """Whether a text may name the subject: the last word of a label says what it is, so a "book jacket" is not a book.
+
+    A label may have several names: "Male speech, man speaking".
+    """
+    if modality not in labels():
+        return True
+    wanted = [term for term in subject.terms if term.required]
+    words = [word for term in wanted for word in tokens(term.text)]
+    names = [tokens(name) for name in text.split(",")]
+    return any(held_terms(wanted, " ".join(name[-1:])) or same_words(words, name) for name in names)
 
 
 def _literal_hit(subject: Subject, evidence: Evidence, search: Search) -> _Hit | None:

@@ -30,7 +30,8 @@ __all__ = [
     "to_text",
 ]
 
-_TIMES = re.compile(r"(\d+) times?")
+_TIMES = re.compile(r"(\d+) times?(?:, perhaps \d+: .+)?")
+_MOST_DOUBTFUL = 4  # places that are named
 _PRESENT = re.compile(r"(.+) (speaks|is seen) for [\d:]+ in \d+ (?:turn|appearance)s?")
 _TO_OTHER: dict[To, str] = {
     "left": "left of", "right": "right of", "above": "above", "below": "below", "beside": "beside", "behind": "behind",
@@ -41,9 +42,19 @@ _ON_SIDE: dict[Side, str] = {
 }  # fmt: skip
 
 
-def times_text(count: int) -> str:
-    """Return the claim for a number of occurrences; it needs one citation per occurrence."""
-    return f"{count} time" if count == 1 else f"{count} times"
+def times_text(count: int, doubtful: Sequence[Citation] = ()) -> str:
+    """Return the claim for a number of occurrences; it needs one citation per occurrence.
+
+    Args:
+        count: How many.
+        doubtful: Places that may be more of them, cited after the others: the number with all of them follows, with their
+            words and times.
+    """
+    text = f"{count} time" if count == 1 else f"{count} times"
+    if not doubtful:
+        return text
+    named = ", ".join(f"“{one.quote}” at {clock(one.start)[:-2]}" for one in doubtful[:_MOST_DOUBTFUL])
+    return f"{text}, perhaps {count + len(doubtful)}: {named}{'…' if len(doubtful) > _MOST_DOUBTFUL else ''}"
 
 
 def at_once_text(boxes: Sequence[Citation] | Sequence[Evidence], label: str) -> str:
@@ -115,7 +126,8 @@ def follows(claim: Claim, resolve: Callable[[str], Evidence | None]) -> Verdict:
 def _counted(claim: Claim, resolve: Callable[[str], Evidence | None]) -> Verdict:
     cited = claim.citations
     if found := _TIMES.fullmatch(claim.text):
-        return _verdict(int(found[1]) == len(cited) and _are_distinct(cited, resolve))
+        text = times_text(int(found[1]), cited[int(found[1]) :])
+        return _verdict(0 < int(found[1]) and claim.text == text and _are_distinct(cited, resolve))
     if found := _PRESENT.fullmatch(claim.text):
         stage, text = ("speaker", speaking_text) if found[2] == "speaks" else ("person", seen_text)
         labels = {(one.video_id, one.quote) for one in cited}

@@ -22,8 +22,9 @@ from ..quotes import MOST_CLAIMS, quote_evidence
 from ..ranking import ranked
 from ..reader import Reader
 from ..retrieval import retrieve
+from .misheard import misheard
 from .moving import moving_claims
-from .occurrences import Occurrence, boxes_of, most_in_a_frame, occurrences, seconds_in_frames
+from .occurrences import Occurrence, boxes_of, most_in_a_frame, occurrences, seconds_in_frames, speech_of
 from .presence import seen_claims, speaking_claims
 from .statements import (
     at_once_text,
@@ -52,6 +53,8 @@ _TIMES = re.compile(
 _SLIDES = re.compile(r"\bhow many (?:\w+ )?slides\b", re.IGNORECASE)
 _DIFFERENT = re.compile(r"\b(?:different|distinct|unique|individual)\b", re.IGNORECASE)
 _MOST_CITED = 200
+# Unsure words are read in at most this many videos: there is no index of how words sound.
+_MOST_HEARD_AGAIN = 10
 # A number of boxes in one frame counts if frames have it for two samples of two seconds.
 _SURE_SECONDS = 4.0
 _WHO = re.compile(r"\s*who\b", re.IGNORECASE)
@@ -139,10 +142,24 @@ def _how_often(plan: Plan, search: Search, reader: Reader) -> Tally:
     cited = [one.citation for one in found]
     if _SLIDES.search(_without_phrases(plan)):
         cited = [part for one in found for part in _on_slides(one, search)]
-    claim = Claim(text=times_text(len(cited)), verdict="unverified", citations=tuple(cited), basis="count")
+    doubtful = _misheard(subject, plan, search, found)
+    text = times_text(len(cited), doubtful)
+    claim = Claim(text=text, verdict="unverified", citations=(*cited, *doubtful), basis="count")
     videos = len({one.video_id for one in found})
-    summary = f"“{subject.query}” {times_text(len(cited))}" + (f" in {videos} videos" if videos > 1 else "")
-    return Tally(claims=(claim,), summary=summary, confidence=_LITERAL)
+    summary = f"“{subject.query}” {text}" + (f" in {videos} videos" if videos > 1 else "")
+    return Tally(claims=(claim,), summary=summary, confidence=_LITERAL if not doubtful else _SIMILAR)
+
+
+def _misheard(subject: Subject, plan: Plan, search: Search, found: Sequence[Occurrence]) -> list[Citation]:
+    """Return where a word that is only spoken may have been said and was not recognised, in the videos that have it."""
+    wanted = [term for term in subject.terms if term.required]
+    videos = list(dict.fromkeys(one.video_id for one in found))
+    if len(wanted) != 1 or len(videos) > _MOST_HEARD_AGAIN or any(one.citation.modality != "speech" for one in found):
+        return []
+    rows = speech_of(plan, videos, search)
+    if plan.speaker:
+        rows = [one for one in search.attributed(rows) if one.speaker == plan.speaker]
+    return misheard(wanted[0], rows)
 
 
 def _on_slides(one: Occurrence, search: Search) -> list[Citation]:

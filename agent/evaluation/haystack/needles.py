@@ -18,6 +18,7 @@ __all__ = ["KINDS", "Asked", "overlaps", "run_haystack"]
 
 KINDS = ("said", "written", "shown", "before-after", "count", "never")
 _FOUND = ("said", "written", "shown")
+_PERHAPS = re.compile(r"\d+ times?, perhaps (\d+)")
 _NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()
 
 
@@ -38,13 +39,28 @@ class Asked:
     frames: int = 0
 
     @property
+    def is_hedged(self) -> bool:
+        """Whether a number is given with a larger one that may be right: `2 times, perhaps 3`."""
+        return _PERHAPS.search(self.answer.text) is not None
+
+    @property
+    def _holds_count(self) -> bool:
+        count, least = self.question.count, _number_in(self.answer.text)
+        perhaps = _PERHAPS.search(self.answer.text)
+        most = int(perhaps[1]) if perhaps else least
+        return count is not None and least is not None and most is not None and least <= count <= most
+
+    @property
     def is_right(self) -> bool:
-        """Whether the first claim cites a true second, a number is correct, and a question without truth is declined."""
+        """Whether the first claim cites a true second, a number is correct, and a question without truth is declined.
+
+        A number that is hedged is correct if the true one is between its limits.
+        """
         asked, said = self.question, self.answer
         if asked.kind == "never":
             return said.status == "insufficient"
         if asked.kind == "count":
-            return said.status == "answered" and _number_in(said.text) == asked.count
+            return said.status == "answered" and self._holds_count
         return bool(said.claims) and any(
             span.overlap(cited.span) > 0 for cited in said.claims[0].citations for span in asked.spans
         )
@@ -118,6 +134,7 @@ def _scores(asked: Sequence[Asked], first: Sequence[bool]) -> dict[str, Any]:
         "right": share(lambda one: one.is_right),
         "answered": share(lambda one: one.answer.status == "answered"),
         "refused": share(lambda one: one.answer.status == "insufficient"),
+        "hedged": share(lambda one: one.is_hedged),
         "cost": {"seconds": sum(one.seconds for one in asked) / len(asked)},
     }
     return scores | ({"R@1": sum(first) / len(first)} if first else {})
