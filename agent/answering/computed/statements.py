@@ -127,7 +127,7 @@ def _counted(claim: Claim, resolve: Callable[[str], Evidence | None]) -> Verdict
     cited = claim.citations
     if found := _TIMES.fullmatch(claim.text):
         text = times_text(int(found[1]), cited[int(found[1]) :])
-        return _verdict(0 < int(found[1]) and claim.text == text and _are_distinct(cited, resolve))
+        return _verdict(int(found[1]) > 0 and claim.text == text and _are_distinct(cited, resolve))
     if found := _PRESENT.fullmatch(claim.text):
         stage, text = ("speaker", speaking_text) if found[2] == "speaks" else ("person", seen_text)
         labels = {(one.video_id, one.quote) for one in cited}
