@@ -1,4 +1,4 @@
-"""What extractors cost that are switched off: speakers, people, sounds, actions.
+"""What extractors cost that are switched off: speakers, overlaps, people, sounds, actions.
 
 The same film is indexed by turns with the default settings of these extractors, and with a registry that does not contain them.
 Only the pictures are embedded besides. CPU seconds of the process, the least of four runs each, because other programs disturb.
@@ -12,7 +12,7 @@ from report import Figures, real_data
 from playhead import Library, Settings
 from playhead.tools.extractors import registry
 
-_SETTINGS = ("speakers_model", "people_model", "sounds_model", "actions_model")
+_SETTINGS = ("speakers_model", "overlaps_model", "people_model", "sounds_model", "actions_model")
 _RUNS = 4
 
 

@@ -19,7 +19,7 @@ from ..quotes import cite_words
 
 __all__ = ["likeness", "misheard", "sounds_of"]
 
-# Fitted on the speech of composed hours and of 270 spoken sentences: `tests/benchmarks/bench_misheard.py`.
+# Chosen on the speech of composed hours and of 200 spoken sentences: `tests/benchmarks/bench_misheard.py`.
 # Least likeness of words that were heard with probability 0; at probability 1 it is higher by the second number.
 _LEAST, _SURER = 0.57, 0.2
 _SURE = 0.9  # words of a higher probability were heard rightly
