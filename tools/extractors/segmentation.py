@@ -83,46 +83,52 @@ class SegmentationNetwork:
         return found
 
     @cached_property
-    def _network(self) -> "torch.nn.Module":
+    def _network(self) -> "_Network":
         import torch
 
-        stored = torch.load(self._path, map_location="cpu", weights_only=True)["state_dict"]
-        return _network_of(stored)
+        return _Network(torch.load(self._path, map_location="cpu", weights_only=True)["state_dict"])
 
 
-def _network_of(stored: Mapping[str, "torch.Tensor"]) -> "torch.nn.Module":
-    """Return the network with its weights; it maps sound `(batch, samples)` to probabilities `(batch, rows, 7)`."""
-    import torch
-    from torch import nn
-    from torch.nn.functional import conv1d, leaky_relu, max_pool1d
+class _Network:
+    """The layers with their weights."""
 
-    class Network(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.wav_norm1d = nn.InstanceNorm1d(1, affine=True)
-            self.filters = nn.Parameter(torch.zeros(80, 1, 251), requires_grad=False)
-            self.conv1d = nn.ModuleList([nn.Identity(), nn.Conv1d(80, 60, 5), nn.Conv1d(60, 60, 5)])
-            self.norm1d = nn.ModuleList([nn.InstanceNorm1d(channels, affine=True) for channels in (80, 60, 60)])
-            self.lstm = nn.LSTM(60, 128, 4, bidirectional=True, batch_first=True)
-            self.linear = nn.ModuleList([nn.Linear(256, 128), nn.Linear(128, 128)])
-            self.classifier = nn.Linear(128, 7)
+    def __init__(self, stored: Mapping[str, "torch.Tensor"]) -> None:
+        from torch import nn
 
-        def forward(self, sound: torch.Tensor) -> torch.Tensor:
-            bands = conv1d(self.wav_norm1d(sound[:, None]), self.filters, stride=10).abs()
-            for convolution, norm in zip(self.conv1d, self.norm1d, strict=True):
-                bands = leaky_relu(norm(max_pool1d(convolution(bands), 3)))
-            states, _ = self.lstm(bands.transpose(1, 2))
-            for layer in self.linear:
-                states = leaky_relu(layer(states))
-            shares: torch.Tensor = self.classifier(states).softmax(dim=-1)
-            return shares
+        bank = "sincnet.conv1d.0.filterbank."
+        self._filters = _filters(*(stored[bank + name] for name in ("low_hz_", "band_hz_", "window_", "n_")))
+        self._first_norm = _loaded(nn.InstanceNorm1d(1, affine=True), stored, "sincnet.wav_norm1d.")
+        convolutions = [nn.Conv1d(80, 60, 5), nn.Conv1d(60, 60, 5)]
+        norms = [nn.InstanceNorm1d(channels, affine=True) for channels in (80, 60, 60)]
+        layers = [nn.Linear(256, 128), nn.Linear(128, 128)]
+        self._convolutions = [
+            _loaded(one, stored, f"sincnet.conv1d.{n}.") for n, one in enumerate(convolutions, start=1)
+        ]
+        self._norms = [_loaded(one, stored, f"sincnet.norm1d.{n}.") for n, one in enumerate(norms)]
+        self._lstm = _loaded(nn.LSTM(60, 128, 4, bidirectional=True, batch_first=True), stored, "lstm.")
+        self._layers = [_loaded(one, stored, f"linear.{n}.") for n, one in enumerate(layers)]
+        self._classifier = _loaded(nn.Linear(128, 7), stored, "classifier.")
 
-    bank = "sincnet.conv1d.0.filterbank."
-    state = {name.removeprefix("sincnet."): value for name, value in stored.items() if not name.startswith(bank)}
-    state["filters"] = _filters(*(stored[bank + name] for name in ("low_hz_", "band_hz_", "window_", "n_")))
-    network = Network()
-    network.load_state_dict(state)
-    return network.eval()
+    def __call__(self, sound: "torch.Tensor") -> "torch.Tensor":
+        """Return the probabilities of the classes, shape `(batch, rows, 7)`, of sound of shape `(batch, samples)`."""
+        from torch.nn.functional import conv1d, leaky_relu, max_pool1d
+
+        bands = conv1d(self._first_norm(sound[:, None]), self._filters, stride=10).abs()
+        bands = leaky_relu(self._norms[0](max_pool1d(bands, 3)))
+        for convolution, norm in zip(self._convolutions, self._norms[1:], strict=True):
+            bands = leaky_relu(norm(max_pool1d(convolution(bands), 3)))
+        states, _ = self._lstm(bands.transpose(1, 2))
+        for layer in self._layers:
+            states = leaky_relu(layer(states))
+        shares: torch.Tensor = self._classifier(states).softmax(dim=-1)
+        return shares
+
+
+def _loaded(layer: "torch.nn.Module", stored: Mapping[str, "torch.Tensor"], prefix: str) -> "torch.nn.Module":
+    layer.load_state_dict(
+        {name.removeprefix(prefix): value for name, value in stored.items() if name.startswith(prefix)}
+    )
+    return layer.eval()
 
 
 def _filters(
