@@ -14,7 +14,7 @@ from ...index.retrieval.search import Search
 from ...tools.words import STOP_WORDS
 from ..records import Correction
 
-__all__ = ["corrected", "is_english"]
+__all__ = ["corrected", "has_rare_word", "is_english"]
 
 _WORD = re.compile(r"(?<![\w'’\-./@])[a-z]{3,20}(?![\w'’\-/@])")
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
@@ -53,6 +53,15 @@ def corrected(question: str, search: Search) -> tuple[str, tuple[Correction, ...
     fixes = {word: fix for word in unknown if (fix := _fix(word, search))}
     text = _WORD.sub(lambda one: fixes.get(one[0], one[0]), question)
     return text, tuple(Correction(written=word, read=fix) for word, fix in fixes.items())
+
+
+@lru_cache(maxsize=65536)
+def has_rare_word(text: str) -> bool:
+    """Whether one word of a text is rarer in English than one word in ten million; words of one or two letters are not."""
+    of = _speller().word_frequency
+    return any(
+        of[word] < _RAREST_ENGLISH * of.total_words for word in _LETTERS.findall(text.casefold()) if len(word) > 2
+    )
 
 
 def is_english(question: str) -> bool:

@@ -59,6 +59,16 @@ def test_unsure_words_that_sound_like_the_word_are_named_once_a_row():
     assert [(one.evidence_id, one.quote, one.start, one.end) for one in found] == [("0", "billow", 1.0, 1.4)]
 
 
+def test_a_word_that_is_rare_in_english_needs_to_sound_less_alike():
+    """The rows of a composed hour: "a penguin in it" was heard twice as other words."""
+    rows = [
+        row(0, ("a", 0.7), ("peng", 0.37), ("with", 0.53), ("it.", 1.0)),
+        row(1, ("a", 0.7), ("pen", 0.17), ("with", 0.7)),
+    ]
+    found = misheard(Term(text="penguin", exact=False), rows)
+    assert [(one.evidence_id, one.quote) for one in found] == [("0", "peng")]
+
+
 def test_short_words_numbers_and_names_of_two_words_are_not_looked_for():
     rows = [row(0, ("bet", 0.1), ("pedal", 0.1), ("1924", 0.1), ("Anna", 0.1), ("Silver", 0.1))]
     for text in ("bed", "petal", "1924", "Ana Silva"):

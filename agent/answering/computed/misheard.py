@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from ....index.records import Evidence
 from ....tools.words import tokens
+from ...question.spelling import has_rare_word
 from ...records import Citation, Term
 from ..matching import mentions
 from ..quotes import cite_words
@@ -22,6 +23,7 @@ __all__ = ["likeness", "misheard", "sounds_of"]
 # Chosen on the speech of composed hours, of 200 spoken sentences, and on four minutes of real speech, where less names more
 # places without need: `tests/benchmarks/bench_misheard.py`.
 _LEAST = 0.72  # least likeness
+_LEAST_RARE = 0.6  # the same of words of which one is rare in English: "peng" is more likely a mistake than "pen"
 _SURE = 0.9  # words of a higher probability were heard rightly
 _MOST_WORDS = 3  # words that a word was heard as
 # A shorter word sounds like too many others.
@@ -77,7 +79,8 @@ def _likeliest(term: Term, wanted: str, row: Evidence) -> Citation | None:
             if lowest >= _SURE:
                 continue
             like = likeness(wanted, sounds_of(" ".join(words[first:last])))
-            if like >= _LEAST and (best is None or like > best[0]):
+            least = _LEAST_RARE if has_rare_word(" ".join(words[first:last])) else _LEAST
+            if like >= least and (best is None or like > best[0]):
                 best = (like, first, last)
     return cite_words(row, *best[1:]) if best else None
 
@@ -104,7 +107,7 @@ def likeness(one: str, other: str) -> float:
     """
     size, other_size = sum(map(_missing, one)), sum(map(_missing, other))
     largest = max(size, other_size)
-    if not one or not other or abs(size - other_size) > (1 - _LEAST) * largest:
+    if not one or not other or abs(size - other_size) > (1 - _LEAST_RARE) * largest:
         return 0.0
     row = [0.0]
     for sign in other:
