@@ -126,8 +126,9 @@ def follows(claim: Claim, resolve: Callable[[str], Evidence | None]) -> Verdict:
 def _counted(claim: Claim, resolve: Callable[[str], Evidence | None]) -> Verdict:
     cited = claim.citations
     if found := _TIMES.fullmatch(claim.text):
-        text = times_text(int(found[1]), cited[int(found[1]) :])
-        return _verdict(int(found[1]) > 0 and claim.text == text and _are_distinct(cited, resolve))
+        count = int(found[1])
+        is_same = count > 0 and claim.text == times_text(count, cited[count:])
+        return _verdict(is_same and _are_distinct(cited, resolve))
     if found := _PRESENT.fullmatch(claim.text):
         stage, text = ("speaker", speaking_text) if found[2] == "speaks" else ("person", seen_text)
         labels = {(one.video_id, one.quote) for one in cited}
