@@ -127,7 +127,7 @@ def _counted(claim: Claim, resolve: Callable[[str], Evidence | None]) -> Verdict
     cited = claim.citations
     if found := _TIMES.fullmatch(claim.text):
         count = int(found[1])
-        is_same = count > 0 and claim.text == times_text(count, cited[count:])
+        is_same = 0 < count <= len(cited) and claim.text == times_text(count, cited[count:])
         return _verdict(is_same and _are_distinct(cited, resolve))
     if found := _PRESENT.fullmatch(claim.text):
         stage, text = ("speaker", speaking_text) if found[2] == "speaks" else ("person", seen_text)
