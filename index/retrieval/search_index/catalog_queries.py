@@ -80,9 +80,13 @@ class CatalogQueries:
 
     def texts_near(self, modality: Modality, rows: Sequence[int], width: int) -> dict[int, tuple[int, str]]:
         """Number of the video and text of rows of a modality and of their neighbours, up to `width` rows away."""
-        near = {other for row in rows for other in range(row - width, row + width + 1)}
-        statement = f"SELECT row, video, text FROM rows WHERE {_AMONG} AND modality = ?"  # noqa: S608 (our own names)
-        return {row: (video, text) for row, video, text in self.all(statement, [json.dumps(sorted(near)), modality])}
+        # Stretches of rows take half the time of as many single rows.
+        statement = (
+            "SELECT row, video, text FROM json_each(?) CROSS JOIN rows "
+            "ON row BETWEEN value - ? AND value + ? WHERE modality = ?"
+        )
+        found = self.all(statement, [json.dumps(list(rows)), width, width, modality])
+        return {row: (video, text) for row, video, text in found}
 
     def by_evidence_id(self, evidence_id: str) -> Row | None:
         """Return the row with an evidence id, or None."""
