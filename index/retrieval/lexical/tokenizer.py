@@ -51,6 +51,7 @@ _DOTTED = re.compile(r"(?<![\w.@/\-])[^\W\d_][\w\-]*+(?:\.[^\W_][\w\-]*+)++")
 _HYPHENATED = re.compile(r"(?<![\w\-])[^\W\d_]++(?:-[^\W\d_]++){1,2}(?![\w\-])")
 # What a name with a sign, an address, a dotted or a hyphenated word has; most sentences have none, and are cut faster.
 _SIGN = re.compile(r"[+#&@\-]|\.\S")
+_SIGNS_OF_NAMES = "+#&."  # one of them is in each `SIGNED_NAME`
 # The terms of a folded ASCII text, and of one for which `is_spaced` is true.
 ASCII_TERM, SPACED_TERM = re.compile(r"[a-z]+|[0-9]+"), re.compile(r"[^\W\d_]+|\d+")
 _SPOKEN = {"#": ("sharp",), "+": ("plus",), ".": ("dot",), "&": ("and",)}
@@ -215,8 +216,11 @@ class NamesIn:
 
 def names_in(folded: str) -> NamesIn:
     """Find the names with signs in a folded text."""
-    names = [written.replace(" ", "") for written in SIGNED_NAME.findall(folded)]
-    rest = SIGNED_NAME.sub(lambda found: found[0] if len(_PART.findall(found[0])[0]) > 1 else " ", folded)
+    names: list[str] = []
+    rest = folded
+    if any(sign in folded for sign in _SIGNS_OF_NAMES):
+        names = [written.replace(" ", "") for written in SIGNED_NAME.findall(folded)]
+        rest = SIGNED_NAME.sub(lambda found: found[0] if len(_PART.findall(found[0])[0]) > 1 else " ", folded)
     if "@" in folded:
         names += _ADDRESS.findall(folded)
     if "." in folded:
