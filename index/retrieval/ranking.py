@@ -8,11 +8,12 @@ cosine, so that a title with all words of the query ranks with the rows that ans
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from itertools import compress
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -33,11 +34,10 @@ __all__ = ["WIDTHS", "Encoded", "RankedRow", "rank_rows", "reach"]
 # Rows of a neighbourhood. Chosen on one half of TutorialVQA's videos.
 WIDTHS = (1, 3, 5, 7)
 reach = WIDTHS[-1] // 2
-# From this number of vectors on, they are searched in another thread while this one ranks by words. Fewer take 2 ms.
-_MANY = 1 << 17
 _DIGITS = 6  # sums differ by rounding with the order of rows
 
 Numbers = npt.NDArray[np.float64]
+_Float = TypeVar("_Float", np.float32, np.float64)
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,18 @@ class Encoded:
 
     Attributes:
         index: The vectors of the modality.
-        vector: The query's unit vector, shape `(dimensions,)`.
+        embed: Returns the query's unit vector, shape `(dimensions,)`.
         floor: Cosine from which a row is a candidate.
     """
 
     index: AnyIndex
-    vector: Vectors
+    embed: Callable[[], Vectors]
     floor: float
+
+    @cached_property
+    def vector(self) -> Vectors:
+        """The query's unit vector; embedded at first use, because words are ranked without it."""
+        return self.embed()
 
 
 @dataclass
@@ -86,15 +91,20 @@ def rank_rows(
         encoded: The query as a vector; None: words only.
         depth: Candidates from words, and as many from vectors.
     """
+    if not catalog.size_of(where.modality)[0]:
+        return [], True
     ranges = None if where.is_open else catalog.ranges(where)
     weighted = weighted_terms(catalog, where, terms)
-    search = partial(_nearest, encoded, depth, ranges)
-    is_long = encoded is not None and len(encoded.index) >= _MANY
-    with meanwhile(search) if is_long else nullcontext(search) as nearest:
+    scorer = _Scorer(catalog, where, weighted, encoded)
+    # Another thread embeds the query, which takes 6 ms, and searches vectors, while this one ranks by words.
+    search = meanwhile(partial(_nearest, encoded, depth, ranges)) if encoded else nullcontext(list[int])
+    with search as nearest:
         by_words = candidates(catalog, where, weighted, ranges, depth)
+        scorer.read(by_words)
     by_meaning = nearest()
+    scorer.read(by_meaning)
     is_all = max(len(by_words), len(by_meaning)) < depth
-    found = _Scorer(catalog, where, weighted, encoded).score(list(dict.fromkeys([*by_words, *by_meaning])))
+    found = scorer.score(list(dict.fromkeys([*by_words, *by_meaning])))
     near = set(by_meaning)
     found = [one for one in found if one.bm25 > 0 or one.row in near]  # candidates may share only parts of a word
     _note_ranks(found)
@@ -105,10 +115,8 @@ def rank_rows(
     return found, is_all
 
 
-def _nearest(encoded: Encoded | None, depth: int, ranges: Ranges | None) -> list[int]:
+def _nearest(encoded: Encoded, depth: int, ranges: Ranges | None) -> list[int]:
     """The rows whose vectors are nearest to the query."""
-    if encoded is None:
-        return []
     rows, cosines = encoded.index.search(encoded.vector, depth, ranges)
     nearest: list[int] = rows[cosines >= encoded.floor].tolist()
     return nearest
@@ -124,15 +132,25 @@ class _Scorer:
         self._highest = max(highest_bm25(terms), 1e-9)
         self._idf = np.array([one.idf for one in terms])
         self._has_vectors = spec_of(where.modality).reads != "metadata"
+        self._video_of: dict[int, int] = {}  # of each row that was read, in the order of the counts
+        self._counts: list[tuple[Numbers, Numbers]] = []
+
+    def read(self, rows: Sequence[int]) -> None:
+        """Count the query's terms in rows and their neighbours that were not read before."""
+        texts = self._catalog.texts_near(self._modality, rows, self._width)
+        new = [row for row in texts if row not in self._video_of]
+        self._video_of |= {row: texts[row][0] for row in new}
+        self._counts.append(counts_in([one.term for one in self._terms], [texts[row][1] for row in new]))
 
     def score(self, rows: Sequence[int]) -> list[RankedRow]:
-        texts = self._catalog.texts_near(self._modality, rows, self._width)
-        rows = [row for row in rows if row in texts]
+        """The rows with their features; rows that were not found by `read` are left out."""
+        rows = [row for row in rows if row in self._video_of]
         if not rows:
             return []
-        every = sorted(texts)
-        counts, lengths = counts_in([one.term for one in self._terms], [texts[row][1] for row in every])
-        near = self._near(rows, every, [texts[row][0] for row in every])
+        order = np.argsort([*self._video_of])
+        counts, lengths = (np.concatenate(some)[order] for some in zip(*self._counts, strict=True))
+        every = sorted(self._video_of)
+        near = self._near(rows, every, [self._video_of[row] for row in every])
         lexical, cosines, held = [], [], counts[near[:, self._width]]
         summed = [_growing_sums(values, near) for values in (counts, lengths[:, None], self._vectors(every))]
         for width, (held, length, vector) in zip(WIDTHS, zip(*summed, strict=True), strict=False):
@@ -175,18 +193,19 @@ class _Scorer:
         own = run_of[near[:, self._width]]
         return np.where((numbers[near] == wanted) & (run_of[near] == own[:, None]), near, -1)
 
-    def _vectors(self, rows: Sequence[int]) -> Numbers:
+    def _vectors(self, rows: Sequence[int]) -> Vectors:
         """The vectors of rows, zeros where there is none; no columns: none."""
         if self._encoded is None:
-            return np.zeros((len(rows), 0))
-        found = np.zeros((len(rows), self._encoded.index.dimensions))
+            return np.zeros((len(rows), 0), np.float32)
+        found = np.zeros((len(rows), self._encoded.index.dimensions), np.float32)
         ids, vectors = self._encoded.index.vectors_of(np.array(rows, np.int64))
         found[np.searchsorted(rows, ids)] = vectors
         return found
 
-    def _cosines(self, sums: Numbers) -> Numbers:
+    def _cosines(self, sums: Vectors) -> Numbers:
         if self._encoded is None:
             return np.zeros(len(sums))
+        sums = sums.astype(np.float64)  # the products of equal rows differ by less than is rounded
         lengths = np.linalg.norm(sums, axis=1)
         cosines = sums @ self._encoded.vector.astype(np.float64) / np.where(lengths > 0, lengths, 1)
         return np.asarray(cosines.round(_DIGITS))
@@ -209,7 +228,7 @@ def _note_ranks(found: Sequence[RankedRow]) -> None:
         one.dense_rank = rank
 
 
-def _growing_sums(values: Numbers, near: npt.NDArray[np.intp]) -> Iterator[Numbers]:
+def _growing_sums(values: npt.NDArray[_Float], near: npt.NDArray[np.intp]) -> Iterator[npt.NDArray[_Float]]:
     """Yield the sums of the values at the places in the middle of each row, and one, two, … to each side; -1 adds nothing."""
     padded = np.concatenate([values, np.zeros((1, values.shape[1]), values.dtype)])
     middle = near.shape[1] // 2

@@ -193,7 +193,7 @@ class Search(StoredEvidence):
         with self._snapshots.reading() as snapshot:
             index = snapshot.vectors_of("frame", embedding_id)
             where = filter_of("frame", video_ids, between)
-            found = self._near(snapshot, Encoded(index, vector, -math.inf), where, k) if index else []
+            found = self._near(snapshot, Encoded(index, lambda: vector, -math.inf), where, k) if index else []
         scored = [one.model_copy(update={"score": min(1.0, max(0.0, one.similarity))}) for one in found]
         return sorted(scored, key=lambda one: -one.similarity)
 
@@ -254,16 +254,18 @@ class Search(StoredEvidence):
         if modality == "frame":
             images = self._encoders.images()
             index = snapshot.vectors_of("frame", images.embedding_id) if images else None
-            return Encoded(index, images.encode_queries([query])[0], images.floor) if images and index else None
+            return Encoded(index, lambda: images.encode_queries([query])[0], images.floor) if images and index else None
         if modality == "action":
             actions = self._encoders.actions()
             index = snapshot.vectors_of("action", actions.embedding_id) if actions else None
             if actions and index is None:
                 self._encoders.report_other_clips(actions.embedding_id)
-            return Encoded(index, actions.encode_queries([query])[0], actions.floor) if actions and index else None
+            return (
+                Encoded(index, lambda: actions.encode_queries([query])[0], actions.floor) if actions and index else None
+            )
         texts = self._encoders.texts()
         index = snapshot.vectors_of(modality, texts.embedding_id) if texts else None
-        return Encoded(index, self._embedded_query(texts, query), texts.floor) if texts and index else None
+        return Encoded(index, lambda: self._embedded_query(texts, query), texts.floor) if texts and index else None
 
     def _near(self, snapshot: Snapshot, encoded: Encoded, where: Filter, most: int) -> list[Evidence]:
         """The evidence whose vectors are nearest, at most `most`, by video and time."""

@@ -77,16 +77,31 @@ def test_words_and_meaning_together_are_first(store):
     assert first.score > second.score > 0
 
 
-def test_vectors_that_are_searched_in_another_thread_give_the_same_results(store, monkeypatch):
+class LateEncoder(BagOfWords):
+    """Embeds when the words of the query were ranked."""
+
+    def __init__(self):
+        super().__init__()
+        self.words_are_ranked = threading.Event()
+
+    def encode(self, texts):
+        assert self.words_are_ranked.wait(30)
+        return super().encode(texts)
+
+
+def test_words_are_ranked_while_the_query_is_embedded(store, monkeypatch):
     texts = ["the price of gold", "gold", "silver", "a coin of gold", "the price rose"]
     commit(store, [observation(text, n, n + 1.0) for n, text in enumerate(texts)], BagOfWords())
-    alone = opened(store).find("price of gold", k=5)
-    threads = []
-    real = ranking.meanwhile
-    monkeypatch.setattr(ranking, "_MANY", 1)
-    monkeypatch.setattr(ranking, "meanwhile", lambda work: (threads.append(work), real(work))[1])
-    assert opened(store).find("price of gold", k=5) == alone
-    assert threads
+    expected = opened(store).find("price of gold", k=5)
+    late, real = LateEncoder(), ranking.candidates
+    monkeypatch.setattr(ranking, "candidates", lambda *given: (real(*given), late.words_are_ranked.set())[0])
+    assert opened(store, late).find("price of gold", k=5) == expected
+
+
+def test_an_error_of_the_encoder_is_raised(store):
+    commit(store, [observation("the price of gold")], BagOfWords())
+    with pytest.raises(RuntimeError, match="out of memory"):
+        opened(store, BagOfWords(fails=True)).find("gold")
 
 
 def test_evidence_is_what_was_observed(store):
