@@ -20,7 +20,8 @@ import numpy.typing as npt
 from report import real_data
 from transcripts import football
 
-from playhead.index.retrieval.vectors.segments import nearest_centroids, trained
+from playhead.index.retrieval.vectors.centroids import nearest_centroids, spherical_means
+from playhead.index.retrieval.vectors.segments import quantizer_of
 from playhead.tools.embedding.conse import LABELS_MIXED, ConseEncoder
 from playhead.tools.embedding.protocol import Vectors, unit
 from playhead.tools.embedding.texts import SentenceEncoder
@@ -112,8 +113,8 @@ class Lifelike:
         captions, matches = _captions()[:_CAPTIONS], list(football().values())[:_MATCHES]
         lines = [line.text for match in matches for line in match]
         rows = np.concatenate([self._embedded(captions), self._embedded(lines)])
-        means = trained(rows, _CLUSTERS)
-        clusters = nearest_centroids(means, rows)
+        means = spherical_means(rows, _CLUSTERS)
+        clusters = nearest_centroids(quantizer_of(means), rows)
         count = np.maximum(1, np.bincount(clusters, minlength=_CLUSTERS))[:, None]
         means = np.zeros_like(means)
         np.add.at(means, clusters, rows)

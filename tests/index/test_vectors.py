@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from playhead.index.retrieval.vectors import faiss_index as policy
+from playhead.index.retrieval.vectors.centroids import grouped_quantizer_of, nearest_centroids, trained
 from playhead.index.retrieval.vectors.faiss_index import VectorIndex, faiss_state
 from playhead.index.retrieval.vectors.segments import VectorSegment
 from playhead.tools.embedding.protocol import unit
@@ -390,6 +391,33 @@ def test_centroids_are_trained_again_when_there_are_four_times_as_many_rows(monk
         index.add(kept(random.normal(size=(10, 8))), np.arange(10) + 10 * number)
         maintained(index)
     assert trained_with == [21, 42]  # of 110 and 440 rows: twice the root
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(1, 60), repeats=st.booleans())
+def test_as_many_centroids_are_trained_as_asked_for(seed, count, repeats):
+    random = np.random.default_rng(seed)
+    sample = kept(random.normal(size=(int(random.integers(count, 300)), 8)))
+    if repeats:
+        sample = sample[random.integers(0, 3, len(sample))]
+    centroids = trained(sample, count)
+    assert centroids.shape == (count, 8)
+    assert np.linalg.norm(centroids, axis=1) == pytest.approx(1, abs=1e-3)
+
+
+def test_centroids_trained_in_groups_are_as_near_as_those_trained_together():
+    random = np.random.default_rng(0)
+    vectors = clustered(random, unit(random.normal(size=(300, 64))), 12_000)
+    means = unit(random.normal(size=(200, 64)))
+    assert (vectors @ trained(vectors, 200).T).max(axis=1).mean() >= 0.6 > (vectors @ means.T).max(axis=1).mean()
+
+
+def test_vectors_get_the_nearest_of_many_centroids():
+    random = np.random.default_rng(0)
+    centroids = clustered(random, unit(random.normal(size=(100, 64))), 2000)
+    vectors = clustered(random, centroids, 1000)
+    found = nearest_centroids(grouped_quantizer_of(centroids), vectors)
+    assert (found == np.argmax(vectors @ centroids.T, axis=1)).mean() >= 0.999
 
 
 def test_a_segment_with_many_removed_vectors_is_rewritten(tmp_path):

@@ -26,6 +26,7 @@ import numpy.typing as npt
 from ....tools.background import meanwhile
 from ....tools.device import cores
 from ....tools.embedding.protocol import Vectors
+from .centroids import Training, random_rotation, trained
 from .codings import Bits
 from .parts import Bitmap, Part
 from .segments import (
@@ -36,11 +37,7 @@ from .segments import (
     as_halves,
     chosen_cells,
     load_faiss,
-    nearest_centroids,
     one_thread,
-    quantizer_of,
-    random_rotation,
-    trained,
 )
 
 __all__ = ["VectorIndex", "faiss_state"]
@@ -86,11 +83,9 @@ class VectorIndex:
         self.prefix = prefix
         self._parts: list[Part] = []
         self._pending: list[tuple[Ids, Halves]] = []
-        self._centroids: VectorSegment | None = None
-        self._rotation: VectorSegment | None = None
+        self._training: Training | None = None
         self._trained_on = 0
         self._on_gpu: tuple[Any, Ids] | None = None
-        self._quantizer: Any = None  # over all centroids
 
     @classmethod
     def load(cls, prefix: Path, saved: str, previous: "VectorIndex | None" = None) -> "VectorIndex":
@@ -113,10 +108,10 @@ class VectorIndex:
 
         made = cls(noted["dimensions"], prefix, noted["bits"])
         made._trained_on = noted["trained_on"]
-        shared = (noted["centroids"], noted["rotation"])
-        made._centroids, made._rotation = (segment(name, 16) if name else None for name in shared)
-        if previous and previous._centroids is made._centroids:
-            made._quantizer = previous._quantizer
+        if noted["centroids"]:
+            made._training = Training(segment(noted["centroids"], 16), segment(noted["rotation"], 16))
+            if previous and previous._training == made._training:
+                made._training = previous._training  # with what it has computed
         for name, short, runs in noted["segments"]:
             removed = [np.arange(first, last) for first, last in runs]
             gone = np.concatenate([*removed, np.zeros(0, np.int64)])
@@ -134,8 +129,8 @@ class VectorIndex:
             "dimensions": self.dimensions,
             "bits": self.bits,
             "trained_on": self._trained_on,
-            "centroids": _name(self._centroids),
-            "rotation": _name(self._rotation),
+            "centroids": _name(self._training.centroids if self._training else None),
+            "rotation": _name(self._training.rotation if self._training else None),
             "segments": [[_name(part.segment), _name(part.short), _runs(part.removed)] for part in self._parts],
         }
         return json.dumps(noted)
@@ -171,7 +166,8 @@ class VectorIndex:
     def segments(self) -> list[VectorSegment]:
         """All files: the rows' segments, those of short vectors, of the centroids and of the rotation."""
         parts = [segment for part in self._parts for segment in (part.segment, part.short)]
-        return [segment for segment in (*parts, self._centroids, self._rotation) if segment]
+        common = [self._training.centroids, self._training.rotation] if self._training else []
+        return [segment for segment in (*parts, *common) if segment]
 
     def __len__(self) -> int:
         return sum(map(len, self._parts)) + sum(len(ids) for ids, _ in self._pending)
@@ -244,32 +240,31 @@ class VectorIndex:
         in_cells = [part for part in self._parts if part.short]
         if not in_cells:
             return found
-        rotated = self._rotated(query)
+        assert self._training is not None
+        rotated = self._training.rotated(query)
         most = max(k * _COMPARED_PER_RESULT, _LEAST_COMPARED)
-        cells = self._nearest_cells(rotated, k, ranges)
+        cells = self._nearest_cells(self._training.quantizer, rotated, k, ranges)
         best, _ = _best(_scanned(in_cells, rotated, most, cells, bits), most)
         ids, vectors = self.vectors_of(best)
         return [*found, (ids, vectors @ query[0])]
 
-    def _nearest_cells(self, rotated: Vectors, k: int, ranges: Ids | None) -> Any:
+    def _nearest_cells(self, quantizer: Any, rotated: Vectors, k: int, ranges: Ids | None) -> Any:
         """The cells to read, found once for all segments.
 
         Without a filter, cells that are much farther than the nearest one are left out (SPANN, Chen et al. 2021,
         section 3.3), as long as the others hold enough rows.
         """
-        if self._quantizer is None:
-            self._quantizer = quantizer_of(self._centroid_vectors())
         share = 1.0
         if ranges is not None:
             share = max(int((ranges[:, 1] - ranges[:, 0] + 1).sum()) / max(len(self), 1), 1 / _MAX_PROBE_FACTOR)
-        count = self._quantizer.ntotal
+        count = quantizer.ntotal
         least = -(-count * _SCANNED_PER_RESULT * k // len(self))
-        scores, cells = self._quantizer.search(rotated, min(count, int(max(_PROBES, least) / share)))
+        scores, cells = quantizer.search(rotated, min(count, int(max(_PROBES, least) / share)))
         near = cells[0]
         if ranges is None:
             close = int((scores[0] >= scores[0, 0] - _FARTHEST_CELL).sum())
             near = near[: max(close, least)]
-        return chosen_cells(near, self._quantizer.reconstruct_batch(near))
+        return chosen_cells(near, quantizer.reconstruct_batch(near))
 
     def _compared(self, query: Vectors, k: int, ranges: Ids) -> list[tuple[Ids, Vectors]]:
         found: list[tuple[Ids, Vectors]] = []
@@ -332,7 +327,7 @@ class VectorIndex:
         if self._pending:
             pending = self._pending
             rows = sum(len(ids) for ids, _ in pending)
-            cells = [self._nearest(vectors.astype(np.float32), rows) for _, vectors in pending]
+            cells = [self._cells_of(vectors.astype(np.float32), rows) for _, vectors in pending]
             self._parts.append(
                 self._new_part(np.concatenate(cells), lambda: ((ids, v.astype(np.float32)) for ids, v in pending))
             )
@@ -343,7 +338,7 @@ class VectorIndex:
         rows = sum(map(len, parts))
         chunks = [(part, some) for part in parts for some in _chunks(part.kept())]
         cells = [
-            part.short.cells(some) if keeps_cells and part.short else self._nearest(part.segment.vectors(some), rows)
+            part.short.cells(some) if keeps_cells and part.short else self._cells_of(part.segment.vectors(some), rows)
             for part, some in chunks
         ]
         return self._new_part(
@@ -354,10 +349,11 @@ class VectorIndex:
     def _new_part(self, cells: Cells, rows: Callable[[], Iterable[tuple[Ids, Vectors]]]) -> Part:
         """Write rows, a part of them at a time; `rows` is called once or twice."""
         whole = self._written(self.bits, np.zeros_like(cells), np.zeros((1, self.dimensions), np.float32), rows())
-        if not self._has_cells(len(cells)):
+        training = self._training_for(len(cells))
+        if training is None:
             return Part(whole)
-        rotated = ((ids, self._rotated(vectors)) for ids, vectors in rows())
-        return Part(whole, self._written(1, cells, self._centroid_vectors(), rotated))
+        rotated = ((ids, training.rotated(vectors)) for ids, vectors in rows())
+        return Part(whole, self._written(1, cells, training.vectors, rotated))
 
     def _written(
         self, bits: Bits, cells: Cells, centroids: Vectors, rows: Iterable[tuple[Ids, Vectors]]
@@ -375,35 +371,24 @@ class VectorIndex:
             kept = part.kept()
             chosen = np.sort(random.choice(kept, math.ceil(share * len(kept)), replace=False))
             sample.append(part.segment.vectors(chosen))
-        self._rotation = self._common(random_rotation(self.dimensions))
-        self._centroids = self._common(self._rotated(trained(np.concatenate(sample), count)))
+        rotation = random_rotation(self.dimensions)
+        centroids = trained(np.concatenate(sample), count) @ rotation.T
+        self._training = Training(self._common(centroids), self._common(rotation))
         self._trained_on = rows
-        self._quantizer = None
 
     def _common(self, vectors: Vectors) -> VectorSegment:
         """Write vectors of length 1 that all segments use: the centroids, the rotation."""
         cells, only = np.zeros(len(vectors), np.int32), np.zeros((1, self.dimensions), np.float32)
         return self._written(16, cells, only, [(np.arange(len(vectors)), vectors)])
 
-    def _centroid_vectors(self) -> Vectors:
-        """The rotated centroids."""
-        assert self._centroids is not None
-        return self._centroids.vectors(np.arange(len(self._centroids)))
+    def _training_for(self, rows: int) -> Training | None:
+        """The centroids of a segment with this number of rows; None: it has no short vectors."""
+        return self._training if rows >= _SMALLEST_WITH_CELLS else None
 
-    def _rotated(self, vectors: Vectors) -> Vectors:
-        """Vectors as short vectors hold them, before they are rounded. Their inner products stay."""
-        assert self._rotation is not None
-        return vectors @ self._rotation.vectors(np.arange(self.dimensions)).T
-
-    def _has_cells(self, rows: int) -> bool:
-        """Whether a segment with this number of rows has short vectors in cells."""
-        return self._centroids is not None and rows >= _SMALLEST_WITH_CELLS
-
-    def _nearest(self, vectors: Vectors, rows: int) -> Cells:
+    def _cells_of(self, vectors: Vectors, rows: int) -> Cells:
         """The cells of vectors, in a segment with this number of rows."""
-        if not self._has_cells(rows):
-            return np.zeros(len(vectors), np.int32)
-        return nearest_centroids(self._centroid_vectors(), self._rotated(vectors))
+        training = self._training_for(rows)
+        return training.cells_of(vectors) if training else np.zeros(len(vectors), np.int32)
 
     def _check(self, vectors: npt.NDArray[np.floating]) -> None:
         if vectors.ndim != 2 or vectors.shape[1] != self.dimensions:

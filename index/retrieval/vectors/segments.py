@@ -35,11 +35,8 @@ __all__ = [
     "as_halves",
     "chosen_cells",
     "load_faiss",
-    "nearest_centroids",
     "one_thread",
     "quantizer_of",
-    "random_rotation",
-    "trained",
 ]
 
 Halves = npt.NDArray[np.float16]
@@ -55,9 +52,6 @@ _CHECKED_WHOLE = 32 << 20
 _BLOCKS_CHECKED = 16
 _ID_BYTES = 8
 _LAST_ID = np.int64((1 << 63) - 1)
-# k-means: rounds, and its seed.
-_ROUNDS = 8
-_SEED = 0
 _started = 0  # the process that imported FAISS
 
 
@@ -233,21 +227,6 @@ def as_halves(vectors: npt.NDArray[np.floating]) -> Halves:
     return np.ascontiguousarray(vectors, np.float16)
 
 
-def trained(sample: Vectors, count: int) -> Vectors:
-    """Return centroids of unit length (spherical k-means, Dhillon and Modha 2001)."""
-    faiss = load_faiss()
-    means = faiss.Kmeans(sample.shape[1], count, niter=_ROUNDS, spherical=True, seed=_SEED, min_points_per_centroid=1)
-    means.train(sample)
-    centroids: Vectors = means.centroids
-    return centroids
-
-
-def random_rotation(dimensions: int) -> Vectors:
-    """Return a random orthonormal matrix, shape `(dimensions, dimensions)`."""
-    rotation, _ = np.linalg.qr(np.random.default_rng(_SEED).standard_normal((dimensions, dimensions)))
-    return np.asarray(rotation, np.float32)
-
-
 def quantizer_of(centroids: Vectors) -> Any:
     """Return a FAISS index over centroids."""
     faiss = load_faiss()
@@ -262,11 +241,6 @@ def chosen_cells(cells: Ids, centroids: Vectors) -> Any:
     some = faiss.IndexIDMap2(faiss.IndexFlatIP(centroids.shape[1]))
     some.add_with_ids(np.ascontiguousarray(centroids, np.float32), cells)
     return some
-
-
-def nearest_centroids(centroids: Vectors, vectors: Vectors) -> Cells:
-    """Return the number of the nearest centroid of each vector."""
-    return np.asarray(quantizer_of(centroids).search(vectors, 1)[1][:, 0].astype(np.int32))
 
 
 def _filled(
