@@ -139,8 +139,9 @@ def _scored_once(
             weights.append(np.full(len(lists[-1]), one.idf / len(parts)))
     every, weight = np.concatenate(lists), np.concatenate(weights)
     order = np.argsort(every, kind="stable")  # merges lists that are sorted
-    firsts = np.flatnonzero(np.diff(every[order], prepend=-1))
-    rows, idf = every[order][firsts], np.add.reduceat(weight[order], firsts) if len(firsts) else weight
+    every, weight = every[order], weight[order]
+    firsts = np.flatnonzero(np.diff(every, prepend=-1))
+    rows, idf = every[firsts], np.add.reduceat(weight, firsts) if len(firsts) else weight
     scores = idf * (_K1 + 1) / (1 + _norm(catalog.lengths_of(rows), _average_length(catalog, where)))
     if len(rows) > limit:
         least = np.partition(scores, len(rows) - limit)[len(rows) - limit]
@@ -169,7 +170,7 @@ def _rows_with(catalog: Catalog, where: Filter, expression: str, ranges: Ranges 
         condition += " AND rowid BETWEEN ? AND ?"
         values += [int(ranges[0, 0]), int(ranges[-1, 1])]
     ((text,),) = catalog.all(f"SELECT group_concat(rowid) FROM {table} WHERE {condition}", values)  # noqa: S608
-    rows = np.sort(np.fromstring(text or "", np.int64, sep=","))
+    rows = np.sort(np.fromstring(text or "", np.int64, sep=","), kind="stable")  # fast, for FTS5 lists them in order
     return rows if ranges is None else rows[_is_inside(rows, ranges)]
 
 
