@@ -2,6 +2,7 @@
 
 import contextvars
 import queue
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -16,6 +17,7 @@ _T = TypeVar("_T")
 _Task = TypeVar("_Task")
 _Output = queue.Queue[tuple[Any, ...]]  # (item,) for each item; then () at the end, or (None, error)
 _TICK_SECONDS = 0.2
+_TURN_SECONDS = 0.0005  # that a thread keeps the interpreter while another one waits for it
 
 
 def run_in_thread(work: Callable[[], _T]) -> "Future[_T]":
@@ -37,8 +39,12 @@ def run_in_thread(work: Callable[[], _T]) -> "Future[_T]":
 def meanwhile(work: Callable[[], _T]) -> Iterator[Callable[[], _T]]:
     """Run `work` in another thread during the block; yield a function that returns its result, or raises its error.
 
-    The block ends when the work has ended, also after an error.
+    The block ends when the work has ended, also after an error. From then on, Python's threads take turns after 0.5 ms in
+    the whole process: with 5 ms, a query at 2,000 hours takes 41 ms instead of 32, because each of its two threads waits for
+    the other whenever it returns from FAISS or SQLite.
     """
+    if sys.getswitchinterval() > _TURN_SECONDS:
+        sys.setswitchinterval(_TURN_SECONDS)
     future = run_in_thread(work)
     try:
         yield future.result

@@ -1,5 +1,6 @@
 """Background threads: in order, bounded, and ended when the caller no longer waits."""
 
+import sys
 import threading
 import time
 
@@ -180,3 +181,14 @@ def test_an_error_of_work_in_a_thread_is_raised_by_its_result():
         pass
     with pytest.raises(ZeroDivisionError):
         result()
+
+
+def test_threads_take_turns_after_half_a_millisecond():
+    before = sys.getswitchinterval()
+    try:
+        for set_before, expected in ((0.005, 0.0005), (0.0001, 0.0001)):
+            sys.setswitchinterval(set_before)
+            with meanwhile(lambda: None):
+                assert sys.getswitchinterval() == pytest.approx(expected, abs=2e-6)
+    finally:
+        sys.setswitchinterval(before)
