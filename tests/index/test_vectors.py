@@ -390,7 +390,7 @@ def test_centroids_are_trained_again_when_there_are_four_times_as_many_rows(monk
     for number in range(45):
         index.add(kept(random.normal(size=(10, 8))), np.arange(10) + 10 * number)
         maintained(index)
-    assert trained_with == [21, 42]  # of 110 and 440 rows: twice the root
+    assert trained_with == [42, 84]  # of 110 and 440 rows: four times the root
 
 
 @settings(deadline=None, max_examples=30)

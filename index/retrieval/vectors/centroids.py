@@ -1,7 +1,7 @@
 """Centroids of the cells of a vector index, and the rotation of its short vectors: trained once, used by all segments.
 
-Training compares no vector with all centroids. Similar vectors are first put into groups, as many as the root of the number of
-centroids; k-means then runs within each group. Nor does the assignment of rows to cells.
+No vector is compared with all of many centroids. For training, similar vectors are put into groups, as many as the root of the
+number of centroids, and k-means runs within each group. A row is assigned to one of the centroids in the groups that are nearest to it.
 """
 
 import math
@@ -38,7 +38,7 @@ class Training:
     centroids: VectorSegment
     rotation: VectorSegment
 
-    @cached_property
+    @property
     def vectors(self) -> Vectors:
         """The rotated centroids, shape `(cells, dimensions)`."""
         return self.centroids.vectors(np.arange(len(self.centroids)))

@@ -48,8 +48,8 @@ _SMALLEST_WITH_CELLS = 4_096
 _MERGED = 4  # segments of similar size
 _MERGED_BYTES = 1 << 30  # of vectors in one segment: what merging needs in memory
 _MAX_REMOVED = 0.25
-_CELLS_BY_ROOT = 2.0  # number of cells over the square root of the number of rows
-_ROWS_FOR_CENTROID = 40  # that k-means sees
+_CELLS_BY_ROOT = 4.0  # number of cells over the square root of the number of rows
+_ROWS_FOR_CENTROID = 20  # that k-means sees
 _SEED = 0
 # Cells that a search reads: recall@10 and time over this number are in the benchmark's results.
 _PROBES = 256
