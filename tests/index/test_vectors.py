@@ -393,6 +393,18 @@ def test_centroids_are_trained_again_when_there_are_four_times_as_many_rows(monk
     assert trained_with == [42, 84]  # of 110 and 440 rows: four times the root
 
 
+def test_training_writes_no_whole_vectors_again_that_lie_in_one_segment(monkeypatch, tmp_path):
+    monkeypatch.setattr(policy, "_MAX_COMPARED", 100)
+    monkeypatch.setattr(policy, "_SMALLEST_WITH_CELLS", 16)
+    index, vectors, ids, random = random_index(0, 200, 24, False, tmp_path / "a")
+    index.save()
+    (before,) = index.segments
+    maintained(index)
+    whole, short, *_ = index.segments
+    assert (whole.path, short.bits) == (before.path, 1)
+    check(index, vectors, ids, kept(random.normal(size=(1, 24)))[0], 10)
+
+
 @settings(deadline=None, max_examples=30)
 @given(seed=st.integers(0, 2**32 - 1), count=st.integers(1, 60), repeats=st.booleans())
 def test_as_many_centroids_are_trained_as_asked_for(seed, count, repeats):

@@ -341,14 +341,19 @@ class VectorIndex:
             part.short.cells(some) if keeps_cells and part.short else self._cells_of(part.segment.vectors(some), rows)
             for part, some in chunks
         ]
+        is_whole = len(parts) == 1 and not len(parts[0].removed)
         return self._new_part(
             np.concatenate(cells),
             lambda: ((part.segment.ids[some], part.segment.vectors(some)) for part, some in chunks),
+            parts[0].segment if is_whole else None,
         )
 
-    def _new_part(self, cells: Cells, rows: Callable[[], Iterable[tuple[Ids, Vectors]]]) -> Part:
-        """Write rows, a part of them at a time; `rows` is called once or twice."""
-        whole = self._written(self.bits, np.zeros_like(cells), np.zeros((1, self.dimensions), np.float32), rows())
+    def _new_part(
+        self, cells: Cells, rows: Callable[[], Iterable[tuple[Ids, Vectors]]], whole: VectorSegment | None = None
+    ) -> Part:
+        """Write rows, a part of them at a time; `rows` is called once or twice. `whole` is a segment that holds them already."""
+        if whole is None:
+            whole = self._written(self.bits, np.zeros_like(cells), np.zeros((1, self.dimensions), np.float32), rows())
         training = self._training_for(len(cells))
         if training is None:
             return Part(whole)
