@@ -10,7 +10,7 @@ from .compare import Comparison
 __all__ = ["print_comparison", "print_scores"]
 
 _SHOWN = (
-    "right", "answered", "refused", "accuracy", "accuracy_above_blind", "mIoU", "IoU@0.3", "IoU@0.5", "mIoP", "IoP@0.5", "R@1", "R@5", "R@10",
+    "right", "answered", "refused", "hedged", "accuracy", "accuracy_above_blind", "mIoU", "IoU@0.3", "IoU@0.5", "mIoP", "IoP@0.5", "R@1", "R@5", "R@10",
     "Acc@GQA", "acc@IoU", "T-F1", "citation_precision", "AURC",
 )  # fmt: skip
 

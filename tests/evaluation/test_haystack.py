@@ -17,9 +17,10 @@ from playhead.agent.evaluation.haystack.compose import (
 )
 from playhead.agent.evaluation.haystack.film import draw, write_film
 from playhead.agent.evaluation.haystack.hour import FPS, Block, Hour, Slide, plan_hour
-from playhead.agent.evaluation.haystack.needles import KINDS, run_haystack
+from playhead.agent.evaluation.haystack.needles import KINDS, Asked, run_haystack
 from playhead.agent.evaluation.haystack.pictures import CLIPS, PHOTOS, Sight
 from playhead.agent.evaluation.haystack.questions import ask_about
+from playhead.agent.records import Answer, Usage
 from playhead.tools.errors import QueryError
 from playhead.tools.media.audio import RATE, whole_track
 from playhead.tools.media.frames import frames_at, probe
@@ -234,3 +235,25 @@ def test_a_haystack_is_composed_indexed_and_asked_and_scores_the_same_again(tmp_
     assert first["never"]["refused"] == first["never"]["right"] == 1.0
     kept = (tmp_path / "stack" / "answers.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(kept) == sum(first[kind]["questions"] for kind in KINDS if kind in first)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_right", "is_hedged"),
+    [
+        ("3 times.", True, False),
+        ("2 times.", False, False),
+        ("2 times, perhaps 3: “billow” at 00:00:22.", True, True),
+        ("3 times, perhaps 4: “billow” at 00:00:22.", True, True),
+        ("1 time, perhaps 2: “billow” at 00:00:22.", False, True),
+    ],
+)
+def test_a_hedged_number_is_right_between_its_limits(text: str, is_right: bool, is_hedged: bool) -> None:
+    question = HaystackQuestion(
+        question_id="q", video="a.mp4", kind="count", detail="said", question="How often?", spans=(), count=3
+    )
+    answer = Answer(
+        question="How often?", status="answered", text=text, confidence=1.0, claims=(), usage=Usage(), trace=(),
+        settings_fingerprint="f", thread_id="t",
+    )  # fmt: skip
+    asked = Asked(question, answer, 0.0)
+    assert (asked.is_right, asked.is_hedged) == (is_right, is_hedged)
