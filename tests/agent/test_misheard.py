@@ -2,7 +2,7 @@
 
 import pytest
 
-from playhead.agent.answering.computed.misheard import likeness, misheard, sounds_of
+from playhead.agent.answering.computed.misheard import misheard, similarity, sounds_of
 from playhead.agent.records import Term
 from playhead.index.records import Evidence
 from playhead.tools.records import Word
@@ -17,7 +17,7 @@ def test_words_are_written_as_they_sound(text, sounds):
 
 
 @pytest.mark.parametrize(
-    ("word", "heard", "other"),
+    ("word", "transcribed", "other"),
     [
         ("pillow", "billow", "window"),
         ("balcony", "melcony", "company"),
@@ -26,14 +26,14 @@ def test_words_are_written_as_they_sound(text, sounds):
         ("penguin", "peng with", "question"),
     ],
 )
-def test_what_was_heard_for_a_word_is_more_like_it_than_another_word(word, heard, other):
-    assert likeness(sounds_of(word), sounds_of(heard)) > likeness(sounds_of(word), sounds_of(other))
+def test_what_was_transcribed_for_a_word_is_more_like_it_than_another_word(word, transcribed, other):
+    assert similarity(sounds_of(word), sounds_of(transcribed)) > similarity(sounds_of(word), sounds_of(other))
 
 
-def test_a_likeness_is_one_of_equal_sounds_and_zero_of_very_different_lengths():
-    assert likeness(sounds_of("pillow"), sounds_of("pillow")) == 1
-    assert likeness(sounds_of("pillow"), sounds_of("I")) == 0
-    assert likeness(sounds_of("pillow"), sounds_of("42")) == 0
+def test_the_similarity_is_one_of_equal_sounds_and_zero_of_very_different_lengths():
+    assert similarity(sounds_of("pillow"), sounds_of("pillow")) == 1
+    assert similarity(sounds_of("pillow"), sounds_of("I")) == 0
+    assert similarity(sounds_of("pillow"), sounds_of("42")) == 0
 
 
 def row(number, *words):
@@ -51,7 +51,7 @@ def row(number, *words):
 def test_unsure_words_that_sound_like_the_word_are_named_once_a_row():
     rows = [
         row(0, ("an", 1.0), ("old", 1.0), ("billow", 0.4), ("was", 1.0), ("there.", 1.0)),
-        row(1, ("an", 1.0), ("old", 1.0), ("billow", 0.99)),  # heard surely
+        row(1, ("an", 1.0), ("old", 1.0), ("billow", 0.99)),  # transcribed surely
         row(2, ("the", 1.0), ("pillow", 0.3)),  # recognised
         row(3, ("the", 0.2), ("window", 0.2)),
     ]
@@ -60,7 +60,7 @@ def test_unsure_words_that_sound_like_the_word_are_named_once_a_row():
 
 
 def test_a_word_that_is_rare_in_english_needs_to_sound_less_alike():
-    """The rows of a composed hour: "a penguin in it" was heard twice as other words."""
+    """The rows of a composed hour: "a penguin in it" was transcribed twice as other words."""
     rows = [
         row(0, ("a", 0.7), ("peng", 0.37), ("with", 0.53), ("it.", 1.0)),
         row(1, ("a", 0.7), ("pen", 0.17), ("with", 0.7)),

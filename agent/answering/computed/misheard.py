@@ -18,11 +18,11 @@ from ...records import Citation, Term
 from ..matching import mentions
 from ..quotes import cite_words
 
-__all__ = ["likeness", "misheard", "sounds_of"]
+__all__ = ["misheard", "similarity", "sounds_of"]
 
 # Chosen on the speech of composed hours, of 200 spoken sentences, and on four minutes of real speech, where less names more
 # places without need: `tests/benchmarks/bench_misheard.py`.
-_LEAST = 0.72  # least likeness
+_LEAST = 0.72  # least similarity
 _LEAST_RARE = 0.6  # the same of words of which one is rare in English: "peng" is more likely a mistake than "pen"
 _SURE = 0.9  # words of a higher probability were heard rightly
 _MOST_WORDS = 3  # words that a word was heard as
@@ -78,10 +78,10 @@ def _likeliest(term: Term, wanted: str, row: Evidence) -> Citation | None:
                 break
             if lowest >= _SURE:
                 continue
-            like = likeness(wanted, sounds_of(" ".join(words[first:last])))
+            similar = similarity(wanted, sounds_of(" ".join(words[first:last])))
             least = _LEAST_RARE if has_rare_word(" ".join(words[first:last])) else _LEAST
-            if like >= least and (best is None or like > best[0]):
-                best = (like, first, last)
+            if similar >= least and (best is None or similar > best[0]):
+                best = (similar, first, last)
     return cite_words(row, *best[1:]) if best else None
 
 
@@ -98,7 +98,7 @@ def sounds_of(text: str) -> str:
 
 
 @lru_cache(maxsize=65536)
-def likeness(one: str, other: str) -> float:
+def similarity(one: str, other: str) -> float:
     """Return how alike two words sound, from 0 to 1: 1 minus their weighted edit distance (Wagner and Fischer 1974).
 
     Args:

@@ -54,7 +54,7 @@ _SLIDES = re.compile(r"\bhow many (?:\w+ )?slides\b", re.IGNORECASE)
 _DIFFERENT = re.compile(r"\b(?:different|distinct|unique|individual)\b", re.IGNORECASE)
 _MOST_CITED = 200
 # Unsure words are read in at most this many videos: there is no index of how words sound.
-_MOST_HEARD_AGAIN = 10
+_MOST_SCANNED = 10
 # A number of boxes in one frame counts if frames have it for two samples of two seconds.
 _SURE_SECONDS = 4.0
 _WHO = re.compile(r"\s*who\b", re.IGNORECASE)
@@ -154,7 +154,7 @@ def _misheard(subject: Subject, plan: Plan, search: Search, found: Sequence[Occu
     """Return where a word that is only spoken may have been said and was not recognised, in the videos that have it."""
     wanted = [term for term in subject.terms if term.required]
     videos = list(dict.fromkeys(one.video_id for one in found))
-    if len(wanted) != 1 or len(videos) > _MOST_HEARD_AGAIN or any(one.citation.modality != "speech" for one in found):
+    if len(wanted) != 1 or len(videos) > _MOST_SCANNED or any(one.citation.modality != "speech" for one in found):
         return []
     rows = speech_of(plan, videos, search)
     if plan.speaker:
