@@ -69,8 +69,9 @@ class Term(Record):
     text: str = Field(description="A word, or the words of a quoted phrase or code, in lower case.")
     exact: bool = Field(description="A name, number, code or quote, which nothing similar can replace.")
     required: bool = Field(default=True, description="Whether an answer must contain it.")
-    alternatives: tuple[str, ...] = Field(
-        default=(), description="Texts of other terms; an answer may contain one of them instead: “Ana or Karl”."
+    alternatives: tuple[tuple[str, ...], ...] = Field(
+        default=(),
+        description="Texts of other terms, by member of a list: an answer may contain one member instead: “Ana, Karl or Li Wei”.",
     )
 
 

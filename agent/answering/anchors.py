@@ -4,10 +4,10 @@ from ...index.retrieval.search import Search
 from ...tools.extractors.registry import asked_as, modality_names
 from ...tools.records import Span
 from ...tools.words import ORDINALS
-from ..question.scopes import scopes_of
 from ..records import Anchor, Plan, Scope, Term
 from .computed.occurrences import Occurrence, occurrences
 from .reader import Reader
+from .scopes import scopes_of
 
 __all__ = ["located"]
 

@@ -16,10 +16,10 @@ from ...tools.extractors.registry import boxed, labels, modality_names, sentence
 from ...tools.records import Span
 from ...tools.words import STOP_WORDS, canonical, names, stem, tokens
 from ..question.file_names import names_of
-from ..question.scopes import scopes_of
 from ..question.terms import without_request
 from ..records import Plan, Term
 from .matching import held_terms
+from .scopes import scopes_of
 
 __all__ = ["Candidate", "Features", "adds_to", "candidates_of", "covered", "says_nothing_new", "text_of", "with_names"]
 

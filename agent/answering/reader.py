@@ -111,17 +111,19 @@ class FeatureReader:
 def holds_exact(plan: Plan, candidate: Candidate) -> bool:
     """Whether the candidate's own sentence contains every name, number, code and quoted phrase of the question.
 
-    Of two that are joined by "or" it need contain one only.
+    Of a list joined by "or" it need contain one member only.
     Neighbours do not count: "Alice flew to Paris" next to "Bob flew to London" does not say that Alice was in London.
     The title of the line's slide counts, and so do the video's file name, folder and title.
     """
-    exact = left = [term for term in plan.terms if term.exact]
+    exact = [term for term in plan.terms if term.exact]
+    instead = {text for term in exact for member in term.alternatives for text in member}
+    left = [term for term in plan.terms if term.exact or term.text in instead]
+    found: set[str] = set()
     for text in (text_of(candidate.sentence), candidate.heading.text if candidate.heading else "", candidate.names):
         if left and text:
-            held = held_terms(left, text)
-            left = [term for term in left if term not in held]
-    found = {term.text for term in exact if term not in left}
-    return all(found.intersection(term.alternatives) for term in left)
+            found |= {term.text for term in held_terms(left, text)}
+            left = [term for term in left if term.text not in found]
+    return all(term.text in found or any(found.issuperset(one) for one in term.alternatives) for term in exact)
 
 
 @lru_cache(maxsize=1)

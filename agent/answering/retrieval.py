@@ -3,9 +3,9 @@
 from ...index.records import Evidence
 from ...index.retrieval.search import Search
 from ...tools.records import Span
-from ..question.scopes import find_in, scopes_of
 from ..records import Anchor, Plan, Scope
 from .matching import mentions
+from .scopes import find_in, scopes_of
 
 __all__ = ["choose_videos", "retrieve"]
 

@@ -13,8 +13,8 @@ from ...tools.embedding.protocol import Vectors
 from ...tools.media.metadata.records import TitledSpan
 from ...tools.records import Modality, Record, Seconds, Span, Text
 from ...tools.words import tokens
-from ..question.scopes import scopes_of
 from ..records import Citation, Claim, Plan
+from .scopes import scopes_of
 from .stored_titles import is_title, title_and_abstract, titling_model
 
 __all__ = ["Chapter", "Section", "contents", "outline", "quote_sections"]

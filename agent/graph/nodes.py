@@ -17,6 +17,7 @@ from ..answering.quotes import closest, quote_evidence
 from ..answering.ranking import Scored, ranked
 from ..answering.reader import WEAK_SHARE
 from ..answering.retrieval import choose_videos, retrieve
+from ..answering.scopes import at_second
 from ..answering.summary import outline, quote_sections
 from ..composing.grounding import grounded
 from ..composing.memory import hinted
@@ -26,7 +27,6 @@ from ..question.file_names import scoped_by_names
 from ..question.follow_ups import plan_in_thread
 from ..question.motions import with_motion
 from ..question.refinement import refined
-from ..question.scopes import at_second
 from ..question.speakers import with_person, with_speaker
 from ..question.spelling import corrected, is_english
 from ..question.wall_clock import at_wall_clock
@@ -355,8 +355,9 @@ def _understood(plan: Plan, question: str) -> str:
 def _missing(plan: Plan, scored: list[Scored]) -> list[str]:
     """Return the terms that no evidence contains: only names, numbers and codes if any of these is missing."""
     held = {word for one in scored for word in one.evidence.matched}
-    names = {term.text for term in plan.terms if term.exact} & held
     missing = [
-        one for one in plan.terms if one.required and one.text not in held and names.isdisjoint(one.alternatives)
+        one
+        for one in plan.terms
+        if one.required and one.text not in held and not any(held.issuperset(other) for other in one.alternatives)
     ]
     return [term.text for term in missing if term.exact] or [term.text for term in missing]

@@ -23,8 +23,8 @@ from ...tools.llm.structured import ask_structured
 from ...tools.media.frames import frames_at
 from ...tools.records import Span
 from ...tools.settings import Settings
+from ..answering.scopes import scopes_of
 from ..composing.model_input import SizedFrame, quoted
-from ..question.scopes import scopes_of
 from ..records import Plan
 from .detector import priors_of
 

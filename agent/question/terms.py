@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Set
-from itertools import dropwhile, takewhile
 
 from ...tools.extractors.registry import asked_as, modality_names
 from ...tools.records import Modality
 from ...tools.words import MONTHS, ORDINALS, STOP_WORDS, WEEKDAYS, canonical, names, pieces, sounds_like_code, tokens
 from ..records import Subject, Term
+from .alternatives import COMMA, STOP, with_alternatives
 
 __all__ = [
     "MOST_TERMS",
@@ -130,9 +130,8 @@ _MAY = re.compile(
     r"\b(?:\d{1,2}(?:st|nd|rd|th)?(?: of)?|[Ii]n|since|until|by|last|next|this|early|late|of|on|for|during|before|after) May\b"
     r"|\bMay \d|\A\W*May\W*\Z"
 )
-# The words before and after "or", up to other punctuation.
-_EITHER = re.compile(r"([\w'’ -]+) or ([\w'’ -]+)", re.IGNORECASE)
 _QUOTED = re.compile(r"[\"“”«»„]([^\"“”«»„]{2,200})[\"“”«»„]|(?<!\w)'([^']{3,200})'(?!\w)")
+_PIECE = re.compile(rf"{_QUOTED.pattern}|(?P<chunk>{_CHUNK.pattern})|[^\w\s]")
 
 
 def asks_how_to(question: str) -> bool:
@@ -233,14 +232,7 @@ def terms_of(question: str, places: tuple[Modality, ...], named: Set[str] | None
         is_exact = is_name or word in _CALENDAR or is_number
         is_light = word in _LIGHT or word in sources
         terms.setdefault(word, Term(text=word, exact=is_exact, required=is_exact or not is_light))
-    for one, other in _EITHER.findall(question):
-        sides = _last_words(one), _first_words(other)
-        for own, alternatives in (sides, sides[::-1]):
-            terms |= {
-                word: terms[word].model_copy(update={"alternatives": tuple(w for w in alternatives if w in terms)})
-                for word in own
-                if word in terms
-            }
+    terms = with_alternatives(terms, _sequence(question))
     found = tuple(terms.values())[:MOST_TERMS]
     if not found and not places:  # "What is he recording?" has no other topic than "recording"
         found = tuple(Term(text=word, exact=False) for word in dict.fromkeys(tokens(rest)) if word in _CONTENT)
@@ -249,15 +241,19 @@ def terms_of(question: str, places: tuple[Modality, ...], named: Set[str] | None
     return tuple(term.model_copy(update={"required": True}) for term in found)
 
 
-def _first_words(text: str) -> list[str]:
-    """The first words that are no function words."""
-    rest = dropwhile(STOP_WORDS.__contains__, tokens(text))
-    return list(takewhile(lambda word: word not in STOP_WORDS, rest))
-
-
-def _last_words(text: str) -> list[str]:
-    """The words after the last function word, from the end."""
-    return list(takewhile(lambda word: word not in STOP_WORDS, reversed(tokens(text))))
+def _sequence(question: str) -> list[str]:
+    """Return the texts of phrases and codes, the other words, and the punctuation of a question, in their order."""
+    found: list[str] = []
+    for piece in _PIECE.finditer(question):
+        chunk = piece["chunk"]
+        if chunk is None:
+            phrase = next(filter(None, piece.groups()), "")
+            found.append(" ".join(tokens(phrase)) if phrase else COMMA if piece[0] == COMMA else STOP)
+        elif _is_code(chunk):
+            found.append(" ".join(pieces(chunk)))
+        else:
+            found += [*tokens(chunk), *([STOP] if chunk[-1] in ".:" else [])]
+    return found
 
 
 def subject_of(text: str, question: str, otherwise: tuple[Modality, ...] = ()) -> Subject:

@@ -2,9 +2,9 @@
 
 import pytest
 
+from playhead.agent.answering.scopes import at_second
 from playhead.agent.question.file_names import names_of, scoped_by_names
 from playhead.agent.question.planning import make_plan
-from playhead.agent.question.scopes import at_second
 from playhead.agent.question.spelling import corrected, is_english
 from playhead.agent.question.terms import without_request
 from playhead.index.retrieval.search import Search

@@ -4,8 +4,8 @@ import pytest
 
 from playhead import Answer, Library
 from playhead.agent.answering.retrieval import choose_videos
+from playhead.agent.answering.scopes import PART_SECONDS, scopes_of
 from playhead.agent.question.planning import make_plan
-from playhead.agent.question.scopes import PART_SECONDS, scopes_of
 from playhead.tools.records import Observation, Span
 
 from ..fakes import commit, observation

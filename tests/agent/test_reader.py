@@ -108,9 +108,28 @@ def test_the_name_of_the_file_is_a_fact_of_its_video() -> None:
         ("Was Lisbon founded in 1990 or in 1991?", "Lisbon was founded in 1991.", "Lisbon was founded in 1992."),
         ("Did Anna or Ben write the report?", "Anna did.", "Carla will write the report."),
         ("Did Anna and Ben write the report?", "Ben and Anna wrote it.", "Ben wrote the report."),
+        ("Did Anna, Ben or Carla write the report?", "Ben wrote the report.", "Dora wrote the report."),
+        ("Did Anna, Ben, or Carla write the report?", "Carla wrote the report.", "Dora wrote the report."),
+        ("Did he meet Anna, Ben, Carla or Dora?", "He met Anna.", "He met Emil."),
+        ("Who met Anna, Ben or Carla?", "Tim met Ben.", "Tim met Dora."),
+        ("Who wrote it, Anna, Ben or Carla?", "Ben wrote it.", "Dora wrote it."),
+        ("Did Ana Silva, Karl von Frisch or Li Wei win?", "Li Wei won.", "Ana Frisch and Karl Wei won."),
+        ("Did Karl von Frisch, Ana Silva or Li Wei win?", "Ana Silva won.", "Karl won."),
+        ("Who won a prize, Ana Silva or Karl von Frisch?", "Ana Silva won a prize.", "Frisch won a prize."),
+        ("Did Anna or Ben invite Carla?", "Ben invited Carla.", "Anna invited Ben."),
+        ("In 2019, did Anna, Ben or Carla write it?", "Ben wrote it in 2019.", "Ben wrote it in 2020."),
+        ("In 2019, Anna or Ben?", "Ben wrote it in 2019.", "Anna and Ben wrote it."),
+        ("Who won a prize, Ana, Karl or Li?", "Li won a prize.", "A prize for nothing."),
+        ("Who went to London, Anna or Ben?", "Ben went to London.", "Ben went to Paris."),
+        ("Was Lisbon founded in 1990, in 1991 or in 1992?", "Lisbon was founded in 1990.", "Founded in 1990."),
+        ("Was it on Monday, Tuesday or Friday?", "It was on Monday.", "It was on Sunday."),
+        ("Where is ORDER-7731, ORDER-7732 or ORDER-7733?", "ORDER-7731 is here.", "ORDER-7734 is here."),
+        ('Does she say "half an hour", "an hour" or "a day"?', "It takes half an hour.", "It takes a week."),
+        ("Is it Anna or a dog?", "There is a dog.", "There is a cat."),
+        ("Does Anna speak? Is it about London, Paris or Rome?", "Anna speaks about Rome.", "Rome is old."),
     ],
 )
-def test_of_two_names_joined_by_or_one_is_enough(question: str, held: str, not_held: str) -> None:
+def test_of_names_joined_by_or_one_is_enough(question: str, held: str, not_held: str) -> None:
     plan = make_plan(question)
     assert holds_exact(plan, Candidate(evidence(held)))
     assert not holds_exact(plan, Candidate(evidence(not_held)))

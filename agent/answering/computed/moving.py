@@ -4,8 +4,8 @@ from typing import Literal
 
 from ....index.records import Evidence
 from ....index.retrieval.search import Search
-from ...question.scopes import scopes_of
 from ...records import Citation, Claim, Plan
+from ..scopes import scopes_of
 from .occurrences import same_labels
 from .statements import times_text
 

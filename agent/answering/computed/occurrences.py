@@ -16,12 +16,12 @@ from ....index.retrieval.search import Search
 from ....tools.extractors.registry import boxed, labels, sentences, spec_of
 from ....tools.records import Modality, Record, Seconds, Span
 from ....tools.words import tokens
-from ...question.scopes import scopes_of
 from ...records import Citation, Plan, Subject
 from ..matching import held_terms, mentions, same_words, texts_with
 from ..quotes import cite_words
 from ..ranking import ranked
 from ..reader import Reader
+from ..scopes import scopes_of
 from .statements import number_of
 
 __all__ = ["Occurrence", "boxes_of", "most_in_a_frame", "occurrences", "same_labels", "seconds_in_frames", "speech_of"]

@@ -6,8 +6,8 @@ from ....index.people.known import KnownPeople, Person
 from ....index.records import Evidence
 from ....index.retrieval.search import Search
 from ....tools.records import Span
-from ...question.scopes import scopes_of
 from ...records import Citation, Claim, Plan
+from ..scopes import scopes_of
 from .statements import seen_text, speaking_text
 
 __all__ = ["seen_claims", "speaking_claims"]

@@ -5,8 +5,8 @@ from ...index.retrieval.search import Search
 from ...tools.extractors.registry import sentences
 from ...tools.records import Modality, Span, parse_clock
 from ...tools.words import STOP_WORDS, tokens
+from ..question.time_expressions import moment_of
 from ..records import Part, Plan, Scope, Term
-from .time_expressions import moment_of
 
 __all__ = ["at_second", "find_in", "scopes_of"]
 
