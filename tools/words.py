@@ -9,6 +9,7 @@ from functools import lru_cache
 __all__ = [
     "CONNECTED_SCRIPTS",
     "MONTHS",
+    "NUMBER_WORDS",
     "ORDINALS",
     "ORDINAL_FIGURES",
     "SIGNED_NAME",
@@ -65,8 +66,9 @@ _NUMBERS = (
     | {word: str(value) for value, word in zip(range(20, 100, 10), _TENS, strict=True)}
     | dict(zip(ORDINALS, ORDINAL_FIGURES, strict=True))
 )
+NUMBER_WORDS = (*_ONES, *_TENS)
 _SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
-_ONE = "|".join((*_ONES, *_TENS))
+_ONE = "|".join(NUMBER_WORDS)
 _TWENTY_FIVE = re.compile(rf"\b({'|'.join(_TENS)})[ -]({'|'.join(_ONES[1:10])})\b")
 _SCALE = "|".join(_SCALES)
 _TWO_HUNDRED_FIVE = re.compile(

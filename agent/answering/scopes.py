@@ -5,16 +5,48 @@ from ...index.retrieval.search import Search
 from ...tools.extractors.registry import sentences
 from ...tools.records import Modality, Span, parse_clock
 from ...tools.words import STOP_WORDS, tokens
-from ..question.time_expressions import moment_of
-from ..records import Part, Plan, Scope, Term
+from ..question.terms import phrases_of
+from ..question.time_expressions import lengths_of, moment_of
+from ..records import Correction, Part, Plan, Scope, Term
+from .matching import held_terms
 
-__all__ = ["at_second", "find_in", "scopes_of"]
+__all__ = ["at_second", "find_in", "scopes_of", "with_clock_times"]
 
 # "At the end" means the last tenth of a video, but at least this many seconds.
 PART_SHARE, PART_SECONDS = 0.1, 30.0
 _SHORTEST = 0.001
 # Lines among which one that holds a clock time literally is looked for: it ranks first, because codes are rare.
 _LINES = 10
+
+
+def with_clock_times(question: str, search: Search) -> tuple[str, tuple[Correction, ...]]:
+    """Write the lengths of a question that are times of a video as clock times: "after 2 min" → "after 0:02:00".
+
+    A length may also be a part of the answer ("What is added after 10 minutes?"). It is a time if no indexed line holds it
+    and a video lasts that long.
+
+    Args:
+        question: The question as typed.
+        search: The library.
+
+    Returns:
+        The question with clock times, and how each length was read.
+    """
+    found = lengths_of(question)
+    longest = max((record.duration for record in search.records.values()), default=0.0)
+    quoted = [phrase for _, phrase in phrases_of(question)]
+    if not found or min(seconds for *_, seconds in found) >= longest:
+        return question, ()
+    read = []
+    for before, start, end, seconds in reversed(found):
+        written = question[start:end]
+        term = Term(text=" ".join(tokens(written)), exact=True)
+        is_quoted = any(held_terms([term], phrase) for phrase in quoted)
+        if is_quoted or any(held_terms([term], one.text) for one in search.find(written, _LINES, sentences())):
+            return question, ()
+        question = f"{question[:start]}{before}{_written_clock(seconds)}{question[end:]}"
+        read.append(Correction(written=written, read=_written_clock(seconds)))
+    return question, tuple(read[::-1])
 
 
 def at_second(plan: Plan, search: Search) -> Plan:
@@ -91,6 +123,13 @@ def _clock_time(text: str) -> float | None:
         return parse_clock(text) if ":" in text else None
     except ValueError:
         return None
+
+
+def _written_clock(seconds: float) -> str:
+    """A clock time with hours, to the millisecond where it has a fraction: 0:02:00, 0:01:30.5."""
+    minutes, rest = divmod(round(seconds, 3), 60)
+    fraction = f"{rest % 1:.3f}"[1:].rstrip("0").rstrip(".")
+    return f"{int(minutes // 60)}:{int(minutes % 60):02d}:{int(rest):02d}{fraction}"
 
 
 def _tail(record: VideoRecord, seconds: float) -> Span:

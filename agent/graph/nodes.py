@@ -17,7 +17,7 @@ from ..answering.quotes import closest, quote_evidence
 from ..answering.ranking import Scored, ranked
 from ..answering.reader import WEAK_SHARE
 from ..answering.retrieval import choose_videos, retrieve
-from ..answering.scopes import at_second
+from ..answering.scopes import at_second, with_clock_times
 from ..answering.summary import outline, quote_sections
 from ..composing.grounding import grounded
 from ..composing.memory import hinted
@@ -45,7 +45,9 @@ def plan_node(state: State, runtime: Running) -> State:
     """Question → plan: by rules; a video LLM refines it with what may have been said, written and shown."""
     began = time.perf_counter()
     question, turns, llm = state["question"], state["turns"], runtime.context.llm
-    typed, corrections = corrected(question, runtime.context.search)
+    timed_question, lengths = with_clock_times(question, runtime.context.search)
+    typed, corrections = corrected(timed_question, runtime.context.search)
+    corrections = (*lengths, *corrections)
     plan = plan_in_thread(typed, turns, state["video_ids"], state["between"], state["options"])
     plan = scoped_by_names(plan, runtime.context.search.records)
     if state["between"] is None and (timed := at_wall_clock(plan, runtime.context.search.records)):

@@ -12,6 +12,7 @@ from ...tools.extractors.registry import find_modalities
 from ...tools.media.pictures import read_picture
 from ...tools.records import Modality, Span
 from ..answering.ranking import found_evidence
+from ..answering.scopes import with_clock_times
 from ..exporting.contexts import context_text
 from ..exporting.named_moments import named_moment
 from ..looking.moments import Moment, find_moments, look_for_moments
@@ -74,12 +75,15 @@ class Searching(Browsing):
         """Return a query with its typing errors corrected, and the corrections; `ask` corrects questions so by itself.
 
         A word is corrected if it is no English word, and one edit away from a word of the library. Example:
-        `library.corrected("travel budegt")[0]` is `travel budget`.
+        `library.corrected("travel budegt")[0]` is `travel budget`. "after 2 min" is written as `after 0:02:00`, unless a line
+        of the library holds "2 min".
 
         Raises:
             LibraryError: The library is empty or damaged.
         """
-        return corrected(query, self._opened())
+        timed, lengths = with_clock_times(query, self._opened())
+        text, corrections = corrected(timed, self._opened())
+        return text, (*lengths, *corrections)
 
     async def asearch(
         self,

@@ -57,6 +57,10 @@ def make_plan(
         or (not stretch and _names_place_only(rest))
     )
     plan = _plan(question, shape)
+    # "What does he do after 2:00?" names nothing: what happens in that stretch is summarised.
+    is_all = bool(stretch) and plan.kind == "needle" and not (is_moment or plan.phrases or names_something(rest))
+    if is_all and tokens(rest)[:1] == ["what"]:
+        plan = plan.model_copy(update={"kind": "whole", "terms": ()})
     return plan.model_copy(
         update={
             "between": between or span,

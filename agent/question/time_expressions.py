@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from ...index.localization.grounding import GroundingQuery
 from ...tools.records import Span, parse_clock
-from ...tools.words import canonical, tokens
+from ...tools.words import NUMBER_WORDS, canonical, tokens
 from ..records import Part
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Recent",
     "day_times_of",
     "grounding_query",
+    "lengths_of",
     "moment_of",
     "part_of",
     "recent_of",
@@ -49,6 +50,18 @@ _PART = re.compile(
 )
 _UNITS = {"second": 1.0, "sec": 1.0, "minute": 60.0, "min": 60.0, "hour": 3600.0}
 _PARTS = {"half": 0.5, "quarter": 0.25, "few": 3.0, "couple": 2.0, "several": 3.0}
+# "90 seconds", "4m30s", "one hour and ten minutes", "half an hour".
+_AMOUNT = rf"(?:(?:{'|'.join(NUMBER_WORDS)}|half|quarter|an?|and|of)[ -])+?"
+_LENGTH = (
+    rf"(?:(?:\d{{1,5}}(?:\.\d{{1,3}})? ?|\b{_AMOUNT})(?:hours?|hrs?|minutes?|mins?|seconds?|secs?)\b"
+    r"|\d{1,5} ?[hms](?![a-z]))"
+)
+_LENGTHS = rf"({_LENGTH}(?:(?: and|,)? ?{_LENGTH})*)"
+_LENGTH_AFTER = re.compile(
+    rf"\b(?:at|after|before|until|till|since) (?:about |around )?{_LENGTHS}(?! of\b)", re.IGNORECASE
+)
+_LENGTH_BETWEEN = re.compile(rf"\b(?:between|from) {_LENGTHS} (?:and|to|until|till) {_LENGTHS}", re.IGNORECASE)
+_LENGTH_IN = re.compile(rf"\b{_LENGTHS} in(?:to (?:it|(?:the|this) \w+))?(?=\W*\Z)", re.IGNORECASE)
 # "10:40", "10:40:30", "3 pm": a time of day, for recordings whose time of day is known.
 _DAY_TIME = r"(\d{1,2}(?::[0-5]\d){0,2}(?: ?[ap]\.?m\b)?)(?![\w:])"
 _DAY_BETWEEN = re.compile(rf"\b(?:between|from) +{_DAY_TIME} *(?:and|to|until|till|-|–) *{_DAY_TIME}", re.IGNORECASE)
@@ -136,6 +149,23 @@ def moment_of(question: str) -> tuple[str, Span] | None:
         return None
     start = _seconds(found)
     return _without(question, found), Span(start=start, end=start + 1)
+
+
+def lengths_of(question: str) -> list[tuple[str, int, int, float]]:
+    """Parse the lengths that may be times of a video: "after 2 min", "at 4m30s", "between 10 s and 1 minute", "1 hour in".
+
+    Returns:
+        The text before each ("after ", or "at " where it is left out), where the expression starts and ends, and its seconds.
+    """
+    if found := _LENGTH_BETWEEN.search(question):
+        edges = [("", *found.span(number), _length(found[number])) for number in (1, 2)]
+    elif found := _LENGTH_AFTER.search(question):
+        edges = [("", *found.span(1), _length(found[1]))]
+    elif found := _LENGTH_IN.search(question):
+        edges = [("at ", *found.span(), _length(found[1]))]
+    else:
+        return []
+    return [] if any(not seconds for *_, seconds in edges) else edges
 
 
 class DayTimes(NamedTuple):
@@ -236,6 +266,20 @@ def _seconds(found: re.Match[str]) -> float:
     """The time that `_TIME` matched, in seconds."""
     clock, minute = found.groups()
     return parse_clock(clock) if clock else 60.0 * float(minute)
+
+
+def _length(text: str) -> float:
+    """The seconds of "4 minutes 30 seconds"; 0: it is no exact length of time, as "5 m", which may be metres."""
+    total = 0.0
+    pieces = re.findall(_LENGTH, text, re.IGNORECASE)
+    for piece in pieces:
+        amount, unit = re.fullmatch(r"(.*?)([a-z]+)", piece, re.IGNORECASE).groups()  # type: ignore[union-attr]
+        words = tokens(amount)
+        count = _count(amount) if words else 0.0
+        if not count or (len(pieces) == 1 and unit in ("h", "m")):
+            return 0.0
+        total += count * {"h": 3600.0, "m": 60.0, "s": 1.0}[unit[0].casefold()]
+    return total
 
 
 def _second_of_day(text: str) -> float | None:

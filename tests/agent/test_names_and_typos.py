@@ -2,7 +2,7 @@
 
 import pytest
 
-from playhead.agent.answering.scopes import at_second
+from playhead.agent.answering.scopes import at_second, with_clock_times
 from playhead.agent.question.file_names import names_of, scoped_by_names
 from playhead.agent.question.planning import make_plan
 from playhead.agent.question.spelling import corrected, is_english
@@ -143,6 +143,25 @@ def slides(tmp_path) -> Search:
 def test_all_of_a_second_answers_a_question_that_names_nothing_else(slides: Search, question: str, second: int) -> None:
     plan = at_second(scoped_by_names(make_plan(question), slides.records), slides)
     assert (plan.is_moment, plan.terms, plan.between) == (True, (), Span(start=second, end=second + 1))
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("what happens after 20 sec", "what happens after 0:00:20"),
+        ("What is written half a minute in?", "What is written at 0:00:30?"),
+        ("What is said between 1.5 seconds and 20 s?", "What is said between 0:00:01.5 and 0:00:20?"),
+        ("What is said at 12 seconds?", "What is said at 12 seconds?"),  # a line holds it
+        ('Where does she say "after 20 seconds"?', 'Where does she say "after 20 seconds"?'),
+        ("What is added after 10 minutes?", "What is added after 10 minutes?"),  # the video is shorter
+    ],
+)
+def test_a_length_is_a_time_where_a_video_has_it_and_no_line_holds_it(tmp_path, typed: str, read: str) -> None:
+    store = LocalStorage(tmp_path / "library")
+    store.create()
+    commit(store, [observation("Wait for twelve seconds.", 3, 8)], paths=("talks/talk.mp4",), duration=40.0)
+    search = Search(store, Settings(text_model="off", image_model="off", offline=True))
+    assert with_clock_times(typed, search)[0] == read
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playhead.agent.question.time_expressions import grounding_query
+from playhead.agent.question.time_expressions import grounding_query, lengths_of
 from playhead.index.localization.grounding import GroundingQuery
 
 
@@ -52,3 +52,25 @@ def test_any_text_can_be_asked(text: str) -> None:
     asked = grounding_query(text)
     assert bool(asked.text) >= bool(text.strip(" ?.,"))
     assert (asked.relation is None) == (asked.anchor == "")
+
+
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [
+        ("what happens after 2 min", [("2 min", 120)]),
+        ("What is said at 4m30s?", [("4m30s", 270)]),
+        ("what's on screen at 90 seconds", [("90 seconds", 90)]),
+        ("What is shown at 4 minutes 30 seconds in talk.mp4?", [("4 minutes 30 seconds", 270)]),
+        ("what happens before two and a half minutes", [("two and a half minutes", 150)]),
+        ("What is said between 10 s and 1 minute?", [("10 s", 10), ("1 minute", 60)]),
+        ("what happens one hour and ten minutes in?", [("one hour and ten minutes in", 4200)]),
+        ("Wer spricht after half an hour", [("half an hour", 1800)]),
+        ("What happens after 2 minutes of boiling?", []),
+        ("What can you do in 5 minutes?", []),
+        ("What swims at 5 m?", []),
+        ("What is said after a few minutes?", []),
+        ("What comes after the minute?", []),
+    ],
+)
+def test_a_length_may_be_a_time_of_a_video(question: str, found: list[tuple[str, float]]) -> None:
+    assert [(question[start:end], seconds) for _, start, end, seconds in lengths_of(question)] == found
