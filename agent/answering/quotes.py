@@ -16,6 +16,7 @@ MOST_CLAIMS = 3
 # A further claim needs at least this share of the best score.
 NEARLY = 0.8
 MOST_CLOSEST = 3
+MOST_LINES = 8  # of one slide, in the answer to "What is on the screen at 0:12?"
 
 
 def quote_evidence(plan: Plan, scored: Sequence[Scored], threshold: float) -> list[Claim]:
@@ -27,7 +28,7 @@ def quote_evidence(plan: Plan, scored: Sequence[Scored], threshold: float) -> li
         threshold: Lowest score of an answer.
 
     Returns:
-        At most three claims; none if no candidate reaches the threshold.
+        At most three claims; none if no candidate reaches the threshold. For a moment the lines of one slide are one claim.
     """
     claims: list[Claim] = []
     cited: list[Evidence] = []
@@ -36,7 +37,7 @@ def quote_evidence(plan: Plan, scored: Sequence[Scored], threshold: float) -> li
             break
         if any(_same_moment(one.evidence, other) for other in cited):
             continue
-        rows = _quoted(plan, one.candidate)
+        rows = _slide(one.evidence, scored) if plan.is_moment else _quoted(plan, one.candidate)
         cited += rows
         citations = [_cite(row, plan) for row in rows]
         text = " · ".join(dict.fromkeys(c.quote for c in citations if c.quote))
@@ -72,8 +73,6 @@ def cite_words(evidence: Evidence, first: int, last: int) -> Citation | None:
 
 def _quoted(plan: Plan, candidate: Candidate) -> list[Evidence]:
     """Return the observation with the neighbours that complete its sentence or contain other terms of the question."""
-    if plan.is_moment:
-        return [candidate.evidence]
     rows = list(candidate.sentence)
     if candidate.heading and adds_to(plan, rows, candidate.heading):
         rows.insert(0, candidate.heading)
@@ -85,6 +84,24 @@ def _quoted(plan: Plan, candidate: Candidate) -> list[Evidence]:
     if says_nothing_new(plan, candidate.evidence):
         rows += [one for one in candidate.after[:1] if one not in rows]
     return sorted(rows, key=lambda one: one is not candidate.evidence)
+
+
+def _slide(evidence: Evidence, scored: Sequence[Scored]) -> list[Evidence]:
+    """Return the lines that appear and disappear with a line of text, in reading order; other evidence alone.
+
+    At most `MOST_LINES` follow each other: a screen of code has a hundred.
+    """
+    if evidence.modality != "text":
+        return [evidence]
+    lines = [
+        one.evidence
+        for one in scored
+        if (one.evidence.video_id, one.evidence.modality, one.evidence.span)
+        == (evidence.video_id, evidence.modality, evidence.span)
+    ]
+    lines.sort(key=lambda line: (line.box.top, line.box.left) if line.box else (0.0, 0.0))
+    first = max(0, min(lines.index(evidence), len(lines) - MOST_LINES))
+    return lines[first : first + MOST_LINES]
 
 
 def _same_moment(one: Evidence, other: Evidence) -> bool:

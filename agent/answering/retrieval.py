@@ -2,6 +2,7 @@
 
 from ...index.records import Evidence
 from ...index.retrieval.search import Search
+from ...tools.extractors.registry import labels
 from ...tools.records import Span
 from ..records import Anchor, Plan, Scope
 from .matching import mentions
@@ -46,8 +47,8 @@ def retrieve(plan: Plan, search: Search) -> list[Evidence]:
     """Return the evidence for a plan from the whole library, best first.
 
     A plan for a moment needs no search: all observations that overlap the span are returned. Their order depends on
-    the plan: the shortest first for one second, by time for a longer span, from the end for the end of a video, and
-    the nearest first before or after an event.
+    the plan: the shortest first for one second, where sentences precede labels of pictures, by time for a longer span,
+    from the end for the end of a video, and the nearest first before or after an event.
     """
     if plan.is_moment:
         return _all_within(plan, search)
@@ -68,7 +69,11 @@ def _all_within(plan: Plan, search: Search) -> list[Evidence]:
         among = plan.video_ids if plan.video_ids is not None else tuple(search.records)
         span = plan.between or Span(start=0, end=max([1.0, *(search.records[one].duration for one in among)]))
         scopes = tuple(Scope(video_id=one, span=span) for one in among)
-    seen: list[tuple[tuple[int, float], Evidence]] = []
+    seen: list[tuple[tuple[int, bool, float], Evidence]] = []
+    is_second = (
+        plan.between is not None and plan.between.duration <= 1 and not (plan.anchor or plan.clock or plan.ordinal)
+    )
+    named = labels() if is_second else ()
     for number, scope in enumerate(scopes):
         # The parts of a recording follow each other; other videos lie side by side.
         part = 0 if not plan.clock else -number if plan.from_end else number
@@ -78,7 +83,7 @@ def _all_within(plan: Plan, search: Search) -> list[Evidence]:
             if one.modality not in plan.modalities or one.span.overlap(scope.span) <= 0:
                 continue
             if (key := _sort_key(one, scope.span, plan)) is not None:
-                seen.append(((part, key), one))
+                seen.append(((part, one.modality in named, key), one))
     ordered = sorted(seen, key=lambda found: found[0])
     if plan.ordinal is None:
         return [one for _, one in ordered][:CANDIDATES]

@@ -110,12 +110,24 @@ def test_where_and_when_are_kept_to(library):
 def test_a_moment_is_read_not_searched(library):
     (said,) = library.ask("What is said at 0:21?", videos="ab" * 16).claims
     assert said.text == "It rains in the mountains."
-    assert {claim.text for claim in library.ask("What is written at 0:07?").claims} == {
-        "ORDER-7731",
-        "Office rent unchanged",
-    }
+    (slide,) = library.ask("What is written at 0:07?").claims
+    assert slide.text == "ORDER-7731 · Office rent unchanged"
     silent = library.ask("What is said at 0:12?")
     assert (silent.status, silent.text) == ("insufficient", "Nothing in the indexed videos answers this for certain.")
+
+
+def test_a_screen_is_answered_by_its_lines_before_the_labels_of_its_picture(tmp_path):
+    store = LocalStorage(tmp_path / "library")
+    store.create()
+    lines = ("Budget 2026", "Travel 12 percent more", "Training 4 percent less", "Rent unchanged", "ORDER-7731")
+    rows = [observation("web site", 9, 11, modality="frame"), observation("envelope", 0, 9, modality="frame")]
+    rows += [observation(text, 9, 19, modality="text") for text in lines] + [
+        observation("Later", 19, 29, modality="text")
+    ]
+    commit(store, rows)
+    claims = Library(store.folder, NO_MODELS).ask("What is on the screen at 0:10?").claims
+    assert [claim.text for claim in claims] == [" · ".join(lines), "web site"]
+    assert [(one.start, one.end) for one in claims[0].citations] == [(9, 19)] * 5
 
 
 def test_a_spoken_phrase_is_cited_to_its_words(library):
