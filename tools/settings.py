@@ -4,6 +4,7 @@ import hashlib
 import os
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -18,7 +19,7 @@ from pydantic_settings import (
 
 from .errors import SettingsError
 
-__all__ = ["Settings", "cache_folder", "settings_file", "settings_in_file", "write_settings"]
+__all__ = ["Settings", "cache_folder", "no_setting", "settings_file", "settings_in_file", "write_settings"]
 
 
 def settings_file() -> Path:
@@ -317,11 +318,22 @@ class Settings(BaseSettings):
         return chosen if chosen is not None else _PROFILES[self.profile][stage]
 
 
+def no_setting(name: str, place: str = "") -> SettingsError:
+    """The error for a name that is no setting: it names the nearest setting, or all.
+
+    Args:
+        name: The name, as given.
+        place: Where it was given, for the message.
+    """
+    near = get_close_matches(name.casefold(), Settings.model_fields, n=1, cutoff=0.75)
+    known = f"did you mean {near[0]}?" if near else f"settings are {', '.join(Settings.model_fields)}"
+    return SettingsError(f"there is no setting {name!r}{place}: {known}")
+
+
 def _complaint(error: ValidationError, arguments: dict[str, Any]) -> SettingsError:
     """The error for the first invalid setting, with the place where it was set. A secret is not shown."""
     first = error.errors()[0]
     name = str(first["loc"][0])
-    known = ", ".join(Settings.model_fields)
     variable = f"PLAYHEAD_{name.upper()}"
     if name in arguments:
         place = ""
@@ -330,6 +342,6 @@ def _complaint(error: ValidationError, arguments: dict[str, Any]) -> SettingsErr
     else:
         place = f" (set in {settings_file()})"
     if name not in Settings.model_fields:
-        return SettingsError(f"there is no setting {name!r}{place}: settings are {known}")
+        return no_setting(name, place)
     value = "a value" if Settings.model_fields[name].annotation is SecretStr else repr(first["input"])
     return SettingsError(f"setting {name} does not take {value}{place}: {first['msg']}")

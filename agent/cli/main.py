@@ -1,9 +1,11 @@
 """The command line: parse, call, print. Results go to stdout, progress and errors to stderr."""
 
 import io
+import math
 import os
 import shlex
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -12,6 +14,7 @@ from typer.core import TyperGroup
 
 from ...tools.errors import PlayheadError, QueryError, SettingsError
 from ...tools.records import clean_text
+from ...tools.words import stem, tokens
 from ..evaluation.cli import app as evaluation
 from .commands import (
     asking,
@@ -31,6 +34,10 @@ from .options import Chosen, Command, with_settings
 __all__ = ["app", "main"]
 
 _SHORT = 66  # characters of a command's description, on a line of 80
+_LONG = 400  # characters of a description that is searched for a word
+_NAMED = 3  # commands that a message names
+# Two words begin alike if this share of the stem is the same, and this many letters.
+_ALIKE, _STEM = 0.75, 5
 
 # The commands by what they are for; the help lists them in this order.
 _GROUPS: dict[str, dict[str, Any]] = {
@@ -81,9 +88,26 @@ class Commands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that is named."""
-        if args and " " in args[0].strip() and self.get_command(ctx, args[0]) is None:
-            ctx.fail(f"there is no command {args[0]!r}. To ask: playhead ask PLACE {shlex.quote(args[0])}")
+        if args and self.get_command(ctx, args[0]) is None:
+            if " " in args[0].strip():
+                ctx.fail(f"there is no command {args[0]!r}. To ask: playhead ask PLACE {shlex.quote(args[0])}")
+            if not args[0].startswith("-") and not get_close_matches(args[0], self.commands):  # Typer names these
+                about = ", ".join(f"`playhead {name} --help`" for name in self._about(ctx, args[0])[:_NAMED])
+                ctx.fail(f"No such command {args[0]!r}. See {about or '`playhead --help`'}.")
         return super().resolve_command(ctx, args)
+
+    def _about(self, ctx: Any, word: str) -> list[str]:
+        """The commands whose help holds a word: in the first line, else in the options."""
+        commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        first = {name: one.get_short_help_str(_LONG) for name, one in commands.items() if one}
+        options = {
+            name: " ".join(getattr(parameter, "help", None) or "" for parameter in one.params)
+            for name, one in commands.items()
+            if one
+        }
+        return next(
+            filter(None, ([name for name in texts if _holds(texts[name], word)] for texts in (first, options))), []
+        )
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """The commands, one title for each group, without blank lines: all fit a screen."""
@@ -97,6 +121,13 @@ class Commands(TyperGroup):
         """Where to read more, without a blank line before it."""
         del ctx
         formatter.write(f"{self.epilog}\n")
+
+
+def _holds(text: str, word: str) -> bool:
+    """Whether a text holds a word or one that begins alike: "transcripts" for "transcribe"."""
+    wanted = stem(word.casefold())
+    start = wanted[: max(_STEM, math.ceil(_ALIKE * len(wanted)))]
+    return any(one == wanted or (len(start) >= _STEM and one.startswith(start)) for one in map(stem, tokens(text)))
 
 
 app = typer.Typer(

@@ -18,7 +18,7 @@ from ..sources.fetching import is_source
 from .titling import title_writer
 from .video_names import one_video
 
-__all__ = ["collect", "ignore_progress", "index_videos", "remove_video"]
+__all__ = ["collect", "ignore_progress", "index_videos", "named_video", "remove_video"]
 
 _T = TypeVar("_T")
 
@@ -88,12 +88,21 @@ def ignore_progress(path: Path, number: int, count: int, stage: str, done: float
 
 def remove_video(storage: StorageBackend, video: Path | str) -> VideoRecord:
     """Do what `Library.remove` describes, in any library."""
+    record = named_video(storage, video)
+    storage.remove(record.video_id)
+    return record
+
+
+def named_video(storage: StorageBackend, video: Path | str) -> VideoRecord:
+    """Return the video of any library that a path, file name or id means.
+
+    Raises:
+        LibraryError: The library holds no such video, or several, or the video is damaged.
+    """
     records, broken = storage.survey()
     try:
-        record = one_video(storage, sorted(records.values(), key=lambda one: one.paths), video)
+        return one_video(storage, sorted(records.values(), key=lambda one: one.paths), video)
     except LibraryError as error:
         raise next(
             iter(broken.values()), error
         ) from None  # the video that cannot be read may be the one that was named
-    storage.remove(record.video_id)
-    return record

@@ -512,7 +512,12 @@ def test_a_query_or_setting_that_is_not_valid_ends_with_one_line_and_code_2(line
     ("line", "words"),
     [
         ("ask what did it do", "too many arguments from 'it do' on: put words that belong together in quotes"),
-        ("frobnicate", "No such command 'frobnicate'"),
+        ("frobnicate", "No such command 'frobnicate'. See `playhead --help`."),
+        ("help", "No such command 'help'. See `playhead --help`."),
+        ("serach talks x", "No such command 'serach'. Did you mean 'search'?"),
+        ("subtitles talks", "No such command 'subtitles'. See `playhead export --help`."),
+        ("transcribe talks", "No such command 'transcribe'. See `playhead export --help`."),
+        ("cut talks", "No such command 'cut'. See `playhead clip --help`."),
         ("search talks", "no query: write one after PLACE, in quotes"),
         ("search talks x -k 0", "Invalid value for '-k'"),
         ("search talks x -k many", "Invalid value for '-k'"),
@@ -954,3 +959,18 @@ def test_an_answer_is_written_as_one_html_file(indexed, playhead, tmp_path):
     assert 'src="talks/traffic.mp4#t=0.50,2.00"' in made
     assert playhead("ask", "talks", question, "--html", "b.html", "--embed").code == 0
     assert "data:video/mp4;base64," in (tmp_path / "b.html").read_text()
+
+
+def test_remove_changes_nothing_where_one_name_is_wrong_and_removes_no_folder(indexed, playhead):
+    for line in ("talks/budget.mp4 talks/nothere.mp4", "talks nothere.mp4", "talks"):
+        done = playhead("remove", *line.split())
+        assert (done.code, done.out) == (1, "")
+    assert re.fullmatch(
+        r"playhead: talks is a folder: name the videos to remove after it, e\.g\. budget\.mp4, traffic\.mp4; to remove all, "
+        r"delete \S+/\.playhead",
+        done.complaint,
+    )
+    assert len(playhead("list", "talks", "--json").data) == 2
+    assert playhead("remove", "talks", "traffic.mp4") == Done(0, "removed traffic.mp4\n", "")
+    assert playhead("remove", "talks").code == 1
+    assert [Path(one["video"]).name for one in playhead("list", "talks", "--json").data] == ["budget.mp4"]

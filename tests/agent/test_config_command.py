@@ -65,7 +65,7 @@ def test_set_validates_and_keeps_comments(file: Path) -> None:
     ("words", "message"),
     [
         (("set", "sample_seconds", "never"), "setting sample_seconds does not take 'never'"),
-        (("set", "speach_model", "x"), "there is no setting 'speach_model'"),
+        (("set", "speach_model", "x"), "there is no setting 'speach_model': did you mean speech_model?"),
         (("show", "nothing"), "there is no setting 'nothing'"),
         (("unset", "ocr"), "has no ocr"),
     ],

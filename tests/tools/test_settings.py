@@ -45,6 +45,7 @@ def test_the_file_is_in_the_users_configuration_folder(monkeypatch, tmp_path):
     ("values", "complaint"),
     [
         ({"colour": "red"}, "there is no setting 'colour': settings are profile, device, offline"),
+        ({"answer_treshold": 0.5}, "there is no setting 'answer_treshold': did you mean answer_threshold?"),
         ({"sample_seconds": 0}, "setting sample_seconds does not take 0: Input should be greater than or equal to 0.1"),
         ({"objects_score": "much"}, "setting objects_score does not take 'much': Input should be a valid number"),
         ({"ocr": "tesseract"}, "setting ocr does not take 'tesseract': Input should be 'rapidocr', 'easyocr' or 'off'"),

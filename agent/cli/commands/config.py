@@ -7,7 +7,7 @@ import typer
 from pydantic import SecretStr
 
 from ....tools.errors import SettingsError
-from ....tools.settings import Settings, settings_file, settings_in_file, write_settings
+from ....tools.settings import Settings, no_setting, settings_file, settings_in_file, write_settings
 from ..options import MODELS, Chosen, Command, with_settings
 from ..places import AsJson, print_json
 
@@ -15,7 +15,7 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="config",
-    help="Show and change settings: `playhead config --help`.",
+    help="Show and change settings: show, set, unset, path.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -87,7 +87,7 @@ def path(*, chosen: Chosen) -> None:
 
 def _check(name: str) -> None:
     if name not in Settings.model_fields:
-        raise SettingsError(f"there is no setting {name!r}: settings are {', '.join(Settings.model_fields)}")
+        raise no_setting(name)
 
 
 def _shown(settings: Settings, name: str) -> Any:

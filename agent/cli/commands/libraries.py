@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ....tools.errors import QueryError
+from ....tools.errors import LibraryError, QueryError
 from ....tools.records import clean_text, parse_clock
 from ...records import EngineName
 from ..options import MODELS, Chosen, with_settings
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from ...sources.records import Fetched, FetchLimits
 
 __all__ = ["chapters", "index", "list_", "optimize", "pull", "remove", "show"]
+
+_NAMED = 3  # videos that a message names
 
 
 @with_settings(
@@ -244,11 +246,17 @@ def chapters(
         print("no video is indexed here: run `playhead index` on a folder of videos first", file=sys.stderr)
 
 
-@with_settings(examples=("playhead remove talks/old.mp4", "playhead remove old.mp4 --library talks/.playhead"))
+@with_settings(
+    examples=("playhead remove talks/old.mp4 talks/older.mp4", "playhead remove old.mp4 --library talks/.playhead")
+)
 def remove(
     videos: Annotated[
         list[Path],
-        typer.Argument(metavar="VIDEO...", readable=False, help="Indexed videos: their paths, file names or ids."),
+        typer.Argument(
+            metavar="VIDEO...",
+            readable=False,
+            help="Indexed videos: their paths, file names or ids; the first may be their folder.",
+        ),
     ],
     library: LibraryPlace = None,
     as_json: AsJson = False,
@@ -257,16 +265,31 @@ def remove(
 ) -> None:
     """Remove videos from the library; their files stay."""
     from ...display.json_data import record_data, video_data
-    from ...library.index_runs import remove_video
+    from ...library.index_runs import named_video, remove_video
 
+    if library is None and len(videos) > 1 and videos[0].is_dir():
+        library, videos = str(opened_at(videos[0], None, chosen)[0].folder), videos[1:]
+    stored = storage_named(library) if library and is_url(library) else None
+    held = []
+    for video in videos:  # all are found before the first is removed
+        if stored:
+            named_video(stored, video)
+            continue
+        opened, named = opened_at(video, Path(library) if library else None, chosen)
+        if named is None:
+            names = ", ".join(clean_text(Path(one.paths[0]).name) for one in opened.videos()[:_NAMED])
+            raise LibraryError(
+                f"{video} is a folder: name the videos to remove after it, e.g. {names}; to remove all, delete {opened.folder}"
+            )
+        opened.video(video)
+        held.append(opened)
     removed = []
-    for video in videos:
-        if library and is_url(library):
-            record = remove_video(storage_named(library), video)
+    for number, video in enumerate(videos):
+        if stored:
+            record = remove_video(stored, video)
             removed.append(record_data(record, [Path(path) for path in record.paths]))
         else:
-            opened, _ = opened_at(video, Path(library) if library else None, chosen)
-            removed.append(video_data(opened, opened.remove(video)))
+            removed.append(video_data(held[number], held[number].remove(video)))
         if not as_json and not chosen.quiet:
             print(f"removed {clean_text(str(video))}")
     if as_json:
