@@ -115,13 +115,13 @@ def clock(seconds: float) -> str:
 
 
 def parse_clock(text: str) -> float:
-    """Parse `HH:MM:SS`, `MM:SS` or plain seconds, each with or without a fraction.
+    """Parse `HH:MM:SS`, `MM:SS` or plain seconds, each with or without a fraction. Only the first number exceeds 59.
 
     Raises:
         ValueError: The text has none of these forms.
     """
-    if not re.fullmatch(r"(?:\d+:){0,2}\d+(?:\.\d+)?", text.strip()):
-        raise ValueError(f"{text!r} is not a time: write HH:MM:SS, MM:SS or seconds")
+    if not re.fullmatch(r"\d+(?::[0-5]?\d){0,2}(?:\.\d+)?", text.strip()):
+        raise ValueError(f"{text!r} is not a time: write HH:MM:SS, MM:SS or seconds; after a colon up to 59")
     seconds = 0.0
     for part in text.strip().split(":"):
         seconds = seconds * 60 + float(part)

@@ -14,7 +14,7 @@ from ..records import Plan
 from .candidates import Candidate, candidates_of, covered, with_names
 from .reader import Reader, feature_reader
 
-__all__ = ["Scored", "found_evidence", "ranked"]
+__all__ = ["RESEMBLES", "Scored", "found_evidence", "ranked"]
 
 # A result with less than this share of the best relevance is dropped: it only resembles the query.
 RESEMBLES = 0.2

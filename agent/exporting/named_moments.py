@@ -7,7 +7,7 @@ from pydantic import Field
 
 from ...index.records import VideoRecord
 from ...tools.errors import LibraryError, QueryError
-from ...tools.records import Record, Span, parse_clock
+from ...tools.records import Record, Span, clock, parse_clock
 
 if TYPE_CHECKING:
     from ..library import Library
@@ -52,13 +52,14 @@ def named_moment(library: "Browsing", moment: str, point_seconds: float = _POINT
         return NamedMoment(video=record, span=evidence.span, evidence_id=text, stream=evidence.stream)
     if not (found := _PLACED.match(text)):
         raise QueryError(f"moment {moment!r}: give VIDEO@START-END, e.g. talk.mp4@10:02-10:40, or an evidence id")
+    times = text[found.start("start") :]
     try:
         start = parse_clock(found["start"])
         end = parse_clock(found["end"]) if found["end"] else None
     except ValueError as error:
-        raise QueryError(f"moment {moment!r}: {error}") from error
+        raise QueryError(f"moment {times!r}: {error}") from error
     record = library.video(found["video"])
-    span = _inside(moment, start, start + point_seconds if end is None else end, record.duration)
+    span = _inside(times, start, start + point_seconds if end is None else end, record.duration)
     return NamedMoment(video=record, span=span, stream=record.info.stream)
 
 
@@ -89,10 +90,10 @@ def citation_moment(library: "Library", question: str, number: int) -> NamedMome
     return NamedMoment(video=record, span=chosen.span, evidence_id=chosen.evidence_id, stream=chosen.stream)
 
 
-def _inside(moment: str, start: float, end: float, duration: float) -> Span:
+def _inside(times: str, start: float, end: float, duration: float) -> Span:
     if start >= duration:
-        raise QueryError(f"moment {moment!r} starts at {start:g} s, and the video ends at {duration:.1f} s")
+        raise QueryError(f"moment {times!r} starts at {clock(start)}, and the video ends at {clock(duration)}")
     last = min(duration, end)
     if last <= start:
-        raise QueryError(f"moment {moment!r}: the end must be after the start")
+        raise QueryError(f"moment {times!r}: the end must be after the start")
     return Span(start=start, end=last)

@@ -14,7 +14,7 @@ from ...index.retrieval.search import Search
 from ...tools.extractors.registry import modality_names
 from ...tools.media.frames import Decoder
 from ...tools.records import Modality, Record, Seconds, Span
-from ..answering.ranking import ranked
+from ..answering.ranking import RESEMBLES, ranked
 from ..answering.reader import Reader, feature_reader
 from ..question.planning import make_plan
 from ..question.terms import places_of
@@ -63,6 +63,8 @@ def find_moments(
 ) -> list[Moment]:
     """Return the moments that match a query, best first, without overlaps.
 
+    Evidence with less than a fifth of the best relevance only resembles the query: it is left out.
+
     Args:
         query: A description or a question; its time expressions ("at the end", "after she sat down") are used.
         library: The library to search.
@@ -86,7 +88,8 @@ def find_moments(
     if not found and where != modalities:
         found = library.find(asked.text or query, CANDIDATES, modalities, video_ids, between)
     scored = ranked(make_plan(query), found, library, reader or feature_reader())
-    found = [one.evidence for one in scored]
+    best = max((one.score for one in scored), default=0.0)
+    found = [one.evidence for one in scored if one.score >= RESEMBLES * best and (one.score or not best)]
     moments: list[Moment] = []
     for one in found:
         if any(_overlap(one.video_id, one.span, moment) for moment in moments):

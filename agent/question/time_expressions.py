@@ -28,7 +28,7 @@ __all__ = [
 
 FAR = 1e7  # seconds: past the end of any video
 
-_CLOCK = r"(\d{1,3}:\d{2}(?::\d{2})?(?:\.\d{1,3})?)(?![\w:])"
+_CLOCK = r"(\d{1,3}:[0-5]\d(?::[0-5]\d)?(?:\.\d{1,3})?)(?![\w:])"
 _TIME = rf"(?:{_CLOCK}|minute +(\d{{1,4}})\b)"
 _BETWEEN = re.compile(rf"\b(?:between|from) +{_CLOCK} *(?:and|to|until|till|-|–) *{_CLOCK}", re.IGNORECASE)
 _MINUTES = re.compile(

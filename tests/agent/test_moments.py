@@ -8,8 +8,14 @@ from typer.testing import CliRunner
 
 from playhead import Library
 from playhead.agent.cli.main import app
+from playhead.agent.looking.moments import find_moments
+from playhead.index.retrieval.search import Search
+from playhead.index.storage.local import LocalStorage
 from playhead.tools.errors import QueryError
 from playhead.tools.records import Span
+from playhead.tools.settings import Settings
+
+from ..fakes import commit, observation
 
 
 def test_a_moment_is_where_something_is_shown(talk_library: Library, truth: dict) -> None:
@@ -54,3 +60,21 @@ def test_the_command_prints_moments_as_data(talk: Path, talk_library: Library) -
     (moment,) = json.loads(shown.stdout)
     assert set(moment) == {"video_id", "video", "start", "end", "score", "evidence", "seen", "frames"}
     assert moment["video"] == str(talk / "talk.mp4")
+
+
+def test_what_only_resembles_the_query_is_left_out_where_something_else_answers_it(tmp_path) -> None:
+    store = LocalStorage(tmp_path / "library")
+    store.create()
+    said = observation("We have a black screen.", 100, 104)
+    commit(
+        store,
+        [
+            said,
+            *(observation("Debug my code on this screen", start, start + 9, modality="text") for start in (10, 300)),
+        ],
+        duration=400.0,
+    )
+    search = Search(store, Settings(text_model="off", image_model="off", offline=True))
+    (found,) = find_moments("black screen", search, 5)
+    assert [one.text for one in found.evidence] == ["We have a black screen."]
+    assert [one.evidence[0].text for one in find_moments("my code", search, 5)] == ["Debug my code on this screen"] * 2

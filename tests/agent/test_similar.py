@@ -87,7 +87,7 @@ def test_what_is_no_picture_says_so(talk_library: Library, tmp_path: Path) -> No
     file.write_text("not a picture")
     with pytest.raises(MediaError, match=r"notes\.jpg cannot be read as a picture"):
         talk_library.search_picture(file)
-    with pytest.raises(QueryError, match=r"starts at 100 s, and the video ends at 78\.0 s"):
+    with pytest.raises(QueryError, match=r"moment '100' starts at 00:01:40\.0, and the video ends at 00:01:18\.0"):
         talk_library.find_similar("talk.mp4@100")
 
 
