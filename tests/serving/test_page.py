@@ -21,7 +21,10 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not 
 
 from playhead.agent.serving.access import Access  # noqa: E402 (needs the extra)
 from playhead.agent.serving.app import create_app  # noqa: E402
+from playhead.index.storage.local import LocalStorage  # noqa: E402
 from playhead.tools.media.frames import frames_at  # noqa: E402
+
+from ..fakes import commit, observation  # noqa: E402
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = (
@@ -343,3 +346,25 @@ def test_h264_in_another_container_is_copied_with_true_times(ending, browser, tm
             assert page.evaluate("document.getElementById('player').buffered.length") == 1
     finally:
         running.stop()
+
+
+def test_the_lines_of_a_slide_are_one_citation_and_no_citation_is_left_out(browser, tmp_path):
+    store = LocalStorage(tmp_path / "library")
+    store.create()
+    rows = [observation(text, 9.2, 18.4, modality="text") for text in ("Budget 2026", "Travel", "Rent")]
+    rows += [observation(f"We count widget {n}.", 20 + 2 * n, 20.4 + 2 * n) for n in range(11)]
+    commit(store, rows, duration=60.0)
+    serving = Served(Library(store.folder, Settings(text_model="off", image_model="off", offline=True)))
+    for page in opened(browser, serving.url):
+        answered(page, "What is written at 0:12?")
+        (card,) = page.locator(".claim .hit").all()
+        assert card.locator(".what").inner_text() == "Budget 2026 · Travel · Rent"
+        assert card.locator(".time").inner_text() == "0:09–0:19"
+        answered(page, "How often does he say widget?")
+        assert [one.inner_text() for one in page.locator(".claim > .list .time").all()] == [
+            f"0:{20 + 2 * n}–0:{21 + 2 * n}" for n in range(8)
+        ]
+        assert page.locator(".claim summary").inner_text() == "and 3 more"
+        page.locator(".claim summary").click()
+        assert page.locator(".claim details .hit").count() == 3
+    serving.stop()

@@ -24,8 +24,13 @@ export function clock(seconds) {
   return hours ? `${hours}:${pad(minutes)}:${pad(rest)}` : `${minutes}:${pad(rest)}`;
 }
 
+// From the second that holds the start to the end of the second that holds the end, as the terminal writes it.
+export function stretch(start, end) {
+  return `${clock(start)}–${clock(Math.ceil(end - 1e-6))}`;
+}
+
 export function seconds(text) {
-  if (!/^\d+(:\d{1,2}){0,2}(\.\d+)?$/.test(text.trim())) return null;
+  if (!/^\d+(:[0-5]?\d){0,2}(\.\d+)?$/.test(text.trim())) return null;
   return text.trim().split(":").reduce((total, part) => total * 60 + Number(part), 0);
 }
 
@@ -44,17 +49,17 @@ export function marked(text, query) {
   return [...parts, text.slice(last)];
 }
 
-// A keyframe with the cited line or object boxed.
+// A keyframe with the cited lines or objects boxed.
 export function shot(row) {
   const frame = el("div", { class: "shot" });
   if (!row.picture) return frame;
   frame.append(el("img", { src: `/api/keyframes/${encodeURIComponent(row.id)}`, alt: "", loading: "lazy" }));
-  if (row.box) {
+  for (const { left, top, right, bottom } of row.boxes ?? [row.box].filter(Boolean)) {
     const box = el("div", { class: "box" });
-    box.style.left = `${100 * row.box.left}%`;
-    box.style.top = `${100 * row.box.top}%`;
-    box.style.width = `${100 * (row.box.right - row.box.left)}%`;
-    box.style.height = `${100 * (row.box.bottom - row.box.top)}%`;
+    box.style.left = `${100 * left}%`;
+    box.style.top = `${100 * top}%`;
+    box.style.width = `${100 * (right - left)}%`;
+    box.style.height = `${100 * (bottom - top)}%`;
     frame.append(box);
   }
   return frame;

@@ -1,6 +1,8 @@
 // The left side: the library, what a search found, and answers with their steps.
 
-import { clock, el, marked, shot } from "./dom.js";
+import { clock, el, marked, shot, stretch } from "./dom.js";
+
+const MOST_ROWS = 8;  // citations of a claim that are shown before a click
 
 export function cards(videos, open) {
   return el("ul", { class: "grid" }, ...videos.map((video) => {
@@ -21,7 +23,7 @@ export function cards(videos, open) {
 
 // Stretches of a video in words.
 export function spans(list) {
-  return list.map(([start, end]) => `${clock(start)}–${clock(end)}`).join(", ");
+  return list.map(([start, end]) => stretch(start, end)).join(", ");
 }
 
 export function hits(rows, query, open) {
@@ -34,7 +36,7 @@ export function hit(row, query, open) {
     el("span", {},
       el("span", { class: "what" }, ...marked(row.text, query)),
       el("span", { class: "where" },
-        el("span", { class: "time" }, `${clock(row.start)}–${clock(row.end)}`),
+        el("span", { class: "time" }, stretch(row.start, row.end)),
         el("span", { class: `kind ${row.kind}` }, row.called), el("span", {}, row.name),
         row.is_unsure ? el("span", { class: "unsure", title: "It resembles the question and may not answer it." }, "less certain") : null)));
 }
@@ -45,7 +47,7 @@ export function step(event) {
     case "plan": return `Looking for “${event.plan.query}”`;
     case "evidence": return `Found ${event.evidence.length} pieces of evidence`;
     case "frames": return `Looking at ${event.frames.length} frames`;
-    case "chapter": return `Read ${clock(event.span.start)}–${clock(event.span.end)}`;
+    case "chapter": return `Read ${stretch(event.span.start, event.span.end)}`;
     case "draft": return event.claims.length ? `Drafted ${event.claims.length} ${event.claims.length === 1 ? "claim" : "claims"}` : "Nothing found answers the question";
     case "verdict": return confirmed(event.claim) ? null : `${event.claim.verdict}: ${event.claim.text}`;
     default: return null;
@@ -74,7 +76,27 @@ export function corrected(answer) {
 }
 
 export function claims(list, called, open) {
-  return list.map((claim) => el("div", { class: "claim" },
-    el("p", {}, claim.text, confirmed(claim) ? null : el("span", { class: "verdict" }, claim.verdict)),
-    el("div", { class: "list" }, ...claim.citations.slice(0, 8).map((one) => hit(cited(one, called), "", open)))));
+  return list.map((claim) => {
+    const rows = slides(claim.citations.map((one) => cited(one, called))).map((row) => hit(row, "", open));
+    const rest = rows.splice(MOST_ROWS);
+    return el("div", { class: "claim" },
+      el("p", {}, claim.text, confirmed(claim) ? null : el("span", { class: "verdict" }, claim.verdict)),
+      el("div", { class: "list" }, ...rows),
+      rest.length ? el("details", {}, el("summary", { class: "small" }, `and ${rest.length} more`), el("div", { class: "list" }, ...rest)) : null);
+  });
+}
+
+// Rows of text of one video that appear and disappear together, as one row.
+function slides(rows) {
+  const found = new Map();
+  for (const row of rows) {
+    const key = row.kind === "text" ? [row.video, row.stream, row.start, row.end].join() : row.id + row.start;
+    const first = found.get(key);
+    if (!first) found.set(key, { ...row, boxes: [row.box].filter(Boolean) });
+    else if (first.id !== row.id) {
+      first.text += ` · ${row.text}`;
+      first.boxes.push(...[row.box].filter(Boolean));
+    }
+  }
+  return [...found.values()];
 }
