@@ -269,9 +269,14 @@ def _rarities(terms: Sequence[Term], search: Search) -> dict[str, float]:
 
 
 def _coverage(terms: Sequence[Term], weights: Mapping[str, float], texts: Sequence[str]) -> float:
-    """Return the share of the terms that some texts contain, weighted by rarity; 0 without terms."""
-    whole = sum(weights[term.text] for term in terms)
+    """Return the share of the terms that some texts contain, weighted by rarity; 0 without terms.
+
+    Where one member of a list joined by "or" is contained, the others do not count.
+    """
     held = {term for text in texts for term in held_terms(terms, text)}
+    names = {term.text for term in held}
+    asked = [one for one in terms if one in held or not any(names.issuperset(other) for other in one.alternatives)]
+    whole = sum(weights[term.text] for term in asked)
     return sum(weights[term.text] for term in held) / whole if whole else 0.0
 
 

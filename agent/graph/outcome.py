@@ -6,7 +6,7 @@ from pathlib import Path
 from ...index.records import VideoRecord
 from ...tools.embedding.conse import knows_labels_only
 from ...tools.extractors.registry import modality_names, participle, spec_of
-from ...tools.records import Modality
+from ...tools.records import Modality, clock
 from ...tools.settings import Settings
 from ..records import Answer, Plan, Status, Usage
 from .state import State
@@ -73,6 +73,11 @@ def _status(state: State, has_claims: bool) -> Status:
 
 def _refusal(plan: Plan, missing: Sequence[str], reason: str, records: Sequence[VideoRecord]) -> str:
     """Return the reason for a missing answer, and the modalities that are not indexed."""
+    longest = max(records, key=lambda one: one.duration, default=None)
+    if longest and plan.between and not plan.from_end and plan.between.start >= longest.duration:
+        name, end = Path(longest.paths[0]).name, clock(longest.duration)[:-2]
+        which = f"the video {name}" if len(records) == 1 else f"the longest of {len(records)} videos, {name},"
+        return f"The question asks about {clock(plan.between.start)[:-2]}, and {which} ends at {end}."
     if plan.kind == "whole":
         return "Nothing that could be summarised was said, written or described in the indexed videos."
     if plan.planner == "rules" and not plan.terms and not plan.is_moment:

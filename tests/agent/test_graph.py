@@ -116,6 +116,16 @@ def test_a_moment_is_read_not_searched(library):
     assert (silent.status, silent.text) == ("insufficient", "Nothing in the indexed videos answers this for certain.")
 
 
+@pytest.mark.parametrize("question", ["What is said at 59:00?", "What happens after 59:00?", "59:00"])
+def test_a_time_after_the_end_names_the_end(tmp_path, question):
+    store = LocalStorage(tmp_path / "library")
+    store.create()
+    commit(store, [observation("It rains.", 3, 8)], paths=("talks/talk.mp4",), duration=40.0)
+    answer = Library(store.folder, NO_MODELS).ask(question)
+    assert (answer.status, answer.claims) == ("insufficient", ())
+    assert answer.text == "The question asks about 00:59:00, and the video talk.mp4 ends at 00:00:40."
+
+
 def test_a_screen_is_answered_by_its_lines_before_the_labels_of_its_picture(tmp_path):
     store = LocalStorage(tmp_path / "library")
     store.create()

@@ -135,6 +135,16 @@ def test_of_names_joined_by_or_one_is_enough(question: str, held: str, not_held:
     assert not holds_exact(plan, Candidate(evidence(not_held)))
 
 
+@pytest.mark.parametrize(
+    ("question", "expected"), [("Is it React, Vue or Flutter?", True), ("Is it React, Vue or Angular?", False)]
+)
+def test_the_other_members_of_a_list_do_not_count_against_a_line_with_one(
+    scored, question: str, expected: bool
+) -> None:
+    best = scored(question, "In this video, you will learn how to use Flutter.", "We start with the extensions.")[0]
+    assert (best.score >= feature_reader().threshold) is expected
+
+
 # Not looked at while the reader was made; only the share is asserted.
 _ANSWERED = (
     ("How expensive is the museum?", "Entry to the museum costs nine euros."),
