@@ -133,5 +133,7 @@ def evidence_cells(one: Evidence, image: str) -> list[str]:
 
 
 def _cited(one: Citation, claim: Claim) -> str:
-    quote = "" if clean_text(one.quote) == clean_text(claim.text) else f": {escaped(one.quote)}"
-    return f"{escaped(one.place)}{quote}"
+    """A place with all that is cited there, unless that is the claim."""
+    quotes = dict.fromkeys(clean_text(other.quote) for other in claim.citations if other.place == one.place)
+    there = " · ".join(filter(None, quotes))
+    return escaped(one.place if there == clean_text(claim.text) else f"{one.place}: {there}")

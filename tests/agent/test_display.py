@@ -102,6 +102,13 @@ def test_spans_that_look_the_same_are_printed_once():
     assert str(answer(alike)) == "x [00:01:01–00:01:05] a.mp4, said, [00:01:02–00:01:05] a.mp4, said"
 
 
+def test_the_quotes_of_one_place_are_shown_together():
+    lines = answer(claim("Budget · Travel", cite("Budget"), cite("Travel")))
+    assert words(html_of(lines)).startswith("Budget · Travel ✓ supported[00:01:01–00:01:05] a.mp4, saida.mp4 · ")
+    parts = answer(claim("Both.", cite("Budget"), cite("Travel"), cite("Rent", start=80, end=81)))
+    assert "a.mp4, said: Budget · Travel[00:01:20–00:01:21] a.mp4, said: Rent" in words(html_of(parts))
+
+
 def test_what_is_not_supported_says_so():
     doubtful = answer(claim("It rains.", verdict="unverified"))
     assert str(doubtful) == "It rains. [00:01:01–00:01:05] a.mp4, said (unverified)"
