@@ -4,8 +4,10 @@ import re
 import shlex
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from playhead.agent.cli.main import app
@@ -46,6 +48,19 @@ def test_every_command_names_a_command_and_options_that_exist(page: Path) -> Non
         assert shown.exit_code == 0, line
         for option in [word.split("=")[0] for word in words if word.startswith("--")]:
             assert option in shown.output + models.output, f"{line}: {option}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_option_that_a_sentence_names_is_one_of_playhead(page: Path) -> None:
+    if page.name == "containers.md":  # it names options of Docker
+        return
+    named = set(re.findall(r"`(--[a-z][a-z-]+)", page.read_text(encoding="utf-8")))
+    assert named <= _options(typer.main.get_command(app))
+
+
+def _options(command: Any) -> set[str]:
+    own = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    return own.union(*map(_options, getattr(command, "commands", {}).values()))
 
 
 def test_the_guides_show_many_commands() -> None:

@@ -57,7 +57,11 @@ class StoppedError(Exception):
 
 
 class BackgroundTask:
-    """A task in its own thread. It starts with the `with` block; leaving the block early asks it to stop."""
+    """A task in its own thread. It starts with the `with` block; leaving the block early asks it to stop.
+
+    The block ends when the task has ended. A thread that is left in the code of a model when Python exits aborts the process
+    ("terminate called without an active exception").
+    """
 
     def __init__(self, task: Callable[[], None]) -> None:
         self._task = task
@@ -69,7 +73,9 @@ class BackgroundTask:
         return self
 
     def __exit__(self, *_: object) -> None:
+        assert self._future is not None
         self._stopped.set()
+        wait([self._future])
 
     def check(self) -> None:
         """Stop the task if the caller has left. The task calls this at intervals.

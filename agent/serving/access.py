@@ -107,6 +107,10 @@ class AccessControl:
             await self._app(scope, receive, protected)
         elif scope["path"] == "/" and self._access.password is not None:
             await _redirect(protected, "/login")
+        elif scope["path"].startswith("/v1/"):
+            await _plain(
+                protected, 401, "Send the header `Authorization: Bearer KEY`: `playhead ui --api` prints the key."
+            )
         else:
             await _plain(protected, 401, "Open the address that `playhead ui` printed: it carries the key.")
 

@@ -39,6 +39,8 @@ def test_without_the_token_nothing_is_served(client):
         assert client.get(path).status_code == 401, path
         assert client.get(path, headers={"authorization": "Bearer wrong"}).status_code == 401
     assert client.get("/?token=wrong").status_code == 401
+    assert "Send the header `Authorization: Bearer KEY`" in client.get("/v1/videos").text
+    assert "Open the address that `playhead ui` printed" in client.get("/api/library").text
     assert client.post("/api/ask", json={"question": "why"}).status_code == 401
 
 
