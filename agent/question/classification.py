@@ -114,13 +114,21 @@ def _whole(text: str) -> Shape | None:
     """Parse a question about a whole video: nothing is left without the words for a summary and for a video."""
     if _TALKS_ABOUT.match(text):
         return Shape("whole", text)
+    topic = topic_of_summary(text)
+    return None if topic is None or terms_of(topic, ()) else Shape("whole", text)
+
+
+def topic_of_summary(question: str) -> str | None:
+    """Return the words of a request for a summary that name what is summarised: "summarise code_tutorial.mp4".
+
+    Returns:
+        The words; without content where the whole library is meant; None: the question asks for no summary.
+    """
+    text = question.strip(" ?!.")
     if not (found := _WHOLE.search(text)):
         return None
-    rest = _SUMMARISED.sub(" ", f"{text[: found.start()]} {text[found.end() :]}")
     about = found[0][5:] if found[0].casefold().startswith("what ") else ""
-    if terms_of(rest, ()) or terms_of(_SUMMARISED.sub(" ", about), ()):
-        return None
-    return Shape("whole", text)
+    return _SUMMARISED.sub(" ", f"{text[: found.start()]} {text[found.end() :]} {about}")
 
 
 _COMPARE = (

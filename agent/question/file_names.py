@@ -1,7 +1,7 @@
 """Limits a question to videos by file name, title, folder, channel, tag or date ("in the interview of 3 May")."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import PurePath
 
@@ -10,7 +10,8 @@ from ...index.records import VideoRecord
 from ...tools.media.metadata.records import Metadata
 from ...tools.words import MONTHS, ORDINAL_FIGURES, STOP_WORDS, canonical, is_same, pieces, tokens
 from ..records import Plan
-from .time_expressions import moment_of
+from .classification import topic_of_summary
+from .time_expressions import moment_of, stretch_of
 
 __all__ = ["names_of", "scoped_by_names"]
 
@@ -35,7 +36,7 @@ def names_of(record: VideoRecord) -> str:
 def scoped_by_names(plan: Plan, records: Mapping[str, VideoRecord]) -> Plan:
     """Limit a plan to the videos that the question names by their file name, folder or date.
 
-    A phrase names videos if the names of some, but not all, videos contain each of its content words; the only video of a
+    A request for a summary that names videos and nothing else summarises them. A phrase names videos if the names of some, but not all, videos contain each of its content words; the only video of a
     library may be named, too. A second that the question names ("at 0:04") is no part of the phrase.
 
     Args:
@@ -44,19 +45,26 @@ def scoped_by_names(plan: Plan, records: Mapping[str, VideoRecord]) -> Plan:
     """
     if plan.video_ids is not None:
         return plan
+    if plan.kind == "needle" and (topic := topic_of_summary(stretch_of(plan.question)[0])):
+        wanted = [word for word in tokens(topic) if word not in (STOP_WORDS - {"may"}) | _KINDS]
+        if chosen := _named_by(wanted, records):
+            return plan.model_copy(update={"kind": "whole", "terms": (), "video_ids": chosen})
     second = moment_of(plan.question)
     for found in _IN_VIDEO.finditer(second[0] if second else plan.question):
         wanted = [word for word in tokens(found["what"]) if word not in (STOP_WORDS - {"may"}) | _KINDS]
-        if not wanted:
-            continue
-        names = ((video_id, _words_of_names(one.paths[0], one.metadata)) for video_id, one in records.items())
-        chosen = [video_id for video_id, own in names if all(_is_among(word, own) for word in wanted)]
-        if not chosen or 1 < len(chosen) == len(records):
+        if not (chosen := _named_by(wanted, records)):
             continue
         named = {*wanted, *pieces(found["what"])}
         terms = tuple(term for term in plan.terms if not set(term.text.split()) <= named)
-        return plan.model_copy(update={"video_ids": tuple(chosen), "terms": terms or plan.terms})
+        return plan.model_copy(update={"video_ids": chosen, "terms": terms or plan.terms})
     return plan
+
+
+def _named_by(words: Sequence[str], records: Mapping[str, VideoRecord]) -> tuple[str, ...]:
+    """Return the ids of the videos whose names hold all words; none if these are all of several videos, or no word is given."""
+    names = ((video_id, _words_of_names(one.paths[0], one.metadata)) for video_id, one in records.items())
+    chosen = tuple(video_id for video_id, own in names if words and all(_is_among(word, own) for word in words))
+    return () if 1 < len(chosen) == len(records) else chosen
 
 
 def _names(path: PurePath, metadata: Metadata) -> str:

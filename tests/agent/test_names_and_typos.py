@@ -146,6 +146,22 @@ def test_all_of_a_second_answers_a_question_that_names_nothing_else(slides: Sear
 
 
 @pytest.mark.parametrize(
+    ("question", "videos"),
+    [
+        ("Summarise the bees lecture", "2"),
+        ("give me a summary of lecture_02_bees.mp4", "2"),
+        ("tell me about the interview with Ana Silva", "1"),
+        ("What are the main points of the review?", "0"),
+        ("Summarise the budget", ""),
+        ("What does Ana say about bees?", ""),
+    ],
+)
+def test_a_summary_of_a_named_video(question: str, videos: str) -> None:
+    plan = scoped_by_names(make_plan(question), RECORDS)
+    assert (plan.kind, plan.video_ids) == (("whole", (videos * 32,)) if videos else ("needle", None))
+
+
+@pytest.mark.parametrize(
     ("typed", "read"),
     [
         ("what happens after 20 sec", "what happens after 0:00:20"),
