@@ -949,6 +949,14 @@ def test_clips_exports_and_notes_are_written(indexed, playhead, tmp_path):
     bundle = playhead("moment", "talks/traffic.mp4@0-2", "--json", "-o", "frames", "--frames", "2").data
     assert [one["text"] for one in bundle["said"]] == ["The red car stops at the bridge."]
     assert len(list((tmp_path / "frames").iterdir())) == 2
+    for words in (
+        ("talks/traffic.mp4", "0:00-0:02"),
+        ("talks", "Where does the red car stop?"),
+        ("talks", "traffic.mp4@0-2"),
+    ):
+        same = playhead("moment", *words, "--json").data
+        assert [one["text"] for one in same["said"]] == ["The red car stops at the bridge."]
+    assert "2 videos are in talks, write which one: VIDEO@0:01" in playhead("moment", "talks", "0:01").complaint
     assert "red car" in playhead("context", "talks", "What is said about the red car?", "--max-tokens", "300").out
 
 

@@ -181,9 +181,10 @@ def notes(
         print(clean_text(str(target)))
 
 
-@with_settings(examples=("playhead moment talk.mp4@10:02-10:40", "playhead moment talk.mp4@10:02 --frames 8 -o frames"))
+@with_settings(examples=("playhead moment talk.mp4@10:02-10:40", "playhead moment talks 10:02 --frames 8 -o frames"))
 def moment(
-    named: Annotated[str, typer.Argument(metavar="MOMENT", help="VIDEO@START-END, VIDEO@START, or an evidence id.")],
+    place: Place = ".",
+    named: Moment = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder to save the frames in.")
     ] = None,
@@ -203,10 +204,14 @@ def moment(
     from ...display.tables import print_bundle
     from ...display.terminal import waiting
     from ...exporting.bundles import bundle
+    from ...exporting.named_moments import is_time
 
-    opened, place = _stretch(named, library, chosen)
+    if named is None and not is_time(place):
+        opened, stretch = _stretch(place, library, chosen)
+    else:
+        opened, stretch = _named(place, named, 1, library, chosen)
     with waiting("reading", chosen.quiet):
-        made = bundle(opened, place, frames if output else 0, _box(crop), width)
+        made = bundle(opened, stretch, frames if output else 0, _box(crop), width)
     saved: list[dict[str, Any]] = []
     for frame in made.frames:
         assert output
