@@ -10,6 +10,7 @@ from ...index.localization.slides import TextLine, slides_of
 from ...index.records import Evidence
 from ...index.retrieval.search import Search
 from ...tools.embedding.protocol import Vectors
+from ...tools.extractors.sounds import MUSIC
 from ...tools.media.metadata.records import TitledSpan
 from ...tools.records import Modality, Record, Seconds, Span, Text
 from ...tools.words import tokens
@@ -34,6 +35,7 @@ _FEWEST_WORDS, _MOST_WORDS = 5, 40
 _HEADING_SECONDS, _HEADING_HEIGHT = 2.0, 0.045
 _HEADING_WORDS, _HEADING_LETTERS = 10, 4
 _NEARLY = 0.8
+_LONGEST_JINGLE = 15.0  # seconds
 _SHORTEST = 0.001
 
 
@@ -189,7 +191,9 @@ def _sections(video_id: str, whole: Span, search: Search, named: Sequence[Titled
     slides = slides_of([TextLine(row.span, row.text, row.box) for row in boxed if row.box is not None])
     sections = []
     starts = [one.span.start for one in named]
-    for chapter in scene_tree(whole, list(series.values()), edges, pictures, [slide.span for slide in slides], starts):
+    jingles = [row.end for row in search.of_video(video_id, ["sounds"], whole) if _is_jingle(row)]
+    shown = [slide.span for slide in slides]
+    for chapter in scene_tree(whole, list(series.values()), edges, pictures, shown, starts, jingles):
         telling = tuple(_representative(chapter.span, [kinds[modality] for modality in _SENTENCES])[:MOST_ROWS])
         titles = [boxed[slide.title] for slide in slides if slide.span.overlap(chapter.span) > slide.span.duration / 2]
         heading = titles[0] if titles else _heading(chapter.span, boxed)
@@ -204,6 +208,11 @@ def _sections(video_id: str, whole: Span, search: Search, named: Sequence[Titled
             )
         )
     return sections
+
+
+def _is_jingle(sound: Evidence) -> bool:
+    """Whether a sound is short music, which divides programmes; longer music accompanies pictures."""
+    return sound.text.casefold() == MUSIC and sound.end - sound.start <= _LONGEST_JINGLE
 
 
 def _representative(span: Span, kinds: Sequence[tuple[list[Evidence], Vectors]]) -> list[Evidence]:

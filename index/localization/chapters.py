@@ -77,6 +77,7 @@ def scene_tree(
     pictures: EmbeddedSeries | None = None,
     slides: Sequence[Span] = (),
     named: Sequence[float] = (),
+    jingles: Sequence[float] = (),
 ) -> list[Chapter]:
     """Return the chapters of a video part and the scenes of each, in order; they cover it.
 
@@ -89,6 +90,7 @@ def scene_tree(
         pictures: The frames; or, where frames were not embedded, captions or texts. None: each chapter is one scene.
         slides: Spans of slides with titles (`index.localization.slides`), in order.
         named: Seconds at which the chapters that the source names begin, in order; they replace all others.
+        jingles: Seconds at which short music ends: see `chapters`.
 
     Raises:
         ValueError: A series does not have one vector for each span.
@@ -103,7 +105,7 @@ def scene_tree(
             slide_starts = [slide.start for slide in slides]
             spans = chapters(whole, series, slide_starts, slide_starts)
     else:
-        spans = chapters(whole, series, edges, starts)
+        spans = chapters(whole, series, edges, starts, jingles)
     return [Chapter(span, _scenes(span, starts)) for span in spans]
 
 
@@ -124,7 +126,11 @@ def slide_chapters(whole: Span, slides: Sequence[Span]) -> list[Span]:
 
 
 def chapters(
-    whole: Span, series: Sequence[EmbeddedSeries], edges: Sequence[float] = (), picture_starts: Sequence[float] = ()
+    whole: Span,
+    series: Sequence[EmbeddedSeries],
+    edges: Sequence[float] = (),
+    picture_starts: Sequence[float] = (),
+    jingles: Sequence[float] = (),
 ) -> list[Span]:
     """Return the chapters of a video part, in order; they cover it.
 
@@ -134,6 +140,7 @@ def chapters(
         edges: Seconds at which the picture changed or a sentence began: a border is moved to the nearest one. Without any
             it stays.
         picture_starts: Seconds at which another picture began: a very near one is preferred to other edges.
+        jingles: Seconds at which short music ends: one within half a window is preferred to all other edges.
 
     Raises:
         ValueError: A series does not have one vector for each span.
@@ -154,7 +161,8 @@ def chapters(
     cuts: list[float] = []
     for peak in sorted(peaks, key=lambda n: (-depth[n], n)):
         place = float(at[peak])
-        cut = _nearest(place, picture_starts, _SAME_BORDER * window)
+        cut = _nearest(place, jingles, window / 2)
+        cut = _nearest(place, picture_starts, _SAME_BORDER * window) if cut is None else cut
         cut = _nearest(place, edges, window / 2) if cut is None else cut
         cut = place if cut is None else cut
         fits = all(abs(cut - other) >= shortest for other in [whole.start, *cuts, whole.end])

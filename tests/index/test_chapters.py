@@ -60,6 +60,14 @@ def test_a_border_is_moved_to_the_start_of_an_observation():
     assert starts(chapters(WHOLE, [one], [400.0]))[1] == pytest.approx(300, abs=2)
 
 
+def test_a_jingle_near_a_border_is_the_border():
+    one = talk([0] * 60 + [1] * 60)
+    sentences = [span.start for span in one.spans]
+    assert starts(chapters(WHOLE, [one], sentences, (), [308.0])) == [0, 308]
+    assert starts(chapters(WHOLE, [one], sentences, [302.0], [308.0])) == [0, 308]
+    assert starts(chapters(WHOLE, [one], sentences, (), [150.0, 330.0])) == [0, 300]
+
+
 @pytest.mark.parametrize("series", [[], [talk([0])]])
 def test_nothing_to_compare_is_one_chapter(series):
     assert chapters(WHOLE, series) == [WHOLE]

