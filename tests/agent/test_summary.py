@@ -131,3 +131,15 @@ def test_a_heading_is_not_quoted_again_and_texts_are_on_one_line(store: LocalSto
     assert printed.splitlines()[1:] == [
         f"00:00:00.0–00:00:30.0  {title} · We speak of water [31m and [bold]more[/bold]",
     ]
+
+
+def test_a_chapter_begins_after_a_jingle_that_was_stored(store: LocalStorage) -> None:
+    """Two subjects with a jingle near the border between them; longer music changes nothing."""
+    words = ["alpha beta gamma delta"] * 20 + ["epsilon zeta eta theta"] * 20
+    said = [observation(f"{text} {number}", 5.0 * number, 5.0 * number + 4.5) for number, text in enumerate(words)]
+    for name, end in (("ab" * 16, 106.0), ("cd" * 16, 150.0)):
+        music = observation("music", 101.0, end, modality="sounds")
+        commit(store, [music, *said], BagOfWords(), video_id=name, duration=200.0)
+    search = Search(store, Settings())
+    assert [one.start for one in contents("ab" * 16, search)] == [0, 106]
+    assert [one.start for one in contents("cd" * 16, search)] == [0, 100]
