@@ -4,7 +4,7 @@ Two videos of an hour for each seed (`playhead.agent.evaluation.haystack.compose
 voice, stretches of real clips. Near duplicates with other names, cities and numbers lie beside each needle. Indexed with the
 profile `offline` and YOLOv8n (int8); every question is asked of its own hour. What is shown is asked for by classes of
 COCO, which the detector knows, and in free text, for much of which neither it nor the labels of ImageNet have a word.
-Seed 1 was looked at while Playhead was made, seed 2 was not: its failures are counted, never listed.
+Seed 1 was looked at while Playhead was made; of seed 2 only the counts were (`bench_counts.py`): its failures are counted, never listed.
 
 - Retrieval: the share of questions whose best result (`find` for moments, `search` for evidence) overlaps a true span.
 - Asked: `answered` is the share that is not declined, `right` the share whose first claim cites evidence that overlaps
