@@ -23,6 +23,7 @@ _FACTS = (
     (rf"\bturn(?:s|ed|ing)? (?:around|back|round){_END}", "turns around"),
     (rf"\b(?:approach(?:es|ed|ing)?|comes? (?:closer|nearer)|{_GOES} towards?)(?: the camera)?{_END}", "approaches"),
     (rf"\b{_GOES} away(?: from the camera)?{_END}", "moves away"),
+    (rf"\b(?:{_GOES} (?:to|towards?|up to)|approach(?:es|ed|ing)?) (?:the|an?) (?P<other>\w[\w ]*){_END}", "moves towards the {}"),
 )  # fmt: skip
 _PATTERNS = [(re.compile(pattern, re.IGNORECASE), fact) for pattern, fact in _FACTS]
 # Whoever moves: the detector's label is not asked for.
@@ -40,7 +41,7 @@ def with_motion(plan: Plan) -> Plan:
         found = pattern.search(plan.question)
         if not found:
             continue
-        side = (found.groupdict().get("side") or "").casefold()
+        where = "".join(part or "" for part in found.groupdict().values()).casefold()
         before = [
             word for word in re.findall(r"\w+", plan.question[: found.start()]) if word.casefold() not in _ANYTHING
         ]
@@ -50,7 +51,7 @@ def with_motion(plan: Plan) -> Plan:
         return plan.model_copy(
             update={
                 "kind": "count" if is_count else "needle",
-                "motion": fact.format(side),
+                "motion": fact.format(where),
                 "subjects": (subject,),
                 "terms": (),
                 "place": None,

@@ -20,6 +20,8 @@ NO_MODELS = Settings(text_model="off", image_model="off", offline=True)
         ("When does a dog leave at the right?", "leaves at the right", ["dog"]),
         ("Does anyone turn around?", "turns around", []),
         ("Which car approaches?", "approaches", ["car"]),
+        ("When does the person walk towards the dining table?", "moves towards the dining table", ["person"]),
+        ("Who approaches a car?", "moves towards the car", []),
         ("What is on the left of the dog?", "", None),
         ("What did she say about approaches to testing?", "", None),
         ("Why did the company move away from Java?", "", None),
@@ -45,6 +47,7 @@ def library(tmp_path):
         [
             moved("dog enters from the left", 3, 5), moved("person enters from the left", 7, 9),
             moved("person enters from the left", 20, 22), moved("car turns around", 30, 34),
+            moved("person moves towards the car", 40, 44),
         ],
         video_id="ab" * 16,
     )  # fmt: skip
@@ -65,6 +68,12 @@ def test_a_named_thing_and_a_count(library):
     assert [c.start for c in claim.citations] == [7, 20]
     (count,) = library.ask("How many people enter from the left?").claims
     assert (count.text, count.verdict) == ("2 times", "supported")
+
+
+def test_what_is_moved_towards_is_named(library):
+    (claim,) = library.ask("When does the person walk towards the car?").claims
+    assert (claim.text, [c.start for c in claim.citations]) == ("person moves towards the car", [40])
+    assert library.ask("When does the person walk towards the dog?").claims == ()
 
 
 def test_what_does_not_move_so_is_not_found(library):

@@ -75,6 +75,37 @@ def test_a_thing_that_stays_does_nothing(x, y, count, seed):
     assert facts(track(places)) == []
 
 
+def still(x, y, label="door", size=0.1, start=5.0, count=30):
+    return [seen(x, y, size, size, start + n, label) for n in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        (still(0.75, 0.5), ["moves to the right", "moves towards the door"]),
+        (still(0.75, 0.5, "dog"), ["moves to the right"]),  # of its own label
+        (still(0.45, 0.95), ["moves to the right"]),  # beside its way
+        (still(0.05, 0.5), ["moves to the right"]),  # behind it
+        (still(0.95, 0.5, size=0.02), ["moves to the right"]),  # less than half of the distance goes
+        (still(0.75, 0.5, start=200.0), ["moves to the right"]),  # later
+    ],
+)
+def test_a_thing_moves_towards_what_its_way_leads_to(other, expected):
+    assert facts(track(line((0.2, 0.5), (0.5, 0.5))), other) == expected
+
+
+def test_a_thing_that_comes_itself_is_not_moved_towards():
+    door = [seen(0.95 - 0.02 * n, 0.5, 0.1, 0.1, 10.0 + n, "car") for n in range(12)]
+    found = facts(track(line((0.2, 0.5), (0.5, 0.5))), door)
+    assert not any("towards" in fact for fact in found)
+
+
+def test_of_two_things_the_nearer_one_is_moved_towards():
+    found = motions([track(line((0.2, 0.5), (0.5, 0.5))), still(0.65, 0.5, "car"), still(0.8, 0.5)], 100.0)
+    (fact,) = [one for one in found if "towards" in one.text]
+    assert (fact.text, fact.span.start, fact.span.end, fact.frame_seconds) == ("dog moves towards the car", 10, 22, 21)
+
+
 def test_turning_around_has_the_time_of_the_turn():
     there_and_back = line((0.3, 0.5), (0.7, 0.5), 9) + line((0.65, 0.5), (0.3, 0.5), 8)
     (turn,) = motions([track(there_and_back)], 100.0)

@@ -1,7 +1,9 @@
 """How tracked things move: facts such as "person enters from the left", computed from the boxes of a track.
 
 A thing enters if its track begins inside the video and its speed puts its box across the picture's edge one sample before; it leaves in
-the same way. Where boxes of successive samples do not overlap, the track may join two things: nothing is concluded from it. Facts are observations of the modality `motion`, with the box and the frame of the track where they hold.
+the same way. It moves towards another thing if its way leads there and at least half of the distance between their boxes goes. Where
+boxes of successive samples do not overlap, the track may join two things: nothing is concluded from it. Facts are observations of the
+modality `motion`, with the box and the frame of the track where they hold.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,6 +29,9 @@ _TURN_SIZES = 1.5
 _OPPOSITE = -0.9
 # It approaches if its height grows by this factor, steadily, and is not cut by an edge: this near is at the edge.
 _GROWTH, _STEADY, _AT_EDGE = 1.5, 0.8, 0.01
+# It moves towards another thing if this share of the distance goes, at this cosine between its way and the direction of the other,
+# which moves less than this share of that way.
+_GONE, _AIMED, _STILL = 0.5, 0.9, 0.3
 _LEAST_SAMPLES = 3
 # Tracks that begin or end together, while none goes on, are a cut.
 _CUT_TRACKS = 2
@@ -37,7 +42,7 @@ _LEAST_OVERLAP = 0.1
 _TOUCHES, _NO_GAP = 0.02, 0.2
 
 MOTION = (
-    1,
+    2,
     _LEAST_OVERLAP,
     _TOUCHES,
     _NO_GAP,
@@ -49,6 +54,9 @@ MOTION = (
     _GROWTH,
     _STEADY,
     _AT_EDGE,
+    _GONE,
+    _AIMED,
+    _STILL,
     _LEAST_SAMPLES,
     _MOST_GAP_SECONDS,
 )
@@ -64,7 +72,7 @@ def motions(tracks: Sequence[Track], end: float) -> list[Observation]:
         tracks: The detections of each track, in order of time, with boxes.
         end: Where the last detection of the video may end, in seconds.
     """
-    tracks = _sure_parts(tracks)
+    others, tracks = tracks, _sure_parts(tracks)
     begins = [track[0].span.start for track in tracks]
     ends = [track[-1].span.end for track in tracks]
     found = []
@@ -75,6 +83,8 @@ def motions(tracks: Sequence[Track], end: float) -> list[Observation]:
         is_cut_in = _is_cut(begins[number], begins, ends)
         is_cut_out = _is_cut(ends[number], ends, begins, is_end=True)
         found += _facts(track, boxes, is_cut_in, is_cut_out or ends[number] >= end - _MOST_GAP_SECONDS)
+        if (aim := _aim(track, boxes, others)) is not None:
+            found.append(_made(track, 0, len(track), f"moves towards the {aim}", len(track) - 1))
     return sorted(found, key=lambda one: (one.span.start, one.span.end, one.text))
 
 
@@ -120,7 +130,7 @@ def _is_cut(second: float, edges: Sequence[float], others: Sequence[float], *, i
 
 def _facts(track: Track, boxes: Sequence[Box], is_cut_in: bool, is_cut_out: bool) -> list[Observation]:
     seconds = np.array([one.span.start if one.frame_seconds is None else one.frame_seconds for one in track])
-    centres = np.array([[(box.left + box.right) / 2, (box.top + box.bottom) / 2] for box in boxes])
+    centres = np.array([_centre(box) for box in boxes])
     sizes = np.array([[box.right - box.left, box.bottom - box.top] for box in boxes])
     size = np.median(sizes, axis=0)
     step = min(_MOST_GAP_SECONDS, float(np.median(np.diff(seconds))))
@@ -196,6 +206,44 @@ def _growing(track: Track, seconds: Numbers, boxes: Sequence[Box]) -> list[Obser
     if is_cut or abs(change) < np.log(_GROWTH) or abs(np.corrcoef(seconds, heights)[0, 1]) < _STEADY:
         return []
     return [_made(track, 0, len(track), "approaches" if change > 0 else "moves away", len(track) - 1)]
+
+
+def _aim(track: Track, boxes: Sequence[Box], others: Sequence[Track]) -> str | None:
+    """The label of the thing that a thing moves towards, the nearest one at the end; None: none. Things of its own label do not count."""
+    moved = _centre(boxes[-1]) - _centre(boxes[0])
+    size = np.median([[box.right - box.left, box.bottom - box.top] for box in boxes], axis=0)
+    if not _direction(moved, size):
+        return None
+    far = float(np.linalg.norm(moved))
+    near: dict[float, str] = {}
+    for other in others:
+        there = [_box_at(other, one) for one in (track[0], track[-1])]
+        if other[0].text == track[0].text or there[0] is None or there[1] is None:
+            continue
+        way = _centre(there[1]) - _centre(boxes[0])
+        is_still = np.linalg.norm(_centre(there[1]) - _centre(there[0])) <= _STILL * far
+        is_aimed = float(moved @ way) >= _AIMED * far * float(np.linalg.norm(way))
+        before, after = _distance(boxes[0], there[0]), _distance(boxes[-1], there[1])
+        if is_still and is_aimed and before > 0 and after <= (1 - _GONE) * before:
+            near.setdefault(after, other[0].text)
+    return near[min(near)] if near else None
+
+
+def _box_at(track: Track, moment: Observation) -> Box | None:
+    """The box of a track in the sample that is nearest to a moment; None if none is near, or it has no box."""
+    one = min(track, key=lambda one: abs(one.span.start - moment.span.start))
+    return one.box if abs(one.span.start - moment.span.start) <= _MOST_GAP_SECONDS else None
+
+
+def _centre(box: Box) -> Numbers:
+    return np.array([(box.left + box.right) / 2, (box.top + box.bottom) / 2])
+
+
+def _distance(one: Box, other: Box) -> float:
+    """The distance between two boxes, in shares of the picture; 0 if they touch."""
+    across = max(0.0, one.left - other.right, other.left - one.right)
+    down = max(0.0, one.top - other.bottom, other.top - one.bottom)
+    return float(np.hypot(across, down))
 
 
 def _made(track: Track, first: int, last: int, fact: str, shown: int) -> Observation:
