@@ -114,8 +114,8 @@ def _whole(text: str) -> Shape | None:
     """Parse a question about a whole video: nothing is left without the words for a summary and for a video."""
     if _TALKS_ABOUT.match(text):
         return Shape("whole", text)
-    topic = topic_of_summary(text)
-    return None if topic is None or terms_of(topic, ()) else Shape("whole", text)
+    parts = _summarised(text)
+    return None if parts is None or any(terms_of(part, ()) for part in parts) else Shape("whole", text)
 
 
 def topic_of_summary(question: str) -> str | None:
@@ -124,11 +124,16 @@ def topic_of_summary(question: str) -> str | None:
     Returns:
         The words; without content where the whole library is meant; None: the question asks for no summary.
     """
-    text = question.strip(" ?!.")
+    parts = _summarised(question.strip(" ?!."))
+    return None if parts is None else " ".join(parts)
+
+
+def _summarised(text: str) -> tuple[str, str] | None:
+    """The words around and inside the words for a summary: "what is … about"."""
     if not (found := _WHOLE.search(text)):
         return None
     about = found[0][5:] if found[0].casefold().startswith("what ") else ""
-    return _SUMMARISED.sub(" ", f"{text[: found.start()]} {text[found.end() :]} {about}")
+    return _SUMMARISED.sub(" ", f"{text[: found.start()]} {text[found.end() :]}"), _SUMMARISED.sub(" ", about)
 
 
 _COMPARE = (
