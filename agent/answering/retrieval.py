@@ -69,11 +69,11 @@ def _all_within(plan: Plan, search: Search) -> list[Evidence]:
         among = plan.video_ids if plan.video_ids is not None else tuple(search.records)
         span = plan.between or Span(start=0, end=max([1.0, *(search.records[one].duration for one in among)]))
         scopes = tuple(Scope(video_id=one, span=span) for one in among)
-    seen: list[tuple[tuple[int, bool, float], Evidence]] = []
+    seen: list[tuple[tuple[int, bool, float, bool], Evidence]] = []
     is_second = (
         plan.between is not None and plan.between.duration <= 1 and not (plan.anchor or plan.clock or plan.ordinal)
     )
-    named = labels() if is_second else ()
+    named = labels()
     for number, scope in enumerate(scopes):
         # The parts of a recording follow each other; other videos lie side by side.
         part = 0 if not plan.clock else -number if plan.from_end else number
@@ -83,7 +83,8 @@ def _all_within(plan: Plan, search: Search) -> list[Evidence]:
             if one.modality not in plan.modalities or one.span.overlap(scope.span) <= 0:
                 continue
             if (key := _sort_key(one, scope.span, plan)) is not None:
-                seen.append(((part, one.modality in named, key), one))
+                is_label = one.modality in named  # of things that start together, sentences come first
+                seen.append(((part, is_second and is_label, key, is_label), one))
     ordered = sorted(seen, key=lambda found: found[0])
     if plan.ordinal is None:
         return [one for _, one in ordered][:CANDIDATES]

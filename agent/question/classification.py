@@ -257,16 +257,23 @@ _PART = re.compile(
 _NEXT_THING = re.compile(
     r"\bthe (?:very )?(?:first|last|next) (?:thing|words?|sentence|line)s?\b(?: that)?", re.IGNORECASE
 )
+# Verbs of order: "What comes after the cat?", "what follows the cat?", "what comes next after the cat?".
+_COMES = re.compile(r"\bwhat (?:comes|came|is|was)(?: next)?\Z", re.IGNORECASE)
+_FOLLOWS = re.compile(
+    r"\Awhat (?:(?:directly|immediately) )?(?P<verb>follow|precede)(?:s|d|ed)? (?!from\b)(?P<event>.+)\Z", re.IGNORECASE
+)
 _NTH = re.compile(rf"\A(?:the )?(?P<nth>{_ORDINAL}) (?:time (?:that )?)?(?P<what>.+)\Z", re.IGNORECASE)
 
 
 def _anchored(text: str) -> Shape:
     """Parse a question about the time after, before or during an event."""
+    if found := _FOLLOWS.match(text):
+        text = f"what happens {'after' if found['verb'].casefold() == 'follow' else 'before'} {found['event']}"
     for pattern in _CLAUSES:
         found = pattern.search(text)
         if not found or _NO_EVENT.search(found["event"]) or _PART.search(found["event"]):
             continue
-        main = _NEXT_THING.sub(" ", found["main"])
+        main = _COMES.sub("what happens", _NEXT_THING.sub(" ", found["main"]).strip())
         event, ordinal = found["event"], None
         if nth := _NTH.search(event):
             event, ordinal = nth["what"], _ORDINALS[nth["nth"].casefold()]

@@ -140,6 +140,9 @@ def test_which_occurrence(question, ordinal, terms):
     ("question", "relation", "event", "where", "ordinal", "asked"),
     [
         ("What happens after the second goal?", "after", "goal", modality_names(), 2, modality_names()),
+        ("What comes next after the cat?", "after", "cat", modality_names(), None, modality_names()),
+        ("what follows the cat", "after", "cat", modality_names(), None, modality_names()),
+        ("What precedes the second goal?", "before", "goal", modality_names(), 2, modality_names()),
         ("What is said after the slide about the budget?", "after", "slide about the budget", ("text",), None, ("speech",)),
         ("What is written right before the dog appears?", "before", "dog", modality_names(), None, ("text",)),
         ("After the break, what does she talk about?", "after", "break", modality_names(), None, ("speech",)),
@@ -169,6 +172,7 @@ def test_what_is_asked_for_at_an_event_is_searched():
         "What is said before 0:00?",
         "When does it start?",
         "What happened after that?",
+        "What follows from the experiment?",
         "When does boarding of flight LX 814 begin, according to the slide?",
         "By when must applicants send in their papers?",
         "Since when has she led the team?",

@@ -116,6 +116,15 @@ def test_a_moment_is_read_not_searched(library):
     assert (silent.status, silent.text) == ("insufficient", "Nothing in the indexed videos answers this for certain.")
 
 
+def test_what_starts_together_after_an_event_is_answered_by_its_lines_first(tmp_path):
+    store = LocalStorage(tmp_path / "library")
+    store.create()
+    rows = [observation("web site", 9, 19, modality="frame"), observation("Incident report", 0, 9, modality="text")]
+    commit(store, [*rows, observation("Budget 2026", 9, 19, modality="text")], duration=30.0)
+    claims = Library(store.folder, NO_MODELS).ask("What comes after the incident report?").claims
+    assert [claim.text for claim in claims] == ["Budget 2026", "web site"]
+
+
 @pytest.mark.parametrize("question", ["What is said at 59:00?", "What happens after 59:00?", "59:00"])
 def test_a_time_after_the_end_names_the_end(tmp_path, question):
     store = LocalStorage(tmp_path / "library")
