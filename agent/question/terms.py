@@ -49,6 +49,8 @@ _SHOWN = re.compile(
     rf"(?<=\W)(?:(?:videos?|clips?|films?|movies?|recordings?|cameras?|{_PICTURES}) shows?|(?:videos?|clips?|films?|{_PICTURES}) show|shown|showing|seen|visible|depict(?:s|ed)|displayed|looks? like"
     rf"|on (?:the )?camera|(?:you|we) (?:can )?see|in the (?:{_PICTURES}|background|foreground)|(?:{_PICTURES}) of)\b"
 )
+# "What does it say about the certificate?": a video says it, or a slide.
+_IT_SAYS = re.compile(r"\bit (?:also |really |ever )?(?:says?|said|mentions?|mentioned)\b")
 # "What is on the screen?" asks for writing and pictures alike.
 _ON_SCREEN = re.compile(
     r"\bwhat(?:'s|’s| is| was| are| were| appears?| stands?| (?:do|can|did) (?:you|we|i) see| can be seen) on (?:the )?screen\b"
@@ -162,7 +164,9 @@ def places_of(question: str) -> tuple[Modality, ...]:
     places: list[Modality] = []
     if is_written:
         places += asked_as("written")
-    if _SAID.search(text):
+    if _IT_SAYS.search(text):
+        places = places or [*asked_as("said"), *asked_as("written")]
+    elif _SAID.search(text):
         places += asked_as("said")
     elif _AUDIBLE.search(text):
         places += [*asked_as("said"), *asked_as("heard")]

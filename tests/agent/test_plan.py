@@ -33,6 +33,8 @@ def terms(question: str) -> dict[str, str]:
         ("What is the text on the screen next to the logo?", ("text",)),
         ("What does the speaker say about the slide?", ("speech",)),
         ("What is said and what is written about travel?", ("text", "speech")),
+        ("what does it say about the certificate", ("speech", "text")),
+        ("Does it mention ORDER-7731 on the slide?", ("text",)),
         ("When is a cat shown?", SHOWN),
         ("What is on the screen at 0:12?", ("text", *SHOWN)),
         ("Which button on the screen opens the menu?", modality_names()),
