@@ -6,8 +6,9 @@ from pathlib import Path
 from ...index.records import VideoRecord
 from ...tools.embedding.conse import knows_labels_only
 from ...tools.extractors.registry import modality_names, participle, spec_of
-from ...tools.records import Modality, clock
+from ...tools.records import Modality, Span, clock
 from ...tools.settings import Settings
+from ..question.time_expressions import FAR
 from ..records import Answer, Plan, Status, Usage
 from .state import State
 
@@ -89,6 +90,8 @@ def _refusal(plan: Plan, missing: Sequence[str], reason: str, records: Sequence[
         text += f" Not found: {', '.join(missing)}."
     elif reason:
         text += f" {reason[0].upper()}{reason[1:].rstrip('.')}."
+    if plan.between and not plan.is_moment:  # a follow-up keeps the time of the question before
+        text += f" Only {_stretch(plan.between, plan.from_end)} was searched."
     blind = sorted({participle(modality) for record in records for modality in _blind(record, plan.modalities)})
     if blind:
         text += f" Not every video was indexed for what is {', '.join(blind)}: `playhead show VIDEO` names the reason."
@@ -106,6 +109,13 @@ def _refusal(plan: Plan, missing: Sequence[str], reason: str, records: Sequence[
         more = f" and {len(parts) - _NAMED} more" if len(parts) > _NAMED else ""
         text += f" Indexed in part only: {', '.join(parts[:_NAMED])}{more}."
     return text
+
+
+def _stretch(between: Span, from_end: bool) -> str:
+    if from_end:
+        return f"the last {clock(between.end)[:-2]}"
+    start = clock(between.start)[:-2]
+    return f"what comes after {start}" if between.end >= FAR else f"{start} to {clock(between.end)[:-2]}"
 
 
 def _asks_for_pictures(plan: Plan) -> bool:

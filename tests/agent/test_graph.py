@@ -116,6 +116,18 @@ def test_a_moment_is_read_not_searched(library):
     assert (silent.status, silent.text) == ("insufficient", "Nothing in the indexed videos answers this for certain.")
 
 
+@pytest.mark.parametrize(
+    ("question", "searched"),
+    [
+        ("What about the red car before 0:40?", "00:00:00 to 00:00:40"),
+        ("What about penguins after 0:40?", "what comes after 00:00:40"),
+        ("What about the red car in the last 3 seconds?", "the last 00:00:03"),
+    ],
+)
+def test_a_refusal_names_the_time_that_was_searched(library, question, searched):
+    assert f" Only {searched} was searched." in library.ask(question).text
+
+
 def test_what_starts_together_after_an_event_is_answered_by_its_lines_first(tmp_path):
     store = LocalStorage(tmp_path / "library")
     store.create()
