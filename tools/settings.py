@@ -19,7 +19,17 @@ from pydantic_settings import (
 
 from .errors import SettingsError
 
-__all__ = ["Settings", "cache_folder", "no_setting", "settings_file", "settings_in_file", "write_settings"]
+__all__ = [
+    "Settings",
+    "cache_folder",
+    "mistyped_variables",
+    "no_setting",
+    "settings_file",
+    "settings_in_file",
+    "write_settings",
+]
+
+_PREFIX = "PLAYHEAD_"
 
 
 def settings_file() -> Path:
@@ -124,7 +134,7 @@ class Settings(BaseSettings):
     """
 
     model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
-        env_prefix="PLAYHEAD_", extra="forbid", frozen=True, hide_input_in_errors=True
+        env_prefix=_PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True
     )
 
     profile: Literal["offline", "laptop", "gpu"] = Field(
@@ -318,6 +328,19 @@ class Settings(BaseSettings):
         return chosen if chosen is not None else _PROFILES[self.profile][stage]
 
 
+def mistyped_variables() -> dict[str, str]:
+    """Return the environment's variables that are nearly the name of a setting, each with the right name."""
+    names = (name for name in sorted(os.environ) if name.startswith(_PREFIX))
+    settings = ((name, name.removeprefix(_PREFIX).casefold()) for name in names)
+    wrong = ((name, _nearest(setting)) for name, setting in settings if setting not in Settings.model_fields)
+    return {name: f"{_PREFIX}{near.upper()}" for name, near in wrong if near}
+
+
+def _nearest(name: str) -> str:
+    """Return the setting whose name is most like another name; empty: none is like it."""
+    return next(iter(get_close_matches(name, Settings.model_fields, n=1, cutoff=0.75)), "")
+
+
 def no_setting(name: str, place: str = "") -> SettingsError:
     """The error for a name that is no setting: it names the nearest setting, or all.
 
@@ -325,8 +348,8 @@ def no_setting(name: str, place: str = "") -> SettingsError:
         name: The name, as given.
         place: Where it was given, for the message.
     """
-    near = get_close_matches(name.casefold(), Settings.model_fields, n=1, cutoff=0.75)
-    known = f"did you mean {near[0]}?" if near else f"settings are {', '.join(Settings.model_fields)}"
+    near = _nearest(name.casefold())
+    known = f"did you mean {near}?" if near else f"settings are {', '.join(Settings.model_fields)}"
     return SettingsError(f"there is no setting {name!r}{place}: {known}")
 
 

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand
 
 from ...tools.errors import SettingsError
-from ...tools.settings import Settings
+from ...tools.settings import Settings, mistyped_variables
 from ...tools.tracing import export_traces, traced_span
 from .logs import JsonLines
 
@@ -214,10 +214,17 @@ def _pair(text: str) -> tuple[str, str]:
     return name.strip(), value
 
 
+@functools.cache
+def _name_mistyped_variables() -> None:
+    for name, right in mistyped_variables().items():
+        logging.getLogger(__name__).warning("%s is not used: did you mean %s?", name, right)
+
+
 def _log(chosen: Chosen) -> None:
     level = logging.ERROR if chosen.quiet else logging.INFO if chosen.verbose else logging.WARNING
     logging.basicConfig(level=logging.ERROR, format="playhead: %(message)s", stream=sys.stderr)
     logging.getLogger(__name__.partition(".")[0]).setLevel(level)
+    _name_mistyped_variables()
     try:
         settings = chosen.settings()
     except SettingsError:

@@ -1,12 +1,13 @@
 """Settings: which source wins, what is refused in what words, and what is never shown."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from playhead import Settings
 from playhead.tools.errors import PlayheadError, SettingsError
-from playhead.tools.settings import cache_folder, settings_file
+from playhead.tools.settings import cache_folder, mistyped_variables, settings_file
 
 SECRET = "sk-never-shown"
 
@@ -144,3 +145,13 @@ def test_a_profile_chooses_the_models_that_are_not_named():
     assert Settings(profile="gpu").model_for("ocr") == "easyocr"
     assert Settings(profile="gpu", ocr="rapidocr").model_for("ocr") == "rapidocr"
     assert Settings(image_model="off").model_for("image_model") == "off"
+
+
+def test_a_mistyped_variable_is_named_with_the_right_one(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("PLAYHEAD_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PLAYHEAD_SAMPLE_SECOND", "1")
+    monkeypatch.setenv("PLAYHEAD_LANGUAGE", "fr")
+    monkeypatch.setenv("PLAYHEAD_DEBUG", "1")
+    monkeypatch.setenv("PLAYHEAD_UI_PASSWORD", "secret")
+    assert mistyped_variables() == {"PLAYHEAD_SAMPLE_SECOND": "PLAYHEAD_SAMPLE_SECONDS"}
