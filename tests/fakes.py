@@ -22,9 +22,10 @@ from playhead.tools.settings import Settings
 
 from .media import number_in
 
-# The states of the stages when all fakes have worked: none distinguishes speakers or sounds, as by default.
+# The states of the stages when all fakes have worked: none distinguishes speakers, overlaps or sounds, as by default.
 DONE = dict.fromkeys(("speech", "text", "object", "caption", "frame"), "done") | {
     "speaker": "skipped",
+    "overlap": "skipped",
     "sounds": "skipped",
     "action": "skipped",
     "person": "skipped",

@@ -727,6 +727,7 @@ def test_pictures_that_cannot_be_read_lose_no_speech(store, talks, films, monkey
     assert states(outcome.record) == dict.fromkeys(MODALITIES, "failed") | {
         "speech": "done",
         "speaker": "skipped",
+        "overlap": "skipped",
         "sounds": "skipped",
         "action": "skipped",
         "person": "skipped",
@@ -1116,7 +1117,7 @@ def test_extractors_that_are_not_available_are_reported(monkeypatch):
     )
     assert gear.get("caption") is None
     assert gear.missing == dict.fromkeys(
-        ("speech", "text", "object", "frame", "action", "speaker", "person", "sounds"), "switched off"
+        ("speech", "text", "object", "frame", "action", "speaker", "overlap", "person", "sounds"), "switched off"
     ) | {"caption": "no answer from http://localhost:1/v1"}
     assert gear.source("caption") == ""
 

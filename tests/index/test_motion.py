@@ -75,19 +75,19 @@ def test_a_thing_that_stays_does_nothing(x, y, count, seed):
     assert facts(track(places)) == []
 
 
-def still(x, y, label="door", size=0.1, start=5.0, count=30):
+def resting(x, y, label="door", size=0.1, start=5.0, count=30):
     return [seen(x, y, size, size, start + n, label) for n in range(count)]
 
 
 @pytest.mark.parametrize(
     ("other", "expected"),
     [
-        (still(0.75, 0.5), ["moves to the right", "moves towards the door"]),
-        (still(0.75, 0.5, "dog"), ["moves to the right"]),  # of its own label
-        (still(0.45, 0.95), ["moves to the right"]),  # beside its way
-        (still(0.05, 0.5), ["moves to the right"]),  # behind it
-        (still(0.95, 0.5, size=0.02), ["moves to the right"]),  # less than half of the distance goes
-        (still(0.75, 0.5, start=200.0), ["moves to the right"]),  # later
+        (resting(0.75, 0.5), ["moves to the right", "moves towards the door"]),
+        (resting(0.75, 0.5, "dog"), ["moves to the right"]),  # of its own label
+        (resting(0.45, 0.95), ["moves to the right"]),  # beside its way
+        (resting(0.05, 0.5), ["moves to the right"]),  # behind it
+        (resting(0.95, 0.5, size=0.02), ["moves to the right"]),  # less than half of the distance goes
+        (resting(0.75, 0.5, start=200.0), ["moves to the right"]),  # later
     ],
 )
 def test_a_thing_moves_towards_what_its_way_leads_to(other, expected):
@@ -101,7 +101,7 @@ def test_a_thing_that_comes_itself_is_not_moved_towards():
 
 
 def test_of_two_things_the_nearer_one_is_moved_towards():
-    found = motions([track(line((0.2, 0.5), (0.5, 0.5))), still(0.65, 0.5, "car"), still(0.8, 0.5)], 100.0)
+    found = motions([track(line((0.2, 0.5), (0.5, 0.5))), resting(0.65, 0.5, "car"), resting(0.8, 0.5)], 100.0)
     (fact,) = [one for one in found if "towards" in one.text]
     assert (fact.text, fact.span.start, fact.span.end, fact.frame_seconds) == ("dog moves towards the car", 10, 22, 21)
 

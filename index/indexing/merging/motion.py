@@ -31,7 +31,7 @@ _OPPOSITE = -0.9
 _GROWTH, _STEADY, _AT_EDGE = 1.5, 0.8, 0.01
 # It moves towards another thing if this share of the distance goes, at this cosine between its way and the direction of the other,
 # which moves less than this share of that way.
-_GONE, _AIMED, _STILL = 0.5, 0.9, 0.3
+_GONE, _AIMED, _AT_REST = 0.5, 0.9, 0.3
 _LEAST_SAMPLES = 3
 # Tracks that begin or end together, while none goes on, are a cut.
 _CUT_TRACKS = 2
@@ -56,7 +56,7 @@ MOTION = (
     _AT_EDGE,
     _GONE,
     _AIMED,
-    _STILL,
+    _AT_REST,
     _LEAST_SAMPLES,
     _MOST_GAP_SECONDS,
 )
@@ -221,10 +221,10 @@ def _aim(track: Track, boxes: Sequence[Box], others: Sequence[Track]) -> str | N
         if other[0].text == track[0].text or there[0] is None or there[1] is None:
             continue
         way = _centre(there[1]) - _centre(boxes[0])
-        is_still = np.linalg.norm(_centre(there[1]) - _centre(there[0])) <= _STILL * far
+        is_at_rest = np.linalg.norm(_centre(there[1]) - _centre(there[0])) <= _AT_REST * far
         is_aimed = float(moved @ way) >= _AIMED * far * float(np.linalg.norm(way))
         before, after = _distance(boxes[0], there[0]), _distance(boxes[-1], there[1])
-        if is_still and is_aimed and before > 0 and after <= (1 - _GONE) * before:
+        if is_at_rest and is_aimed and before > 0 and after <= (1 - _GONE) * before:
             near.setdefault(after, other[0].text)
     return near[min(near)] if near else None
 
