@@ -36,8 +36,9 @@ def names_of(record: VideoRecord) -> str:
 def scoped_by_names(plan: Plan, records: Mapping[str, VideoRecord]) -> Plan:
     """Limit a plan to the videos that the question names by their file name, folder or date.
 
-    A request for a summary that names videos and nothing else summarises them. A phrase names videos if the names of some, but not all, videos contain each of its content words; the only video of a
-    library may be named, too. A second that the question names ("at 0:04") is no part of the phrase.
+    A phrase names videos if the names of some, but not all, videos contain each of its content words; the only video of a
+    library may be named, too. A second that the question names ("at 0:04") is no part of the phrase. A request for a summary that
+    names videos and nothing else summarises them.
 
     Args:
         plan: The question; a plan that is already limited to videos is returned unchanged.
