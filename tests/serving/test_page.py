@@ -253,7 +253,7 @@ def test_a_video_that_is_indexed_in_part_says_so(browser, tmp_path, write_talk, 
     running = Served(library)
     try:
         for page in opened(browser, running.url):
-            assert "only 0:00–0:02" in page.locator(".card").inner_text()
+            assert "only 0:00–0:03" in page.locator(".card").inner_text()
     finally:
         running.stop()
 
