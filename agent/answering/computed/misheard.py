@@ -1,7 +1,7 @@
 """Places where speech recognition may have misheard a counted word.
 
-A word that is recognised wrongly is written as words that sound like it, and the recogniser is less sure of them: a pumpkin became
-a "pump kid", a balcony a "melcony". Such places are named as doubtful; they are never counted.
+A word that is recognised wrongly is written as words that sound like it, and the recogniser is less sure of them: "pumpkin"
+became "pump kid", "balcony" became "melcony". Such places are named as doubtful. They are never counted.
 
 Sound is judged from the spelling of English: words are written with one sign a sound, as Metaphone does (Philips 1990) but with
 their vowels, and compared by an edit distance in which similar sounds cost less (as in ALINE, Kondrak 2000).
@@ -20,8 +20,8 @@ from ..quotes import cite_words
 
 __all__ = ["misheard", "similarity", "sounds_of"]
 
-# Chosen on the speech of composed hours, of 200 spoken sentences, and on four minutes of real speech, where less names more
-# places without need: `tests/benchmarks/bench_misheard.py`.
+# Chosen on composed hours, 200 spoken sentences and four minutes of real speech (`tests/benchmarks/bench_misheard.py`). A lower
+# limit names more places without need.
 _LEAST = 0.72  # least similarity
 _LEAST_RARE = 0.6  # the same of words of which one is rare in English: "peng" is more likely a mistake than "pen"
 _SURE = 0.9  # words of a higher probability were heard rightly
@@ -67,20 +67,21 @@ def misheard(term: Term, rows: Sequence[Evidence]) -> list[Citation]:
 
 
 def _likeliest(term: Term, wanted: str, row: Evidence) -> Citation | None:
+    """The place in a row that sounds most like a term, if it sounds like it and is no mention of it."""
     words = [word.text for word in row.words]
-    unsure = [1.0 if word.probability is None else word.probability for word in row.words]
-    literal = {number for first, last in mentions(term, words) for number in range(first, last)}
+    probabilities = [1.0 if word.probability is None else word.probability for word in row.words]
+    mentioned = {number for first, last in mentions(term, words) for number in range(first, last)}
     best: tuple[float, int, int] | None = None
     for first in range(len(words)):
         for last in range(first + 1, min(len(words), first + _MOST_WORDS) + 1):
-            lowest = min(unsure[first:last])
-            if last - 1 in literal or first in literal:
+            if first in mentioned or last - 1 in mentioned:
                 break
-            if lowest >= _SURE:
+            if min(probabilities[first:last]) >= _SURE:
                 continue
-            similar = similarity(wanted, sounds_of(" ".join(words[first:last])))
-            least = _LEAST_RARE if has_rare_word(" ".join(words[first:last])) else _LEAST
-            if similar >= least and (best is None or similar > best[0]):
+            heard = " ".join(words[first:last])
+            similar = similarity(wanted, sounds_of(heard))
+            least = _LEAST_RARE if has_rare_word(heard) else _LEAST
+            if similar >= least and similar > (best[0] if best else 0):
                 best = (similar, first, last)
     return cite_words(row, *best[1:]) if best else None
 
