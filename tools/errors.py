@@ -1,5 +1,6 @@
 """One root error. Each message says what was given, what is allowed, and what to do next."""
 
+import importlib.util
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -42,6 +43,13 @@ class MissingExtraError(PlayheadError):
     def __str__(self) -> str:
         part, module, extra = self.args
         return f"{part} needs the Python module {module!r}, which is not installed: pip install 'playhead[{extra}]'"
+
+    @classmethod
+    def raise_if_missing(cls, part: str, *modules: str, extra: str) -> None:
+        """Raise this error if a module is not installed; nothing is imported."""
+        for module in modules:
+            if importlib.util.find_spec(module) is None:
+                raise cls(part, module, extra)
 
 
 class SettingsError(PlayheadError):

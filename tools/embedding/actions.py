@@ -4,7 +4,6 @@ X-CLIP, "Expanding Language-Image Pretrained Models for General Video Recognitio
 X-CLIP's prompts that depend on the video are not used: a query is embedded once, before any video is compared.
 """
 
-import importlib.util
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,8 +34,7 @@ class ActionEncoder:
             WeightsError: The weights are not available.
             MissingExtraError: transformers is not installed.
         """
-        if importlib.util.find_spec("transformers") is None:
-            raise MissingExtraError("clip embedding", "transformers", "local")
+        MissingExtraError.raise_if_missing("clip embedding", "transformers", extra="local")
         weights = find(settings.actions_model, "actions_model", offline=settings.offline)
         self.source = self.embedding_id = weights.source
         self._folder = weights.path

@@ -4,7 +4,6 @@
 "SigLIP 2" (Tschannen et al. 2025). The text window is short (CLIP 77, SigLIP 64 tokens).
 """
 
-import importlib.util
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -40,8 +39,7 @@ class ClipEncoder:
             WeightsError: The weights are not available.
             MissingExtraError: transformers is not installed.
         """
-        if importlib.util.find_spec("transformers") is None:
-            raise MissingExtraError("picture embedding", "transformers", "local")
+        MissingExtraError.raise_if_missing("picture embedding", "transformers", extra="local")
         weights = find(settings.model_for("image_model"), "image_model", offline=settings.offline)
         self.source = self.embedding_id = weights.source
         self._folder = weights.path

@@ -5,7 +5,6 @@ a picture's vector is the sum of its most likely labels' text vectors, weighted 
 It needs no model hub. It recognises only things with a label in ImageNet; there is none for a person, for example.
 """
 
-import importlib.util
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -50,9 +49,9 @@ class ConseEncoder:
             WeightsError: The weights are not available.
             MissingExtraError: A library is not installed.
         """
-        for module in ("efficientnet_lite_pytorch", "torchvision"):
-            if importlib.util.find_spec(module) is None:
-                raise MissingExtraError("picture embedding by ConSE", module, "local")
+        MissingExtraError.raise_if_missing(
+            "picture embedding by ConSE", "efficientnet_lite_pytorch", "torchvision", extra="local"
+        )
         weights = find("efficientnet-lite2", "image_model", offline=settings.offline)
         self.source = weights.source
         self.embedding_id = f"{_PREFIX}{weights.source})+{text.embedding_id}"

@@ -5,7 +5,6 @@ ResNet. Vectors of one person have a cosine of about 0.98, of two persons of abo
 licence of its training data forbids commercial use.
 """
 
-import importlib.util
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -55,8 +54,7 @@ class DlibFaces:
             WeightsError: The weights are not available.
             MissingExtraError: dlib is not installed.
         """
-        if importlib.util.find_spec("dlib") is None:
-            raise MissingExtraError("people", "dlib", "people")
+        MissingExtraError.raise_if_missing("people", "dlib", extra="people")
         weights = find(settings.people_model, "people_model", offline=settings.offline)
         self.source, self._folder = weights.source, weights.path
 

@@ -5,7 +5,6 @@ Language-Audio Pretraining" (Wu et al. 2023) compares sound with descriptions. B
 overlap by three quarters, and each quarter gets the mean of the windows that hold it.
 """
 
-import importlib.util
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -43,8 +42,7 @@ class SoundClassifier:
             MissingExtraError: transformers is not installed.
             SettingsError: The model is a CLAP and `sounds_vocabulary` is empty.
         """
-        if importlib.util.find_spec("transformers") is None:
-            raise MissingExtraError("sounds", "transformers", "local")
+        MissingExtraError.raise_if_missing("sounds", "transformers", extra="local")
         weights = find(settings.sounds_model, "sounds_model", offline=settings.offline)
         self.source, self._folder = weights.source, weights.path
         self._vocabulary, self._least = settings.sounds_vocabulary, settings.sounds_score

@@ -43,10 +43,7 @@ class VoiceEncoder:
             WeightsError: The weights are not available.
             MissingExtraError: torch is not installed.
         """
-        import importlib.util
-
-        if importlib.util.find_spec("torch") is None:
-            raise MissingExtraError("speakers", "torch", "local")
+        MissingExtraError.raise_if_missing("speakers", "torch", extra="local")
         weights = find(settings.model_for("speakers_model"), "speakers_model", offline=settings.offline)
         self.source = self.embedding_id = weights.source
         self._path = weights.path

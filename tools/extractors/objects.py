@@ -66,9 +66,7 @@ class ObjectDetector:
             MissingExtraError: Ultralytics is not installed.
             SettingsError: The format of the weights is not supported, they take no vocabulary, or cannot use the device.
         """
-        for package in ("torch", "ultralytics"):
-            if importlib.util.find_spec(package) is None:
-                raise MissingExtraError("object detection", package, "objects")
+        MissingExtraError.raise_if_missing("object detection", "torch", "ultralytics", extra="objects")
         weights = find_detector(settings.model_for("objects_model"), download, offline=settings.offline)
         if weights.path.suffix not in (".pt", ".onnx"):
             raise SettingsError(f"objects_model={str(weights.path)!r}: a detector is a .pt or an .onnx file")

@@ -45,10 +45,7 @@ class SegmentationNetwork:
             WeightsError: The weights are not available.
             MissingExtraError: torch is not installed.
         """
-        import importlib.util
-
-        if importlib.util.find_spec("torch") is None:
-            raise MissingExtraError("overlapping speech", "torch", "local")
+        MissingExtraError.raise_if_missing("overlapping speech", "torch", extra="local")
         weights = find(settings.overlaps_model, "overlaps_model", offline=settings.offline)
         self.source, self._path = weights.source, weights.path
 

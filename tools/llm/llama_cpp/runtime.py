@@ -6,7 +6,6 @@ by itself after some minutes without a request. `server` sends requests to it as
 
 import fcntl
 import hashlib
-import importlib.util
 import json
 import os
 import secrets
@@ -87,8 +86,7 @@ def find_gguf(settings: Settings, *, offline: bool) -> GgufModel:
         WeightsError: The files are not available, or there is no GGUF file.
         MissingExtraError: xllamacpp is not installed.
     """
-    if importlib.util.find_spec("xllamacpp") is None:
-        raise MissingExtraError("a language model in llama.cpp", "xllamacpp", "llm")
+    MissingExtraError.raise_if_missing("a language model in llama.cpp", "xllamacpp", extra="llm")
     name = settings.video_llm_model
     if name is None:
         raise SettingsError(
