@@ -78,9 +78,9 @@ def _likeliest(term: Term, wanted: str, row: Evidence) -> Citation | None:
                 break
             if min(probabilities[first:last]) >= _SURE:
                 continue
-            heard = " ".join(words[first:last])
-            similar = similarity(wanted, sounds_of(heard))
-            least = _LEAST_RARE if has_rare_word(heard) else _LEAST
+            written = " ".join(words[first:last])
+            similar = similarity(wanted, sounds_of(written))
+            least = _LEAST_RARE if has_rare_word(written) else _LEAST
             if similar >= least and similar > (best[0] if best else 0):
                 best = (similar, first, last)
     return cite_words(row, *best[1:]) if best else None
