@@ -5,18 +5,26 @@ from ...index.retrieval.search import Search
 from ...tools.extractors.registry import sentences
 from ...tools.records import Modality, Span, parse_clock
 from ...tools.words import STOP_WORDS, tokens
+from ..question.spelling import corrected
 from ..question.terms import phrases_of
 from ..question.time_expressions import lengths_of, moment_of
 from ..records import Correction, Part, Plan, Scope, Term
 from .matching import held_terms
 
-__all__ = ["at_second", "find_in", "scopes_of", "with_clock_times"]
+__all__ = ["at_second", "corrected_question", "find_in", "scopes_of", "with_clock_times"]
 
 # "At the end" means the last tenth of a video, but at least this many seconds.
 PART_SHARE, PART_SECONDS = 0.1, 30.0
 _SHORTEST = 0.001
 # Lines among which one that holds a clock time literally is looked for: it ranks first, because codes are rare.
 _LINES = 10
+
+
+def corrected_question(question: str, search: Search) -> tuple[str, tuple[Correction, ...]]:
+    """Return a question with clock times and without typing errors, and each change: first lengths of time, then words."""
+    timed, lengths = with_clock_times(question, search)
+    text, words = corrected(timed, search)
+    return text, (*lengths, *words)
 
 
 def with_clock_times(question: str, search: Search) -> tuple[str, tuple[Correction, ...]]:

@@ -17,7 +17,7 @@ from ..answering.quotes import closest, quote_evidence
 from ..answering.ranking import Scored, ranked
 from ..answering.reader import WEAK_SHARE
 from ..answering.retrieval import choose_videos, retrieve
-from ..answering.scopes import at_second, with_clock_times
+from ..answering.scopes import at_second, corrected_question
 from ..answering.summary import outline, quote_sections
 from ..composing.grounding import grounded
 from ..composing.memory import hinted
@@ -28,7 +28,7 @@ from ..question.follow_ups import plan_in_thread
 from ..question.motions import with_motion
 from ..question.refinement import refined
 from ..question.speakers import with_person, with_speaker
-from ..question.spelling import corrected, is_english
+from ..question.spelling import is_english
 from ..question.wall_clock import at_wall_clock
 from ..records import Claim, Plan, SubQuery
 from .events import AnswerWeighed, ClaimJudged, ClaimsDrafted, EvidenceFound, PlanMade
@@ -45,9 +45,7 @@ def plan_node(state: State, runtime: Running) -> State:
     """Question → plan: by rules; a video LLM refines it with what may have been said, written and shown."""
     began = time.perf_counter()
     question, turns, llm = state["question"], state["turns"], runtime.context.llm
-    timed_question, lengths = with_clock_times(question, runtime.context.search)
-    typed, corrections = corrected(timed_question, runtime.context.search)
-    corrections = (*lengths, *corrections)
+    typed, corrections = corrected_question(question, runtime.context.search)
     plan = plan_in_thread(typed, turns, state["video_ids"], state["between"], state["options"])
     plan = scoped_by_names(plan, runtime.context.search.records)
     if state["between"] is None and (timed := at_wall_clock(plan, runtime.context.search.records)):

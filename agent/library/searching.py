@@ -12,12 +12,11 @@ from ...tools.extractors.registry import find_modalities
 from ...tools.media.pictures import read_picture
 from ...tools.records import Modality, Span
 from ..answering.ranking import found_evidence
-from ..answering.scopes import with_clock_times
+from ..answering.scopes import corrected_question
 from ..exporting.contexts import context_text
 from ..exporting.named_moments import named_moment
 from ..looking.moments import Moment, find_moments, look_for_moments
 from ..looking.similar import Similar, frames_like_moment, frames_like_picture
-from ..question.spelling import corrected
 from ..records import Correction
 from .browsing import Browsing, span_between
 
@@ -81,9 +80,7 @@ class Searching(Browsing):
         Raises:
             LibraryError: The library is empty or damaged.
         """
-        timed, lengths = with_clock_times(query, self._opened())
-        text, corrections = corrected(timed, self._opened())
-        return text, (*lengths, *corrections)
+        return corrected_question(query, self._opened())
 
     async def asearch(
         self,
