@@ -196,6 +196,14 @@ def states(found: VideoRecord) -> dict[str, str]:
     return {stage.modality: stage.state for stage in found.stages}
 
 
+def journal_lines(library: Path) -> int:
+    """Lines in the journals of videos that another process indexes; 0 while it publishes one, which moves its journals."""
+    try:
+        return sum(path.read_bytes().count(b"\n") for path in library.glob("staging/new-*/journals/*/*.jsonl"))
+    except FileNotFoundError:
+        return 0
+
+
 def record(video_id: str = "ab" * 16, **fields) -> VideoRecord:
     """A record of a video in which every stage is done; its file does not exist."""
     path = Path(f"{video_id[:4]}.mp4")

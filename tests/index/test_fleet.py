@@ -19,7 +19,7 @@ from playhead.index.storage.local import LocalStorage
 from playhead.tools.errors import MissingExtraError, SettingsError
 from playhead.tools.settings import Settings
 
-from ..fakes import write_pictures
+from ..fakes import journal_lines, write_pictures
 
 # Starting the processes of Ray takes minutes on two cores: `make test-all` runs these tests.
 pytestmark = [
@@ -122,8 +122,7 @@ class Killer(threading.Thread):
     def run(self):
         end = time.monotonic() + 120
         while time.monotonic() < end and len(self.killed) < len(self.names):
-            noted = [path for path in self.library.glob("staging/new-*/journals/*/*.jsonl") if path.stat().st_size]
-            pids = processes_of_ray(self.names[len(self.killed)]) if noted else []
+            pids = processes_of_ray(self.names[len(self.killed)]) if journal_lines(self.library) else []
             if pids:
                 os.kill(pids[0], signal.SIGKILL)
                 self.killed.append(pids[0])

@@ -21,7 +21,7 @@ from playhead.index.storage.local import LocalStorage
 from playhead.tools.errors import LibraryError
 from playhead.tools.settings import Settings
 
-from ..fakes import DONE, Captions, Reader, Speaker, calls, extractors, states
+from ..fakes import DONE, Captions, Reader, Speaker, calls, extractors, journal_lines, states
 from ..media import beep, write_media
 
 # Segments that are looked at together: see `index.indexing.frame_pipeline`.
@@ -455,7 +455,7 @@ def test_a_killed_process_goes_on(talk, talk_library, tmp_path):
             [sys.executable, "-c", SCRIPT, library, talk / "talk.mp4"], stdout=subprocess.PIPE, text=True
         )
         while process.poll() is None:
-            lines = sum(p.read_bytes().count(b"\n") for p in library.glob("staging/new-*/journals/*/*.jsonl"))
+            lines = journal_lines(library)
             if kills < 2 and lines > noted:
                 process.send_signal(signal.SIGKILL)
                 kills, noted = kills + 1, lines
