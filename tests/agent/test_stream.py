@@ -206,7 +206,7 @@ def test_the_loop_runs_on_while_an_iterator_blocks():
     def numbers() -> Iterator[int]:
         try:
             yield 1
-            assert go.wait(5)
+            assert go.wait(30)
             yield 2
             yield 3
         finally:
@@ -223,4 +223,4 @@ def test_the_loop_runs_on_while_an_iterator_blocks():
         return seen
 
     assert asyncio.run(work()) == [1, 2]
-    assert ended.wait(5)
+    assert ended.wait(30)

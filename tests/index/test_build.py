@@ -1085,12 +1085,12 @@ def test_speech_is_transcribed_while_pictures_are_processed(store, talks, films)
     class Waiting(Speaker):
         def process_window(self, window, progress):
             reported.set()
-            assert read.wait(10)
+            assert read.wait(30)
             return super().process_window(window, progress)
 
     class Reading(Reader):
         def observe(self, segments):
-            assert reported.wait(10)
+            assert reported.wait(30)
             read.set()
             return super().observe(segments)
 

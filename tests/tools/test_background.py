@@ -76,7 +76,7 @@ def test_as_many_tasks_are_worked_at_as_there_are_makers_and_no_maker_is_called_
         def make(task):
             assert busy[own] == 0
             busy[own] += 1
-            meeting.wait(5)  # all three are here at once
+            meeting.wait(30)  # all three are here at once
             yield task
             busy[own] -= 1
 
@@ -125,7 +125,7 @@ def test_a_task_runs_in_the_background_and_its_error_is_raised_at_the_end():
     reports, go = [], threading.Event()
 
     def task():
-        go.wait(5)
+        go.wait(30)
         raise KeyError("boom")
 
     def report():

@@ -336,7 +336,7 @@ def test_a_silent_or_slow_server_is_given_up_after_the_timeout(script: Scripted,
         f"video LLM at {script.url}: no answer within 0.3 s: send fewer frames, or raise video_llm_timeout"
     )
     assert len(script.requests) == 1
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 8
 
 
 @pytest.mark.parametrize("trickle", [0.0, 0.02])
@@ -349,7 +349,7 @@ def test_the_callers_deadline_bounds_the_whole_and_the_server_gets_it(script: Sc
     assert str(caught.value) == (
         f"video LLM at {script.url}: no answer within the 0.3 s that it was given: send fewer frames, or give it more"
     )
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 8
     if trickle:
         assert script.hung_up.wait(3)
 
@@ -377,7 +377,7 @@ def test_a_deadline_counts_all_tries(script: Scripted) -> None:
     with pytest.raises(ServerError, match=r"no answer within the 1\.5 s that it was given"):
         llm.ask(["?"], seconds=1.5)
     assert len(script.requests) == 2
-    assert 1.45 < time.monotonic() - started < 4
+    assert 1.45 < time.monotonic() - started < 8
 
 
 def test_no_time_at_all_is_an_error_at_once(script: Scripted) -> None:
@@ -423,7 +423,7 @@ def test_a_pause_longer_than_the_time_there_is_ends_it_at_once(
         f"video LLM at {script.url}: HTTP 429, 'slow down', to be asked again in {retry_after} s: the server is too busy: try later"
     )
     assert len(script.requests) == 1
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 5
 
 
 def test_many_threads_may_ask_at_once(script: Scripted) -> None:
@@ -605,7 +605,7 @@ def test_check_reports_an_unreachable_server_at_once() -> None:
         False,
         f"video LLM at {url}: cannot be reached (1 try, {refused(port)}): is the server running? Check video_llm_url",
     )
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 8
 
 
 def test_check_gives_up_on_a_silent_server(script: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:

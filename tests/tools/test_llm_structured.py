@@ -275,7 +275,7 @@ def test_the_time_is_for_both_answers(script: Scripted) -> None:
     with pytest.raises(ServerError, match="no answer within the"):
         ask_structured(OpenAIVideoLLM(settings_for(script)), ["Is it?"], Verdict, seconds=1.5)
     assert len(script.requests) == 2
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 8
 
 
 def test_nothing_to_ask_is_refused(script: Scripted) -> None:
