@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
 from .media import write_media
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from playhead import Library
 
 _DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+# Each run tries the same examples, and no example is too slow: a busy machine and an unlucky draw fail no test.
+hypothesis.settings.register_profile("playhead", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("playhead")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,7 +1,7 @@
 """The checker: no citation gets through that is not, to the word and second, what the library holds."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from playhead.agent.answering.citation_check import check_claims
@@ -230,7 +230,6 @@ def test_a_place_is_that_of_the_cited_boxes():
     assert verdict("place", "the biggest dog", bigger, cat) == "refuted"
 
 
-@settings(deadline=None)
 @given(st.text("12 ab.·", max_size=12), st.text("12 ab.·", max_size=12), st.floats(0, 30), st.floats(0, 30))
 def test_only_what_is_stored_is_ever_supported(text, quote, start, end):
     checked = check(

@@ -239,7 +239,7 @@ WORDS = (
 ).split()
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(st.lists(st.sampled_from(WORDS), max_size=25).map(" ".join))
 def test_any_row_of_words_is_taken_apart(question):
     shape = shape_of(options_of(_ENUMERATOR.sub("", question))[0])

@@ -350,7 +350,7 @@ def test_the_name_of_a_file_is_text_too():
     assert tags(made) <= TAGS
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.text(), st.text(st.sampled_from("$\\`*_[]()<>!#&;:/@.|~^=-+ aw12\n{}"), max_size=30))
 def test_any_text_is_shown_as_it_is(plain, marked):
     for text in (plain, marked):

@@ -70,7 +70,7 @@ def test_names_with_the_same_words() -> None:
 WORDS = "the price of gold copper doubled cat dog London Monday 12 13 twelve ORDER-7731 it a".split()
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     st.lists(st.sampled_from(WORDS)).map(" ".join), st.lists(st.lists(st.sampled_from(WORDS)).map(" ".join), max_size=4)
 )

@@ -234,7 +234,7 @@ def test_in_a_real_half_every_mention_is_found(library):
         assert len(occurrences(subject(word), EVERYWHERE, search)) == counted, word
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.sampled_from(("gold", "copper", "gold gold")), st.integers(1, 4)), max_size=6))
 def test_as_many_as_were_said(tmp_path_factory, spoken):
     second, rows = 0.0, []

@@ -223,7 +223,7 @@ TEXTS = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(TEXTS)
 @example("in the last " + "9" * 500 + " hours")
 @example("\ud800 lone surrogate")

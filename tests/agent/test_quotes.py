@@ -1,6 +1,6 @@
 """The answer without a model: it quotes what the reader scores highest, and composes nothing."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from playhead.agent.answering.candidates import Candidate
@@ -171,7 +171,6 @@ def test_evidence_is_quoted_without_regard_to_its_content():
     assert claim.text == claim.citations[0].quote == order
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.builds(scored, st.text("ab ", max_size=5), st.sampled_from([0.0, 2.0, 50.0]), st.floats(0, 1)),

@@ -197,7 +197,7 @@ def test_instructions_in_evidence_are_words_like_others(scored) -> None:
     assert all(one.score < feature_reader().threshold for one in scored("What is the price of gold?", order))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.tuples(*[st.floats(-1, 1) for _ in Features._fields]).map(lambda values: Features(*values)))
 def test_a_score_is_a_probability_and_grows_with_coverage(features: Features) -> None:
     reader, plan = feature_reader(), make_plan("the price of gold")

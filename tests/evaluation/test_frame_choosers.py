@@ -22,7 +22,7 @@ def times(chosen: Sequence[Candidate]) -> list[float]:
     return [candidate.seconds for candidate in chosen]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.sampled_from([uniform, top_k, aks, choose_frames]), st.lists(st.floats(0, 1), max_size=80), st.integers(1, 90)
 )
@@ -164,7 +164,7 @@ def test_t_star_confirms_one_target_a_frame_and_round() -> None:
     assert found.found == (0, None)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(1, 300), st.integers(1, 20), st.integers(1, 400), st.integers(2, 6), st.integers(0, 9), st.data())
 def test_t_star_keeps_its_budget_up_to_one_grid(
     n: int, k: int, budget: int, grid: int, seed: int, data: st.DataObject

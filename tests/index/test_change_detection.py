@@ -47,7 +47,7 @@ films = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(films, st.floats(0.1, 5.0), st.one_of(st.just(math.inf), st.floats(0.0, 200.0)))
 @example([(0.04, 0)], 2.0, math.inf)
 @example([(0.04, 0), (3.0, 255)], 2.0, 0.0)
@@ -70,7 +70,7 @@ def test_spans_are_gapless_and_hold_their_frame(film, sample_seconds, ends_at):
     assert all(segment.span.duration >= shortest - 1e-9 for segment in found[:-1])
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.integers(8, 60), min_size=1, max_size=12), st.integers(0, 2**32 - 1), st.sampled_from([10, 25, 60]))
 def test_slides_are_cut_at_the_frame(lengths, seed, fps):
     """Slides of a third of a second and more, with noise of a level: one segment each, from its first frame on."""

@@ -83,7 +83,7 @@ def test_a_vector_is_wanted_for_each_row():
         chapters(WHOLE, [one])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(st.integers(0, 9), min_size=2, max_size=200),
     st.floats(1, 60),
@@ -181,7 +181,7 @@ def test_without_pictures_each_chapter_is_one_scene():
     assert all(chapter.scenes == (chapter.span,) for chapter in found)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.integers(0, 5), st.floats(0.1, 40)), min_size=1, max_size=60),
     st.lists(st.integers(0, 9), max_size=100),

@@ -15,7 +15,7 @@ from playhead.tools.errors import QueryError
 from playhead.tools.records import Span
 
 RELEVANCES = st.floats(0, 1)
-CALMLY = settings(deadline=None, max_examples=60)
+CALMLY = settings(max_examples=60)
 
 
 def row(relevances: Sequence[float], lasts: float = 1.0) -> list[Candidate]:

@@ -102,7 +102,7 @@ def test_a_window_is_all_that_is_seen_of_a_video() -> None:
     assert best(span_posterior(later, [peaks((3000, 3060), window=later)])).end <= 3060
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.floats(0.2, 4000),
     st.lists(st.tuples(st.floats(0, 4000), st.floats(0.1, 500), st.floats(-1e6, 1e6)), max_size=12),

@@ -173,7 +173,7 @@ def test_long_queries(catalog):
     assert found(catalog, "北京" * 30_000)[0] == TEXTS[8]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.text())
 @example("AND OR NOT NEAR")
 @example("a\x00b")
@@ -285,7 +285,7 @@ SIGNED = [
 ]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     st.lists(st.sampled_from([*TEXTS, *SIGNED, "It's the order's order.", "one.two", "a\0b order", ""]), max_size=12),
     st.sampled_from(

@@ -70,7 +70,7 @@ VALUES = st.recursive(st.integers() | st.floats(allow_nan=False, allow_infinity=
 
 
 @given(st.dictionaries(KEYS, VALUES, max_size=8), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_journal_keeps_all_whole_lines(tmp_path_factory, values, data):
     path = tmp_path_factory.mktemp("journal") / "a.jsonl"
     journal = Journal(path)

@@ -233,7 +233,7 @@ def test_what_cannot_be_understood_is_an_error(store, query, options, message):
         opened(store).find(query, **options)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(query=st.text(min_size=1))
 def test_any_query_is_answered(query, tmp_path_factory):
     folder = tmp_path_factory.getbasetemp() / "any"

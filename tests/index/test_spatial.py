@@ -1,7 +1,7 @@
 """Where things are in a picture: the predicates' symmetries, and pairs of boxes that are there together."""
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from playhead.index.localization.spatial import foremost, is_on_side, most_at_once, pairs, relates
@@ -176,7 +176,6 @@ def test_pairs_are_in_order_of_time():
 spans = st.lists(st.tuples(st.integers(0, 12), st.integers(1, 6)), max_size=8)
 
 
-@settings(deadline=None)
 @given(spans)
 def test_the_most_at_once_are_all_there_at_some_second_and_no_second_has_more(given_spans):
     assume(given_spans)

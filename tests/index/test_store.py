@@ -94,7 +94,7 @@ def test_observations_are_read_as_they_were_written(store):
     assert [o.text for o in back.of("text")] == ["ERR_CERT_DATE"]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.tuples(*[st.floats(0, 1)] * 4), st.floats(0, 1e5), st.floats(1e-3, 1e4), st.text())
 def test_an_id_is_the_same_after_the_disk(scratch, edges, start, length, text):
     """Also where an edge lies half-way between two roundings."""
@@ -258,7 +258,7 @@ def test_content_is_what_counts(tmp_path):
     assert len(content_id(small)) == 32
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(place=st.integers(0, 3_000_000), bit=st.integers(0, 7))
 def test_every_bit_of_a_file_counts(scratch, place, bit):
     """Also between the blocks that an earlier version looked at: a download into a preallocated file completes there."""

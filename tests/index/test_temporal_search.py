@@ -70,7 +70,7 @@ def test_bins_never_reach_over_a_cut() -> None:
     assert len(Timeline.even(300.0, cuts=[299.99999999999994, 1e-12], bin_seconds=300).bins) == 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.floats(0.1, 9), st.booleans(), st.floats(-4, 6)), min_size=1, max_size=7),
     st.floats(0.01, 0.5),
@@ -114,7 +114,7 @@ def test_a_broken_timeline_says_what_is_wrong(bins: list, scenes: list, seconds:
         Timeline.even(-1)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     timeline=videos,
     hints=priors,
@@ -156,7 +156,7 @@ def test_budget_mass_and_reproducibility(
     assert np.array_equal(again.posterior, found.posterior)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(timeline=videos, hints=priors, truth=st.floats(0, 299), seed=st.integers(0, 9))
 def test_a_certain_look_outweighs_every_prior(timeline: Timeline, hints: list[Prior], truth: float, seed: int) -> None:
     spans = [span for span in timeline.bins if span.start <= truth < span.end]

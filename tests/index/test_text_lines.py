@@ -148,7 +148,7 @@ texts = st.sampled_from(["alpha", "alph", "alpha beta", "gamma 1", "gamma 2", "x
 readings = st.lists(st.tuples(texts, st.floats(0.1, 5), st.floats(0.6, 1)), min_size=1, max_size=20)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(readings)
 def test_lines_cover_only_what_was_read_and_short_gaps(film):
     """Each line's text was read inside its span; spans begin and end where readings do; equal inputs give equal lines."""

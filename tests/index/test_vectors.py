@@ -91,7 +91,7 @@ def kind(request, monkeypatch):
     return request.param
 
 
-@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 2**32 - 1),
     count=st.integers(1, 400),
@@ -405,7 +405,7 @@ def test_training_writes_no_whole_vectors_again_that_lie_in_one_segment(monkeypa
     check(index, vectors, ids, kept(random.normal(size=(1, 24)))[0], 10)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**32 - 1), count=st.integers(1, 60), repeats=st.booleans())
 def test_as_many_centroids_are_trained_as_asked_for(seed, count, repeats):
     random = np.random.default_rng(seed)
@@ -444,7 +444,7 @@ def test_a_segment_with_many_removed_vectors_is_rewritten(tmp_path):
     check(index, vectors[80:], ids[80:], kept(random.normal(size=(1, 24)))[0], 1000)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_a_damaged_file_is_an_error(tmp_path_factory, data):
     """FAISS itself would take damaged lengths as they are, and ask for all memory."""

@@ -54,7 +54,7 @@ def test_whoever_leaves_early_leaves_no_thread():
     assert threading.active_count() == before
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 4), max_size=12), st.integers(1, 4), st.integers(1, 3))
 def test_what_several_make_comes_in_the_order_of_tasks(lengths, makers, room):
     def make(task):

@@ -109,7 +109,7 @@ def test_scan_and_frames_at_know_each_frame(folder, name, times, start, how):
     assert_same(asked(video, [times[-1] + 99]), truth[-1:])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seconds=st.lists(st.floats(0, 45) | st.sampled_from(UNEVEN), max_size=8))
 def test_frames_at_gives_what_is_on_screen(uneven, seconds):
     assert_same(asked(uneven, seconds), on_screen([(t, n) for n, t in enumerate(UNEVEN)], seconds))
@@ -343,7 +343,7 @@ def test_names_are_names(folder, even, name, monkeypatch):
     assert probe(Path(name)).duration == pytest.approx(3.0, abs=0.05)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seconds=st.lists(st.floats(0, 45) | st.sampled_from(UNEVEN), max_size=8))
 def test_decord_gives_the_same_frames(uneven, seconds):
     assert asked(uneven, seconds, decoder="decord") == asked(uneven, seconds)

@@ -5,7 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from playhead.tools.words import canonical, is_same, names, pieces, sounds_like_code, stem, tokens
@@ -119,7 +119,6 @@ def test_names_are_capitals_that_their_place_does_not_explain(text, found):
     assert names(text) == found
 
 
-@settings(deadline=None)
 @given(st.text(), st.text(max_size=20))
 @example("℠ and ™", "")
 @example(".A0", "")
