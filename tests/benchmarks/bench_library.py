@@ -1,7 +1,9 @@
 """Search in a library that grows: opening, queries, the first query after a commit, and adding one hour.
 
-An hour is a video of 3,600 spoken rows: real lines of football commentary (SoccerNet-Echoes), each with a third of its
-words replaced by words of other lines, and the vector of the real line with noise (cosine 0.9). Hours are drawn when the
+An hour is a video of 3,600 spoken rows and 3,600 pictures. The rows are real lines of football commentary
+(SoccerNet-Echoes), each with a third of its words replaced by words of other lines, and the vector of the real line with
+noise (cosine 0.9). The pictures are 60 scenes, each of 60 pictures: a frame of a real video has the labels and the vector
+of a scene, with as much noise for the scene (cosine 0.9), and less for each picture (0.98). Hours are drawn when the
 publisher reads them, twelve at a time, and not stored as videos. The library grows to some sizes; at each, a new process
 opens it and asks 100 real questions (TutorialVQA; half of them with two words of the commentary added) through
 `Search.find`, with the real encoder of queries, ten results. Common words are in most of them. Then eight hours are
@@ -23,7 +25,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-from report import Figures
+from report import Figures, real_data
 from transcripts import football, tutorial_questions
 
 from playhead.agent.evaluation.systems.transcripts import text_record
@@ -32,13 +34,27 @@ from playhead.index.retrieval.search import Search
 from playhead.index.retrieval.search_index.publishing import Publisher
 from playhead.index.storage.committed.table import ObservationTable, write
 from playhead.index.storage.local import LocalStorage
-from playhead.tools.embedding.protocol import unit
+from playhead.tools.embedding.images import image_encoder
+from playhead.tools.embedding.protocol import Vectors, unit
 from playhead.tools.embedding.texts import SentenceEncoder
-from playhead.tools.records import Observation, Span
+from playhead.tools.media.frames import frames_at, probe
+from playhead.tools.records import Observation, Segment, Span
 from playhead.tools.settings import Settings
 
-_ROWS = 3600
+_ROWS = 3600  # spoken rows, and as many pictures
+_SCENES = 60
 _LINES = 4000
+_FRAME_SECONDS = 5.0
+_VIDEOS = (
+    "agent327.mp4",
+    "artcritic.mp4",
+    "boats.mp4",
+    "jobs.mp4",
+    "manifesto.mp4",
+    "nasa.mp4",
+    "sam_dog.mp4",
+    "tos.webm",
+)
 _QUERIES = 100
 _MORE = 8
 _HOURS_AT_ONCE = 12
@@ -51,16 +67,32 @@ class Hours:
     def __init__(self) -> None:
         lines = [line.text for match in football().values() for line in match if len(line.text.split()) >= 5]
         self.lines = random.Random(0).sample(lines, _LINES)
-        self.encoder = SentenceEncoder(Settings(offline=True))
+        settings = Settings(offline=True)
+        self.encoder = SentenceEncoder(settings)
         self.vectors = self.encoder.encode(self.lines)
         self.words = [word for line in self.lines for word in line.split()]
+        self.frames, self.frame_vectors, self.image_embedding_id = _frames(settings, self.encoder)
 
     def drawn(self, number: int) -> tuple[VideoRecord, ObservationTable]:
         """The record and the rows of an hour."""
         chooser, noise = random.Random(number), np.random.default_rng(number)
         numbers = [chooser.randrange(_LINES) for _ in range(_ROWS)]
-        spread = noise.standard_normal((_ROWS, self.vectors.shape[1]), np.float32)
-        vectors = self.vectors[numbers] + spread * np.float32(0.48 / math.sqrt(self.vectors.shape[1]))
+        vectors = _spread(self.vectors[numbers], 0.48, noise)
+        scenes = noise.integers(len(self.frames), size=_SCENES)
+        pictures = _spread(
+            _spread(self.frame_vectors[scenes], 0.48, noise).repeat(_ROWS // _SCENES, axis=0), 0.2, noise
+        )
+        shown = [
+            Observation(
+                modality="frame",
+                span=Span(start=second, end=second + 1),
+                text=self.frames[scene].text,
+                score=self.frames[scene].score,
+                source="given@1",
+                frame_seconds=second,
+            )
+            for second, scene in enumerate(scenes.repeat(_ROWS // _SCENES).tolist())
+        ]
         rows = [
             Observation(
                 modality="speech",
@@ -71,9 +103,9 @@ class Hours:
             )
             for second, line in enumerate(numbers)
         ]
-        return text_record(f"hour {number}", rows, self.encoder.embedding_id), ObservationTable(
-            rows, unit(vectors).astype(np.float16)
-        )
+        record = text_record(f"hour {number}", [*shown, *rows], self.encoder.embedding_id)
+        record = record.model_copy(update={"image_embedding_id": self.image_embedding_id})
+        return record, ObservationTable([*shown, *rows], vectors.astype(np.float16), pictures.astype(np.float16))
 
     def commit(self, storage: LocalStorage, number: int) -> str:
         """Commit one hour; returns its video id."""
@@ -88,6 +120,23 @@ class Hours:
         for place in chooser.sample(range(len(words)), len(words) // 3):
             words[place] = chooser.choice(self.words)
         return " ".join(words)
+
+
+def _frames(settings: Settings, encoder: SentenceEncoder) -> tuple[list[Observation], Vectors, str]:
+    """Frames of real videos as `frame` observations, with their vectors and the id of these."""
+    images = image_encoder(settings, encoder)
+    segments = []
+    for name in _VIDEOS:
+        path = real_data(f"videos/{name}")
+        seconds = np.arange(0, probe(path).duration, _FRAME_SECONDS).tolist()
+        segments += [Segment(Span(start=0, end=1), frame) for frame in frames_at(path, seconds)]
+    return *images.observe(segments), images.embedding_id
+
+
+def _spread(vectors: Vectors, length: float, noise: np.random.Generator) -> Vectors:
+    """Unit vectors near others: noise of a length is added. Shapes `(vectors, dimensions)`."""
+    added = noise.standard_normal(vectors.shape, np.float32) * np.float32(length / math.sqrt(vectors.shape[1]))
+    return unit(vectors + added)
 
 
 class DrawnStorage(LocalStorage):

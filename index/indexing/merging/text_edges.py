@@ -25,7 +25,7 @@ _SAME_TEXT = 0.5
 _OTHER_PIXELS = 0.3
 # Margin around a line, as a share of its height.
 _MARGIN = 0.15
-# Where more lines than this are shown together, edges stay as they are: the picture is full of text, not captioned.
+# Where more lines than this are shown at one moment, edges stay as they are: the picture is full of text, not captioned.
 _MOST_LINES = 4
 # Captions whose frames are read in one pass.
 _MOST_CAPTIONS = 8
@@ -35,7 +35,7 @@ _LEAST_SECONDS = 0.4
 _MISSED_SECONDS = 0.1
 
 # Everything that refined edges depend on.
-TEXT_EDGES = (1, _SAME_TEXT, _OTHER_PIXELS, _MARGIN, _MOST_LINES, _MOST_CAPTIONS, _LEAST_SECONDS, _MISSED_SECONDS)
+TEXT_EDGES = (2, _SAME_TEXT, _OTHER_PIXELS, _MARGIN, _MOST_LINES, _MOST_CAPTIONS, _LEAST_SECONDS, _MISSED_SECONDS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +105,17 @@ def _captions(lines: Sequence[Observation], moving: Sequence[Span], sample_secon
             last = min(line.span.end + sample_seconds, video_end) if stops else line.span.end
             found.append(_Caption(number, line, line.frame_seconds, first, last))
     found.sort(key=lambda caption: caption.first)
-    spans = [caption.line.span for caption in found]
-    return [one for one in found if sum(span.overlap(one.line.span) > 0 for span in spans) <= _MOST_LINES]
+    together = _shown_together([caption.line.span for caption in found])
+    return [caption for caption, lines in zip(found, together, strict=True) if lines <= _MOST_LINES]
+
+
+def _shown_together(spans: Sequence[Span]) -> list[int]:
+    """The most spans, itself among them, that hold one moment of each span."""
+    starts, ends = np.sort([span.start for span in spans]), np.sort([span.end for span in spans])
+    shown = np.searchsorted(starts, starts, "right") - np.searchsorted(ends, starts, "right")  # at each start
+    first = np.searchsorted(starts, [span.start for span in spans])
+    last = np.searchsorted(starts, [span.end for span in spans])
+    return [int(shown[a:b].max()) for a, b in zip(first, last, strict=True)]
 
 
 def _groups(captions: Sequence[_Caption]) -> list[list[_Caption]]:
