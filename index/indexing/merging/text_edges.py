@@ -4,8 +4,10 @@ A moving picture is sampled, so a caption is first read some time after it appea
 the frames around: edges of letters stay where they are while the picture behind them moves.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -25,43 +27,65 @@ _SAME_TEXT = 0.5
 _OTHER_PIXELS = 0.3
 # Margin around a line, as a share of its height.
 _MARGIN = 0.15
-# Where more lines than this are shown at one moment, edges stay as they are: the picture is full of text, not captioned.
-_MOST_LINES = 4
-# Captions whose frames are read in one pass.
-_MOST_CAPTIONS = 8
+# Where more lines than this begin or end within a sample of each other, these edges stay as they are: the picture is full of
+# text, not captioned.
+_MOST_EDGES = 20
 # Text that stays in its place for less time moves with the picture: its edges stay as they are.
 _LEAST_SECONDS = 0.4
 # A caption may be missed in one frame where a bright picture is behind it.
 _MISSED_SECONDS = 0.1
+# Frames between two stretches that are nearer than this are decoded, too: opening the file again takes longer.
+_JOINED_SECONDS = 2.0
+_MOMENT = 1e-3  # by which the time of one frame may differ
 
 # Everything that refined edges depend on.
-TEXT_EDGES = (2, _SAME_TEXT, _OTHER_PIXELS, _MARGIN, _MOST_LINES, _MOST_CAPTIONS, _LEAST_SECONDS, _MISSED_SECONDS)
+TEXT_EDGES = (2, _SAME_TEXT, _OTHER_PIXELS, _MARGIN, _MOST_EDGES, _LEAST_SECONDS, _MISSED_SECONDS)
 
 
 @dataclass(frozen=True, eq=False)
 class _Caption:
-    """A line whose edges are not known to the frame.
+    """A line with an edge that is not known to the frame.
 
     Attributes:
         number: Its index among the lines.
         line: The line.
+        box: Where it is in the picture.
         seen: Second of the frame that it was read in.
-        first: It does not appear earlier.
-        last: It does not disappear later.
-        crops: Its place in each frame between: second and brightness.
+        start: The seconds in which it begins; None: its start stays as it is.
+        end: The seconds in which it ends; None: its end stays as it is.
+        others: Other lines at its place at about that time.
+        crops: Its place in the frames that were decoded: second and brightness.
     """
 
     number: int
     line: Observation
+    box: Box
     seen: float
-    first: float
-    last: float
+    start: Span | None
+    end: Span | None
+    others: list["_Caption"] = field(default_factory=list)
     crops: list[tuple[float, Pixels]] = field(default_factory=list)
 
-    @property
-    def reference(self) -> Pixels | None:
-        """Its place in the frame that it was read in."""
-        return min(self.crops, key=lambda crop: abs(crop[0] - self.seen), default=(0.0, None))[1]
+    @cached_property
+    def around(self) -> Span:
+        """The seconds around the frame that it was read in."""
+        reach = _LEAST_SECONDS + _MISSED_SECONDS
+        return Span(start=max(0.0, self.seen - reach), end=self.seen + reach)
+
+    @cached_property
+    def stretches(self) -> list[Span]:
+        """The seconds whose frames are needed."""
+        moments = [Span(start=other.seen, end=other.seen + _MOMENT) for other in self.others]
+        return _joined([span for span in (self.start, self.around, self.end, *moments) if span], 0.0)
+
+    def crop_at(self, seconds: float) -> Pixels | None:
+        """Its place in the frame of a second; None: that frame was not decoded."""
+        return next((crop for second, crop in self.crops if abs(second - seconds) < _MOMENT), None)
+
+    def shown(self, judge: "_Judge", stretch: Span) -> list[tuple[float, bool]]:
+        """The frames of a stretch: their seconds, and whether each shows the caption."""
+        first, last = stretch.start - _MOMENT, stretch.end + _MOMENT
+        return [(second, judge.shows(crop)) for second, crop in self.crops if first <= second <= last]
 
 
 def refine_edges(
@@ -76,96 +100,127 @@ def refine_edges(
         frames_between: Returns all frames from one second to another, upright.
     """
     refined = list(lines)
-    for group in _groups(_captions(lines, moving, sample_seconds)):
-        for frame in frames_between(min(one.first for one in group), max(one.last for one in group)):
-            for caption in group:
-                if caption.first <= frame.seconds <= caption.last and caption.line.box:
-                    caption.crops.append((frame.seconds, _crop(frame.detail, caption.line.box)))
-        for caption in group:
-            span = _span(caption, group)
-            if span is not None and span.duration >= _LEAST_SECONDS:
-                refined[caption.number] = caption.line.model_copy(update={"span": span})
-        for caption in group:
-            caption.crops.clear()
+    captions = _captions(lines, moving, sample_seconds)
+    waiting, active = deque(captions), list[_Caption]()
+    for stretch in _joined([span for caption in captions for span in caption.stretches], _JOINED_SECONDS):
+        for frame in frames_between(stretch.start, stretch.end):
+            while waiting and waiting[0].stretches[0].start <= frame.seconds + _MOMENT:
+                active.append(waiting.popleft())
+            for caption in active:
+                if any(span.start - _MOMENT <= frame.seconds <= span.end + _MOMENT for span in caption.stretches):
+                    caption.crops.append((frame.seconds, _crop(frame.detail, caption.box)))
+            for caption in [one for one in active if one.stretches[-1].end <= frame.seconds]:
+                refined[caption.number] = _refined(caption)
+                active.remove(caption)
+    for caption in active:
+        refined[caption.number] = _refined(caption)
     return refined
 
 
 def _captions(lines: Sequence[Observation], moving: Sequence[Span], sample_seconds: float) -> list[_Caption]:
-    """Return the lines that begin or end while the picture moves, in order of the frame they were read in."""
+    """Return the lines that begin or end while the picture moves, in order of the frames that are needed."""
     video_end = max([span.end for span in moving] + [line.span.end for line in lines], default=0.0)
     starts, ends = np.array([span.start for span in moving]), np.array([span.end for span in moving])
+    edges = np.sort([edge for line in lines for edge in (line.span.start, line.span.end) if 0 < edge < video_end])
+
+    def is_unsure(edge: float) -> bool:
+        near = np.searchsorted(edges, [edge - sample_seconds, edge + sample_seconds])
+        return bool(((starts <= edge) & (edge <= ends)).any() and near[1] - near[0] <= _MOST_EDGES)
+
     found = []
     for number, line in enumerate(lines):
-        if line.box is None or line.frame_seconds is None:
+        seen, span = line.frame_seconds, line.span
+        if line.box is None or seen is None:
             continue
-        begins = bool(((starts <= line.span.start) & (line.span.start <= ends)).any())
-        stops = bool(((starts <= line.span.end) & (line.span.end <= ends)).any())
-        if begins or stops:
-            first = max(0.0, line.span.start - sample_seconds) if begins else line.span.start
-            last = min(line.span.end + sample_seconds, video_end) if stops else line.span.end
-            found.append(_Caption(number, line, line.frame_seconds, first, last))
-    found.sort(key=lambda caption: caption.first)
-    together = _shown_together([caption.line.span for caption in found])
-    return [caption for caption, lines in zip(found, together, strict=True) if lines <= _MOST_LINES]
+        start = end = None
+        if is_unsure(span.start) and seen > 0:
+            start = Span(start=max(0.0, span.start - sample_seconds), end=min(span.start + sample_seconds, seen))
+        if is_unsure(span.end) and seen < video_end:
+            end = Span(start=max(span.end - sample_seconds, seen), end=min(span.end + sample_seconds, video_end))
+        if start or end:
+            found.append(_Caption(number, line, line.box, seen, start, end))
+    _find_others(found, sample_seconds)
+    return sorted(found, key=lambda caption: caption.stretches[0].start)
 
 
-def _shown_together(spans: Sequence[Span]) -> list[int]:
-    """The most spans, itself among them, that hold one moment of each span."""
-    starts, ends = np.sort([span.start for span in spans]), np.sort([span.end for span in spans])
-    shown = np.searchsorted(starts, starts, "right") - np.searchsorted(ends, starts, "right")  # at each start
-    first = np.searchsorted(starts, [span.start for span in spans])
-    last = np.searchsorted(starts, [span.end for span in spans])
-    return [int(shown[a:b].max()) for a, b in zip(first, last, strict=True)]
+def _find_others(captions: Sequence[_Caption], sample_seconds: float) -> None:
+    """Note for each caption the others at its place, up to a sample before and after it: their letters may look alike."""
+    near: list[_Caption] = []
+    for one in sorted(captions, key=lambda caption: caption.line.span.start):
+        near = [other for other in near if other.line.span.end >= one.line.span.start - sample_seconds]
+        for other in near:
+            if other.line.text != one.line.text and _meet(other.box, one.box):
+                one.others.append(other)
+                other.others.append(one)
+        near.append(one)
 
 
-def _groups(captions: Sequence[_Caption]) -> list[list[_Caption]]:
-    """Split captions into groups whose searched times overlap; distant captions cannot be confused."""
-    groups: list[list[_Caption]] = []
-    for caption in captions:
-        is_near = bool(groups) and caption.first <= max(other.last for other in groups[-1])
-        if is_near and len(groups[-1]) < _MOST_CAPTIONS:
-            groups[-1].append(caption)
+def _joined(spans: Sequence[Span], gap: float) -> list[Span]:
+    """Spans in order of time; those that are at most `gap` seconds apart are joined."""
+    joined: list[Span] = []
+    for span in sorted(spans, key=lambda one: (one.start, one.end)):
+        if joined and span.start - joined[-1].end <= gap:
+            joined[-1] = Span(start=joined[-1].start, end=max(joined[-1].end, span.end))
         else:
-            groups.append([caption])
-    return groups
+            joined.append(span)
+    return joined
 
 
-def _span(caption: _Caption, group: Sequence[_Caption]) -> Span | None:
-    """Return when a caption is shown; None: its own frame is not among the frames that were read."""
-    reference = caption.reference
+def _refined(caption: _Caption) -> Observation:
+    """The line with exact edges; unchanged if its text does not stay in its place."""
+    reference = caption.crop_at(caption.seen)
     if reference is None:
-        return None
-    judge = _Judge(caption, reference, group)
-    row = min(range(len(caption.crops)), key=lambda n: abs(caption.crops[n][0] - caption.seen))
-    start, end = row, row
-    for n in range(row - 1, -1, -1):
-        if judge.shows(caption.crops[n][1]):
-            start = n
-        elif caption.crops[start][0] - caption.crops[n][0] > _MISSED_SECONDS:
+        return caption.line
+    judge = _Judge(caption, reference)
+    start, end = caption.line.span.start, caption.line.span.end
+    if _stays(caption.shown(judge, caption.around), caption.seen):
+        if caption.start:
+            start = _first_second(caption.shown(judge, caption.start), caption.start.start, start)
+        if caption.end:
+            end = _last_second(caption.shown(judge, caption.end), caption.end.end, end)
+    caption.crops.clear()
+    return caption.line.model_copy(update={"span": Span(start=start, end=end)}) if end > start else caption.line
+
+
+def _stays(shown: Sequence[tuple[float, bool]], seen: float) -> bool:
+    """Whether a text is in its place long enough around the frame that it was read in."""
+    before = [one for one in shown if one[0] <= seen + _MOMENT]
+    after = [one for one in shown if one[0] >= seen - _MOMENT]
+    return _last_second(after, after[-1][0], seen) - _first_second(before, before[0][0], seen) >= _LEAST_SECONDS
+
+
+def _first_second(shown: Sequence[tuple[float, bool]], earliest: float, default: float) -> float:
+    """When a text that is shown at the end of some frames began: `earliest` if the first of them shows it."""
+    begins = -1
+    for n in range(len(shown) - 1, -1, -1):
+        if shown[n][1]:
+            begins = n
+        elif begins >= 0 and shown[begins][0] - shown[n][0] > _MISSED_SECONDS:
             break
-    for n in range(row + 1, len(caption.crops)):
-        if judge.shows(caption.crops[n][1]):
-            end = n
-        elif caption.crops[n][0] - caption.crops[end][0] > _MISSED_SECONDS:
+    return default if begins < 0 else earliest if begins == 0 else shown[begins][0]
+
+
+def _last_second(shown: Sequence[tuple[float, bool]], latest: float, default: float) -> float:
+    """When a text that is shown at the beginning of some frames was gone: `latest` if the last of them shows it."""
+    ends = -1
+    for n in range(len(shown)):
+        if shown[n][1]:
+            ends = n
+        elif ends >= 0 and shown[n][0] - shown[ends][0] > _MISSED_SECONDS:
             break
-    is_last = end + 1 == len(caption.crops)
-    stops = caption.last if is_last else caption.crops[end + 1][0]
-    begins = caption.first if start == 0 else caption.crops[start][0]
-    return Span(start=begins, end=stops) if stops > begins else None
+    return default if ends < 0 else latest if ends + 1 == len(shown) else shown[ends + 1][0]
 
 
 class _Judge:
     """Decides whether a frame shows a caption, and not another one at its place."""
 
-    def __init__(self, caption: _Caption, reference: Pixels, group: Sequence[_Caption]) -> None:
+    def __init__(self, caption: _Caption, reference: Pixels) -> None:
         self._own = _letter_edges(reference)
         self._strong = np.abs(self._own) > _OTHER_PIXELS * float(np.abs(self._own).max())
         self._others: list[tuple[Picture, npt.NDArray[np.bool_]]] = []
-        for other in group:
-            if other.number == caption.number or other.line.text == caption.line.text:
-                continue
-            crop = next((crop for seconds, crop in caption.crops if abs(seconds - other.seen) < 1e-3), None)
-            if crop is not None and _meet(other.line.box, caption.line.box):
+        for other in caption.others:
+            crop = caption.crop_at(other.seen)
+            if crop is not None:
                 edges = _letter_edges(crop)
                 differs = np.abs(edges - self._own) > _OTHER_PIXELS * float(np.abs(self._own).max())
                 self._others.append((edges, differs))
@@ -203,7 +258,5 @@ def _correlation(a: Picture, b: Picture) -> float:
     return float(a @ b) / length if length else 0.0
 
 
-def _meet(a: Box | None, b: Box | None) -> bool:
-    if a is None or b is None:
-        return False
+def _meet(a: Box, b: Box) -> bool:
     return a.left < b.right and b.left < a.right and a.top < b.bottom and b.top < a.bottom
