@@ -41,11 +41,12 @@ REMEMBERED = 8
 _OTHER_SHARE = 0.015
 # Frames that are compared for text that appears over a moving picture are this far apart: the picture has moved.
 _LOOK_SECONDS = 0.2
+_ROUNDING = 1e-6  # of differences of seconds
 _MEMORY = 0.7  # of the running mean of changes: about three frames
 
 # Everything that the choice of segments depends on.
 GATE = (
-    2,
+    3,
     *SKIM_PARAMETERS,
     *COMPARISON,
     CHANGED_LEVELS,
@@ -101,7 +102,7 @@ class _Looks:
         return (without, first) if text_appeared(without.detail, first.detail, frame.detail) else None
 
     def _is_due(self, frame: ScannedFrame) -> bool:
-        return not self._last or frame.seconds - self._last[-1].seconds >= _LOOK_SECONDS
+        return not self._last or frame.seconds - self._last[-1].seconds > _LOOK_SECONDS - _ROUNDING
 
 
 class _Comparison:
@@ -170,7 +171,11 @@ def segments(
             usual = _MEMORY * usual + (1 - _MEMORY) * compared.mean_change
         reason, kept = "no visible change", False
         caption = looks.caption(frame) if compared.is_different and not current.is_static else None
-        if caption and caption[0].seconds >= current.start:
+        if caption and caption[0].seconds < current.start:
+            reason = "text appeared as the segment began: it shows this frame"
+            if not current.holds_caption:
+                current.shown, current.changed_at, current.holds_caption = frame, frame.seconds, True
+        elif caption:
             kept, reason = True, "text appeared over a moving picture"
             without, first = caption
             if current.shown.seconds >= first.seconds:
