@@ -89,6 +89,6 @@ def test_two_captions_at_one_place_end_and_begin_at_one_frame():
 
 
 def test_a_picture_full_of_text_keeps_the_edges_of_its_samples():
-    rows = [Box(left=0.6, top=0.04 * n, right=0.9, bottom=0.04 * n + 0.03) for n in range(21)]
+    rows = [Box(left=0.6, top=0.03 * n, right=0.9, bottom=0.03 * n + 0.02) for n in range(24)]
     lines = [written("Dr Helen Marsh", 4.8, 7.2), *(written(f"row {n}", 4.8, 7.2, box) for n, box in enumerate(rows))]
     assert refined(lines, film("Dr Helen Marsh", 4.0, 8.0))[0] == (4.8, 7.2)

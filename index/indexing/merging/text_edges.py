@@ -27,9 +27,9 @@ _SAME_TEXT = 0.5
 _OTHER_PIXELS = 0.3
 # Margin around a line, as a share of its height.
 _MARGIN = 0.15
-# Where more lines than this begin or end within a sample of each other, these edges stay as they are: the picture is full of
-# text, not captioned.
-_MOST_EDGES = 20
+# Where more lines than this are shown, edges stay as they are: it is a screen full of text, and decoding it again takes a fifth
+# of the time of indexing it.
+_MOST_LINES = 24
 # Text that stays in its place for less time moves with the picture: its edges stay as they are.
 _LEAST_SECONDS = 0.4
 # A caption may be missed in one frame where a bright picture is behind it.
@@ -39,7 +39,7 @@ _JOINED_SECONDS = 2.0
 _MOMENT = 1e-3  # by which the time of one frame may differ
 
 # Everything that refined edges depend on.
-TEXT_EDGES = (2, _SAME_TEXT, _OTHER_PIXELS, _MARGIN, _MOST_EDGES, _LEAST_SECONDS, _MISSED_SECONDS)
+TEXT_EDGES = (2, _SAME_TEXT, _OTHER_PIXELS, _MARGIN, _MOST_LINES, _LEAST_SECONDS, _MISSED_SECONDS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,16 +121,19 @@ def _captions(lines: Sequence[Observation], moving: Sequence[Span], sample_secon
     """Return the lines that begin or end while the picture moves, in order of the frames that are needed."""
     video_end = max([span.end for span in moving] + [line.span.end for line in lines], default=0.0)
     starts, ends = np.array([span.start for span in moving]), np.array([span.end for span in moving])
-    edges = np.sort([edge for line in lines for edge in (line.span.start, line.span.end) if 0 < edge < video_end])
+    begun = np.sort([line.span.start for line in lines])
+    ended = np.sort([line.span.end for line in lines])
 
     def is_unsure(edge: float) -> bool:
-        near = np.searchsorted(edges, [edge - sample_seconds, edge + sample_seconds])
-        return bool(((starts <= edge) & (edge <= ends)).any() and near[1] - near[0] <= _MOST_EDGES)
+        return bool(((starts <= edge) & (edge <= ends)).any())
+
+    def shown_at(second: float) -> int:
+        return int(np.searchsorted(begun, second, "right") - np.searchsorted(ended, second, "right"))
 
     found = []
     for number, line in enumerate(lines):
         seen, span = line.frame_seconds, line.span
-        if line.box is None or seen is None:
+        if line.box is None or seen is None or shown_at(seen) > _MOST_LINES:
             continue
         start = end = None
         if is_unsure(span.start) and seen > 0:
