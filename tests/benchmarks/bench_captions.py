@@ -106,7 +106,7 @@ def _result(caption: _Caption, rows: Sequence[Evidence]) -> _Result:
     same = [
         (min(row.end, end) - max(row.start, start), row)
         for row in rows
-        if row.start < end and row.end > start and _likeness(row.text, caption.text) >= _SAME
+        if row.start < end and row.end > start and _similarity(row.text, caption.text) >= _SAME
     ]
     if not same:
         return _Result(caption, 0, 0.0, 0.0)
@@ -114,7 +114,7 @@ def _result(caption: _Caption, rows: Sequence[Evidence]) -> _Result:
     return _Result(caption, len(same), best.start - start, best.end - end)
 
 
-def _likeness(one: str, other: str) -> float:
+def _similarity(one: str, other: str) -> float:
     first, second = (re.sub(r"\W", "", text.casefold()) for text in (one, other))
     return SequenceMatcher(None, first, second, autojunk=False).ratio()
 
