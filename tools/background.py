@@ -6,12 +6,12 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from concurrent.futures import TimeoutError as NotYetError
 from contextlib import contextmanager, suppress
 from typing import Any, Self, TypeVar
 
-__all__ = ["BackgroundTask", "StoppedError", "in_order", "meanwhile", "prefetch", "run_in_thread"]
+__all__ = ["BackgroundTask", "InTurn", "StoppedError", "in_order", "meanwhile", "prefetch", "run_in_thread"]
 
 _T = TypeVar("_T")
 _Task = TypeVar("_Task")
@@ -96,6 +96,36 @@ class BackgroundTask:
                 on_tick()
             else:
                 return
+
+
+class InTurn:
+    """Runs pieces of work in one background thread, one after the other.
+
+    Args:
+        name: Of the thread.
+        waiting: Pieces that may run or wait; `run` waits while there are as many.
+    """
+
+    def __init__(self, name: str, waiting: int) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._waiting = waiting
+        self._begun: deque[Future[None]] = deque()
+
+    def run(self, work: Callable[[], None]) -> None:
+        """Add a piece of work. An error of an earlier one is raised here or by `finish`."""
+        context = contextvars.copy_context()  # with the span of the caller
+        self._begun.append(self._thread.submit(context.run, work))
+        if len(self._begun) > self._waiting:
+            self._begun.popleft().result()
+
+    def finish(self) -> None:
+        """Wait for all pieces."""
+        while self._begun:
+            self._begun.popleft().result()
+
+    def close(self) -> None:
+        """Wait for the piece that runs; drop those behind it."""
+        self._thread.shutdown(cancel_futures=True)
 
 
 def prefetch(items: Iterable[_T], room: int) -> Generator[_T, None, None]:

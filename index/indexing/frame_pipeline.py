@@ -1,22 +1,19 @@
-"""One pass over a video's frames: decoding and change detection in a background thread, models in two others.
+"""One pass over a video's frames: decoding in background threads, models in two others.
 
-Text is read in the caller's thread. The other models run beside it, one batch at a time.
+One thread reads text, one runs the other models, one batch at a time. What goes to them is chosen in the caller's thread.
 """
 
-import contextvars
 import itertools
 import math
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ...tools.background import prefetch
+from ...tools.background import InTurn, prefetch
 from ...tools.errors import MediaError, WeightsError
-from ...tools.extractors.reading.text_changes import only_text_differs
+from ...tools.extractors.reading.text_changes import Screen, only_text_differs
 from ...tools.extractors.registry import spec_of
 from ...tools.extractors.specification import ClipExtractor, FrameExtractor
 from ...tools.media.frames import moving_clips, scan
@@ -36,7 +33,7 @@ from .text_vectors import Progress
 __all__ = ["frame_decisions", "run_clip_stages", "run_frame_pipeline"]
 
 _PREFETCHED = 8  # segments that may wait for the models
-_BATCHES_BESIDE = 2  # that may run or wait in the thread of the other models
+_BATCHES_AHEAD = 2  # that may run or wait in each of the threads of the models
 # Text that is shown for less time is not read, if text was read within the other: a line that is being typed.
 _BRIEF_SECONDS, _UNREAD_SECONDS = 0.5, 1.0
 # Where only text changed a keyframe is kept if the box of a new line has this many rows in it, or if the last one is this old.
@@ -175,7 +172,7 @@ class _FramePipeline:
         self._reappearances: list[Reappearance] = []
         self._pictures: list[Segment] = []
         self._things: list[Segment] = []  # pictures that differ in more than text
-        self._last_things: Segment | None = None  # the last of all of them
+        self._last_things: tuple[float, Screen] | None = None  # second and picture of the last of all of them
         self._repeated_things: list[Reappearance] = []
         self._shows_things_of: dict[float, float] = {}  # from the frame of a picture to that whose things it shows
         self._texts: list[Segment] = []
@@ -183,9 +180,10 @@ class _FramePipeline:
         self._skipped: Segment | None = None  # the last of these
         self._read_until = 0.0
         self._shown_texts: set[str] = set()
-        self._keyframe_at = -math.inf  # second of the last keyframe
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="playhead-pictures")
-        self._beside: deque[Future[None]] = deque()  # batches of the models that do not read text
+        self._keyframe_at = -math.inf  # second of the last keyframe that is kept for a picture
+        self._text_keyframe_at = -math.inf  # and for a text
+        self._reading = InTurn("playhead-texts", _BATCHES_AHEAD)
+        self._looking = InTurn("playhead-pictures", _BATCHES_AHEAD)  # the models that do not read text
         self._captions: CaptionPipeline | None = None
         frames = [modality for modality in stages if spec_of(modality).reads == "frames"]
         self._text_readers = [modality for modality in frames if spec_of(modality).reads_text]
@@ -205,6 +203,7 @@ class _FramePipeline:
         seconds = self._recent.same_as(segment)
         if seconds is None:
             self._write_keyframe(segment)
+            self._keyframe_at = max(self._keyframe_at, segment.frame.seconds)
             self._pictures.append(segment)
             if self._thing_readers:
                 self._add_things(segment)
@@ -238,8 +237,8 @@ class _FramePipeline:
             self._process_texts()
         if self._captions:
             self._captions.finish()
-        while self._beside:
-            self._beside.popleft().result()
+        self._reading.finish()
+        self._looking.finish()
         for modality in self._picture_readers:
             self._stages[modality].repeat(self._reappearances)
         things = self._shows_things_of
@@ -251,17 +250,18 @@ class _FramePipeline:
         return self._end
 
     def close(self) -> None:
-        """Wait for the batch that runs in the other thread; drop the batches behind it."""
-        self._thread.shutdown(cancel_futures=True)
+        """Wait for the batches that run in the other threads; drop the batches behind them."""
+        self._reading.close()
+        self._looking.close()
 
     def _add_things(self, segment: Segment) -> None:
         """Pass a picture on to the extractors that ignore text, unless it differs in text only from the last that they got."""
-        last = self._last_things
-        if last is not None and only_text_differs(last.frame.pixels, segment.frame.pixels):
-            self._shows_things_of[segment.frame.seconds] = last.frame.seconds
-            self._repeated_things.append(Reappearance(last.frame.seconds, segment.span, segment.frame.seconds))
+        screen, seconds = Screen(segment.frame.pixels), segment.frame.seconds
+        if self._last_things is not None and only_text_differs(self._last_things[1], screen):
+            self._shows_things_of[seconds] = self._last_things[0]
+            self._repeated_things.append(Reappearance(self._last_things[0], segment.span, seconds))
             return
-        self._last_things = segment
+        self._last_things = seconds, screen
         self._things.append(segment)
         if len(self._things) == self._extractors.at_once:
             self._process_things()
@@ -282,31 +282,30 @@ class _FramePipeline:
 
     def _process_pictures(self) -> None:
         batch, self._pictures = self._pictures, []
-        self._run_beside(self._picture_readers, batch)
+        self._looking.run(partial(self._run, self._picture_readers, batch))
 
     def _process_things(self) -> None:
         batch, self._things = self._things, []
-        self._run_beside(self._thing_readers, batch)
+        self._looking.run(partial(self._run, self._thing_readers, batch))
 
     def _process_texts(self) -> None:
         batch, self._texts = self._texts, []
+        self._reading.run(partial(self._read, batch, self._keyframe_at))
+
+    def _read(self, batch: Sequence[Segment], keyframe_at: float) -> None:
+        """Read text, and keep keyframes of new lines; `keyframe_at` is the second of the last picture that is kept."""
         known = {modality: len(self._stages[modality].observations) for modality in self._text_readers}
         self._run(self._text_readers, batch)
         found = [seen for modality, first in known.items() for seen in self._stages[modality].observations[first:]]
         for segment in batch:
-            shown = [seen for seen in found if seen.frame_seconds == segment.frame.seconds]
+            seconds = segment.frame.seconds
+            shown = [seen for seen in found if seen.frame_seconds == seconds]
             new = [seen for seen in shown if seen.text not in self._shown_texts]
-            is_old = segment.frame.seconds - self._keyframe_at >= _KEYFRAME_SECONDS
+            is_old = seconds - max(keyframe_at, self._text_keyframe_at) >= _KEYFRAME_SECONDS
             if new and (is_old or any(_is_legible(seen, segment.frame) for seen in new)):
                 self._write_keyframe(segment)
+                self._text_keyframe_at = max(self._text_keyframe_at, seconds)
             self._shown_texts = {seen.text for seen in shown}
-
-    def _run_beside(self, modalities: Sequence[Modality], batch: Sequence[Segment]) -> None:
-        """Run stages in another thread, one batch after the other. An error there is raised by a later call."""
-        context = contextvars.copy_context()  # with the span of the caller
-        self._beside.append(self._thread.submit(context.run, self._run, modalities, batch))
-        if len(self._beside) > _BATCHES_BESIDE:
-            self._beside.popleft().result()
 
     def _run(self, modalities: Sequence[Modality], batch: Sequence[Segment]) -> None:
         key = " ".join(f"{segment.span.start!r}-{segment.span.end!r}@{segment.frame.seconds!r}" for segment in batch)
@@ -316,7 +315,6 @@ class _FramePipeline:
     def _write_keyframe(self, segment: Segment) -> None:
         with writing(self._folder):
             write_keyframe(self._folder, segment.frame, self._stream)
-        self._keyframe_at = max(self._keyframe_at, segment.frame.seconds)
 
 
 def _is_legible(seen: Observation, frame: Frame) -> bool:

@@ -3,12 +3,13 @@
 import sys
 import threading
 import time
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playhead.tools.background import BackgroundTask, StoppedError, in_order, meanwhile, prefetch
+from playhead.tools.background import BackgroundTask, InTurn, StoppedError, in_order, meanwhile, prefetch
 
 
 def until(true):
@@ -193,3 +194,30 @@ def test_threads_take_turns_after_half_a_millisecond():
                 assert sys.getswitchinterval() == pytest.approx(expected, abs=2e-6)
     finally:
         sys.setswitchinterval(before)
+
+
+def test_pieces_of_work_run_in_turn_and_the_caller_waits_for_the_third():
+    go, done = threading.Event(), []
+    work = InTurn("work", 2)
+
+    def piece(number):
+        assert go.wait(10)
+        done.append((number, threading.current_thread().name))
+
+    for number in range(2):
+        work.run(partial(piece, number))
+    assert done == []
+    go.set()
+    work.run(partial(piece, 2))
+    assert [number for number, _ in done][:1] == [0]
+    work.finish()
+    assert done == [(number, "work_0") for number in range(3)]
+    work.close()
+
+
+def test_an_error_of_a_piece_is_raised_when_the_work_is_finished():
+    work = InTurn("work", 2)
+    work.run(lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        work.finish()
+    work.close()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from playhead.tools.extractors.reading.text_changes import only_text_differs
+from playhead.tools.extractors.reading.text_changes import Screen, only_text_differs
 
 
 def screen(text, *, thing=None, ground=30):
@@ -37,7 +37,7 @@ def screen(text, *, thing=None, ground=30):
     ],
 )
 def test_only_text_differs(before, after, expected):
-    assert only_text_differs(before, after) is expected
+    assert only_text_differs(Screen(before), Screen(after)) is expected
 
 
 def test_a_thing_that_moves_before_a_camera_is_no_text():
@@ -45,4 +45,4 @@ def test_a_thing_that_moves_before_a_camera_is_no_text():
     ground = random.integers(90, 130, (720, 1280, 3), np.uint8)
     other = ground.copy()
     other[200:420, 300:500] = random.integers(0, 255, (22, 20, 3), np.uint8).repeat(10, axis=0).repeat(10, axis=1)
-    assert not only_text_differs(ground, other)
+    assert not only_text_differs(Screen(ground), Screen(other))

@@ -196,7 +196,7 @@ class RapidOcrReader:
 
     def _picture(self, segment: Segment) -> ReadPicture:
         """Read a frame, and remember it."""
-        bgr = np.ascontiguousarray(segment.frame.pixels[..., ::-1])  # RapidOCR expects BGR
+        bgr = _bgr(segment.frame.pixels)
         picture = ReadPicture.empty(segment.frame.pixels)
         before, changed = self._nearest(picture)
         regions = changed_regions(before, changed) if before else None
@@ -373,6 +373,13 @@ def _reduced(bgr: Pixels, side: int) -> tuple[Pixels, float]:
 
     scale = min(1.0, side / max(bgr.shape[:2]))
     return (bgr if scale == 1 else np.asarray(cv2.resize(bgr, None, fx=scale, fy=scale), np.uint8)), scale
+
+
+def _bgr(pixels: Pixels) -> Pixels:
+    """Return a picture in RapidOCR's order of colours."""
+    import cv2
+
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), np.uint8)
 
 
 def _luma(bgr: Pixels) -> Pixels:

@@ -122,9 +122,10 @@ def stroke_features(luma: Pixels) -> npt.NDArray[np.float32]:
         for parts, levels in (((across, down), _EDGE_LEVELS), ((light, dark), _STROKE_LEVELS))
         for part in parts
     ]
-    blocks = luma.reshape(height // CELL, CELL, width // CELL, CELL)
+    bands, across_cells = luma.reshape(height // CELL, CELL, width), (height // CELL, width // CELL, CELL)
     around = np.ones(_AROUND[::-1], np.uint8)
-    lightest, darkest = cv2.dilate(blocks.max(axis=(1, 3)), around), cv2.erode(blocks.min(axis=(1, 3)), around)
+    lightest = cv2.dilate(bands.max(axis=1).reshape(across_cells).max(axis=2), around)
+    darkest = cv2.erode(bands.min(axis=1).reshape(across_cells).min(axis=2), around)
     return np.stack([*means, *shares, (lightest.astype(np.float32) - darkest) / 64], axis=-1)
 
 

@@ -4,6 +4,8 @@ What changed must look like letters (`presence`) on a flat ground, and leave mos
 of different pictures of a code tutorial and 77 of films, drone footage and cameras: 17 of 21 differ in text only, and none of 77.
 """
 
+from functools import cached_property
+
 import numpy as np
 import numpy.typing as npt
 
@@ -11,7 +13,7 @@ from ...media.skimming.comparison import changed_map, detail_of_pixels
 from ...records import Pixels
 from .presence import CELL, text_cells
 
-__all__ = ["TEXT_CHANGES", "only_text_differs"]
+__all__ = ["TEXT_CHANGES", "Screen", "only_text_differs"]
 
 # Most of the picture that may change, and most of the changed cells that may hold no letters.
 _MOST_CHANGED, _MOST_OTHER = 0.35, 0.25
@@ -24,25 +26,37 @@ _AROUND = (5, 3)
 TEXT_CHANGES = (1, _MOST_CHANGED, _MOST_OTHER, _LEAST_FLAT, _SAME_LEVELS, *_AROUND)
 
 
-def only_text_differs(before: Pixels, after: Pixels) -> bool:
-    """Return whether two pictures show the same but for text on a flat ground.
+class Screen:
+    """A picture of a screen, prepared for comparison with several others.
 
-    Args:
-        before: RGB, shape `(height, width, 3)`.
-        after: The other picture; one of another size differs.
+    Attributes:
+        shape: Of the picture's pixels.
+        detail: Its brightness (`tools.media.skimming.comparison`).
     """
-    import cv2
 
+    def __init__(self, pixels: Pixels) -> None:
+        """Prepare a picture: RGB, shape `(height, width, 3)`."""
+        self.shape = pixels.shape
+        self.detail = detail_of_pixels(pixels)
+
+    @cached_property
+    def letters(self) -> Pixels:
+        """Which cells of the detail may belong to letters."""
+        import cv2
+
+        return np.asarray(cv2.dilate(text_cells(self.detail), np.ones(_AROUND[::-1], np.uint8)), np.uint8)
+
+
+def only_text_differs(before: Screen, after: Screen) -> bool:
+    """Return whether two pictures show the same but for text on a flat ground; pictures of two sizes differ."""
     if before.shape != after.shape or min(before.shape[:2]) < 4 * CELL:
         return False
-    details = [detail_of_pixels(pixels) for pixels in (before, after)]
-    changed: npt.NDArray[np.bool_] = _in_cells(changed_map(*details)).max(axis=2) > 0
+    changed: npt.NDArray[np.bool_] = _in_cells(changed_map(before.detail, after.detail)).max(axis=2) > 0
     if not changed.any():
         return True
-    if changed.mean() > _MOST_CHANGED or any(_flat_share(detail, changed) < _LEAST_FLAT for detail in details):
+    if changed.mean() > _MOST_CHANGED or any(_flat_share(one.detail, changed) < _LEAST_FLAT for one in (before, after)):
         return False
-    letters = np.maximum(*(text_cells(detail) for detail in details))
-    letters = np.asarray(cv2.dilate(letters, np.ones(_AROUND[::-1], np.uint8)), np.uint8)
+    letters = np.maximum(before.letters, after.letters)
     return bool((letters[changed] == 0).mean() <= _MOST_OTHER)
 
 

@@ -145,13 +145,22 @@ def changed_map(before: Pixels, after: Pixels) -> Pixels:
     """Return where the blocks of two details of one shape differ visibly: 0 or 255, `uint8`, of that shape."""
     import cv2
 
+    changed = np.zeros(before.shape, np.uint8)
     differences = _block_differences(before, after)
-    if cv2.minMaxLoc(differences)[1] <= LEAST_LEVELS:
-        return np.zeros(before.shape, np.uint8)
+    box = cv2.boundingRect((differences > LEAST_LEVELS).view(np.uint8))
+    if not box[2]:
+        return changed
+    # The contrast is needed around these blocks only.
+    rows, columns = (
+        slice(max(0, first - 2 * _AROUND), first + length + 2 * _AROUND)
+        for first, length in zip(box[1::-1], box[:1:-1], strict=True)
+    )
+    before, after = before[rows, columns], after[rows, columns]
     around = np.ones((2 * _AROUND, 2 * _AROUND), np.uint8)
     lightest, darkest = cv2.dilate(cv2.max(before, after), around), cv2.erode(cv2.min(before, after), around)
-    threshold = np.clip(_CONTRAST_SHARE * (lightest - darkest), LEAST_LEVELS, MOST_LEVELS)
-    return np.where(differences > threshold, 255, 0).astype(np.uint8)
+    threshold = np.clip(np.float32(_CONTRAST_SHARE) * (lightest - darkest), LEAST_LEVELS, MOST_LEVELS)
+    changed[rows, columns] = np.where(differences[rows, columns] > threshold, 255, 0)
+    return changed
 
 
 def text_appeared(shown: Pixels, before: Pixels, after: Pixels) -> bool:
