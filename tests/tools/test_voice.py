@@ -130,6 +130,15 @@ def test_only_an_unsure_stretch_is_looked_at_carefully():
     assert careful == [4.0]
 
 
+def test_an_unsure_stretch_is_not_looked_at_carefully_where_no_other_language_is_spoken():
+    def detect(start, _, is_careful):
+        assert not is_careful
+        return {"en": 0.95} if start else {"en": 0.3, "tr": 0.1, "hi": 0.09}
+
+    found = language_runs([(0.0, 3.0), (4.0, 7.0), (8.0, 11.0)], 12.0, detect)
+    assert found == [(0.0, 11.0, "en")]
+
+
 @given(st.lists(st.dictionaries(st.sampled_from(["en", "fr", "de"]), st.floats(0.01, 1), min_size=1), max_size=8))
 def test_runs_cover_all_stretches_in_order(found):
     made = runs(*found) if found else []

@@ -44,7 +44,7 @@ _PAUSE_SECONDS = 0.3
 _MOST_STRETCH_SECONDS = 7.0
 # The language of a shorter stretch is detected with more sound around it.
 _LEAST_DETECTED_SECONDS = 1.5
-# Where the quick detection is less sure than this, the careful one decides. With one language, both are sure as a rule.
+# Where the quick detection is less sure than this, also among the languages of the window, the careful one decides.
 _SURE = 0.8
 # A language is considered in a window if its mean probability is this share of the highest, or if one stretch is sure of it:
 # Whisper takes single sentences for languages that nobody speaks.
@@ -55,7 +55,7 @@ _LEAST_PROBABILITY = 1e-4
 
 # Everything that the stretches and their languages depend on.
 VOICE: tuple[float, ...] = (
-    2,
+    3,
     _TARGET_DB,
     _MOST_GAIN_DB,
     _FRAME_SECONDS,
@@ -166,13 +166,16 @@ def language_runs(stretches: Sequence[tuple[float, float]], length: float, detec
     """
     if not stretches:
         return []
-    found, weights = [], []
+    weights = [min(1.0, (end - start) / _LEAST_DETECTED_SECONDS) for start, end in stretches]
+    places = []
     for start, end in stretches:
         missing = max(0.0, _LEAST_DETECTED_SECONDS - (end - start)) / 2
-        first, last = max(0.0, start - missing), min(length, end + missing)
-        quick = detect(first, last, False)
-        found.append(quick if max(quick.values()) >= _SURE else detect(first, last, True))
-        weights.append(min(1.0, (end - start) / _LEAST_DETECTED_SECONDS))
+        places.append((max(0.0, start - missing), min(length, end + missing)))
+    quick = [detect(*place, False) for place in places]
+    found = [
+        one if _is_sure(one, among) else detect(*place, True)
+        for one, among, place in zip(quick, _among_spoken(quick), places, strict=True)
+    ]
     chosen = _likeliest(_among_spoken(found), weights)
     runs: list[LanguageRun] = []
     for (start, end), language in zip(stretches, chosen, strict=True):
@@ -181,6 +184,12 @@ def language_runs(stretches: Sequence[tuple[float, float]], length: float, detec
         else:
             runs.append(LanguageRun(start, end, language))
     return runs
+
+
+def _is_sure(quick: Mapping[str, float], among: Mapping[str, float]) -> bool:
+    """Whether a quick detection is sure of its language, or would be if only the spoken languages existed."""
+    language = max(quick, key=lambda one: quick[one])
+    return max(quick[language], among.get(language, 0.0)) >= _SURE
 
 
 def _among_spoken(found: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
