@@ -55,10 +55,10 @@ _AROUND_WORD = re.compile(r"^\W+|\W+$")
 Verdict = Literal["supported", "verbatim", "refuted", "unverified"]
 Status = Literal["answered", "insufficient", "truncated", "failed"]
 # A needle is one moment; `count` how often or how many; `order` which came first; `speaking` how long each speaker speaks;
-# `whole` a summary.
-Kind = Literal["needle", "count", "order", "compare", "speaking", "seen", "whole"]
-# A claim quotes what it cites; or code counted it, put it in time order, or compared its boxes.
-Basis = Literal["quote", "count", "order", "place"]
+# `length` how long a video is; `whole` a summary.
+Kind = Literal["needle", "count", "order", "compare", "speaking", "seen", "length", "whole"]
+# A claim quotes what it cites; or code counted it, put it in time order, compared its boxes, or read a video's length.
+Basis = Literal["quote", "count", "order", "place", "length"]
 Part = Literal["start", "middle", "end"]
 Relation = Literal["left", "right", "above", "below", "beside", "behind", "biggest", "smallest", "centre"]
 
@@ -141,7 +141,8 @@ class Plan(Record):
     phrases: tuple[str, ...] = Field(default=(), description="Quoted phrases.")
     modalities: tuple[Modality, ...] = Field(description="Modalities of an answer.")
     between: Span | None = Field(default=None, description="Only this span of each video.")
-    from_end: bool = Field(default=False, description="`between` counts backwards from each video's end.")
+    from_end: bool = Field(default=False, description="`between` counts backwards from each video's end: 0 to 20 is its last 20 s."
+    )
     part: Part | None = Field(default=None, description="Only this part of each video: a tenth of it.")
     is_moment: bool = Field(
         default=False, description="Whether every observation in the span answers; with an ordinal, only that one."

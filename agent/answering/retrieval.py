@@ -105,7 +105,8 @@ def _sort_key(one: Evidence, span: Span, plan: Plan) -> float | None:
         return None if is_event or one.end > span.end + _TOLERANCE else span.end - one.end
     if plan.ordinal is not None:
         return one.start if plan.ordinal > 0 else one.end
-    if plan.from_end or plan.part == "end":
+    is_second = plan.between is not None and plan.between.duration <= 1
+    if (plan.from_end and not is_second) or plan.part == "end":
         return -one.end
     if plan.between is None and plan.part is None and plan.scopes is None:
         return one.start - one.end  # the whole video is asked for: long observations come first

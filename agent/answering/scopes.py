@@ -97,8 +97,9 @@ def scopes_of(plan: Plan, search: Search) -> tuple[Scope, ...] | None:
     found = []
     for video_id in among:
         record = search.records[video_id]
-        span = _part(record, plan.part) if plan.part else _tail(record, plan.between.end if plan.between else 0.0)
-        found.append(Scope(video_id=video_id, span=span))
+        span = _part(record, plan.part) if plan.part else _from_end(record, plan.between)
+        if span is not None:
+            found.append(Scope(video_id=video_id, span=span))
     return tuple(found)
 
 
@@ -140,9 +141,12 @@ def _written_clock(seconds: float) -> str:
     return f"{int(minutes // 60)}:{int(minutes % 60):02d}:{int(rest):02d}{fraction}"
 
 
-def _tail(record: VideoRecord, seconds: float) -> Span:
-    start = max(0.0, record.duration - seconds)
-    return Span(start=start, end=max(record.duration, start + _SHORTEST))
+def _from_end(record: VideoRecord, between: Span | None) -> Span | None:
+    """The span of a video that `between` counts backwards; None: it lies before the start of the video."""
+    if between is None or (between.start > 0 and between.start >= record.duration):
+        return None
+    start = max(0.0, record.duration - between.end)
+    return Span(start=start, end=max(record.duration - between.start, start + _SHORTEST))
 
 
 def _part(record: VideoRecord, part: Part) -> Span:

@@ -97,7 +97,8 @@ def outline(plan: Plan, search: Search) -> list[Section]:
         if span.start < duration:
             whole = Span(start=span.start, end=min(span.end, duration))
             inside = [one for part in _indexed(video_id, whole, search) for one in _sections(video_id, part, search)]
-            kept = [one for one in inside if one.rows or one.heading]
+            asked = [_with_modalities(one, plan.modalities) for one in inside]
+            kept = [one for one in asked if one.rows or one.heading]
             found += kept[: max(1, MOST_SECTIONS // len(videos))]
     return found
 
@@ -135,14 +136,23 @@ def _indexed(video_id: str, span: Span, search: Search) -> list[Span]:
 
 
 def quote_sections(sections: Sequence[Section]) -> list[Claim]:
-    """Return one claim per chapter: its heading and its most representative sentence, quoted."""
+    """Return one claim per chapter: its heading and its most representative sentence, quoted; without a heading more sentences."""
     claims = []
+    most = max(1, MOST_QUOTES // max(1, len(sections)))
     for section in sections:
-        quoted = [one for one in (section.heading, section.rows[0] if section.rows else None) if one is not None]
+        rows = section.rows[: 1 if section.heading else most]
+        quoted = [*filter(None, [section.heading]), *sorted(rows, key=lambda one: one.start)]
         quoted = list({one.text.casefold(): one for one in quoted}.values())
         citations = tuple(Citation.of(one) for one in quoted)
         claims.append(Claim(text=" · ".join(one.text for one in quoted), verdict="unverified", citations=citations))
     return claims
+
+
+def _with_modalities(section: Section, modalities: Sequence[Modality]) -> Section:
+    """A chapter with texts of some modalities only: a heading is not what is said."""
+    heading = section.heading if section.heading and section.heading.modality in modalities else None
+    rows = tuple(row for row in section.rows if row.modality in modalities)
+    return section.model_copy(update={"heading": heading, "rows": rows})
 
 
 def _listed(section: Section, video: str, segments: Sequence[Evidence]) -> Chapter:

@@ -156,5 +156,6 @@ def _when(plan: Plan) -> str:
     if plan.between is None:
         return ""
     if plan.from_end:
-        return f", in the last {clock(plan.between.end)}"
+        end = clock(plan.between.end)
+        return f", {end} before the end" if plan.between.start else f", in the last {end}"
     return f", after {clock(plan.between.start)}" if plan.between.end >= _FAR else f", {plan.between}"

@@ -25,6 +25,7 @@ from ..composing.translation import translated
 from ..composing.weighing import composed_weights, probability, yes_log_odds
 from ..question.file_names import scoped_by_names
 from ..question.follow_ups import plan_in_thread
+from ..question.lengths import with_length
 from ..question.motions import with_motion
 from ..question.refinement import refined
 from ..question.speakers import with_person, with_speaker
@@ -47,6 +48,7 @@ def plan_node(state: State, runtime: Running) -> State:
     question, turns, llm = state["question"], state["turns"], runtime.context.llm
     typed, corrections = corrected_question(question, runtime.context.search)
     plan = plan_in_thread(typed, turns, state["video_ids"], state["between"], state["options"])
+    plan = with_length(plan, runtime.context.search.records)
     plan = scoped_by_names(plan, runtime.context.search.records)
     if state["between"] is None and (timed := at_wall_clock(plan, runtime.context.search.records)):
         plan, understood = timed
@@ -112,8 +114,10 @@ def outline_node(state: State, runtime: Running) -> State:
     message = f"{len(sections)} chapters of {len({one.video_id for one in sections})} videos"
     changes: State = {"sections": sections, "rounds": state["rounds"] + 1}
     if runtime.context.llm is None:
-        evidence = {e.evidence_id: e for one in sections for e in (*one.rows[:1], *filter(None, [one.heading]))}
         claims = quote_sections(sections)
+        cited = {citation.evidence_id for claim in claims for citation in claim.citations}
+        texts = (text for one in sections for text in (*one.rows, *filter(None, [one.heading])))
+        evidence = {text.evidence_id: text for text in texts if text.evidence_id in cited}
         changes |= {"claims": claims, "evidence": list(evidence.values()), "confidence": 0.5 if claims else 0.0}
         runtime.stream_writer(EvidenceFound(round=state["rounds"] + 1, evidence=tuple(evidence.values())))
         runtime.stream_writer(ClaimsDrafted(claims=tuple(claims)))
@@ -333,7 +337,7 @@ def _understood(plan: Plan, question: str) -> str:
     message += f"{plan.planner}: {plan.kind}; look for “{plan.query}” in {', '.join(plan.modalities)}"
     message += "".join(f"; “{query.text}” in {', '.join(query.modalities)}" for query in plan.more)
     if plan.between:
-        message += f", {'last' if plan.from_end else 'between'} {plan.between}"
+        message += f", {'from the end' if plan.from_end else 'between'} {plan.between}"
     if plan.clock:
         message += f", {plan.clock}"
     if plan.speaker:

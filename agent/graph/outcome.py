@@ -75,13 +75,15 @@ def _status(state: State, has_claims: bool) -> Status:
 def _refusal(plan: Plan, missing: Sequence[str], reason: str, records: Sequence[VideoRecord]) -> str:
     """Return the reason for a missing answer, and the modalities that are not indexed."""
     longest = max(records, key=lambda one: one.duration, default=None)
-    if longest and plan.between and not plan.from_end and plan.between.start >= longest.duration:
+    if longest and plan.between and plan.between.start >= longest.duration:
         name, end = Path(longest.paths[0]).name, clock(longest.duration)[:-2]
         which = f"the video {name}" if len(records) == 1 else f"the longest of {len(records)} videos, {name},"
+        if plan.from_end:
+            return f"The question asks about {clock(plan.between.end)[:-2]} before the end, and {which} lasts {end}."
         return f"The question asks about {clock(plan.between.start)[:-2]}, and {which} ends at {end}."
     if plan.kind == "whole":
         return "Nothing that could be summarised was said, written or described in the indexed videos."
-    if plan.planner == "rules" and not plan.terms and not plan.is_moment:
+    if plan.planner == "rules" and not (plan.terms or plan.is_moment or reason):
         return (
             "The question names nothing that could be looked for: ask about something that is said, written or shown."
         )
@@ -113,7 +115,7 @@ def _refusal(plan: Plan, missing: Sequence[str], reason: str, records: Sequence[
 
 def _stretch(between: Span, from_end: bool) -> str:
     if from_end:
-        return f"the last {clock(between.end)[:-2]}"
+        return f"the {'second' if between.start else 'last'} {clock(between.end)[:-2]}{' before the end' if between.start else ''}"
     start = clock(between.start)[:-2]
     return f"what comes after {start}" if between.end >= FAR else f"{start} to {clock(between.end)[:-2]}"
 

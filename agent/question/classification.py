@@ -212,6 +212,7 @@ _HOW_MANY_SLIDES = re.compile(
     r"contain|show|say|mention|list|with)\b)?(?P<rest>.+)\Z",
     re.IGNORECASE,
 )
+_ALL_SLIDES = re.compile(r"\b(?:how many|number of|count of|count) (?:different |the )*slides?\b(?P<rest>.*)\Z", re.IGNORECASE)
 _IN_VIEW = re.compile(
     r"\b(?:shown|seen|see|visible|in view|appear\w*|at once|at the same time|together|standing|sitting|walking"
     r"|(?:in|on) (?:the |this |that |any |one |each )?(?:picture|frame|image|scene|screen|camera|shot|photo|photograph|background|foreground|yard|street|room|stage)s?)\b",
@@ -223,6 +224,8 @@ def _counted(text: str) -> Shape | None:
     if found := _HOW_OFTEN.search(text):
         rest = f"{text[: found.start()]} {text[found.end() :]}"
         return Shape("count", text, (" ".join(rest.split()),)) if _all_name_something(rest) else None
+    if (found := _ALL_SLIDES.search(text)) and not terms_of(found["rest"], ()):
+        return Shape("count", text, ("slides",))
     if found := _HOW_MANY_SLIDES.search(text):
         what = re.sub(r"\bwritten(?: on them)?\b|\bon them\b", " ", found["rest"])
         return Shape("count", text, (f"{' '.join(what.split())} written",)) if _all_name_something(what) else None

@@ -11,9 +11,10 @@ from ...tools.media.metadata.records import Metadata
 from ...tools.words import MONTHS, ORDINAL_FIGURES, STOP_WORDS, canonical, is_same, pieces, tokens
 from ..records import Plan
 from .classification import topic_of_summary
+from .planning import make_plan
 from .time_expressions import moment_of, stretch_of
 
-__all__ = ["names_of", "scoped_by_names"]
+__all__ = ["named_by", "names_of", "scoped_by_names"]
 
 _DATE = re.compile(r"(?<!\d)(?:19|20)\d\d[-_.]?\d\d[-_.]?\d\d(?!\d)")
 _SPLIT = re.compile(r"[_\W]+|(?<=[a-z])(?=[A-Z\d])|(?<=\d)(?=[a-z])")
@@ -48,20 +49,25 @@ def scoped_by_names(plan: Plan, records: Mapping[str, VideoRecord]) -> Plan:
         return plan
     if plan.kind == "needle" and (topic := topic_of_summary(stretch_of(plan.question)[0])):
         wanted = [word for word in tokens(topic) if word not in (STOP_WORDS - {"may"}) | _KINDS]
-        if chosen := _named_by(wanted, records):
+        if chosen := named_by(wanted, records):
             return plan.model_copy(update={"kind": "whole", "terms": (), "video_ids": chosen})
     second = moment_of(plan.question)
     for found in _IN_VIDEO.finditer(second[0] if second else plan.question):
         wanted = [word for word in tokens(found["what"]) if word not in (STOP_WORDS - {"may"}) | _KINDS]
-        if not (chosen := _named_by(wanted, records)):
+        if not (chosen := named_by(wanted, records)):
             continue
         named = {*wanted, *pieces(found["what"])}
         terms = tuple(term for term in plan.terms if not set(term.text.split()) <= named)
-        return plan.model_copy(update={"video_ids": chosen, "terms": terms or plan.terms})
+        changes: dict[str, object] = {"video_ids": chosen, "terms": terms or plan.terms}
+        if plan.subjects:
+            rest = make_plan(f"{plan.question[: found.start()]} {plan.question[found.end('what') :]}")
+            if rest.kind == plan.kind:
+                changes |= {"subjects": rest.subjects, "query": rest.query, "terms": rest.terms}
+        return plan.model_copy(update=changes)
     return plan
 
 
-def _named_by(words: Sequence[str], records: Mapping[str, VideoRecord]) -> tuple[str, ...]:
+def named_by(words: Sequence[str], records: Mapping[str, VideoRecord]) -> tuple[str, ...]:
     """Return the ids of the videos whose names hold all words; none if these are all of several videos, or no word is given."""
     names = ((video_id, _words_of_names(one.paths[0], one.metadata)) for video_id, one in records.items())
     chosen = tuple(video_id for video_id, own in names if words and all(_is_among(word, own) for word in words))

@@ -52,7 +52,7 @@ def make_plan(
     is_moment = shape == Shape("needle", rest) and bool(
         part
         or ordinal
-        or (span and span.duration == 1)
+        or (span and span.duration == 1 and not names_something(rest))
         or (is_short and places_of(rest))
         or (not stretch and _names_place_only(rest))
     )
@@ -97,7 +97,8 @@ def _plan(question: str, shape: Shape) -> Plan:
         query=description_of(" ".join(shape.subjects) or rest) or " ".join(rest.split()) or question,
         terms=tuple(terms.values()),
         phrases=tuple(dict.fromkeys(phrase for about, phrase in phrases_of(rest) if not about)),
-        modalities=places or modality_names(),
+        # "What does he talk about?" asks for all that tells the topics, headings too.
+        modalities=modality_names() if shape.kind == "whole" else places or modality_names(),
         subjects=subjects,
         ordinal=shape.ordinal,
         anchor=Anchor(relation=shape.relation, event=subject_of(shape.event, question), ordinal=shape.event_ordinal)

@@ -38,6 +38,12 @@ _WRITING_ABOUT = re.compile(
     rf"\b(?:{_WRITINGS}) (?:about|on|with|titled|called|of|for|that|which|listing|showing)\b|\b(?:{_WRITINGS})\Z",
     re.IGNORECASE,
 )
+# A slide that is asked for as a whole: "the slide with the budget", "Where is the budget slide?".
+_SLIDE_WITH = re.compile(
+    r"\A\W*(?:(?:where|when|which|what) (?:is|are|was|were) )?(?:the |an? |any |all |every |that |this )?"
+    r"(?:(?:[\w'-]+ ){0,2}?slides? (?:about|on|with|titled|called|for|of|that|which|where|listing|showing)\b"
+    rf"|(?!(?:{'|'.join(ORDINALS)}|last|next|previous)\b)(?:[\w'-]+ ){{1,3}}?slides?\W*\Z)"
+)
 # Requests to the program are excluded: "Tell me …", "Explain …".
 _SAID = re.compile(
     r"(?<=\W)(?:say|says|said|saying|speaks?|spoke|spoken|speaking|talk(?:s|ed|ing)? (?:about|of|to|with)"
@@ -159,7 +165,7 @@ def places_of(question: str) -> tuple[Modality, ...]:
     text = question.casefold()
     if asks_how_to(question):
         return ()
-    is_written = bool(_WRITTEN.search(text))
+    is_written = bool(_WRITTEN.search(text) or _SLIDE_WITH.match(text))
     text = _SOURCE.sub(" ", _WRITTEN.sub(" ", text))
     places: list[Modality] = []
     if is_written:

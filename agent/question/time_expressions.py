@@ -43,9 +43,10 @@ _EDGE = re.compile(
     r"(second|sec|minute|min|hour)s?\b",
     re.IGNORECASE,
 )
+_WHOLE = r"(?:the|this|each|every) (?:video|clip|film|movie|recording|talk|lecture|presentation|episode)"
 _PART = re.compile(
     r"\b(?:at|in|near|towards?|around) the (?:very )?(start|beginning|opening|middle|end|close)"
-    r"(?: of (?:the|this|each|every) (?:video|clip|film|movie|recording|talk|lecture|presentation|episode))?(?=\s*[?.!]*\Z|,)",
+    rf"(?: of {_WHOLE})?(?=\s*[?.!]*\Z|,)",
     re.IGNORECASE,
 )
 _UNITS = {"second": 1.0, "sec": 1.0, "minute": 60.0, "min": 60.0, "hour": 3600.0}
@@ -62,6 +63,12 @@ _LENGTH_AFTER = re.compile(
 )
 _LENGTH_BETWEEN = re.compile(rf"\b(?:between|from) {_LENGTHS} (?:and|to|until|till) {_LENGTHS}", re.IGNORECASE)
 _LENGTH_IN = re.compile(rf"\b{_LENGTHS} in(?:to (?:it|(?:the|this) \w+))?(?=\W*\Z)", re.IGNORECASE)
+# "20 seconds before the end" is a second, "in the 20 seconds before the end" a stretch.
+_BEFORE_END = re.compile(
+    rf"(?:\b(?:(?P<stretch>in|during|over|within) (?:the )?|at ))?(?:\b(?:about|around) )?(?P<length>{_LENGTHS}) (?:before|from) "
+    rf"(?:the (?:very )?end(?: of {_WHOLE})?(?! of\b)|(?:it|{_WHOLE}) (?:ends|stops|finishes|is over)\b)",
+    re.IGNORECASE,
+)
 # "10:40", "10:40:30", "3 pm": a time of day, for recordings whose time of day is known.
 _DAY_TIME = r"(\d{1,2}(?::[0-5]\d){0,2}(?: ?[ap]\.?m\b)?)(?![\w:])"
 _DAY_BETWEEN = re.compile(rf"\b(?:between|from) +{_DAY_TIME} *(?:and|to|until|till|-|–) *{_DAY_TIME}", re.IGNORECASE)
@@ -106,12 +113,14 @@ def stretch_of(question: str) -> tuple[str, Span | None, bool]:
 
     Returns:
         The question without the time expression; the span in seconds, None if there is none; and whether the span
-        counts backwards from the end of the video.
+        counts backwards from the end of the video: then 19 to 20 is the second that begins 20 s before it.
     """
     if found := _BETWEEN.search(question) or _MINUTES.search(question):
         start, end = (parse_clock(edge) if ":" in edge else 60.0 * float(edge) for edge in found.groups())
         if start != end:
             return _without(question, found), Span(start=min(start, end), end=max(start, end)), False
+    if (found := _BEFORE_END.search(question)) and (length := min(FAR / 2, _length(found["length"]))):
+        return _without(question, found), Span(start=0 if found["stretch"] else max(0.0, length - 1), end=length), True
     if (found := _EDGE.search(question)) and (count := _count(found[3])):
         length = min(FAR / 2, count * _UNITS[found[4].casefold()])
         at_end = found[2].casefold() in ("last", "final", "closing")
@@ -157,6 +166,8 @@ def lengths_of(question: str) -> list[tuple[str, int, int, float]]:
     Returns:
         The text before each ("after ", or "at " where it is left out), where the expression starts and ends, and its seconds.
     """
+    if _BEFORE_END.search(question):
+        return []
     if found := _LENGTH_BETWEEN.search(question):
         edges = [("", *found.span(number), _length(found[number])) for number in (1, 2)]
     elif found := _LENGTH_AFTER.search(question):

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ...tools.embedding.protocol import Vectors
 from ...tools.records import Span
 
-__all__ = ["Chapter", "EmbeddedSeries", "chapters", "scene_tree", "slide_chapters"]
+__all__ = ["Chapter", "EmbeddedSeries", "chapters", "scene_tree", "slide_chapters", "slides_fill"]
 
 Numbers = npt.NDArray[np.float64]
 
@@ -99,7 +99,7 @@ def scene_tree(
     if named:
         inside = [second for second in named if whole.start < second < whole.end]
         spans = [Span(start=start, end=end) for start, end in pairwise([whole.start, *inside, whole.end])]
-    elif _fill(slides, whole):
+    elif slides_fill(slides, whole):
         spans = slide_chapters(whole, slides)
         if len(spans) > MOST_CHAPTERS:
             slide_starts = [slide.start for slide in slides]
@@ -204,7 +204,7 @@ def _nearest(second: float, edges: Sequence[float], most: float) -> float | None
     return near if near is not None and abs(near - second) <= most else None
 
 
-def _fill(slides: Sequence[Span], whole: Span) -> bool:
+def slides_fill(slides: Sequence[Span], whole: Span) -> bool:
     """Whether two slides or more fill most of a video part."""
     inside = [slide.overlap(whole) for slide in slides]
     return sum(seconds > 0 for seconds in inside) > 1 and sum(inside) >= _SLIDE_SHARE * whole.duration

@@ -19,6 +19,7 @@ from ..people.faces import FACE
 from ..people.known import KnownPeople
 from ..records import Evidence, VideoRecord
 from ..storage.local import LocalStorage
+from ..video_lengths import length_row
 from .lexical.tokenizer import match_expression, terms_of
 from .ranking import RankedRow
 from .search_index.publishing import PublishProgress
@@ -102,7 +103,7 @@ class StoredEvidence:
     def evidence(self, evidence_id: str) -> Evidence | None:
         """Return the stored evidence with an id, or None."""
         with self._snapshots.reading() as snapshot:
-            row = snapshot.catalog.by_evidence_id(evidence_id)
+            row = length_row(evidence_id, snapshot.records) or snapshot.catalog.by_evidence_id(evidence_id)
             return self._evidence(snapshot, row) if row else None
 
     def videos_called(self, name: Path | str) -> list[VideoRecord]:

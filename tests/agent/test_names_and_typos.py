@@ -196,3 +196,12 @@ def test_other_words_are_looked_for_in_that_second(
     plan = at_second(scoped_by_names(make_plan(question), slides.records), slides)
     assert (plan.is_moment, {term.text for term in plan.terms}) == (False, set(terms))
     assert plan.between == (None if second is None else Span(start=second, end=second + 1))
+
+
+def test_what_is_counted_in_a_named_video_is_not_its_name() -> None:
+    plan = scoped_by_names(make_plan("How many times is honey mentioned in lecture_02_bees.mp4?"), RECORDS)
+    assert (plan.kind, plan.video_ids, plan.query) == ("count", ("2" * 32,), "honey")
+    assert [[term.text for term in subject.terms] for subject in plan.subjects] == [["honey"]]
+    plan = scoped_by_names(make_plan("Which is mentioned first in the bees lecture, honey or wax?"), RECORDS)
+    assert (plan.kind, plan.video_ids) == ("order", ("2" * 32,))
+    assert [subject.query for subject in plan.subjects] == ["honey", "wax"]

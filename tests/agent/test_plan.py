@@ -128,6 +128,12 @@ def test_phrases_that_are_looked_for(question, phrases):
         ("in the last 1.5 hours", 0, 5400, True),
         ("over the last couple of minutes", 0, 120, True),
         ("IN THE LAST ² MINUTES", 0, 120, True),
+        ("20 seconds before the end", 19, 20, True),
+        ("at 1 min 30 s before the end of the video", 89, 90, True),
+        ("half a minute from the very end", 29, 30, True),
+        ("a minute before the talk ends", 59, 60, True),
+        ("in the twenty seconds before the end", 0, 20, True),
+        ("during the 2 minutes before it is over", 0, 120, True),
     ],
 )
 def test_what_a_question_says_of_time(words, start, end, from_end):
@@ -144,6 +150,8 @@ def test_what_a_question_says_of_time(words, start, end, from_end):
     [
         "in the last few goals of the second half",
         "in the last banana minutes",
+        "20 seconds before the end of the war",
+        "two miles from the end",
         "between 5 and 7",
         "at 7",
         "before 0:00",

@@ -74,6 +74,8 @@ def test_no_thing_is_counted_where_something_is_done(spoken: Library) -> None:
         ("What is said at the beginning?", {}, [0, 1, 2]),
         ("What is said at the end?", {}, [6]),
         ("What is said in the last 30 seconds?", {}, [6]),
+        ("What is said 5 seconds before the end?", {}, [6]),
+        ("What is said a minute before the video ends?", {}, [5]),
         ("What is said between 0:19 and 0:35?", {}, [2, 3, 4]),
         ("What is said?", {"between": (19, 35)}, [2, 3, 4]),
     ],
@@ -188,3 +190,8 @@ def test_notes_and_verdicts_of_earlier_questions_are_dropped() -> None:
     state = start_state("And then?")
     assert (state["notes"], state["verdicts"]) == ({}, {})
     assert {"notes", "verdicts"} <= set(REDUCERS)  # the first step of a question overwrites these: see `Conversation`
+
+
+def test_what_lies_before_the_start_of_a_video_is_refused(spoken: Library) -> None:
+    answer = spoken.ask("What is said two minutes before the end?")
+    assert answer.text == "The question asks about 00:02:00 before the end, and the video a.mp4 lasts 00:01:40."

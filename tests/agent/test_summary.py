@@ -9,9 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from playhead import Citation, Library, Settings
-from playhead.agent.answering.summary import Chapter, contents
+from playhead.agent.answering.summary import Chapter, contents, outline, quote_sections
 from playhead.agent.cli.main import app
 from playhead.agent.looking.model_frames import frames_within
+from playhead.agent.question.planning import make_plan
 from playhead.index.retrieval.search import Search
 from playhead.index.storage.keyframe_references import milliseconds_of, read_keyframe
 from playhead.index.storage.local import LocalStorage
@@ -131,6 +132,27 @@ def test_a_heading_is_not_quoted_again_and_texts_are_on_one_line(store: LocalSto
     assert printed.splitlines()[1:] == [
         f"00:00:00.0–00:00:30.0  {title} · We speak of water [31m and [bold]more[/bold]",
     ]
+
+
+def test_what_is_said_in_a_long_stretch_is_quoted_without_headings(store: LocalStorage) -> None:
+    large = Box(left=0.1, top=0.1, right=0.9, bottom=0.2)
+    rows = [
+        observation("Budget", 10, 90, modality="text", box=large, frame_seconds=10),
+        observation("We spent a lot of money on boats.", 20, 24),
+        observation("Ben repairs all of the old boats.", 50, 54),
+        observation("Anna thanks everybody who came here tonight.", 80, 84),
+    ]
+    commit(store, rows, video_id="ab" * 16, duration=95.0)
+    search = Search(store, Settings(text_model="off", image_model="off", offline=True))
+
+    def quoted(question: str) -> list[str]:
+        return [claim.text for claim in quote_sections(outline(make_plan(question), search))]
+
+    said = "Ben repairs all of the old boats. · Anna thanks everybody who came here tonight."
+    assert quoted("What is said in the last minute?") == [said]
+    assert quoted("What is written in the last minute?") == ["Budget"]
+    assert quoted("What happens in the last minute?") == ["Budget · Ben repairs all of the old boats."]
+    assert quoted("What does the speaker talk about?") == ["Budget · We spent a lot of money on boats."]
 
 
 def test_a_chapter_begins_after_a_jingle_that_was_stored(store: LocalStorage) -> None:

@@ -347,6 +347,17 @@ _OWN = (
         searched=False,
         optional=True,
     ),
+    ModalitySpec(
+        name="length",
+        participle="measured",
+        title="length of the video",
+        reads="metadata",
+        make=lambda *_: None,
+        asked_as="shown",
+        holds="labels",
+        searched=False,
+        optional=True,
+    ),
 )
 
 

@@ -7,11 +7,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import get_args
 
 from ....index.localization.spatial import Side, Size, To, foremost, is_on_side, relates
 from ....index.records import Evidence
-from ....tools.records import clock
+from ....index.video_lengths import LENGTH
+from ....tools.records import clean_text, clock
 from ....tools.words import tokens
 from ...records import Citation, Claim, Verdict
 
@@ -20,11 +22,13 @@ __all__ = [
     "different_text",
     "follows",
     "in_a_frame_text",
+    "lasts_text",
     "number_of",
     "order_text",
     "seen_text",
     "side_text",
     "size_text",
+    "slides_text",
     "speaking_text",
     "times_text",
     "to_text",
@@ -57,6 +61,11 @@ def times_text(count: int, doubtful: Sequence[Citation] = ()) -> str:
     return f"{text}, perhaps {count + len(doubtful)}: {named}{'…' if len(doubtful) > _MOST_DOUBTFUL else ''}"
 
 
+def slides_text(titles: Sequence[Citation]) -> str:
+    """Return the claim for the number of slides of a video; it needs one citation per slide, its title, in order of time."""
+    return f"{len(titles)} slide{'' if len(titles) == 1 else 's'} in {clean_text(Path(titles[0].video).name)}"
+
+
 def at_once_text(boxes: Sequence[Citation] | Sequence[Evidence], label: str) -> str:
     """Return the claim for a number of boxes at one second; it needs one citation per box."""
     how = "detected" if len({(one.stream, one.frame_seconds) for one in boxes}) == 1 else "tracked"
@@ -71,6 +80,15 @@ def speaking_text(title: str, turns: Sequence[Citation]) -> str:
 def seen_text(title: str, appearances: Sequence[Citation]) -> str:
     """Return the claim for how long a person is in the picture; it needs one citation per appearance."""
     return _present_text(title, "is seen", appearances, "appearance")
+
+
+def lasts_text(lengths: Sequence[Citation]) -> str:
+    """Return the claim for how long a video is; of several lengths, that the first is the longest or shortest of all."""
+    first, *others = lengths
+    text = f"{clean_text(Path(first.video).name)} lasts {first.quote}"
+    if not others:
+        return text
+    return f"{text}, the {'longest' if first.end > others[0].end else 'shortest'} of {len(lengths)} videos"
 
 
 def number_of(text: str) -> int:
@@ -119,7 +137,7 @@ def follows(claim: Claim, resolve: Callable[[str], Evidence | None]) -> Verdict:
         claim: A claim with another `basis` than `quote`.
         resolve: Returns the stored evidence of an id, or None.
     """
-    check = {"count": _counted, "order": _ordered, "place": _placed}[claim.basis]
+    check = {"count": _counted, "order": _ordered, "place": _placed, "length": _lasting}[claim.basis]
     return check(claim, resolve)
 
 
@@ -129,6 +147,10 @@ def _counted(claim: Claim, resolve: Callable[[str], Evidence | None]) -> Verdict
         count = int(found[1])
         is_same = 0 < count <= len(cited) and claim.text == times_text(count, cited[count:])
         return _verdict(is_same and _are_distinct(cited, resolve))
+    if claim.text == slides_text(cited):
+        is_in_order = all(one.start < other.start for one, other in pairwise(cited))
+        is_one = len({one.video_id for one in cited}) == 1 and {one.modality for one in cited} == {"text"}
+        return _verdict(is_in_order and is_one)
     if found := _PRESENT.fullmatch(claim.text):
         stage, text = ("speaker", speaking_text) if found[2] == "speaks" else ("person", seen_text)
         labels = {(one.video_id, one.quote) for one in cited}
@@ -164,6 +186,19 @@ def _ordered(claim: Claim, _: Callable[[str], Evidence | None]) -> Verdict:
     if not all(one.quote for one in cited):
         return "unverified"
     return _verdict(claim.text == order_text([one.quote for one in cited]))
+
+
+def _lasting(claim: Claim, resolve: Callable[[str], Evidence | None]) -> Verdict:
+    cited = claim.citations
+    first, *others = (one.end for one in cited)
+    stored = [resolve(one.evidence_id) for one in cited]
+    are_lengths = all(
+        one.modality == LENGTH and whole is not None and one.span == whole.span
+        for one, whole in zip(cited, stored, strict=True)
+    )
+    is_foremost = all(first > other for other in others) or all(first < other for other in others)
+    is_once = len({one.video_id for one in cited}) == len(cited)
+    return _verdict(are_lengths and is_foremost and is_once and claim.text == lasts_text(cited))
 
 
 def _placed(claim: Claim, _: Callable[[str], Evidence | None]) -> Verdict:

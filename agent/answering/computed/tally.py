@@ -10,7 +10,8 @@ from itertools import pairwise
 
 from pydantic import Field
 
-from ....index.localization.slides import slide_changes
+from ....index.localization.chapters import slides_fill
+from ....index.localization.slides import TextLine, slide_changes, slides_of
 from ....index.localization.spatial import Pair, Size, foremost, is_on_side, is_side, is_to, moment, most_at_once, pairs
 from ....index.records import Evidence
 from ....index.retrieval.search import Search
@@ -22,6 +23,8 @@ from ..quotes import MOST_CLAIMS, quote_evidence
 from ..ranking import ranked
 from ..reader import Reader
 from ..retrieval import retrieve
+from ..scopes import scopes_of
+from .lengths import length_claims
 from .misheard import misheard
 from .moving import moving_claims
 from .occurrences import Occurrence, boxes_of, most_in_a_frame, occurrences, seconds_in_frames, speech_of
@@ -34,6 +37,7 @@ from .statements import (
     order_text,
     side_text,
     size_text,
+    slides_text,
     times_text,
     to_text,
 )
@@ -44,13 +48,14 @@ __all__ = ["Tally", "is_tallied", "tally"]
 _LITERAL, _SIMILAR = 1.0, 0.8
 # Most videos in the answer: the first ones by path with the requested occurrence.
 _MOST_VIDEOS = 10
+_SHORTEST = 0.001
 
 # Asks how often something happens, not how many things are visible "at the same time".
 _TIMES = re.compile(
     r"\b(?:times|often|occurrences?|appearances?|mentions?|(?:each|every|all) (?:the )?time|how many (?:\w+ )?slides)\b",
     re.IGNORECASE,
 )
-_SLIDES = re.compile(r"\bhow many (?:\w+ )?slides\b", re.IGNORECASE)
+_SLIDES = re.compile(r"\b(?:how many|number of|count of|count) (?:\w+ )?slides?\b", re.IGNORECASE)
 _DIFFERENT = re.compile(r"\b(?:different|distinct|unique|individual)\b", re.IGNORECASE)
 _MOST_CITED = 200
 # Unsure words are read in at most this many videos: there is no index of how words sound.
@@ -85,7 +90,7 @@ def is_tallied(plan: Plan) -> bool:
     """Whether the answer to a plan is computed from stored observations."""
     return (
         bool(plan.motion)
-        or plan.kind in ("count", "order", "compare", "speaking", "seen")
+        or plan.kind in ("count", "order", "compare", "speaking", "seen", "length")
         or (plan.kind == "needle" and not plan.is_moment and (plan.ordinal is not None or plan.place is not None))
     )
 
@@ -107,11 +112,17 @@ def tally(plan: Plan, search: Search, reader: Reader) -> Tally:
         summary = "; ".join(claim.text for claim in claims) or f"nothing {plan.motion}"
         return Tally(claims=tuple(claims), missing=missing, summary=summary, confidence=_LITERAL if claims else 0.0)
     if plan.kind == "count":
+        if not plan.subjects[0].terms and _SLIDES.search(_without_phrases(plan)):
+            return _all_slides(plan, search)
         is_often = _TIMES.search(_without_phrases(plan))
         return _how_often(plan, search, reader) if is_often else _how_many(plan, search)
     if plan.kind in ("speaking", "seen"):
         claims = speaking_claims(plan, search) if plan.kind == "speaking" else seen_claims(plan, search)
         summary = "; ".join(claim.text for claim in claims) or "nobody is recognised there"
+        return Tally(claims=tuple(claims), summary=summary, confidence=_LITERAL if claims else 0.0)
+    if plan.kind == "length":
+        claims = length_claims(plan, search)
+        summary = "; ".join(claim.text for claim in claims) or "no single video is the longest or shortest"
         return Tally(claims=tuple(claims), summary=summary, confidence=_LITERAL if claims else 0.0)
     if plan.kind == "order":
         return _in_order(plan, search, reader)
@@ -148,6 +159,27 @@ def _how_often(plan: Plan, search: Search, reader: Reader) -> Tally:
     videos = len({one.video_id for one in found})
     summary = f"“{subject.query}” {text}" + (f" in {videos} videos" if videos > 1 else "")
     return Tally(claims=(claim,), summary=summary, confidence=_LITERAL if not doubtful else _SIMILAR)
+
+
+def _all_slides(plan: Plan, search: Search) -> Tally:
+    """Count the slides with titles of each video that consists of them; one slide may show more and more lines."""
+    scopes = {scope.video_id: scope.span for scope in scopes_of(plan, search) or ()}
+    among = plan.video_ids if plan.video_ids is not None else tuple(search.records)
+    claims = []
+    for record in sorted((search.records[one] for one in among), key=lambda one: one.paths):
+        lines = [row for row in search.of_video(record.video_id, ["text"]) if row.box is not None]
+        slides = slides_of([TextLine(row.span, row.text, row.box) for row in lines if row.box is not None])
+        if not slides_fill([slide.span for slide in slides], Span(start=0, end=max(record.duration, _SHORTEST))):
+            continue
+        within = scopes.get(record.video_id) or plan.between
+        cited = [lines[one.title] for one in slides if within is None or one.span.overlap(within) > 0]
+        if cited:
+            titles = tuple(map(Citation.of, cited))
+            claims.append(Claim(text=slides_text(titles), verdict="unverified", citations=titles, basis="count"))
+    if not claims:
+        return Tally(summary="no video consists of slides with titles")
+    summary = "; ".join(claim.text for claim in claims)
+    return Tally(claims=tuple(claims[:_MOST_VIDEOS]), summary=summary, confidence=_LITERAL)
 
 
 def _misheard(subject: Subject, plan: Plan, search: Search, found: Sequence[Occurrence]) -> list[Citation]:

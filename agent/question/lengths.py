@@ -1,0 +1,90 @@
+"""Questions about the length of videos: "How long is talk.mp4?", "Which video is longer?".
+
+The record of a video holds its length. A question about the length of anything else ("How long is the bridge in the video?")
+is none of these: next to the words for a length it may only name videos.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Literal
+
+from ...index.records import VideoRecord
+from ...index.video_lengths import LENGTH
+from ...tools.words import tokens
+from ..records import Plan
+from .file_names import named_by
+from .terms import without_request
+
+__all__ = ["extreme_of", "with_length"]
+
+_LENGTH = re.compile(
+    r"\bhow (?:long|many (?:hours|minutes|seconds)(?: long)?)\b"
+    r"|\b(?:length|duration|running time|run ?time|playing time)s?(?: of)?\b"
+    r"|\b(?:longer|longest|shorter|shortest)\b|\A\W*when (?=.*\b(?:ends?|stops?|finish(?:es)?)\W*\Z)",
+    re.IGNORECASE,
+)
+_EXTREME = re.compile(r"\b(?:(?P<long>longer|longest)|(?P<short>shorter|shortest))\b", re.IGNORECASE)
+_VIDEOS = frozenset(
+    "video videos clip clips film films movie movies recording recordings footage file files talk talks lecture lectures "
+    "presentation presentations episode episodes".split()
+)
+# Words beside a length and a video that name nothing.
+_EMPTY = frozenset(
+    "the a an this that these those is are was were what's do does did it its my our all each every both which what one ones "
+    "last lasts lasted run runs take takes go goes on play plays end ends stop stops finish finishes whole entire long "
+    "exactly about".split()
+)
+_NEXT_NAME = re.compile(r",|\b(?:or|and|than)\b", re.IGNORECASE)
+
+
+def with_length(plan: Plan, records: Mapping[str, VideoRecord]) -> Plan:
+    """Return the plan of a question that asks how long videos are; other plans are returned unchanged.
+
+    Args:
+        plan: The plan of the question. If it is limited to videos, only these are meant.
+        records: The videos of the library by id.
+    """
+    asked = without_request(plan.question)
+    if plan.phrases or not (found := _LENGTH.search(asked)):
+        return plan
+    rest = f"{asked[: found.start()]} {asked[found.end() :]}"
+    words = [tokens(part) for part in _NEXT_NAME.split(rest)]
+    names = [[word for word in part if word not in _EMPTY | _VIDEOS] for part in words]
+    is_of_video = any(not _VIDEOS.isdisjoint(part) for part in words) or _is_file_name(rest, records)
+    if not is_of_video or any(part[-1] not in _VIDEOS and _VIDEOS & set(part) for part in _with_names(words, names)):
+        return plan
+    chosen = [named_by(part, records) for part in names if part]
+    if not all(chosen):
+        return plan
+    named = dict.fromkeys(one for ids in chosen for one in ids)
+    among = plan.video_ids if plan.video_ids is not None else tuple(records)
+    video_ids = tuple(one for one in named or among if one in among)
+    return Plan(
+        kind="length",
+        question=plan.question,
+        query=plan.query,
+        terms=(),
+        modalities=(LENGTH,),
+        video_ids=video_ids,
+        options=plan.options,
+    )
+
+
+def extreme_of(question: str) -> Literal["longest", "shortest"] | None:
+    """Return which of several videos a question asks for; None: it asks for the length of each."""
+    found = _EXTREME.search(question)
+    return None if found is None else "longest" if found["long"] else "shortest"
+
+
+def _with_names(words: list[list[str]], names: list[list[str]]) -> list[list[str]]:
+    """Return the parts that name a video, from the first word to the last that is a name or a word for a video."""
+    return [
+        [word for word in part if word not in _EMPTY] for part, named in zip(words, names, strict=True) if named
+    ]
+
+
+def _is_file_name(text: str, records: Mapping[str, VideoRecord]) -> bool:
+    """Whether a text holds the whole file name of a video."""
+    text = text.casefold()
+    return any(PurePath(path).name.casefold() in text for one in records.values() for path in one.paths)
