@@ -30,15 +30,27 @@ def library_folder(place: Path) -> Path:
 
 
 def found_library(place: Path) -> Path | None:
-    """Return the library at a path, or the nearest one in the folders above; None: nothing is indexed there."""
+    """Return the library at a path, or the nearest one in the folders above; None: nothing is indexed there.
+
+    A library above that holds no video, and none that is being indexed, is skipped: it may be left from files that could not
+    be read, and the folders below it are not its own.
+    """
     place = absolute(place)
-    candidates = (place, *(above / LIBRARY for above in (place, *place.parents)))
-    return next((folder for folder in candidates if (folder / _FORMAT).is_file()), None)
+    for folder in (place, place / LIBRARY):
+        if (folder / _FORMAT).is_file():
+            return folder
+    libraries = (above / LIBRARY for above in place.parents)
+    return next((one for one in libraries if (one / _FORMAT).is_file() and _holds_video(one)), None)
 
 
 def absolute(path: Path) -> Path:
     """Return an absolute path; symbolic links stay, `~` is expanded."""
     return Path(os.path.abspath(path.expanduser()))
+
+
+def _holds_video(library: Path) -> bool:
+    """Whether a library holds a video, or the results of one that is being indexed."""
+    return any(next((library / name).glob("*"), None) is not None for name in ("videos", "staging"))
 
 
 def _holds_files(folder: Path) -> bool:

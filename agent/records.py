@@ -376,9 +376,7 @@ class Answer(Record):
         head = [self.corrected_words] if self.corrections else []
         if self.claims:
             return "\n".join([*head, *map(_claim_text, self.claims)])
-        nearest = [
-            f"{one.text or 'a picture'} {one.span} {participle(one.modality)}, {one.name}" for one in self.closest
-        ]
+        nearest = [f"{one.text or 'a picture'} {Citation.of(one).place}" for one in self.closest]
         return "\n".join([*head, self.text, *([CLOSEST_HEADING, *nearest] if nearest else [])])
 
 

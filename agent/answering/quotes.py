@@ -38,6 +38,9 @@ def quote_evidence(plan: Plan, scored: Sequence[Scored], threshold: float) -> li
         if any(_same_moment(one.evidence, other) for other in cited):
             continue
         rows = _slide(one.evidence, scored) if plan.is_moment else _quoted(plan, one.candidate)
+        known = {other.evidence_id for other in cited}
+        if any(row.evidence_id in known for row in rows):  # it needs a line that another claim quotes
+            continue
         cited += rows
         citations = [_cite(row, plan) for row in rows]
         text = " · ".join(dict.fromkeys(c.quote for c in citations if c.quote))

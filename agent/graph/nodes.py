@@ -18,6 +18,7 @@ from ..answering.ranking import Scored, ranked
 from ..answering.reader import WEAK_SHARE
 from ..answering.retrieval import choose_videos, retrieve
 from ..answering.scopes import at_second, corrected_question
+from ..answering.slides import on_slide
 from ..answering.summary import outline, quote_sections
 from ..composing.grounding import grounded
 from ..composing.memory import hinted
@@ -53,7 +54,7 @@ def plan_node(state: State, runtime: Running) -> State:
     if state["between"] is None and (timed := at_wall_clock(plan, runtime.context.search.records)):
         plan, understood = timed
         corrections = (*corrections, understood)
-    plan = at_second(plan, runtime.context.search)
+    plan = on_slide(at_second(plan, runtime.context.search), runtime.context.search)
     plan = with_speaker(plan, runtime.context.search.speaker_titles)
     plan = with_person(plan, runtime.context.search.person_titles)
     if moving_claims(moving := with_motion(plan), runtime.context.search):

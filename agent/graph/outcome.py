@@ -131,5 +131,13 @@ def _blind(record: VideoRecord, modalities: Sequence[Modality]) -> list[Modality
     return [
         stage.modality
         for stage in record.stages
-        if stage.modality in wanted and stage.state != "done" and not spec_of(stage.modality).optional
+        if stage.modality in wanted
+        and stage.state != "done"
+        and not spec_of(stage.modality).optional
+        and _is_in_file(record, stage.modality)
     ]
+
+
+def _is_in_file(record: VideoRecord, modality: Modality) -> bool:
+    """Whether the file has what the extractor of a modality reads: a silent video hides nothing that is said."""
+    return (record.info.audio if spec_of(modality).reads == "sound" else record.info.video) is not None

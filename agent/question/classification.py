@@ -11,7 +11,7 @@ from ...tools.words import ORDINAL_FIGURES, ORDINALS
 from ..records import Kind, Relation
 from .terms import asks_how_to, names_something, places_of, terms_of
 
-__all__ = ["Shape", "nth_of", "options_of", "shape_of"]
+__all__ = ["ASKS", "Shape", "nth_of", "options_of", "shape_of"]
 
 _ORDINALS = {word: number for words in (ORDINALS, ORDINAL_FIGURES) for number, word in enumerate(words, 1)} | {
     "last": -1,
@@ -49,15 +49,26 @@ class Shape:
     other: str = ""
 
 
+# A whole sentence, and not only a name for something: "And what does she say about trains?"
+ASKS = re.compile(
+    r"\A(?:what|when|where|who|whom|whose|which|why|how|is|are|was|were|do|does|did|can|could|will|would|should|has|have"
+    r"|had|tell|show|find|list|describe|explain|summari[sz]e)\b",
+    re.IGNORECASE,
+)
 _LABELLED = re.compile(r"(?:\A|(?<=[\s,;]))[(\[]?([A-Za-z]|[1-9])[).:\]]\s+")
 _MOST_OPTIONS = 10
+# What separates the last option from a question after it: "A) Anna B) Ben: who leads the team?".
+_QUESTION_AFTER = re.compile(r"(?:[:.;?!,]|\s[-–—])\s+|\n+")
 
 
 def options_of(question: str) -> tuple[str, tuple[str, ...]]:
-    """Split off the answer options: labelled `A) …`, `(b) …` or `1. …`, in order from the first label."""
+    """Split off the answer options: labelled `A) …`, `(b) …` or `1. …`, in order from the first label.
+
+    They follow the question, or stand before it: then it begins with a question word or ends with a question mark.
+    """
     marks = list(_LABELLED.finditer(question))
     for number, mark in enumerate(marks):
-        if mark[1].upper() not in ("A", "1") or not question[: mark.start()].strip():
+        if mark[1].upper() not in ("A", "1"):
             continue
         first, run = ord(mark[1]), [mark]
         for other in marks[number + 1 :]:
@@ -67,9 +78,22 @@ def options_of(question: str) -> tuple[str, tuple[str, ...]]:
             continue
         ends = [other.start() for other in run[1:]] + [len(question)]
         options = tuple(question[one.end() : end].strip(" \t\r\n,;") for one, end in zip(run, ends, strict=True))
-        if all(options):
-            return question[: mark.start()].rstrip(" \t\r\n([,;"), options
+        asked = question[: mark.start()].rstrip(" \t\r\n([,;")
+        if not asked.strip():
+            asked, last = _question_after(question[run[-1].end() :])
+            options = (*options[:-1], last)
+        if asked and all(options):
+            return asked, options
     return question, ()
+
+
+def _question_after(text: str) -> tuple[str, str]:
+    """Split the question off the last option before it: the question, empty if there is none, and the option."""
+    for edge in reversed(list(_QUESTION_AFTER.finditer(text))):
+        asked = text[edge.end() :].strip()
+        if asked and (ASKS.match(asked) or asked.endswith("?")):
+            return asked, text[: edge.start()].strip(" \t\r\n,;")
+    return "", text
 
 
 def shape_of(question: str) -> Shape:

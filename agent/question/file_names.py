@@ -52,19 +52,26 @@ def scoped_by_names(plan: Plan, records: Mapping[str, VideoRecord]) -> Plan:
         if chosen := named_by(wanted, records):
             return plan.model_copy(update={"kind": "whole", "terms": (), "video_ids": chosen})
     second = moment_of(plan.question)
-    for found in _IN_VIDEO.finditer(second[0] if second else plan.question):
+    asked = second[0] if second else plan.question
+    for found in _IN_VIDEO.finditer(asked):
         wanted = [word for word in tokens(found["what"]) if word not in (STOP_WORDS - {"may"}) | _KINDS]
         if not (chosen := named_by(wanted, records)):
             continue
         named = {*wanted, *pieces(found["what"])}
         terms = tuple(term for term in plan.terms if not set(term.text.split()) <= named)
-        changes: dict[str, object] = {"video_ids": chosen, "terms": terms or plan.terms}
-        if plan.subjects:
-            rest = make_plan(f"{plan.question[: found.start()]} {plan.question[found.end('what') :]}")
-            if rest.kind == plan.kind:
-                changes |= {"subjects": rest.subjects, "query": rest.query, "terms": rest.terms}
-        return plan.model_copy(update=changes)
+        named_only = plan.kind == "needle" and plan.terms and not terms and not second
+        if plan.subjects or named_only:
+            rest = make_plan(f"{asked[: found.start()]} {asked[found.end('what') :]}", chosen, None, plan.options)
+            return rest.model_copy(update={"question": plan.question} | _given_time(plan))
+        return plan.model_copy(update={"video_ids": chosen, "terms": terms or plan.terms})
     return plan
+
+
+def _given_time(plan: Plan) -> dict[str, object]:
+    """The limits in time of a plan that has one."""
+    if plan.between is None and plan.part is None:
+        return {}
+    return {"between": plan.between, "from_end": plan.from_end, "part": plan.part}
 
 
 def named_by(words: Sequence[str], records: Mapping[str, VideoRecord]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from ...tools.extractors.registry import modality_names
 from ...tools.records import Span, clock
 from ...tools.words import MONTHS, STOP_WORDS, WEEKDAYS, names, tokens
 from ..records import Plan, Turn
-from .classification import options_of
+from .classification import ASKS, options_of
 from .planning import make_plan
 from .terms import description_of, names_something, phrases_of, places_of
 from .time_expressions import FAR, moment_of, part_of, stretch_of
@@ -24,12 +24,6 @@ NEXT_SECONDS = 10.0
 
 _OPENER = re.compile(
     r"\A(?:(?:and|or|but|so|also|ok(?:ay)?)\b,?\s*(?:what about\b|how about\b)?|what about\b|how about\b)\s*",
-    re.IGNORECASE,
-)
-# A whole sentence, and not only a name for something: "And what does she say about trains?"
-_CLAUSE = re.compile(
-    r"\A(?:what|when|where|who|whom|whose|which|why|how|is|are|was|were|do|does|did|can|could|will|would|should|has|have"
-    r"|had|tell|show|find|list|describe|explain|summari[sz]e)\b",
     re.IGNORECASE,
 )
 _AFTER_THAT = re.compile(
@@ -160,7 +154,7 @@ def _in_full(question: str, before: str) -> str | None:
         return f"{earlier} {time}?"
     if _BARE.search(said) or not names_something(said):
         return _completed(said, topic) if _leaves_out(question, said, opens) else None
-    if opens and not _CLAUSE.search(said):
+    if opens and not ASKS.search(said):
         return _swapped(said, names(question), earlier, topic)
     if topic and _THING.search(said) and not _THE_TIME.search(said):
         return _completed(said, topic)
@@ -240,7 +234,7 @@ def _timeless(question: str) -> str:
 
 def _is_only_a_time(said: str) -> bool:
     rest = _timeless(said)
-    return rest != said and not names_something(rest) and not _CLAUSE.search(rest)
+    return rest != said and not names_something(rest) and not ASKS.search(rest)
 
 
 def _topic(question: str) -> str:

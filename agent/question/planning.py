@@ -36,7 +36,8 @@ def make_plan(
         between: Only this span of each video; None: the time expressions of the question are used.
         options: The answer options; empty: those that the question lists.
     """
-    asked, listed = options_of(without_request(_ENUMERATOR.sub("", question[:MOST_CHARACTERS])))
+    asked, listed = options_of(question[:MOST_CHARACTERS])
+    asked = without_request(_ENUMERATOR.sub("", asked))
     rest, span, from_end = stretch_of(asked)
     part, shape, ordinal = None, shape_of(rest), None
     stretch = between or span
@@ -48,6 +49,8 @@ def make_plan(
         elif (second := moment_of(rest)) and (shape.kind == "count" or not names_something(second[0])):
             rest, span = second
             shape = shape_of(rest) if shape.kind == "count" else Shape("needle", rest)
+    elif from_end and stretch.duration == 1 and shape.kind == "whole":
+        shape = Shape("needle", rest)  # "What happens 20 seconds before the end?" asks for what is there
     is_short = stretch is not None and stretch.duration <= MOST_MOMENT_SECONDS and not names_something(rest)
     is_moment = shape == Shape("needle", rest) and bool(
         part

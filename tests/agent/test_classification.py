@@ -213,6 +213,12 @@ def test_what_is_no_place_in_the_picture(question):
         ("Who speaks?\na. a man\nb. B. B. King", "Who speaks?", ("a man", "B. B. King")),
         ("Is vitamin A) good?", "Is vitamin A) good?", ()),
         ("A. red B. blue", "A. red B. blue", ()),
+        ("A) Anna B) Ben: who leads the team?", "who leads the team?", ("Anna", "Ben")),
+        ("(a) Anna (b) Ben. Who leads the team?", "Who leads the team?", ("Anna", "Ben")),
+        ("1. at 12:30\n2. at 13:45\nWhen does it leave?", "When does it leave?", ("at 12:30", "at 13:45")),
+        ("A. Dr. Ann Lee, B. Dr. Bo Ray - who speaks first?", "who speaks first?", ("Dr. Ann Lee", "Dr. Bo Ray")),
+        ("A) Anna B) Ben", "A) Anna B) Ben", ()),
+        ("1. Anna speaks. 2. Ben speaks. Both leave.", "1. Anna speaks. 2. Ben speaks. Both leave.", ()),
         ("Which plan? B. this A. that", "Which plan? B. this A. that", ()),
     ],
 )

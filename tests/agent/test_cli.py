@@ -19,6 +19,7 @@ import pytest
 from playhead import Library
 from playhead.agent.cli.main import main
 from playhead.agent.display.indexing import IndexingView
+from playhead.agent.library_folder import library_folder
 from playhead.index.records import StageReport
 from playhead.index.storage.files.sealed import seal
 from playhead.index.storage.keyframe_references import read_keyframe
@@ -982,3 +983,15 @@ def test_remove_changes_nothing_where_one_name_is_wrong_and_removes_no_folder(in
     assert playhead("remove", "talks", "traffic.mp4") == Done(0, "removed traffic.mp4\n", "")
     assert playhead("remove", "talks").code == 1
     assert [Path(one["video"]).name for one in playhead("list", "talks", "--json").data] == ["budget.mp4"]
+
+
+def test_a_library_without_a_video_does_not_take_the_folders_below_it(tmp_path, no_models, playhead, write_talk):
+    """A run over files that cannot be read leaves an empty library behind."""
+    (tmp_path / "broken.mp4").write_bytes(b"no video at all")
+    assert playhead("index", str(tmp_path)).code == 1
+    assert (tmp_path / ".playhead" / "library.json").is_file()
+    assert library_folder(tmp_path) == tmp_path / ".playhead"
+    video = write_talk(tmp_path / "below" / "talk.mp4", [(0, 2, "Gold.")])
+    assert library_folder(video) == library_folder(video.parent) == tmp_path / "below" / ".playhead"
+    assert playhead("index", str(tmp_path)).code == 1
+    assert library_folder(video) == library_folder(video.parent) == tmp_path / ".playhead"

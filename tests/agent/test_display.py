@@ -193,6 +193,7 @@ def test_without_an_answer_the_closest_passages_are_shown(capsys):
         text="<i>rain</i>", score=0.5, source="s@1",
     )  # fmt: skip
     made = answer(status="insufficient", text="Nothing answers this.", confidence=0.0, closest=(near,))
+    assert str(made).splitlines()[-1] == "<i>rain</i> [00:01:01–00:01:05] a.mp4, said"
     print_answer(made)
     shown_text = capsys.readouterr().out.splitlines()
     assert shown_text[:2] == ["Nothing answers this.", "Not certain, but nearest:"]

@@ -198,6 +198,24 @@ def test_other_words_are_looked_for_in_that_second(
     assert plan.between == (None if second is None else Span(start=second, end=second + 1))
 
 
+@pytest.mark.parametrize(
+    ("question", "kind", "is_moment", "modalities"),
+    [
+        ("What is said in the last 20 seconds of lecture_02_bees.mp4?", "needle", True, ("speech",)),
+        ("What is said in the last ten minutes in lecture_02_bees.mp4?", "whole", False, ("speech",)),
+        ("What does the slide say in lecture_02_bees.mp4?", "needle", True, ("text",)),
+        ("What is shown in the bees lecture?", "needle", True, ("frame", "object", "caption")),
+    ],
+)
+def test_a_question_that_names_only_its_video_asks_for_all_of_it(
+    question: str, kind: str, is_moment: bool, modalities: tuple[str, ...]
+) -> None:
+    plan = scoped_by_names(make_plan(question), RECORDS)
+    assert (plan.video_ids, plan.question) == (("2" * 32,), question)
+    assert (plan.kind, plan.is_moment, plan.modalities, plan.terms) == (kind, is_moment, modalities, ())
+    assert plan.from_end == ("last" in question)
+
+
 def test_what_is_counted_in_a_named_video_is_not_its_name() -> None:
     plan = scoped_by_names(make_plan("How many times is honey mentioned in lecture_02_bees.mp4?"), RECORDS)
     assert (plan.kind, plan.video_ids, plan.query) == ("count", ("2" * 32,), "honey")

@@ -69,6 +69,18 @@ def test_a_label_is_quoted_with_the_line_beside_it():
     assert quotes("Who produced it?", label) == ["Produced by · Bo Ray"]
 
 
+def test_a_neighbour_that_is_quoted_already_is_not_quoted_again():
+    coach, spent = evidence("I am the coach.", 4), evidence("We spent 14,000 euros on boats.", 8)
+    found = [
+        Scored(Candidate(spent, before=(coach,)), 0.6),
+        Scored(Candidate(coach, after=(spent,)), 0.59),
+        Scored(Candidate(evidence("Boats cost a lot.", 40)), 0.58),
+    ]
+    question = "How much was spent on boats?"
+    assert quotes(question, *found) == ["We spent 14,000 euros on boats.", "Boats cost a lot."]
+    assert quotes(question, *found[1:]) == ["I am the coach. · We spent 14,000 euros on boats.", "Boats cost a lot."]
+
+
 def test_words_that_recognition_was_unsure_of_are_named():
     """Words below a probability of 0.5 are named beside the quote; those of a subtitle file have no probability."""
     probabilities = {"Silva": 0.31, "forty": 0.49, "agreed": 0.5}

@@ -1,6 +1,7 @@
 """Questions that once got a wrong answer, and budgets that once could be exceeded."""
 
 import math
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,11 +14,12 @@ from playhead.agent.graph.state import REDUCERS, Context, start_state
 from playhead.agent.graph.wiring import _to_chapters
 from playhead.agent.looking.model_frames import _sized
 from playhead.agent.question.planning import make_plan
-from playhead.index.records import Evidence
+from playhead.index.records import Evidence, StageReport
 from playhead.tools.errors import QueryError, ServerError
 from playhead.tools.llm.capabilities import Capabilities
 from playhead.tools.llm.protocol import TokenUsage
-from playhead.tools.records import Observation, Span, Word
+from playhead.tools.extractors.registry import stage_names
+from playhead.tools.records import AudioStream, Observation, Span, VideoInfo, Word
 
 from ..fakes import commit, observation
 
@@ -76,6 +78,7 @@ def test_no_thing_is_counted_where_something_is_done(spoken: Library) -> None:
         ("What is said in the last 30 seconds?", {}, [6]),
         ("What is said 5 seconds before the end?", {}, [6]),
         ("What is said a minute before the video ends?", {}, [5]),
+        ("What happens 5 seconds before the end?", {}, [6]),
         ("What is said between 0:19 and 0:35?", {}, [2, 3, 4]),
         ("What is said?", {"between": (19, 35)}, [2, 3, 4]),
     ],
@@ -195,3 +198,16 @@ def test_notes_and_verdicts_of_earlier_questions_are_dropped() -> None:
 def test_what_lies_before_the_start_of_a_video_is_refused(spoken: Library) -> None:
     answer = spoken.ask("What is said two minutes before the end?")
     assert answer.text == "The question asks about 00:02:00 before the end, and the video a.mp4 lasts 00:01:40."
+
+
+def test_a_silent_video_hides_nothing_that_is_said(tmp_path, no_models) -> None:
+    """Only a stage that could have run is named where nothing is found."""
+    skipped = StageReport(modality="speech", state="skipped", detail="the file has no sound")
+    sound = AudioStream(index=1, codec="aac", start=0.0)
+    for number, (audio, is_named) in enumerate([(None, False), (sound, True)]):
+        made = Library(tmp_path / f"library{number}")
+        made._store.create()
+        info = VideoInfo(path=Path("a.mp4"), format="mp4", duration=60.0, video=None, audio=audio)
+        others = tuple(StageReport(modality=one, state="done") for one in stage_names() if one != "speech")
+        commit(made._store, [observation("Rent", modality="text")], info=info, stages=(skipped, *others))
+        assert ("was indexed for what is said" in made.ask("What is said about gold?").text) == is_named

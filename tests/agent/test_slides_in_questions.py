@@ -110,3 +110,25 @@ def test_a_slide_with_something_is_written(question: str) -> None:
 )
 def test_other_questions_are_not_limited_to_writing(question: str) -> None:
     assert make_plan(question).modalities != ("text",)
+
+
+SAID = [observation("Good evening.", 1, 4), observation("We spent it on boats.", 12, 16), observation("Take the bus.", 31, 34)]
+
+
+@pytest.mark.parametrize(
+    ("question", "quoted"),
+    [
+        ("What does the first slide say?", ["Rowing club · Anna Berg, coach"]),
+        ("show me the last slide", ["Regatta · Bus at 06:15"]),
+        ("What is on slide 2?", ["Budget 2026 · Boats: 14,000 euros"]),
+        ("What is written on the second slide of talk0.mp4?", ["Budget 2026 · Boats: 14,000 euros"]),
+        ("What is said on the third slide?", ["Take the bus."]),
+        ("What does she say during the 2nd slide?", ["We spent it on boats."]),
+        ("What is said on slide 4?", []),
+        ("What is said on slide B?", []),
+    ],
+)
+def test_a_slide_may_be_named_by_its_number(library, question: str, quoted: list[str]) -> None:
+    answer = library([*TALK, *SAID]).ask(question)
+    assert [claim.text for claim in answer.claims] == quoted
+    assert all(claim.verdict == "verbatim" for claim in answer.claims)

@@ -10,8 +10,7 @@ from itertools import pairwise
 
 from pydantic import Field
 
-from ....index.localization.chapters import slides_fill
-from ....index.localization.slides import TextLine, slide_changes, slides_of
+from ....index.localization.slides import slide_changes
 from ....index.localization.spatial import Pair, Size, foremost, is_on_side, is_side, is_to, moment, most_at_once, pairs
 from ....index.records import Evidence
 from ....index.retrieval.search import Search
@@ -24,6 +23,7 @@ from ..ranking import ranked
 from ..reader import Reader
 from ..retrieval import retrieve
 from ..scopes import scopes_of
+from ..slides import MOST_VIDEOS, titled_slides
 from .lengths import length_claims
 from .misheard import misheard
 from .moving import moving_claims
@@ -48,7 +48,6 @@ __all__ = ["Tally", "is_tallied", "tally"]
 _LITERAL, _SIMILAR = 1.0, 0.8
 # Most videos in the answer: the first ones by path with the requested occurrence.
 _MOST_VIDEOS = 10
-_SHORTEST = 0.001
 
 # Asks how often something happens, not how many things are visible "at the same time".
 _TIMES = re.compile(
@@ -165,16 +164,16 @@ def _all_slides(plan: Plan, search: Search) -> Tally:
     """Count the slides with titles of each video that consists of them; one slide may show more and more lines."""
     scopes = {scope.video_id: scope.span for scope in scopes_of(plan, search) or ()}
     among = plan.video_ids if plan.video_ids is not None else tuple(search.records)
+    if len(among) > MOST_VIDEOS:
+        return Tally(summary=f"slides are counted in {MOST_VIDEOS} videos at most: name some")
     claims = []
-    for record in sorted((search.records[one] for one in among), key=lambda one: one.paths):
-        lines = [row for row in search.of_video(record.video_id, ["text"]) if row.box is not None]
-        slides = slides_of([TextLine(row.span, row.text, row.box) for row in lines if row.box is not None])
-        if not slides_fill([slide.span for slide in slides], Span(start=0, end=max(record.duration, _SHORTEST))):
-            continue
-        within = scopes.get(record.video_id) or plan.between
-        cited = [lines[one.title] for one in slides if within is None or one.span.overlap(within) > 0]
-        if cited:
-            titles = tuple(map(Citation.of, cited))
+    for video_id in sorted(among, key=lambda one: search.records[one].paths):
+        within = scopes.get(video_id) or plan.between
+        slides = titled_slides(video_id, search)
+        titles = tuple(
+            Citation.of(title) for span, title in slides if within is None or span.overlap(within) > 0
+        )
+        if titles:
             claims.append(Claim(text=slides_text(titles), verdict="unverified", citations=titles, basis="count"))
     if not claims:
         return Tally(summary="no video consists of slides with titles")
