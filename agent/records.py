@@ -141,7 +141,8 @@ class Plan(Record):
     phrases: tuple[str, ...] = Field(default=(), description="Quoted phrases.")
     modalities: tuple[Modality, ...] = Field(description="Modalities of an answer.")
     between: Span | None = Field(default=None, description="Only this span of each video.")
-    from_end: bool = Field(default=False, description="`between` counts backwards from each video's end: 0 to 20 is its last 20 s."
+    from_end: bool = Field(
+        default=False, description="`between` counts backwards from each video's end: 0 to 20 is its last 20 s."
     )
     part: Part | None = Field(default=None, description="Only this part of each video: a tenth of it.")
     is_moment: bool = Field(

@@ -13,13 +13,14 @@ from ...tools.errors import LibraryError, ServerError
 from ...tools.extractors.registry import cited_as_text, modality_names, participle
 from ...tools.llm.protocol import VideoLLM
 from ...tools.records import Span, clock
+from ...tools.words import names
 from ..answering.candidates import Candidate, candidates_of, text_of, with_names
 from ..answering.reader import SAME_PLACE_SECONDS, WEAK_SHARE, Reader, holds_exact
 from ..composing.compose import verify
 from ..question.terms import description_of, phrases_of, places_of, terms_of
 from ..records import Citation, Claim, Plan, Term
 from .claims import CheckedClaim, ClaimVerdict, StatedClaim
-from .rivals import denies, rivals_of
+from .rivals import denies, first_name, is_name, rivals_of
 
 __all__ = ["ClaimJudge"]
 
@@ -152,7 +153,9 @@ class ClaimJudge:
         shows = [one for one in inside if one.whole >= self.threshold]
         agrees = bool(shows) and denies(text_of(shows[0].candidate.sentence)) == denies(stated.claim)
         good = shows if agrees else []
-        if rival and all(one.rest < rival.rest for one in good):
+        # A line that lacks only a name of the claim holds its numbers: another line contradicts them no better.
+        nearly = [one for one in inside if one.missing and all(map(is_name, one.missing))]
+        if rival and all(one.rest < rival.rest for one in (*good, *nearly)):
             here, wanted = ", ".join(rival.rivals), ", ".join(term.text for term in rival.missing)
             others = [one for one in against if one is not rival]
             return _checked(stated, "contradicted", f"the line has {here}, and the claim {wanted}", [rival, *others])
@@ -215,7 +218,7 @@ def _plan(claim: str) -> Plan:
     return Plan(
         question=claim,
         query=description_of(claim) or claim,
-        terms=terms_of(claim, places),
+        terms=terms_of(claim, places, names(claim) | first_name(claim)),
         phrases=tuple(phrase for about, phrase in phrases_of(claim) if not about),
         modalities=places or modality_names(),
     )

@@ -10,7 +10,9 @@ from ...tools.llm.protocol import TokenUsage
 from ..answering.anchors import located
 from ..answering.answer_options import chosen_option
 from ..answering.citation_check import check_claims
+from ..answering.computed.lengths import with_length
 from ..answering.computed.moving import moving_claims
+from ..answering.computed.slides import on_slide
 from ..answering.computed.tally import tally
 from ..answering.matching import held_terms
 from ..answering.quotes import closest, quote_evidence
@@ -18,7 +20,6 @@ from ..answering.ranking import Scored, ranked
 from ..answering.reader import WEAK_SHARE
 from ..answering.retrieval import choose_videos, retrieve
 from ..answering.scopes import at_second, corrected_question
-from ..answering.slides import on_slide
 from ..answering.summary import outline, quote_sections
 from ..composing.grounding import grounded
 from ..composing.memory import hinted
@@ -26,7 +27,6 @@ from ..composing.translation import translated
 from ..composing.weighing import composed_weights, probability, yes_log_odds
 from ..question.file_names import scoped_by_names
 from ..question.follow_ups import plan_in_thread
-from ..question.lengths import with_length
 from ..question.motions import with_motion
 from ..question.refinement import refined
 from ..question.speakers import with_person, with_speaker

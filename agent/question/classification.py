@@ -236,7 +236,9 @@ _HOW_MANY_SLIDES = re.compile(
     r"contain|show|say|mention|list|with)\b)?(?P<rest>.+)\Z",
     re.IGNORECASE,
 )
-_ALL_SLIDES = re.compile(r"\b(?:how many|number of|count of|count) (?:different |the )*slides?\b(?P<rest>.*)\Z", re.IGNORECASE)
+_ALL_SLIDES = re.compile(
+    r"\b(?:how many|number of|count of|count) (?:different |the )*slides?\b(?P<rest>.*)\Z", re.IGNORECASE
+)
 _IN_VIEW = re.compile(
     r"\b(?:shown|seen|see|visible|in view|appear\w*|at once|at the same time|together|standing|sitting|walking"
     r"|(?:in|on) (?:the |this |that |any |one |each )?(?:picture|frame|image|scene|screen|camera|shot|photo|photograph|background|foreground|yard|street|room|stage)s?)\b",

@@ -10,7 +10,7 @@ import pytest
 
 from playhead import Library, Settings
 from playhead.agent.checking.claims import CheckedClaim, claims_in
-from playhead.agent.checking.rivals import rivals_of
+from playhead.agent.checking.rivals import first_name, rivals_of
 from playhead.agent.cli.main import main
 from playhead.agent.records import Term
 from playhead.tools.errors import QueryError
@@ -215,3 +215,34 @@ def test_the_command_prints_verdicts_and_fails_if_one_is_not_verified(
     code, shown = run(place, "-", "--json", "--offline")
     assert code == 0
     assert [one["verdict"] for one in json.loads(shown)] == ["verified"]
+
+
+@pytest.mark.parametrize(
+    ("claim", "name"),
+    [
+        ("Peter wrote the report.", {"peter"}),
+        ("“Peter” is the coach.", {"peter"}),
+        ("James leads the team.", {"james"}),
+        ("Cities grow.", set()),
+        ("Boxes are packed.", set()),
+        ("Training costs 4 percent less.", {"training"}),
+        ("Customers received a refund.", set()),
+        ("Yesterday the price rose.", set()),
+        ("Finally, she leaves.", set()),
+        ("The budget grew.", set()),
+        ("He uses React.", set()),
+        ("ORDER-7732 was sent.", set()),
+        ("peter wrote it", set()),
+        ("Peter", set()),
+    ],
+)
+def test_a_claim_may_begin_with_a_name(claim: str, name: set[str]) -> None:
+    assert first_name(claim) == name
+
+
+@pytest.mark.parametrize(
+    "claim", ["Peter says that the website was down for half an hour.", "Peter wants three new engineers."]
+)
+def test_a_name_at_the_start_of_a_claim_must_be_in_the_line(talk_library: Library, claim: str) -> None:
+    checked = check(talk_library, claim)
+    assert (checked.verdict, checked.reason) == ("weak", "no line there has peter")

@@ -6,7 +6,7 @@ import pytest
 
 from playhead import Library
 from playhead.agent.answering.citation_check import check_claims
-from playhead.agent.question.lengths import with_length
+from playhead.agent.answering.computed.lengths import with_length
 from playhead.agent.question.planning import make_plan
 
 from ..fakes import commit, observation, record
@@ -82,7 +82,10 @@ def test_lengths_are_compared(library, question: str, text: str, cited: str) -> 
 def test_of_equally_long_videos_none_is_the_longest(library, monkeypatch) -> None:
     monkeypatch.setitem(LENGTHS, "lesson.mp4", 52.4)
     answer = library("rowing.mp4", "lesson.mp4").ask("Which video is longer?")
-    assert sorted(claim.text for claim in answer.claims) == ["lesson.mp4 lasts 00:00:52.4", "rowing.mp4 lasts 00:00:52.4"]
+    assert sorted(claim.text for claim in answer.claims) == [
+        "lesson.mp4 lasts 00:00:52.4",
+        "rowing.mp4 lasts 00:00:52.4",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ from playhead.agent.looking.model_frames import _sized
 from playhead.agent.question.planning import make_plan
 from playhead.index.records import Evidence, StageReport
 from playhead.tools.errors import QueryError, ServerError
+from playhead.tools.extractors.registry import stage_names
 from playhead.tools.llm.capabilities import Capabilities
 from playhead.tools.llm.protocol import TokenUsage
-from playhead.tools.extractors.registry import stage_names
 from playhead.tools.records import AudioStream, Observation, Span, VideoInfo, Word
 
 from ..fakes import commit, observation

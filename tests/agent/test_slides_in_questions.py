@@ -77,7 +77,9 @@ def test_slides_of_a_stretch_and_of_each_video_are_counted(library) -> None:
 
 
 def test_a_video_that_shows_no_slides_has_no_number_of_them(library) -> None:
-    answer = library([*TALK[:2], observation("We saw many slides in the park.", 1, 4)]).ask("How many slides are there?")
+    answer = library([*TALK[:2], observation("We saw many slides in the park.", 1, 4)]).ask(
+        "How many slides are there?"
+    )
     assert (answer.status, answer.claims) == ("insufficient", ())
     assert "No video consists of slides with titles" in answer.text
 
@@ -106,13 +108,18 @@ def test_a_slide_with_something_is_written(question: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "question", ["What does she say after the slide with the budget?", "Does the child go down the slide?", "Who designed it?"]
+    "question",
+    ["What does she say after the slide with the budget?", "Does the child go down the slide?", "Who designed it?"],
 )
 def test_other_questions_are_not_limited_to_writing(question: str) -> None:
     assert make_plan(question).modalities != ("text",)
 
 
-SAID = [observation("Good evening.", 1, 4), observation("We spent it on boats.", 12, 16), observation("Take the bus.", 31, 34)]
+SAID = [
+    observation("Good evening.", 1, 4),
+    observation("We spent it on boats.", 12, 16),
+    observation("Take the bus.", 31, 34),
+]
 
 
 @pytest.mark.parametrize(

@@ -23,12 +23,12 @@ from ..ranking import ranked
 from ..reader import Reader
 from ..retrieval import retrieve
 from ..scopes import scopes_of
-from ..slides import MOST_VIDEOS, titled_slides
 from .lengths import length_claims
 from .misheard import misheard
 from .moving import moving_claims
 from .occurrences import Occurrence, boxes_of, most_in_a_frame, occurrences, seconds_in_frames, speech_of
 from .presence import seen_claims, speaking_claims
+from .slides import MOST_VIDEOS, titled_slides
 from .statements import (
     at_once_text,
     different_text,
@@ -170,9 +170,7 @@ def _all_slides(plan: Plan, search: Search) -> Tally:
     for video_id in sorted(among, key=lambda one: search.records[one].paths):
         within = scopes.get(video_id) or plan.between
         slides = titled_slides(video_id, search)
-        titles = tuple(
-            Citation.of(title) for span, title in slides if within is None or span.overlap(within) > 0
-        )
+        titles = tuple(Citation.of(title) for span, title in slides if within is None or span.overlap(within) > 0)
         if titles:
             claims.append(Claim(text=slides_text(titles), verdict="unverified", citations=titles, basis="count"))
     if not claims:

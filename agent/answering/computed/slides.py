@@ -2,15 +2,15 @@
 
 import re
 
-from ...index.localization.chapters import slides_fill
-from ...index.localization.slides import TextLine, slides_of
-from ...index.records import Evidence
-from ...index.retrieval.search import Search
-from ...tools.records import Span
-from ...tools.words import ORDINAL_FIGURES, ORDINALS
-from ..question.planning import make_plan
-from ..question.terms import places_of, without_request
-from ..records import Plan, Scope
+from ....index.localization.chapters import slides_fill
+from ....index.localization.slides import TextLine, slides_of
+from ....index.records import Evidence
+from ....index.retrieval.search import Search
+from ....tools.records import Span
+from ....tools.words import ORDINAL_FIGURES, ORDINALS
+from ...question.planning import make_plan
+from ...question.terms import places_of, without_request
+from ...records import Plan, Scope
 
 __all__ = ["MOST_VIDEOS", "on_slide", "titled_slides"]
 
@@ -74,12 +74,12 @@ def on_slide(plan: Plan, search: Search) -> Plan:
     # "What does the slide say?" asks for writing, "What is said on the slide?" for speech.
     where = "on the slide" if found[0].casefold().startswith("on ") else "the slide"
     places = places_of(" ".join(f"{before} {where} {after}".split()))
-    heard = tuple(one for one in places if one != "text")
+    spoken = tuple(one for one in places if one != "text")
     return asked.model_copy(
         update={
             "kind": "needle",
             "question": plan.question,
-            "modalities": heard or ("text",),
+            "modalities": spoken or ("text",),
             "terms": terms,
             "scopes": tuple(scopes),
             "is_moment": not terms,
