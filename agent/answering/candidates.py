@@ -18,7 +18,7 @@ from ...tools.words import STOP_WORDS, canonical, names, stem, tokens
 from ..question.file_names import names_of
 from ..question.terms import without_request
 from ..records import Plan, Term
-from .matching import held_terms
+from .matching import held_terms, same_words
 from .scopes import scopes_of
 
 __all__ = ["Candidate", "Features", "adds_to", "candidates_of", "covered", "says_nothing_new", "text_of", "with_names"]
@@ -32,6 +32,7 @@ _ASKS_NUMBER = re.compile(
     re.IGNORECASE,
 )
 _ASKS = re.compile(r"\b(?:who|whom|whose|what|which|when|where|why|how)\b", re.IGNORECASE)
+_ASKS_FOR_MORE = re.compile(r"\b(?:who|whom|whose|what|which|why|how)\b", re.IGNORECASE)
 # From this number of content words that the question does not contain on, more of them make no difference.
 MOST_NEW_WORDS = 3
 _SENTENCE_END = (".", "?", "!", "…", ":", ";")
@@ -66,7 +67,7 @@ class Candidate:
         before: The neighbours before it, nearest first.
         after: The neighbours after it, nearest first; of a line of text, the other lines of its slide.
         names: Words of the video's file name, folder and title: facts that hold for all of the video.
-        shows: Whether the image encoder finds the queried thing in the picture.
+        shows: Whether the image encoder finds the queried thing in the picture, or the detector calls it by the asked name.
         features: The input of the reader; see `Features`.
     """
 
@@ -146,7 +147,7 @@ def candidates_of(plan: Plan, found: Sequence[Evidence], search: Search) -> list
         names = names_of(search.records[first.video_id])
         if modality not in sentences():
             for one in group:
-                shows = modality not in boxed() and search.shows(plan.query, one)
+                shows = _is_asked_for(plan, one.text) if modality in boxed() else search.shows(plan.query, one)
                 made[one.evidence_id] = Candidate(one, names=names, shows=shows)
             continue
         margin = PAUSE_SECONDS * REACH if modality != "text" else 0.001
@@ -225,6 +226,15 @@ def says_nothing_new(plan: Plan, evidence: Evidence) -> bool:
 def text_of(rows: Sequence[Evidence]) -> str:
     """Join the texts of some observations."""
     return " ".join(row.text for row in rows)
+
+
+def _is_asked_for(plan: Plan, label: str) -> bool:
+    """Whether a question names a thing and nothing else, by a detector's label: "Are there people?" by `person`.
+
+    "Who is the person?" asks for more than what a label says.
+    """
+    wanted = [word for term in plan.terms for word in tokens(term.text)]
+    return same_words(wanted, tokens(label)) and not _ASKS_FOR_MORE.search(plan.wording)
 
 
 def _features(candidate: Candidate, plan: Plan, weights: Mapping[str, float]) -> Features:

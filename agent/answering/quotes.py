@@ -32,6 +32,8 @@ def quote_evidence(plan: Plan, scored: Sequence[Scored], threshold: float) -> li
     """
     claims: list[Claim] = []
     cited: list[Evidence] = []
+    if plan.is_moment:  # a picture that no model names says nothing beside other evidence
+        scored = [one for one in scored if one.evidence.text] or scored
     for one in scored:
         if one.score < max(threshold, NEARLY * scored[0].score) or one.score <= 0 or len(claims) == MOST_CLAIMS:
             break

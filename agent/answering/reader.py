@@ -101,7 +101,7 @@ class FeatureReader:
         ]
         scores = [_calibrated(number, logits, candidates, weights) for number in range(len(candidates))]
         # The questions that the weights are fitted on hardly ask about pictures. The image encoder has a measured threshold of
-        # its own (`tests/benchmarks/bench_floors.py`), so what it finds in a picture is an answer.
+        # its own (`tests/benchmarks/bench_floors.py`), and the detector has one, so what they find in a picture is an answer.
         return [
             max(score, self.threshold) if one.shows and logit > -math.inf else score
             for one, logit, score in zip(candidates, logits, scores, strict=True)

@@ -215,6 +215,9 @@ def test_the_command_prints_verdicts_and_fails_if_one_is_not_verified(
     code, shown = run(place, "-", "--json", "--offline")
     assert code == 0
     assert [one["verdict"] for one in json.loads(shown)] == ["verified"]
+    assert run(place, true["claim"], "--offline")[0] == 0
+    code, shown = run(str(talk_library.folder.parent / "talk.mp4"), false["claim"], "--json", "--offline")
+    assert (code, [one["video"].endswith("talk.mp4") for one in json.loads(shown)]) == (1, [True])
 
 
 @pytest.mark.parametrize(

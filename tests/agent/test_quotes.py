@@ -98,6 +98,15 @@ def test_words_that_recognition_was_unsure_of_are_named():
     assert claim.places == "[00:00:00–00:00:03] a.mp4, said"
 
 
+def test_a_picture_without_a_name_is_the_last_answer_to_what_happens():
+    picture = scored("", 50, 1.0, modality="frame")
+    named = scored("binder", 48, 1.0, modality="frame")
+    question = "What happens at the end?"
+    moment = make_plan(question).model_copy(update={"is_moment": True, "part": "end", "kind": "needle"})
+    assert [claim.text for claim in quote_evidence(moment, [picture, named], 0.3)] == ["binder"]
+    assert [claim.text for claim in quote_evidence(moment, [picture], 0.3)] == ["a picture"]
+
+
 def test_what_is_below_the_threshold_is_not_quoted():
     assert quotes("gold", scored("copper", score=0.29)) == []
     assert quotes("gold", scored("copper", score=0.29), threshold=0.2) == ["copper"]

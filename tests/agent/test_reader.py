@@ -219,3 +219,31 @@ def test_weights_say_where_they_come_from() -> None:
     assert "cosine" not in weights.lexical.features
     same = FeatureReader(ReaderWeights.model_validate(weights.model_dump()))
     assert same.threshold == feature_reader().threshold
+
+
+def detected(label: str, start: float, end: float) -> Observation:
+    box = Box(left=0.1, top=0.1, right=0.4, bottom=0.8)
+    return observation(label, start, end, modality="object", box=box, frame_seconds=start)
+
+
+@pytest.mark.parametrize(
+    ("question", "label"),
+    [
+        ("Are there people?", "person"),
+        ("When are people visible?", "person"),
+        ("Is a person shown?", "person"),
+        ("people", "person"),
+        ("Where is the fire hydrant?", "fire hydrant"),
+        ("Is there a hot dog?", None),
+        ("When are people swimming?", None),
+        ("How old is the person?", None),
+        ("What is the name of the person?", None),
+    ],
+)
+def test_what_the_detector_calls_by_the_asked_name_is_an_answer(scored, question: str, label: str | None) -> None:
+    """Also where it is seen at many moments, none of which is nearer to the question than the others."""
+    things = ("person", "truck", "fire hydrant", "dog bed")
+    rows = [detected(thing, 40.0 * n, 40.0 * n + 5) for thing in things for n in range(8)]
+    best = scored(question, *rows)[0]
+    answer = best.evidence.text if best.score >= feature_reader().threshold else None
+    assert answer == label

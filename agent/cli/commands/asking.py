@@ -1,6 +1,7 @@
 """The commands that answer, search and check: `ask`, `chat`, `search`, `find`, `check`."""
 
 import json
+import os
 import shlex
 import sys
 import uuid
@@ -271,7 +272,11 @@ def find(
 
 
 @with_settings(
-    *MODELS, examples=("playhead check talks claims.json", "cd talks; playhead check - --json < claims.json")
+    *MODELS,
+    examples=(
+        'playhead check talks "The budget grew by 12 percent."',
+        "cd talks; playhead check - --json < claims.json",
+    ),
 )
 def check(
     place: Place = ".",
@@ -279,7 +284,7 @@ def check(
         str | None,
         typer.Argument(
             metavar="CLAIMS",
-            help='A JSON file, or - for standard input: [{"claim": "…", "video": "a.mp4", "at": "10:02"}, …].',
+            help='One claim in words; or a JSON file, or - for standard input: [{"claim": "…", "video": "a.mp4", "at": "10:02"}, …].',
         ),
     ] = None,
     library: LibraryFolder = None,
@@ -291,14 +296,16 @@ def check(
 
     The exit code is 1 if one of them is not verified.
     """
-    from ...checking.claims import claims_in
+    from ...checking.claims import claims_in, stated
     from ...display.tables import print_checked
     from ...display.terminal import waiting
 
     folder, file = (".", place) if claims is None else (place, claims)  # PLACE may be left out
-    given = claims_in(_read(file))
+    given = stated([{"claim": file}]) if _is_sentence(file) else claims_in(_read(file))
     with waiting("checking", chosen.quiet):
-        opened, _ = opened_at(folder, library, chosen)
+        opened, among = opened_at(folder, library, chosen)
+        if among and len(among) == 1 and among[0].is_file():
+            given = [one if one.video else one.model_copy(update={"video": str(among[0])}) for one in given]
         checked = opened.check(given)
     if as_json:
         print_json([one.model_dump(mode="json") for one in checked])
@@ -306,6 +313,11 @@ def check(
         print_checked(checked)
     if any(one.verdict != "verified" for one in checked):
         raise typer.Exit(1)
+
+
+def _is_sentence(claims: str) -> bool:
+    """Whether it is a claim in words, and no file."""
+    return len(claims.split()) > 1 and not claims.rstrip().endswith(".json") and not os.path.exists(claims)
 
 
 def _read(claims: str) -> str:
