@@ -347,6 +347,9 @@ class Answer(Record):
     )
     corrections: tuple[Correction, ...] = Field(default=(), description="Words of the question that were corrected.")
     option: int | None = Field(default=None, ge=0, description="Index of the chosen answer option, from 0.")
+    option_text: Text = Field(
+        default="", description="The chosen answer option with its letter, e.g. `B) Ben`; empty: none."
+    )
     usage: Usage = Field(description="What it cost.")
     trace: tuple[TraceStep, ...] = Field(description="How it was found.")
     settings_fingerprint: str = Field(description="Hash of the settings it was made with.")
@@ -373,8 +376,8 @@ class Answer(Record):
         return f"Answer({self.status!r}, {self.text!r}, confidence={self.confidence})"
 
     def __str__(self) -> str:
-        """Plain text: corrections, then each claim with its places, and its verdict if `refuted` or `unverified`."""
-        head = [self.corrected_words] if self.corrections else []
+        """Plain text: corrections, the chosen option, then each claim with its places, and its verdict if not confirmed."""
+        head = [line for line in (self.corrected_words, self.option_text) if line]
         if self.claims:
             return "\n".join([*head, *map(_claim_text, self.claims)])
         nearest = [f"{one.text or 'a picture'} {Citation.of(one).place}" for one in self.closest]

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from ..tools.extractors.registry import participle, stage_names
+from ..tools.extractors.registry import participle, spec_of, stage_names
 from ..tools.media.metadata.records import Metadata
 from ..tools.records import Box, Modality, Record, Seconds, Span, Text, VideoInfo, Word
 
@@ -64,6 +64,16 @@ class VideoRecord(Record):
     def paths_with(self, add: Collection[str], drop: Collection[str] = ()) -> tuple[str, ...]:
         """Return the paths with some added and some dropped, each once, in order."""
         return tuple(path for path in dict.fromkeys((*self.paths, *add)) if path not in drop)
+
+    @property
+    def missing_stages(self) -> tuple[StageReport, ...]:
+        """The stages without a result that the file has something for; those that are off by default do not count."""
+        return tuple(stage for stage in self.stages if stage.state != "done" and self._has_input(stage.modality))
+
+    def _has_input(self, modality: Modality) -> bool:
+        """Whether a stage that runs by default has something to read: a silent video hides nothing that is said."""
+        spec = spec_of(modality)
+        return not spec.optional and (self.info.audio if spec.reads == "sound" else self.info.video) is not None
 
     def stage(self, modality: Modality) -> StageReport:
         """The report of one stage."""

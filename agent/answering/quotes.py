@@ -32,16 +32,22 @@ def quote_evidence(plan: Plan, scored: Sequence[Scored], threshold: float) -> li
     """
     claims: list[Claim] = []
     cited: list[Evidence] = []
+    repeated = 0
     if plan.is_moment:  # a picture that no model names says nothing beside other evidence
         scored = [one for one in scored if one.evidence.text] or scored
     for one in scored:
-        if one.score < max(threshold, NEARLY * scored[0].score) or one.score <= 0 or len(claims) == MOST_CLAIMS:
+        if (
+            one.score < max(threshold, NEARLY * scored[0].score)
+            or one.score <= 0
+            or len(claims) + repeated == MOST_CLAIMS
+        ):
             break
         if any(_same_moment(one.evidence, other) for other in cited):
             continue
         rows = _slide(one.evidence, scored) if plan.is_moment else _quoted(plan, one.candidate)
         known = {other.evidence_id for other in cited}
         if any(row.evidence_id in known for row in rows):  # it needs a line that another claim quotes
+            repeated += 1
             continue
         cited += rows
         citations = [_cite(row, plan) for row in rows]

@@ -9,7 +9,7 @@ from ...tools.media.clips import ClipStyle, write_clip
 from ...tools.media.streams import probe
 from ...tools.records import Span, clean_text, clock
 from ..records import Answer, Citation, Claim
-from .markup import citations_by_video, claim_rows, closest_rows, corrections, escaped, media_url, player, timeline
+from .markup import citations_by_video, claim_rows, closest_rows, escaped, lines_above, media_url, player, timeline
 
 __all__ = ["answer_page", "timelines"]
 
@@ -54,7 +54,7 @@ def answer_page(answer: Answer, *, embed: bool = False, folder: Path | None = No
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         f"<title>{escaped(answer.question)}</title><style>{_STYLE}</style></head><body><main>"
-        f"<h1>{escaped(answer.question)}</h1>{corrections(answer)}{timelines(answer)}{''.join(parts)}</main>"
+        f"<h1>{escaped(answer.question)}</h1>{lines_above(answer)}{timelines(answer)}{''.join(parts)}</main>"
         f"<footer><small>{escaped(answer.status)} · {usage} · made by Playhead</small></footer></body></html>\n"
     )
 

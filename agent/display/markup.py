@@ -21,9 +21,9 @@ __all__ = [
     "citations_by_video",
     "claim_rows",
     "closest_rows",
-    "corrections",
     "escaped",
     "evidence_cells",
+    "lines_above",
     "media_url",
     "picture",
     "player",
@@ -102,9 +102,10 @@ def claim_rows(claim: Claim, players: Sequence[str] = ()) -> str:
     )
 
 
-def corrections(answer: Answer) -> str:
-    """Return the words of the question that were corrected as a paragraph; empty: there are none."""
-    return f"<p><small>{escaped(answer.corrected_words)}</small></p>" if answer.corrections else ""
+def lines_above(answer: Answer) -> str:
+    """Return the words of the question that were corrected, and the chosen option, as paragraphs; empty: there are none."""
+    corrected = f"<p><small>{escaped(answer.corrected_words)}</small></p>" if answer.corrections else ""
+    return corrected + (f"<p><b>{escaped(answer.option_text)}</b></p>" if answer.option_text else "")
 
 
 def closest_rows(answer: Answer) -> str:

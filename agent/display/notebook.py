@@ -16,9 +16,9 @@ from .markup import (
     EVIDENCE_HEAD,
     claim_rows,
     closest_rows,
-    corrections,
     escaped,
     evidence_cells,
+    lines_above,
     media_url,
     picture,
     player,
@@ -76,14 +76,14 @@ def _html_of(shown: Any) -> str | None:
 def _answer(answer: Answer) -> str:
     if not answer.claims:
         status = f"<p><b>{escaped(answer.status)}</b>: {escaped(answer.text)}</p>"
-        return corrections(answer) + status + closest_rows(answer)
+        return lines_above(answer) + status + closest_rows(answer)
     here = Path.cwd()
     parts = []
     for claim in answer.claims:
         first = claim.citations[0] if claim.citations else None
         source = _source(first.video, here) if first else None
         parts.append(claim_rows(claim, [player(source, first.span)] if first else []))
-    return corrections(answer) + "".join(parts) + timelines(answer)
+    return lines_above(answer) + "".join(parts) + timelines(answer)
 
 
 def _evidence(found: Sequence[Evidence]) -> str:

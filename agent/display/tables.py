@@ -126,6 +126,8 @@ def print_answer(answer: "Answer", durations: "dict[str, float] | None" = None, 
     drawn: set[str | None] = set()
     if answer.corrections:
         print_drawing(Text(answer.corrected_words, style="dim"))
+    if answer.option_text:
+        print_drawing(Text(answer.option_text, style="bold"))
     if not answer.claims:
         print_drawing(Text(clean_text(answer.text)))
         if answer.closest:

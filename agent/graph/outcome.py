@@ -41,6 +41,7 @@ def final_answer(
     else:
         text = _refusal(plan, state["missing"], state["reason"], records)
     tokens = state["tokens"]
+    option = state["option"] if claims else None
     return Answer(
         question=state["question"],
         status=_status(state, bool(claims)),
@@ -49,7 +50,8 @@ def final_answer(
         claims=claims,
         closest=() if claims else tuple(state["closest"]),
         corrections=tuple(state["corrections"]),
-        option=state["option"] if claims else None,
+        option=option,
+        option_text="" if option is None else f"{chr(ord('A') + option)}) {plan.options[option]}",
         usage=Usage(
             seconds=round(seconds, 4),
             rounds=state["rounds"],
@@ -128,16 +130,4 @@ def _blind(record: VideoRecord, modalities: Sequence[Modality]) -> list[Modality
     wanted = set(modalities)
     if wanted.issuperset(modality_names()):  # nothing in the question points to a picture
         wanted = {*_WORDS}
-    return [
-        stage.modality
-        for stage in record.stages
-        if stage.modality in wanted
-        and stage.state != "done"
-        and not spec_of(stage.modality).optional
-        and _is_in_file(record, stage.modality)
-    ]
-
-
-def _is_in_file(record: VideoRecord, modality: Modality) -> bool:
-    """Whether the file has what the extractor of a modality reads: a silent video hides nothing that is said."""
-    return (record.info.audio if spec_of(modality).reads == "sound" else record.info.video) is not None
+    return [stage.modality for stage in record.missing_stages if stage.modality in wanted]

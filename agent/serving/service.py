@@ -225,6 +225,7 @@ class LibraryService:
     def _listed(self, record: VideoRecord, base: Path) -> dict[str, Any]:
         path = self.library.path_of(record)
         folder = path.parent.relative_to(base).as_posix() if path.is_relative_to(base) else ""
+        missing = record.missing_stages
         return {
             "id": record.video_id,
             "name": clean_text(path.name),
@@ -239,6 +240,7 @@ class LibraryService:
             "has_picture": record.info.video is not None,
             "stages": [
                 {"kind": s.modality, "called": participle(s.modality), "state": s.state, "detail": clean_text(s.detail)}
+                | {"is_missing": s in missing}
                 for s in record.stages
             ],
         }

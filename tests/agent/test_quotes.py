@@ -78,6 +78,8 @@ def test_a_neighbour_that_is_quoted_already_is_not_quoted_again():
     ]
     question = "How much was spent on boats?"
     assert quotes(question, *found) == ["We spent 14,000 euros on boats.", "Boats cost a lot."]
+    more = [scored("Boats are dear.", 60, 0.57), scored("Boats again.", 80, 0.56)]
+    assert quotes(question, *found, *more) == ["We spent 14,000 euros on boats.", "Boats cost a lot."]
     assert quotes(question, *found[1:]) == ["I am the coach. · We spent 14,000 euros on boats.", "Boats cost a lot."]
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from playhead import Library, Settings
 from playhead.agent.answering.summary import Section
+from playhead.agent.display.tables import print_answer
 from playhead.agent.graph import model_nodes
 from playhead.agent.graph.state import REDUCERS, Context, start_state
 from playhead.agent.graph.wiring import _to_chapters
@@ -210,4 +211,16 @@ def test_a_silent_video_hides_nothing_that_is_said(tmp_path, no_models) -> None:
         info = VideoInfo(path=Path("a.mp4"), format="mp4", duration=60.0, video=None, audio=audio)
         others = tuple(StageReport(modality=one, state="done") for one in stage_names() if one != "speech")
         commit(made._store, [observation("Rent", modality="text")], info=info, stages=(skipped, *others))
+        assert [stage.modality for stage in made.videos()[0].missing_stages] == ["speech"] * is_named
         assert ("was indexed for what is said" in made.ask("What is said about gold?").text) == is_named
+
+
+def test_the_option_that_the_evidence_gives_is_named(spoken: Library, capsys) -> None:
+    question = "What fell? A) the price of copper B) the price of gold"
+    answer = spoken.ask(question)
+    assert (answer.option, answer.option_text) == (1, "B) the price of gold")
+    assert str(answer).splitlines()[0] == "B) the price of gold"
+    print_answer(answer)
+    assert capsys.readouterr().out.splitlines()[0] == "B) the price of gold"
+    assert "<b>B) the price of gold</b>" in answer.to_html()
+    assert spoken.ask("What fell?").option_text == ""

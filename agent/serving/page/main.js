@@ -114,7 +114,7 @@ function finish(answer, body, details) {
   const citations = answer.claims.flatMap((claim) => claim.citations);
   const nearest = (answer.closest ?? []).map((one) => cited(one, state.called));
   state.evidence = citations.map((one) => cited(one, state.called));
-  if (answer.claims.length) fill(body, corrected(answer), ...claims(answer.claims, state.called, open));
+  if (answer.claims.length) fill(body, corrected(answer), answer.option_text ? el("p", { class: "option" }, answer.option_text) : null, ...claims(answer.claims, state.called, open));
   else fill(body, corrected(answer), el("p", {}, answer.text), nearest.length ? el("p", { class: "small" }, "Not certain, but nearest:") : null, nearest.length ? hits(nearest, "", open) : null);
   status.textContent = `${answer.status} · ${citations.length} ${citations.length === 1 ? "citation" : "citations"} · ${answer.usage.seconds.toFixed(1)} s`;
   panel.mark(state.evidence);

@@ -7,7 +7,7 @@ const MOST_ROWS = 8;  // citations of a claim that are shown before a click
 export function cards(videos, open) {
   return el("ul", { class: "grid" }, ...videos.map((video) => {
     const made = video.stages.filter((stage) => stage.state === "done").map((stage) => stage.called);
-    const missing = video.stages.filter((stage) => stage.state !== "done").map((stage) => stage.called);
+    const missing = video.stages.filter((stage) => stage.is_missing).map((stage) => stage.called);
     return el("li", {}, el("button", { class: "card", type: "button", onclick: () => open(video.id, 0, false) },
       el("div", { class: "thumb" },
         video.has_picture ? el("img", { src: `/api/thumbnails/${video.id}`, alt: "", loading: "lazy" }) : null,
