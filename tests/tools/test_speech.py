@@ -6,9 +6,10 @@ import re
 import numpy as np
 import pytest
 
+from playhead.tools.background import StoppedError
 from playhead.tools.errors import SettingsError, WeightsError
 from playhead.tools.extractors import speech
-from playhead.tools.extractors.speech import Speech
+from playhead.tools.extractors.speech import Speech, windows_of
 from playhead.tools.media.audio import RATE, whole_track
 from playhead.tools.media.frames import probe
 from playhead.tools.settings import Settings
@@ -86,6 +87,24 @@ def test_slow_speech_stays_in_long_pieces(tiny, real_data):
     transcribed = set(bare(" ".join(piece.text for piece in pieces)).split())
     wanted = set(bare(real_data("speech/lucier.txt").read_text()).split())
     assert len(wanted & transcribed) / len(wanted) > 0.9
+
+
+@whisper
+def test_the_caller_is_called_before_each_piece_of_work_of_the_model(tiny, talk):
+    """Whisper works on 30 s at a time: a caller that has left should not wait until all of them are transcribed."""
+    (window,) = windows_of(probe(talk / "talk.mp4"))
+    reached: list[float] = []
+    words = tiny.process_window(window, reached.append)
+    assert reached[:3] == [0.0, 0.0, 0.0]  # the encoder, the decoder, the alignment of words; then the first word
+    assert reached == sorted(reached)
+    assert set(reached) >= {word.end for word in words}
+
+    def leave(_: float) -> None:
+        raise StoppedError("the caller has left")
+
+    with pytest.raises(StoppedError):
+        tiny.process_window(window, leave)
+    assert tiny.process_window(window, lambda _: None) == words
 
 
 @whisper

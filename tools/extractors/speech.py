@@ -9,7 +9,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -114,6 +114,34 @@ class Transcriber(Protocol):
         """
 
 
+class _CheckedModel:
+    """A CTranslate2 model that calls `check` before each piece of work: an error that it raises ends the transcription.
+
+    A piece takes seconds at most; faster-whisper returns only after all pieces of 30 s of sound.
+    """
+
+    _PIECES = ("encode", "detect_language", "generate", "align")
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self.check: Callable[[], None] = _nothing
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._model, name)
+        if name not in self._PIECES:
+            return found
+
+        def run(*arguments: Any, **options: Any) -> Any:
+            self.check()
+            return found(*arguments, **options)
+
+        return run
+
+
+def _nothing() -> None:
+    """Check nothing."""
+
+
 class Speech:
     """Transcribes a video's sound with a Whisper model in CTranslate2 form."""
 
@@ -161,14 +189,19 @@ class Speech:
         samples = raised_voices(window.samples, voiced)
         length = len(samples) / RATE
         words: list[TranscribedWord] = []
+        reached = float(window.start)
+        checked: Any = self._loaded().model
+        checked.check = lambda: progress(reached)
         for run in _cut_at(self._runs(samples, voiced), level_changes(window.samples, voiced)):
             start = max(0.0, run.start - MARGIN_SECONDS)
             end = min(length, run.end + MARGIN_SECONDS)
             for word in self._words(samples[round(start * RATE) : round(end * RATE)], run.language, start, voiced):
                 start_second, end_second = float(window.start + word.start), float(window.start + word.end)
                 words.append(word._replace(start=start_second, end=end_second))
-                progress(end_second)
-            progress(window.start + run.end)
+                reached = max(reached, end_second)
+                progress(reached)
+            reached = max(reached, window.start + run.end)
+            progress(reached)
         return [words[row] for row in without_loops([word.text for word in words])]
 
     def _runs(self, samples: Samples, voiced: Sequence[tuple[float, float]]) -> list[LanguageRun]:
@@ -245,6 +278,7 @@ class Speech:
                 raise SettingsError(
                     f"language={self._language!r}: {self.source} supports {', '.join(sorted(model.supported_languages))}"
                 )
+            model.model = _CheckedModel(model.model)
             self._model = model
         return self._model
 
