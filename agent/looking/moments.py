@@ -16,6 +16,7 @@ from ...tools.media.frames import Decoder
 from ...tools.records import Modality, Record, Seconds, Span
 from ..answering.ranking import RESEMBLES, ranked
 from ..answering.reader import Reader, feature_reader
+from ..answering.scopes import find_in, scopes_of
 from ..question.planning import make_plan
 from ..question.terms import places_of
 from ..question.time_expressions import grounding_query, stretch_of
@@ -79,14 +80,19 @@ def find_moments(
         QueryError: The query or a filter is not valid.
     """
     rest, stretch, from_end = stretch_of(query)
-    if between is None and stretch is not None and not from_end:
+    is_tail = between is None and stretch is not None and from_end
+    if between is None and stretch is not None:
         query, between = rest, stretch
     asked = grounding_query(query)
     # "When does the video show …?" asks for pictures: speech is returned only if no picture matches.
-    where = modalities or places_of(query) or None
-    found = library.find(asked.text or query, CANDIDATES, where, video_ids, between)
+    where = modalities or places_of(query) or modality_names()
+    plan = make_plan(query).model_copy(
+        update={"video_ids": video_ids, "between": between, "from_end": is_tail, "part": None}
+    )
+    found = find_in(plan, library, asked.text or query, CANDIDATES, tuple(where))
     if not found and where != modalities:
-        found = library.find(asked.text or query, CANDIDATES, modalities, video_ids, between)
+        found = find_in(plan, library, asked.text or query, CANDIDATES, tuple(modalities or modality_names()))
+    tails = {scope.video_id: scope.span for scope in (scopes_of(plan, library) or ())}
     scored = ranked(make_plan(query), found, library, reader or feature_reader())
     best = max((one.score for one in scored), default=0.0)
     found = [one.evidence for one in scored if one.score >= RESEMBLES * best and (one.score or not best)]
@@ -94,7 +100,8 @@ def find_moments(
     for one in found:
         if any(_overlap(one.video_id, one.span, moment) for moment in moments):
             continue
-        span = _grounded(asked, one, library, modalities or modality_names(), between, mode)
+        within = tails.get(one.video_id, between)
+        span = _grounded(asked, one, library, modalities or modality_names(), within, mode)
         if any(_overlap(one.video_id, span, moment) for moment in moments):
             continue
         there = tuple(e for e in found if e.video_id == one.video_id and e.span.overlap(span) > 0)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from ...tools.words import ORDINAL_FIGURES, ORDINALS
 from ..records import Kind, Relation
-from .terms import asks_how_to, names_something, places_of, terms_of
+from .terms import asks_how_to, expanded, names_something, places_of, terms_of
 
 __all__ = ["ASKS", "Shape", "nth_of", "options_of", "shape_of"]
 
@@ -114,7 +114,7 @@ _WHOLE = re.compile(
     r"\b(?:summari[sz]e|summary of|summary|overview of|overview|outline of|outline|gist of|gist|table of contents"
     r"|main (?:points?|topics?|ideas?|themes?|messages?|takeaways?|arguments?|parts?|subjects?)"
     r"|key (?:points?|takeaways?|messages?|ideas?)|take-?aways?|topics?|chapters"
-    r"|what (?:is|was|are|were|'s) .{0,40}\babout\Z|what (?:happens|happened|is happening|goes on)\Z"
+    r"|what (?:is|was|are|were) .{0,40}\babout\Z|what (?:happens|happened|is happening|goes on)\Z"
     r"|what (?:happens|happened) (?:in|during|throughout)\b|describe|tell me about)\b",
     re.IGNORECASE,
 )
@@ -148,7 +148,7 @@ def topic_of_summary(question: str) -> str | None:
     Returns:
         The words; without content where the whole library is meant; None: the question asks for no summary.
     """
-    parts = _summarised(question.strip(" ?!."))
+    parts = _summarised(expanded(question).strip(" ?!."))
     return None if parts is None else " ".join(parts)
 
 

@@ -47,7 +47,7 @@ def scoped_by_names(plan: Plan, records: Mapping[str, VideoRecord]) -> Plan:
     """
     if plan.video_ids is not None:
         return plan
-    if plan.kind == "needle" and (topic := topic_of_summary(stretch_of(plan.question)[0])):
+    if plan.kind in ("needle", "whole") and (topic := topic_of_summary(stretch_of(plan.question)[0])):
         wanted = [word for word in tokens(topic) if word not in (STOP_WORDS - {"may"}) | _KINDS]
         if chosen := named_by(wanted, records):
             return plan.model_copy(update={"kind": "whole", "terms": (), "video_ids": chosen})

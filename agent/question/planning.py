@@ -7,7 +7,16 @@ from ...tools.records import Span
 from ...tools.words import tokens
 from ..records import Anchor, Place, Plan, Subject, Term
 from .classification import Shape, nth_of, options_of, shape_of
-from .terms import description_of, names_something, phrases_of, places_of, subject_of, terms_of, without_request
+from .terms import (
+    description_of,
+    expanded,
+    names_something,
+    phrases_of,
+    places_of,
+    subject_of,
+    terms_of,
+    without_request,
+)
 from .time_expressions import moment_of, part_of, stretch_of
 
 __all__ = ["make_plan"]
@@ -37,7 +46,7 @@ def make_plan(
         options: The answer options; empty: those that the question lists.
     """
     asked, listed = options_of(question[:MOST_CHARACTERS])
-    asked = without_request(_ENUMERATOR.sub("", asked))
+    asked = without_request(_ENUMERATOR.sub("", expanded(asked)))
     rest, span, from_end = stretch_of(asked)
     part, shape, ordinal = None, shape_of(rest), None
     stretch = between or span

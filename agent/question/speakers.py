@@ -45,6 +45,8 @@ def with_speaker(plan: Plan, titles: Sequence[str]) -> Plan:
         plan: The plan of the question.
         titles: Names and numbers of the library's speakers, such as `Ada Park` and `Speaker 2`.
     """
+    if plan.kind == "length":
+        return plan
     named = {form: title for title in titles for form in _forms(title, titles)}
     found = [(form, title) for form, title in named.items() if _speaks(form, plan.question)]
     form, title = max(found, key=lambda one: len(one[0]), default=("", ""))

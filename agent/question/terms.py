@@ -13,6 +13,7 @@ __all__ = [
     "MOST_TERMS",
     "asks_how_to",
     "description_of",
+    "expanded",
     "phrases_of",
     "places_of",
     "subject_of",
@@ -131,6 +132,7 @@ _ASKED_COUNT = re.compile(
 )
 
 _CHUNK = re.compile(r"\w[\w\-./:@#&+'’]*")
+_CONTRACTED = re.compile(r"\b(what|who|where|when|why|how)['’]s\b", re.IGNORECASE)
 _COUNTED = re.compile(r"\d+(?:st|nd|rd|th|s)?(?:-[a-z]+)*")  # "2nd", "1990s", "12-year-old" are not codes
 _THE_WORD = re.compile(r"\b(?:words?|phrase|term|expression|sentence|name|text)s?\s+(?=[\"“”«»„'])", re.IGNORECASE)
 # The month, not the verb: with a capital letter, next to a day or a preposition of a month.
@@ -145,6 +147,11 @@ _PIECE = re.compile(rf"{_QUOTED.pattern}|(?P<chunk>{_CHUNK.pattern})|[^\w\s]")
 def asks_how_to(question: str) -> bool:
     """Whether the question asks for instructions: "How do I show the rulers?"."""
     return bool(_DOING.search(question.casefold()))
+
+
+def expanded(question: str) -> str:
+    """Write contracted question words in full: "what's it about" → "what is it about"."""
+    return _CONTRACTED.sub(r"\1 is", question)
 
 
 def without_request(question: str) -> str:

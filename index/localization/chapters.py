@@ -204,10 +204,10 @@ def _nearest(second: float, edges: Sequence[float], most: float) -> float | None
     return near if near is not None and abs(near - second) <= most else None
 
 
-def slides_fill(slides: Sequence[Span], whole: Span) -> bool:
-    """Whether two slides or more fill most of a video part."""
+def slides_fill(slides: Sequence[Span], whole: Span, share: float = _SLIDE_SHARE) -> bool:
+    """Whether two slides or more fill this share of a video part."""
     inside = [slide.overlap(whole) for slide in slides]
-    return sum(seconds > 0 for seconds in inside) > 1 and sum(inside) >= _SLIDE_SHARE * whole.duration
+    return sum(seconds > 0 for seconds in inside) > 1 and sum(inside) >= share * whole.duration
 
 
 def _scenes(span: Span, starts: Sequence[float]) -> tuple[Span, ...]:

@@ -39,6 +39,8 @@ def library(tmp_path, no_models) -> Callable[..., Library]:
         "How long is rowing.mp4?",
         "How long is the rowing video?",
         "When does the video end?",
+        "How long is the talk?",
+        "what's the length of the talk",
         "tell me how long the film runs",
     ],
 )

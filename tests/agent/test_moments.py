@@ -78,3 +78,16 @@ def test_what_only_resembles_the_query_is_left_out_where_something_else_answers_
     (found,) = find_moments("black screen", search, 5)
     assert [one.text for one in found.evidence] == ["We have a black screen."]
     assert [one.evidence[0].text for one in find_moments("my code", search, 5)] == ["Debug my code on this screen"] * 2
+
+
+@pytest.mark.parametrize(
+    ("query", "starts"),
+    [("gold in the last 30 seconds", [80]), ("gold 20 seconds before the end", [80]), ("gold before 0:30", [10])],
+)
+def test_a_stretch_before_the_end_limits_moments(tmp_path: Path, query: str, starts: list[float]) -> None:
+    store = LocalStorage(tmp_path / "library")
+    store.create()
+    said = [observation("The price of gold rose.", start, start + 3) for start in (10, 50, 80)]
+    commit(store, said, duration=101.0)
+    search = Search(store, Settings(text_model="off", image_model="off", offline=True))
+    assert [moment.evidence[0].start for moment in find_moments(query, search, 5)] == starts

@@ -223,3 +223,9 @@ def test_what_is_counted_in_a_named_video_is_not_its_name() -> None:
     plan = scoped_by_names(make_plan("Which is mentioned first in the bees lecture, honey or wax?"), RECORDS)
     assert (plan.kind, plan.video_ids) == ("order", ("2" * 32,))
     assert [subject.query for subject in plan.subjects] == ["honey", "wax"]
+
+
+@pytest.mark.parametrize("question", ["what's the bees lecture about?", "What is the bees lecture about?"])
+def test_a_request_for_a_summary_names_its_video(question: str) -> None:
+    plan = scoped_by_names(make_plan(question), RECORDS)
+    assert (plan.kind, plan.video_ids) == ("whole", ("2" * 32,))

@@ -263,3 +263,16 @@ def test_a_pasted_book_takes_no_time(text):
     began = time.process_time()
     make_plan(text)
     assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("short", "full"),
+    [
+        ("what's the video about", "what is the video about"),
+        ("Who’s the coach?", "Who is the coach?"),
+        ("Where's the red car?", "Where is the red car?"),
+        ("When's the launch?", "When is the launch?"),
+    ],
+)
+def test_a_contracted_question_is_planned_as_the_full_one(short: str, full: str) -> None:
+    assert make_plan(short).model_copy(update={"question": full}) == make_plan(full)

@@ -161,7 +161,7 @@ def _how_often(plan: Plan, search: Search, reader: Reader) -> Tally:
 
 
 def _all_slides(plan: Plan, search: Search) -> Tally:
-    """Count the slides with titles of each video that consists of them; one slide may show more and more lines."""
+    """Count the slides with titles of each video that they fill to a half; one slide may show more and more lines."""
     scopes = {scope.video_id: scope.span for scope in scopes_of(plan, search) or ()}
     among = plan.video_ids if plan.video_ids is not None else tuple(search.records)
     if len(among) > MOST_VIDEOS:
@@ -174,7 +174,7 @@ def _all_slides(plan: Plan, search: Search) -> Tally:
         if titles:
             claims.append(Claim(text=slides_text(titles), verdict="unverified", citations=titles, basis="count"))
     if not claims:
-        return Tally(summary="no video consists of slides with titles")
+        return Tally(summary="slides with titles fill half of no video")
     summary = "; ".join(claim.text for claim in claims)
     return Tally(claims=tuple(claims[:_MOST_VIDEOS]), summary=summary, confidence=_LITERAL)
 
