@@ -2,7 +2,8 @@
 
 A small model writes the right words and cites the wrong line (it names the right one of six passages in 0.35 of cases,
 where retrieval's first is right in 0.47). So the words decide: numbers, names and codes of a claim must occur in a line,
-and a claim cites the lines that hold its words.
+and a claim cites the lines that hold its words. The words that it shares with the question need a line as well: the reason alone
+("night shifts") does not say what it is the reason for.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ __all__ = ["Grounded", "grounded"]
 ENOUGH = 0.5
 # More lines than these are not needed to show one sentence.
 _MOST_LINES = 3
+# A line this close, in seconds, to a cited one may say what the answer is about: the sentence before, the title of a slide.
+_NEXT_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ def grounded(claim: Claim, question: str, rows: Sequence[Evidence], *, same_lang
             return Grounded(claim.model_copy(update={"citations": pictures}), "it rests on frames")
         return Grounded(None, "none of its words occurs in a line")
     found = set().union(*(held[row.evidence_id] for row in lines)) & wanted
+    lines = _with_subject(_keys(claim.text) | asked, lines, rows, held)
     share = len(found) / len(wanted)
     verdict = "supported" if share >= ENOUGH and exact <= found else "unverified"
     moved = [row for row in lines if row.evidence_id not in cited]
@@ -81,7 +85,7 @@ def grounded(claim: Claim, question: str, rows: Sequence[Evidence], *, same_lang
 def _lines(
     wanted: set[str], exact: set[str], rows: Sequence[Evidence], held: dict[str, set[str]], cited: Sequence[str]
 ) -> list[Evidence]:
-    """The fewest lines that hold the wanted words: those that the model cites first, then the ones that hold most."""
+    """The fewest lines that hold the wanted words, in no order: those that the model cites first, then the ones that hold most."""
     chosen: list[Evidence] = []
     left = set(wanted)
     while left and len(chosen) < _MOST_LINES:
@@ -99,7 +103,28 @@ def _lines(
             break
         chosen.append(best)
         left -= held[best.evidence_id]
-    return sorted(chosen, key=lambda row: (row.video, row.start))
+    return chosen
+
+
+def _with_subject(
+    words: set[str], chosen: Sequence[Evidence], rows: Sequence[Evidence], held: dict[str, set[str]]
+) -> list[Evidence]:
+    """The chosen lines and, next to them, the one that holds most of the words that they lack; by video and time.
+
+    "Why did the sailors stop working?": "Reason: night shifts" alone does not say that they did.
+    """
+    lines = list(chosen)
+    left = words - set().union(*(held[row.evidence_id] for row in lines))
+    near = [row for row in rows if row not in lines and any(_is_next_to(row, one) for one in lines)]
+    best = max(near, key=lambda row: len(held[row.evidence_id] & left), default=None)
+    if best is not None and held[best.evidence_id] & left and len(lines) < _MOST_LINES:
+        lines.append(best)
+    return sorted(lines, key=lambda row: (row.video, row.start))
+
+
+def _is_next_to(one: Evidence, other: Evidence) -> bool:
+    near = one.start < other.end + _NEXT_SECONDS and one.end > other.start - _NEXT_SECONDS
+    return one.video_id == other.video_id and near
 
 
 def _keys(text: str) -> set[str]:

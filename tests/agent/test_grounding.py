@@ -60,6 +60,42 @@ def test_words_decide_what_is_cited(
     assert check(text, question, *cited) == (verdict, lines)
 
 
+def at(number: int, start: float, end: float, text: str) -> Evidence:
+    return line(0).model_copy(update={"evidence_id": f"b-{number}", "start": start, "end": end, "text": text})
+
+
+STRIKE = (
+    at(0, 1.0, 3.5, "In April our sailors stopped working."),
+    at(1, 0.0, 9.0, "Reason: night shifts"),
+    at(2, 4.3, 7.0, "Nobody could reach the island during that time."),
+    at(3, 60.0, 62.0, "The sailors are glad that they stopped working on the old ship."),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "lines"),
+    [
+        ("The sailors stopped working because of night shifts.", "Why did the sailors stop working?", ["b-1", "b-0"]),
+        ("Because of night shifts.", "Why did the sailors stop working?", ["b-1", "b-0"]),
+        ("Night shifts.", "What was the reason?", ["b-1"]),  # no other line says more of the question
+    ],
+)
+def test_the_line_next_to_it_that_says_what_an_answer_is_about_is_cited_too(
+    text: str, question: str, lines: list[str]
+) -> None:
+    claim = Claim(text=text, verdict="unverified", citations=(Citation.of(STRIKE[1]),))
+    result = grounded(claim, question, STRIKE).claim
+    assert result is not None
+    assert [citation.evidence_id for citation in result.citations] == lines
+
+
+def test_a_line_that_is_far_away_does_not_say_what_an_answer_is_about() -> None:
+    claim = Claim(text="Because of night shifts.", verdict="unverified", citations=(Citation.of(STRIKE[1]),))
+    result = grounded(claim, "Why did the sailors stop working?", STRIKE[1:]).claim
+    assert result is not None
+    assert [citation.evidence_id for citation in result.citations] == ["b-1"]
+
+
 def test_a_large_models_sentence_is_only_held_to_its_numbers() -> None:
     claim = Claim(text="Das Budget wuchs um 12 %.", verdict="unverified", citations=(Citation.of(ROWS[0]),))
     assert grounded(claim, "Wie hat es sich verändert?", ROWS, same_language=False).claim == claim
