@@ -1,8 +1,8 @@
 """Narrated slide talks of one to two minutes, and what people ask about them: each question with its answer and scene.
 
 Made with `examples/make_sample.py`, from sentences of its own. Questions were written before any model saw the talks. What
-is fitted is fitted on the talks that are not held out. Failures on the talk "river" were read after it was measured, those on
-"observatory" were not.
+is fitted is fitted on the talks that are not held out; half of the questions about "ferry" are "why". Failures on the talk
+"river" were read after it was measured, those on "observatory" were not.
 """
 
 import re
@@ -197,6 +197,106 @@ _MUSEUM_QUESTIONS = (
     Asked("never", "Who scored the second goal?"),
     Asked("never", "When does the swimming pool close?"),
 )
+_FERRY = (
+    Scene(
+        Slide("Island Ferries", ("Report to the council", "Speaker: Ruth Adler"), cover=True),
+        ("Good evening, I am glad that so many of you came.", "I am Ruth Adler, and I plan the timetable."),
+    ),
+    Scene(
+        Slide("Passengers", ("2023: 88,000", "2024: 71,000", "Quiet month: November")),
+        (
+            "Fewer tourists took the ferry last summer.",
+            "The hotel on the island was closed, so they went elsewhere.",
+        ),
+    ),
+    Scene(
+        Slide("New ship", ("Name: Heron", "Length: 46 metres", "Batteries: 2 hours"), "HERON-46"),
+        (
+            "The new ship is quiet, since it runs on batteries.",
+            "It cannot cross in a strong wind, because it is so light.",
+        ),
+    ),
+    Scene(
+        Slide("Strike in April", ("Four days", "Reason: night shifts", "Ended on 17 April")),
+        ("In April our sailors stopped working.", "Nobody could reach the island during that time."),
+    ),
+    Scene(
+        Slide("Pier", ("Concrete, 1962", "Repair: 390,000 crowns", "Load: 20 tonnes")),
+        ("Salt water has eaten into the old pier.", "That is why lorries may no longer drive on it."),
+    ),
+    Scene(
+        Slide("Timetable", ("First boat 5:40", "Last boat 21:15", "Sunday: 4 boats")),
+        (
+            "The first boat leaves twenty minutes earlier now.",
+            "The nurses asked for that, as their work begins at seven.",
+        ),
+    ),
+    Scene(
+        Slide("Seals", ("Colony: 260 animals", "Distance: 300 metres")),
+        (
+            "In spring our boats go around the sand bank.",
+            "The seals have their young there and must not be disturbed.",
+        ),
+    ),
+    Scene(
+        Slide("Fares", ("Adults: 11 crowns", "Bicycles: 5 crowns", "Free under 6 years")),
+        ("Diesel became cheaper, so we lowered the fares.", "Bicycles still cost extra."),
+    ),
+    Scene(
+        Slide("Collision", ("2 December, 07:25", "Thick fog", "Damage: 8,300 crowns")),
+        (
+            "In December a fishing boat hit our ship.",
+            "Its captain had switched off the radar to save power.",
+        ),
+    ),
+    Scene(
+        Slide("Coffee", ("Bar closed since May", "Machines are for sale", "Kiosk at the pier")),
+        (
+            "You can no longer buy coffee on board.",
+            "Most passengers bring their own cup, so it did not pay.",
+        ),
+    ),
+    Scene(
+        Slide("Dogs", ("Upper deck only", "On a leash", "At most 12 dogs")),
+        ("Dogs travel on the upper deck now.", "A guest who is afraid of them had complained twice."),
+    ),
+    Scene(
+        Slide("Thank you", ("ruth@ferry.example", "Office: Quay 2"), cover=True),
+        (
+            "We end a little early, because the last boat will not wait.",
+            "Please leave your ideas in the box by the door.",
+        ),
+    ),
+)
+_FERRY_QUESTIONS = (
+    Asked("paraphrase", "How much will it cost to mend the pier?", r"390", 4),
+    Asked("paraphrase", "What is the vessel called?", r"heron", 2),
+    Asked("paraphrase", "On what date was the walkout over?", r"17 April|April 17", 3),
+    Asked("paraphrase", "How many seals live there?", r"260", 6),
+    Asked("paraphrase", "Who is giving the report?", r"ruth|adler", 0),
+    Asked("paraphrase", "What do grown-ups pay for the crossing?", r"11|eleven", 7),
+    Asked("paraphrase", "At what time does the last ship go?", r"21:15", 5),
+    Asked("paraphrase", "How many people travelled in 2024?", r"71", 1),
+    Asked("why", "Why did fewer tourists come?", r"hotel", 1),
+    Asked("why", "Why is the new ship so quiet?", r"batter", 2),
+    Asked("why", "Why can the ship not sail in a strong wind?", r"light", 2),
+    Asked("why", "Why did the sailors stop working?", r"night|shift", 3),
+    Asked("why", "Why may lorries not use the pier?", r"salt|eaten", 4),
+    Asked("why", "Why does the first boat leave earlier?", r"nurse|seven", 5),
+    Asked("why", "Why do the boats avoid the sand bank in spring?", r"seal|young|disturb", 6),
+    Asked("why", "Why were the fares lowered?", r"diesel", 7),
+    Asked("why", "why did the fishing boat hit the ferry", r"radar|fog", 8),
+    Asked("why", "Why was the radar off?", r"save|power", 8),
+    Asked("why", "Why is no coffee sold on the ship any more?", r"own|cup|pay", 9),
+    Asked("why", "Why do dogs have to stay on the upper deck?", r"afraid|complain", 10),
+    Asked("why", "Why does the meeting end early?", r"last boat|wait", 11),
+    Asked("never", "Why was the lighthouse painted?"),
+    Asked("never", "Why did the captain resign?"),
+    Asked("never", "How much does a room in the hotel cost?"),
+    Asked("never", "Who found the treasure?"),
+    Asked("never", "What does Ruth say about the airport?"),
+)
+
 _RIVER = (
     Scene(
         Slide("River Trust", ("Report of the year", "Speaker: Maria Olsen"), cover=True),
@@ -397,6 +497,7 @@ class Talk(NamedTuple):
 TALKS = (
     Talk("review", _REVIEW, _REVIEW_QUESTIONS, held_out=False),
     Talk("museum", _MUSEUM, _MUSEUM_QUESTIONS, held_out=False),
+    Talk("ferry", _FERRY, _FERRY_QUESTIONS, held_out=False),
     Talk("river", _RIVER, _RIVER_QUESTIONS, held_out=True),
     Talk("observatory", _OBSERVATORY, _OBSERVATORY_QUESTIONS, held_out=True),
 )
