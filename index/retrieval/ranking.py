@@ -8,10 +8,9 @@ cosine, so that a title with all words of the query ranks with the rows that ans
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import compress
 from typing import TypeVar
 
@@ -21,11 +20,11 @@ import numpy.typing as npt
 from ...tools.background import meanwhile
 from ...tools.embedding.protocol import Vectors
 from ...tools.extractors.registry import spec_of
+from ...tools.records import Modality
 from .lexical.bm25 import WeightedTerm, bm25, candidates, highest_bm25, weighted_terms
 from .lexical.counting import counts_in
 from .lexical.tokenizer import QueryTerm
 from .search_index.catalog import Catalog
-from .search_index.catalog_queries import Ranges
 from .search_index.rows import Filter
 from .vectors.stores import AnyIndex
 
@@ -80,46 +79,78 @@ class RankedRow:
 
 
 def rank_rows(
-    catalog: Catalog, where: Filter, terms: Sequence[QueryTerm], encoded: Encoded | None, depth: int
+    catalog: Catalog,
+    filters: Sequence[Filter],
+    terms: Sequence[QueryTerm],
+    encoded: Mapping[Modality, Encoded | None],
+    depth: int,
 ) -> tuple[list[RankedRow], bool]:
-    """Rank the rows of one modality that a filter lets through, best first; and whether these are all candidates.
+    """Rank the rows that filters let through, best first in each modality; and whether these are all candidates.
 
     Args:
         catalog: The catalogue, in a read transaction.
-        where: The filter.
+        filters: One for each modality that is searched.
         terms: Of the query.
-        encoded: The query as a vector; None: words only.
-        depth: Candidates from words, and as many from vectors.
+        encoded: The query as a vector of each modality; None: the modality is searched by words only.
+        depth: Candidates of a modality from words, and as many from vectors.
     """
-    if not catalog.size_of(where.modality)[0]:
-        return [], True
-    ranges = None if where.is_open else catalog.ranges(where)
-    weighted = weighted_terms(catalog, where, terms)
-    scorer = _Scorer(catalog, where, weighted, encoded)
-    # Another thread embeds the query, which takes 6 ms, and searches vectors, while this one ranks by words.
-    search = meanwhile(partial(_nearest, encoded, depth, ranges)) if encoded else nullcontext(list[int])
-    with search as nearest:
-        by_words = candidates(catalog, where, weighted, ranges, depth)
-        scorer.read(by_words)
-    by_meaning = nearest()
-    scorer.read(by_meaning)
-    is_all = max(len(by_words), len(by_meaning)) < depth
-    found = scorer.score(list(dict.fromkeys([*by_words, *by_meaning])))
-    near = set(by_meaning)
-    found = [one for one in found if one.bm25 > 0 or one.row in near]  # candidates may share only parts of a word
-    _note_ranks(found)
-    # Equal rows are ordered by content, so that a catalogue built again ranks as before.
-    often = Counter(one.score for one in found)
-    order = {row: place for place, row in enumerate(catalog.in_order(one.row for one in found if often[one.score] > 1))}
-    found.sort(key=lambda one: (-one.score, order.get(one.row, 0)))
+    rankings = [
+        _Ranking(catalog, where, terms, encoded.get(where.modality), depth)
+        for where in filters
+        if catalog.size_of(where.modality)[0]
+    ]
+    # Another thread embeds the query, which takes 6 ms, and searches the vectors of each modality, while this one ranks by words.
+    with meanwhile(lambda: [ranking.nearest() for ranking in rankings]) as nearest:
+        for ranking in rankings:
+            ranking.rank_words()
+    found: list[RankedRow] = []
+    is_all = True
+    for ranking, by_meaning in zip(rankings, nearest(), strict=True):
+        some, is_all_of_it = ranking.ranked(by_meaning)
+        found += some
+        is_all = is_all and is_all_of_it
     return found, is_all
 
 
-def _nearest(encoded: Encoded, depth: int, ranges: Ranges | None) -> list[int]:
-    """The rows whose vectors are nearest to the query."""
-    rows, cosines = encoded.index.search(encoded.vector, depth, ranges)
-    nearest: list[int] = rows[cosines >= encoded.floor].tolist()
-    return nearest
+class _Ranking:
+    """The ranking of one modality, in three steps: by vectors, by words, and together."""
+
+    def __init__(
+        self, catalog: Catalog, where: Filter, terms: Sequence[QueryTerm], encoded: Encoded | None, depth: int
+    ) -> None:
+        self._catalog, self._where, self._encoded, self._depth = catalog, where, encoded, depth
+        self._ranges = None if where.is_open else catalog.ranges(where)
+        self._terms = weighted_terms(catalog, where, terms)
+        self._scorer = _Scorer(catalog, where, self._terms, encoded)
+        self._by_words: list[int] = []
+
+    def nearest(self) -> list[int]:
+        """The rows whose vectors are nearest to the query. Reads nothing from the catalogue: another thread may call it."""
+        if self._encoded is None:
+            return []
+        rows, cosines = self._encoded.index.search(self._encoded.vector, self._depth, self._ranges)
+        nearest: list[int] = rows[cosines >= self._encoded.floor].tolist()
+        return nearest
+
+    def rank_words(self) -> None:
+        """Find the rows with the words of the query, and read them."""
+        self._by_words = candidates(self._catalog, self._where, self._terms, self._ranges, self._depth)
+        self._scorer.read(self._by_words)
+
+    def ranked(self, by_meaning: Sequence[int]) -> tuple[list[RankedRow], bool]:
+        """The rows of both, best first; and whether these are all candidates."""
+        self._scorer.read(by_meaning)
+        is_all = max(len(self._by_words), len(by_meaning)) < self._depth
+        found = self._scorer.score(list(dict.fromkeys([*self._by_words, *by_meaning])))
+        near = set(by_meaning)
+        found = [one for one in found if one.bm25 > 0 or one.row in near]  # candidates may share only parts of a word
+        _note_ranks(found)
+        # Equal rows are ordered by content, so that a catalogue built again ranks as before.
+        often = Counter(one.score for one in found)
+        equal = self._catalog.in_order(one.row for one in found if often[one.score] > 1)
+        order = {row: place for place, row in enumerate(equal)}
+        found.sort(key=lambda one: (-one.score, order.get(one.row, 0)))
+        return found, is_all
 
 
 class _Scorer:

@@ -236,12 +236,7 @@ class Search(StoredEvidence):
         encoded = {where.modality: self._encoded(snapshot, query, where.modality) for where in filters}
         depth = max(_DEPTH, 4 * k)
         while True:
-            ranked: list[RankedRow] = []
-            is_all = True
-            for where in filters:
-                some, is_all_of_it = rank_rows(snapshot.catalog, where, terms, encoded[where.modality], depth)
-                ranked += some
-                is_all = is_all and is_all_of_it
+            ranked, is_all = rank_rows(snapshot.catalog, filters, terms, encoded, depth)
             ranked.sort(key=lambda one: (-one.score, -one.cosine))
             chosen = _chosen(snapshot, ranked, k, between, spread=spread)
             if len(chosen) == k or is_all:
@@ -265,7 +260,7 @@ class Search(StoredEvidence):
             )
         texts = self._encoders.texts()
         index = snapshot.vectors_of(modality, texts.embedding_id) if texts else None
-        return Encoded(index, lambda: self._embedded_query(texts, query), texts.floor) if texts and index else None
+        return Encoded(index, lambda: texts.encode([query])[0], texts.floor) if texts and index else None
 
     def _near(self, snapshot: Snapshot, encoded: Encoded, where: Filter, most: int) -> list[Evidence]:
         """The evidence whose vectors are nearest, at most `most`, by video and time."""
@@ -276,14 +271,6 @@ class Search(StoredEvidence):
         ordered = [fetched[row] for row in snapshot.catalog.in_order(near)]
         kept = [row for row in ordered if where.between is None or row.end > where.between.start]
         return [self._evidence(snapshot, row, similarity=near[row.row]) for row in kept]
-
-    def _embedded_query(self, encoder: TextEncoder, query: str) -> Vectors:
-        key = (encoder.embedding_id, query)
-        if self._last_query[0] != key:
-            self._last_query = (key, encoder.encode([query])[0])
-        return self._last_query[1]
-
-    _last_query: tuple[tuple[str, str], Vectors] = (("", ""), np.zeros(0, np.float32))
 
     def _serve(self, snapshot: Snapshot) -> None:
         if snapshot.snapshot_id != self._encoders_for:

@@ -65,7 +65,7 @@ def catalog():
 
 
 def rows_of(catalog, query, where=ANY, limit=50):
-    return [one.row for one in rank_rows(catalog, where, query_terms(query), None, limit)[0]]
+    return [one.row for one in rank_rows(catalog, [where], query_terms(query), {}, limit)[0]]
 
 
 def found(catalog, query, where=ANY, limit=50):
@@ -351,7 +351,7 @@ def test_lengths_of_rows():
 
 def test_the_rarer_word_counts_more():
     catalog = catalog_of(["gold price", *["price price"] * 20, "gold"])
-    ranked, _ = rank_rows(catalog, ANY, query_terms("gold price"), None, 30)
+    ranked, _ = rank_rows(catalog, [ANY], query_terms("gold price"), {}, 30)
     assert {one.row for one in ranked[:2]} == {1, 22}
     assert [one.score for one in ranked] == sorted((one.score for one in ranked), reverse=True)
     by_row = {one.row: one for one in ranked}
@@ -417,7 +417,7 @@ def test_common_words_do_not_decide_what_is_visited(monkeypatch):
     queries = [f"goal kick {random.choice(rare)} {random.choice(rare)}" for _ in range(20)]
 
     def ranked(query, limit):
-        return rank_rows(catalog, ANY, query_terms(query), None, limit)[0][:10]
+        return rank_rows(catalog, [ANY], query_terms(query), {}, limit)[0][:10]
 
     whole = [ranked(query, 3000) for query in queries]
     monkeypatch.setattr(lexical, "_BUDGET", 200)
