@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from ..dequantised import float_model
 from ..device import resolve_device
 from ..errors import MissingExtraError, SettingsError, WeightsError
 from ..media.pictures import colours_of
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
     from ultralytics import YOLO
     from ultralytics.engine.results import Results
 
-__all__ = ["Detector", "ObjectDetector", "download"]
+__all__ = ["DETECTION", "Detector", "ObjectDetector", "download"]
 
+# The version of the method. 1: quantised exports run with floats.
+DETECTION = (1,)
 # Frames at once for a .pt model. An exported .onnx usually has a fixed batch of one.
 _BATCH = 16
 # Tasks of models that return upright boxes.
@@ -230,11 +233,12 @@ def _exported_model(path: Path, device: str) -> "YOLO":
     if loaded.task not in (None, "detect"):
         raise _no_boxes(path, loaded.task, ("detect",))
     if device == "cpu":
-        # Ultralytics gives no choice of threads, and those of ONNX Runtime wait actively: YOLOv8n int8, CPU seconds a frame on two
+        # Ultralytics gives no choice of threads, and those of ONNX Runtime wait actively: YOLOv8n, CPU seconds a frame on two
         # cores, 0.57 with two threads, 0.37 with one.
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
-        loaded.backend.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        content = float_model(path) or str(path)
+        loaded.backend.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     return model
 
 

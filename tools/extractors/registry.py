@@ -99,6 +99,12 @@ def _turns(windows: Iterable[list[Any]], source: str) -> Iterator[Observation]:
     return turns_of(windows, source)
 
 
+def _object_parameters() -> Sequence[object]:
+    from .objects import DETECTION
+
+    return DETECTION
+
+
 def _speaker_parameters() -> Sequence[object]:
     from .speakers import SPEAKER_PARAMETERS
 
@@ -208,6 +214,7 @@ _OWN = (
         asked_as="shown",
         holds="labels",
         setting="objects_model",
+        method=_object_parameters,
         depends_on=("objects_vocabulary", "objects_score"),
         ignores_text=True,
         merge="track",
