@@ -129,6 +129,7 @@ SAID = [
         ("show me the last slide", ["Regatta · Bus at 06:15"]),
         ("What is on slide 2?", ["Budget 2026 · Boats: 14,000 euros"]),
         ("What is written on the second slide of talk0.mp4?", ["Budget 2026 · Boats: 14,000 euros"]),
+        ("what's the title of the second slide", ["Budget 2026 · Boats: 14,000 euros"]),
         ("What is said on the third slide?", ["Take the bus."]),
         ("What does she say during the 2nd slide?", ["We spent it on boats."]),
         ("What is said on slide 4?", []),

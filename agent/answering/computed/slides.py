@@ -9,7 +9,7 @@ from ....index.retrieval.search import Search
 from ....tools.records import Span
 from ....tools.words import ORDINAL_FIGURES, ORDINALS
 from ...question.planning import make_plan
-from ...question.terms import places_of, without_request
+from ...question.terms import places_of, terms_of, without_request
 from ...records import Plan, Scope
 
 __all__ = ["MOST_VIDEOS", "on_slide", "titled_slides"]
@@ -72,17 +72,17 @@ def on_slide(plan: Plan, search: Search) -> Plan:
     before, after = plan.question[: found.start()], plan.question[found.end() :]
     rest = without_request(f"{before} {after}")
     asked = make_plan(rest, plan.video_ids, None, plan.options)
-    known = {term.text for term in plan.terms}  # without the name of a video
-    terms = tuple(term for term in asked.terms if term.text in known)
     # "What does the slide say?" asks for writing, "What is said on the slide?" for speech.
     where = "on the slide" if found[0].casefold().startswith("on ") else "the slide"
     places = places_of(" ".join(f"{before} {where} {after}".split()))
-    spoken = tuple(one for one in places if one != "text")
+    modalities = tuple(one for one in places if one != "text") or ("text",)
+    known = {term.text for term in plan.terms}  # without the name of a video
+    terms = tuple(term for term in terms_of(rest, modalities) if term.text in known)
     return asked.model_copy(
         update={
             "kind": "needle",
             "question": plan.question,
-            "modalities": spoken or ("text",),
+            "modalities": modalities,
             "terms": terms,
             "scopes": tuple(scopes),
             "is_moment": not terms,
