@@ -61,16 +61,17 @@ class CheckedClaim(Record):
     judged_by: str = Field(description="`reader`, or the language model that gave the verdict.")
 
 
-def stated(claims: Sequence[StatedClaim | Mapping[str, Any]]) -> list[StatedClaim]:
-    """Return the claims as records.
+def stated(claims: str | Sequence[str | StatedClaim | Mapping[str, Any]]) -> list[StatedClaim]:
+    """Return the claims as records; a claim in words is true at any time of any video.
 
     Raises:
         QueryError: One of them has an unknown field, no text, or a time that cannot be read.
     """
     made: list[StatedClaim] = []
-    for number, one in enumerate(claims, start=1):
+    for number, one in enumerate([claims] if isinstance(claims, str) else claims, start=1):
+        fields = {"claim": one} if isinstance(one, str) else one
         try:
-            made.append(one if isinstance(one, StatedClaim) else StatedClaim.model_validate(one))
+            made.append(fields if isinstance(fields, StatedClaim) else StatedClaim.model_validate(fields))
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(map(str, first["loc"])) or "claim"

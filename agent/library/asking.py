@@ -121,15 +121,16 @@ class Asking(Browsing):
             )
         )
 
-    def check(self, claims: Sequence[StatedClaim | Mapping[str, Any]]) -> list[CheckedClaim]:
+    def check(self, claims: str | Sequence[str | StatedClaim | Mapping[str, Any]]) -> list[CheckedClaim]:
         """Check claims that somebody else made about the videos, each at its time.
 
         The calibrated reader decides; a language model that is set, and is not a small one, gives the last verdict.
         Names, numbers and codes of a claim must be in the evidence, whatever a model says.
 
         Args:
-            claims: `{"claim": "…", "video": "a.mp4", "at": "10:02"}` each, or `StatedClaim`; `at` is seconds, a clock
-                time or a stretch (`"10:02-10:40"`). Evidence up to 10 s away counts. Video and time may be missing.
+            claims: One claim in words, or several: each in words, as `{"claim": "…", "video": "a.mp4", "at": "10:02"}`, or as
+                `StatedClaim`; `at` is seconds, a clock time or a stretch (`"10:02-10:40"`). Evidence up to 10 s away counts.
+                Video and time may be missing.
 
         Raises:
             QueryError: A claim is not valid; then none is checked.
@@ -142,7 +143,7 @@ class Asking(Browsing):
         )
         return [judge.check(one) for one in given]
 
-    async def acheck(self, claims: Sequence[StatedClaim | Mapping[str, Any]]) -> list[CheckedClaim]:
+    async def acheck(self, claims: str | Sequence[str | StatedClaim | Mapping[str, Any]]) -> list[CheckedClaim]:
         """As `check`, without blocking the event loop."""
         return await asyncio.to_thread(self.check, claims)
 

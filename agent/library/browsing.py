@@ -192,7 +192,8 @@ def span_between(between: tuple[float, float] | Span | None) -> Span | None:
     """Return the span from a start to an end; raise `QueryError` where they are not one."""
     if between is None or isinstance(between, Span):
         return between
-    start, end = between
-    if not 0 <= start < end < math.inf:
-        raise QueryError(f"between=({start}, {end}): give a start of 0 or more and a later end, in seconds")
-    return Span(start=start, end=end)
+    edges = tuple(between)
+    are_seconds = len(edges) == 2 and all(isinstance(edge, int | float) for edge in edges)
+    if not (are_seconds and 0 <= edges[0] < edges[1] < math.inf):
+        raise QueryError(f"between={edges}: give a start of 0 or more and a later end, in seconds")
+    return Span(start=edges[0], end=edges[1])

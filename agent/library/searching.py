@@ -131,6 +131,8 @@ class Searching(Browsing):
             SettingsError: `look` is set and neither a detector nor a picture encoder is available.
             MediaError: `look` is set and a video's file cannot be read.
         """
+        if k < 1:
+            raise QueryError(f"k={k}: at least 1 moment must be asked for")
         kinds = None if modalities is None else find_modalities(modalities)
         if look:
             if kinds is not None:

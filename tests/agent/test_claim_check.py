@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from playhead import Library, Settings
-from playhead.agent.checking.claims import CheckedClaim, claims_in
+from playhead.agent.checking.claims import CheckedClaim, claims_in, stated
 from playhead.agent.checking.rivals import first_name, rivals_of
 from playhead.agent.cli.main import main
 from playhead.agent.records import Term
@@ -218,6 +218,15 @@ def test_the_command_prints_verdicts_and_fails_if_one_is_not_verified(
     assert run(place, true["claim"], "--offline")[0] == 0
     code, shown = run(str(talk_library.folder.parent / "talk.mp4"), false["claim"], "--json", "--offline")
     assert (code, [one["video"].endswith("talk.mp4") for one in json.loads(shown)]) == (1, [True])
+
+
+def test_claims_may_be_given_in_words() -> None:
+    assert [one.claim for one in stated("It rained.")] == ["It rained."]
+    given = ["It rained.", {"claim": "It snowed.", "at": "0:10"}]
+    assert [(one.claim, one.at and one.at.start) for one in stated(given)] == [("It rained.", None), ("It snowed.", 10)]
+    assert [one.claim for one in claims_in('["It rained."]')] == ["It rained."]
+    with pytest.raises(QueryError, match="claim 2, claim"):
+        stated(["It rained.", ""])
 
 
 @pytest.mark.parametrize(

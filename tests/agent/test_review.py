@@ -224,3 +224,14 @@ def test_the_option_that_the_evidence_gives_is_named(spoken: Library, capsys) ->
     assert capsys.readouterr().out.splitlines()[0] == "B) the price of gold"
     assert "<b>B) the price of gold</b>" in answer.to_html()
     assert spoken.ask("What fell?").option_text == ""
+
+
+@pytest.mark.parametrize("between", [(20, 10), (10,), (1, 2, 3), ("0:10", "0:20"), (-1, 5)])
+def test_what_is_no_stretch_is_refused(spoken: Library, between: Any) -> None:
+    with pytest.raises(QueryError, match="give a start of 0 or more and a later end, in seconds"):
+        spoken.ask("What is said?", between=between)
+
+
+def test_no_moment_cannot_be_asked_for(spoken: Library) -> None:
+    with pytest.raises(QueryError, match="k=0: at least 1 moment must be asked for"):
+        spoken.find("gold", 0)

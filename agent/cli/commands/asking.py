@@ -301,7 +301,7 @@ def check(
     from ...display.terminal import waiting
 
     folder, file = (".", place) if claims is None else (place, claims)  # PLACE may be left out
-    given = stated([{"claim": file}]) if _is_sentence(file) else claims_in(_read(file))
+    given = stated(file) if _is_sentence(file) else claims_in(_read(file))
     with waiting("checking", chosen.quiet):
         opened, among = opened_at(folder, library, chosen)
         if among and len(among) == 1 and among[0].is_file():
