@@ -4,7 +4,7 @@ Questions are those of the narrated talks that are not held out (`narrated.py`),
 videos by name, each asked of its own video or of another tutorial, which cannot answer it. Each is asked with the model; what
 it answers is right if it has the words and cites the scene, or, for TutorialVQA, if it cites a second of the sentences that
 answer. A logistic regression of the reader's score of the cited lines and of the model's log-odds of "yes"
-(`agent.composing.weighing`) gives the probability; the threshold follows from what a wrong answer costs. Takes about 25 minutes on two quiet cores.
+(`agent.composing.weighing`) gives the probability; the threshold follows from what a wrong answer costs. Takes about half an hour on two quiet cores.
 `PLAYHEAD_FIT_TUTORIAL=N` chooses how many of TutorialVQA's questions are asked of their own video (default 30; half as many
 of another).
 """
