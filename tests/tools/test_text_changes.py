@@ -1,10 +1,12 @@
 """Pictures of a screen that differ in text only."""
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from playhead.tools.extractors.reading.text_changes import Screen, only_text_differs
+from playhead.tools.media.skimming.comparison import changed_map
 
 
 def screen(text, *, thing=None, ground=30):
@@ -46,3 +48,19 @@ def test_a_thing_that_moves_before_a_camera_is_no_text():
     other = ground.copy()
     other[200:420, 300:500] = random.integers(0, 255, (22, 20, 3), np.uint8).repeat(10, axis=0).repeat(10, axis=1)
     assert not only_text_differs(Screen(ground), Screen(other))
+
+
+@pytest.mark.parametrize("places", [[], [(0, 0)], [(150, 310)], [(3, 250), (120, 40)]])
+def test_what_changed_is_found_as_in_the_whole_picture(places):
+    """The contrast is measured around the changes only: with the same outcome as everywhere."""
+    random = np.random.default_rng(0)
+    before = cv2.resize(random.integers(60, 160, (16, 32), np.uint8), (320, 160))
+    after = np.clip(before.astype(np.int16) + random.integers(-6, 7, before.shape), 0, 255).astype(np.uint8)
+    for top, left in places:
+        after[top : top + 6, left : left + 9] += 50
+    differences = np.abs(cv2.boxFilter(cv2.subtract(after, before, dtype=cv2.CV_16S), -1, (2, 2)))
+    around = np.ones((24, 24), np.uint8)
+    contrast = cv2.dilate(cv2.max(before, after), around) - cv2.erode(cv2.min(before, after), around)
+    expected = np.where(differences > np.clip(0.14 * contrast, 12, 30), 255, 0)
+    assert np.array_equal(changed_map(before, after), expected)
+    assert bool(expected.any()) is bool(places)
