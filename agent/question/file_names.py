@@ -60,8 +60,10 @@ def scoped_by_names(plan: Plan, records: Mapping[str, VideoRecord]) -> Plan:
         named = {*wanted, *pieces(found["what"])}
         terms = tuple(term for term in plan.terms if not set(term.text.split()) <= named)
         named_only = plan.kind == "needle" and plan.terms and not terms and not second
-        if plan.subjects or named_only:
-            rest = make_plan(f"{asked[: found.start()]} {asked[found.end('what') :]}", chosen, None, plan.options)
+        rest = make_plan(f"{asked[: found.start()]} {asked[found.end('what') :]}", chosen, None, plan.options)
+        # "At the end of talk.mp4" is a time only without the name.
+        names_time = not second and not _given_time(plan) and bool(_given_time(rest))
+        if plan.subjects or named_only or names_time:
             return rest.model_copy(update={"question": plan.question} | _given_time(plan))
         return plan.model_copy(update={"video_ids": chosen, "terms": terms or plan.terms})
     return plan

@@ -204,6 +204,8 @@ def test_other_words_are_looked_for_in_that_second(
         ("What is said in the last 20 seconds of lecture_02_bees.mp4?", "needle", True, ("speech",)),
         ("What is said in the last ten minutes in lecture_02_bees.mp4?", "whole", False, ("speech",)),
         ("What does the slide say in lecture_02_bees.mp4?", "needle", True, ("text",)),
+        ("What is said 10 seconds before the end of lecture_02_bees.mp4?", "needle", True, ("speech",)),
+        ("What is written at the end of the bees lecture?", "needle", True, ("text",)),
         ("What is shown in the bees lecture?", "needle", True, ("frame", "object", "caption")),
     ],
 )
@@ -213,7 +215,7 @@ def test_a_question_that_names_only_its_video_asks_for_all_of_it(
     plan = scoped_by_names(make_plan(question), RECORDS)
     assert (plan.video_ids, plan.question) == (("2" * 32,), question)
     assert (plan.kind, plan.is_moment, plan.modalities, plan.terms) == (kind, is_moment, modalities, ())
-    assert plan.from_end == ("last" in question)
+    assert (plan.from_end or plan.part == "end") == ("last" in question or "the end" in question)
 
 
 def test_what_is_counted_in_a_named_video_is_not_its_name() -> None:
