@@ -81,6 +81,18 @@ def test_lengths_are_compared(library, question: str, text: str, cited: str) -> 
     assert "".join(citation.video_id[0] for citation in claim.citations) == cited
 
 
+@pytest.mark.parametrize(
+    "question", ["How many videos are there?", "how many clips are in the library", "How many videos do I have?"]
+)
+def test_videos_are_counted(library, question: str) -> None:
+    made = library(*LENGTHS)
+    (claim,) = made.ask(question).claims
+    assert (claim.text, claim.verdict, len(claim.citations)) == ("3 videos", "supported", 3)
+    fewer = claim.model_copy(update={"citations": claim.citations[:2]})
+    assert check_claims([fewer], made._opened().evidence)[0].verdict == "refuted"
+    assert made.ask("How many videos show a dog?").claims == ()
+
+
 def test_of_equally_long_videos_none_is_the_longest(library, monkeypatch) -> None:
     monkeypatch.setitem(LENGTHS, "lesson.mp4", 52.4)
     answer = library("rowing.mp4", "lesson.mp4").ask("Which video is longer?")

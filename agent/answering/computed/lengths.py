@@ -16,9 +16,9 @@ from ....tools.words import tokens
 from ...question.file_names import named_by
 from ...question.terms import without_request
 from ...records import Citation, Claim, Plan
-from .statements import lasts_text
+from .statements import lasts_text, videos_text
 
-__all__ = ["length_claims", "with_length"]
+__all__ = ["MOST_COMPARED", "length_claims", "with_length"]
 
 _LENGTH = re.compile(
     r"\bhow (?:long|many (?:hours|minutes|seconds)(?: long)?)\b"
@@ -27,6 +27,11 @@ _LENGTH = re.compile(
     re.IGNORECASE,
 )
 _EXTREME = re.compile(r"\b(?:(?P<long>longer|longest)|(?P<short>shorter|shortest))\b", re.IGNORECASE)
+_HOW_MANY = re.compile(
+    r"\A\W*how many (?:video|clip|film|movie|recording|file)s (?:(?:are|is) (?:there|here|indexed|(?:there )?in (?:the|this|my) \w+)"
+    r"|(?:do|did) (?:i|we|you) have)\W*\Z",
+    re.IGNORECASE,
+)
 _VIDEOS = frozenset(
     "video videos clip clips film films movie movies recording recordings footage file files talk talks lecture lectures "
     "presentation presentations episode episodes".split()
@@ -39,7 +44,7 @@ _EMPTY = frozenset(
 )
 _NEXT_NAME = re.compile(r",|\b(?:or|and|than)\b", re.IGNORECASE)
 # Most videos whose lengths are listed, and most that are compared: a comparison cites each of them.
-_MOST_LISTED, _MOST_COMPARED = 10, 200
+_MOST_LISTED, MOST_COMPARED = 10, 200
 
 
 def with_length(plan: Plan, records: Mapping[str, VideoRecord]) -> Plan:
@@ -50,6 +55,8 @@ def with_length(plan: Plan, records: Mapping[str, VideoRecord]) -> Plan:
         records: The videos of the library by id.
     """
     asked = without_request(plan.question)
+    if _HOW_MANY.match(asked):
+        return _plan(plan, plan.video_ids)
     if plan.phrases or not (found := _LENGTH.search(asked)):
         return plan
     rest = f"{asked[: found.start()]} {asked[found.end() :]}"
@@ -64,6 +71,40 @@ def with_length(plan: Plan, records: Mapping[str, VideoRecord]) -> Plan:
     named = dict.fromkeys(one for ids in chosen for one in ids)
     among = plan.video_ids if plan.video_ids is not None else tuple(records)
     video_ids = tuple(one for one in named or among if one in among)
+    return _plan(plan, video_ids)
+
+
+def length_claims(plan: Plan, search: Search) -> list[Claim]:
+    """Return one claim for each video, the longest first; or one that compares or counts all of them.
+
+    No claim names the longest or shortest of equally long videos. Of more than 200 videos none compares or counts.
+
+    Args:
+        plan: Of the kind `length`.
+        search: The library.
+    """
+    among = plan.video_ids if plan.video_ids is not None else tuple(search.records)
+    found = [one for one in (search.evidence(length_id(video_id)) for video_id in among) if one is not None]
+    found.sort(key=lambda one: (-one.end, one.name))
+    if _HOW_MANY.match(without_request(plan.question)):
+        cited = tuple(map(Citation.of, found))
+        is_known = 0 < len(found) <= MOST_COMPARED
+        return (
+            [Claim(text=videos_text(cited), verdict="unverified", citations=cited, basis="length")] if is_known else []
+        )
+    extreme = _extreme_of(plan.question)
+    if extreme == "shortest":
+        found.reverse()
+    if extreme is None or len(found) == 1:
+        return [_claim(found[number : number + 1]) for number in range(min(len(found), _MOST_LISTED))]
+    if len(found) > MOST_COMPARED:
+        return []
+    if len(found) > 1 and found[0].text == found[1].text:
+        return [_claim([one]) for one in found if one.text == found[0].text][:_MOST_LISTED]
+    return [_claim(found)] if found else []
+
+
+def _plan(plan: Plan, video_ids: tuple[str, ...] | None) -> Plan:
     return Plan(
         kind="length",
         question=plan.question,
@@ -73,30 +114,6 @@ def with_length(plan: Plan, records: Mapping[str, VideoRecord]) -> Plan:
         video_ids=video_ids,
         options=plan.options,
     )
-
-
-def length_claims(plan: Plan, search: Search) -> list[Claim]:
-    """Return one claim for each video, the longest first; or one that compares all of them.
-
-    No claim names the longest or shortest of equally long videos, or of more than 200.
-
-    Args:
-        plan: Of the kind `length`.
-        search: The library.
-    """
-    among = plan.video_ids if plan.video_ids is not None else tuple(search.records)
-    found = [one for one in (search.evidence(length_id(video_id)) for video_id in among) if one is not None]
-    found.sort(key=lambda one: (-one.end, one.name))
-    extreme = _extreme_of(plan.question)
-    if extreme == "shortest":
-        found.reverse()
-    if extreme is None or len(found) == 1:
-        return [_claim(found[number : number + 1]) for number in range(min(len(found), _MOST_LISTED))]
-    if len(found) > _MOST_COMPARED:
-        return []
-    if len(found) > 1 and found[0].text == found[1].text:
-        return [_claim([one]) for one in found if one.text == found[0].text][:_MOST_LISTED]
-    return [_claim(found)] if found else []
 
 
 def _extreme_of(question: str) -> Literal["longest", "shortest"] | None:

@@ -32,6 +32,7 @@ __all__ = [
     "speaking_text",
     "times_text",
     "to_text",
+    "videos_text",
 ]
 
 _TIMES = re.compile(r"(\d+) times?(?:, perhaps \d+: .+)?")
@@ -89,6 +90,11 @@ def lasts_text(lengths: Sequence[Citation]) -> str:
     if not others:
         return text
     return f"{text}, the {'longest' if first.end > others[0].end else 'shortest'} of {len(lengths)} videos"
+
+
+def videos_text(lengths: Sequence[Citation]) -> str:
+    """Return the claim for the number of videos; it cites the length of each."""
+    return f"{len(lengths)} video{'' if len(lengths) == 1 else 's'}"
 
 
 def number_of(text: str) -> int:
@@ -198,7 +204,8 @@ def _lasting(claim: Claim, resolve: Callable[[str], Evidence | None]) -> Verdict
     )
     is_foremost = all(first > other for other in others) or all(first < other for other in others)
     is_once = len({one.video_id for one in cited}) == len(cited)
-    return _verdict(are_lengths and is_foremost and is_once and claim.text == lasts_text(cited))
+    says_so = claim.text == videos_text(cited) or (is_foremost and claim.text == lasts_text(cited))
+    return _verdict(are_lengths and is_once and says_so)
 
 
 def _placed(claim: Claim, _: Callable[[str], Evidence | None]) -> Verdict:

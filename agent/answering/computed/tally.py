@@ -23,7 +23,7 @@ from ..ranking import ranked
 from ..reader import Reader
 from ..retrieval import retrieve
 from ..scopes import scopes_of
-from .lengths import length_claims
+from .lengths import MOST_COMPARED, length_claims
 from .misheard import misheard
 from .moving import moving_claims
 from .occurrences import Occurrence, boxes_of, most_in_a_frame, occurrences, seconds_in_frames, speech_of
@@ -121,7 +121,10 @@ def tally(plan: Plan, search: Search, reader: Reader) -> Tally:
         return Tally(claims=tuple(claims), summary=summary, confidence=_LITERAL if claims else 0.0)
     if plan.kind == "length":
         claims = length_claims(plan, search)
-        summary = "; ".join(claim.text for claim in claims) or "no single video is the longest or shortest"
+        summary = (
+            "; ".join(claim.text for claim in claims)
+            or f"no single video is the longest or shortest, or there are more than {MOST_COMPARED}"
+        )
         return Tally(claims=tuple(claims), summary=summary, confidence=_LITERAL if claims else 0.0)
     if plan.kind == "order":
         return _in_order(plan, search, reader)
