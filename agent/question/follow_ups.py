@@ -36,6 +36,7 @@ _BEFORE_THAT = re.compile(
 )
 _AT_THAT_TIME = re.compile(
     r",? ?\b(?:at (?:that|this|the same) (?:time|moment|point|second)|meanwhile"
+    r"|(?:(?<=\bsaid )|(?<=\bwritten )|(?<=\bshown )|(?<=\bhappens ))there(?=\W*\Z)"
     r"|(?P<kept>(?:(?:on|in|at) )?that (?:slide|scene|shot|frame|picture|image|part|passage)))\b",
     re.IGNORECASE,
 )

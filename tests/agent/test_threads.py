@@ -307,6 +307,8 @@ def test_places_and_times_are_taken_over_where_the_question_has_none():
         ("What is shown just before that?", (0, 10), True, ("frame", "object", "caption")),
         ("What is written at that moment?", (10, 13.5), True, ("text",)),
         ("What does that slide say?", (10, 13.5), True, ("text",)),
+        ("What is written there?", (10, 13.5), True, ("text",)),
+        ("And what is said there?", (10, 13.5), True, ("speech",)),
         ("What does she say about trains after that?", (13.5, 1e7), False, ("speech",)),
     ],
 )
