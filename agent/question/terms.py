@@ -56,8 +56,10 @@ _SHOWN = re.compile(
     rf"(?<=\W)(?:(?:videos?|clips?|films?|movies?|recordings?|cameras?|{_PICTURES}) shows?|(?:videos?|clips?|films?|{_PICTURES}) show|shown|showing|seen|visible|depict(?:s|ed)|displayed|looks? like"
     rf"|on (?:the )?camera|(?:you|we) (?:can )?see|in the (?:{_PICTURES}|background|foreground)|(?:{_PICTURES}) of)\b"
 )
-# "What does it say about the certificate?": a video says it, or a slide.
-_IT_SAYS = re.compile(r"\bit (?:also |really |ever )?(?:says?|said|mentions?|mentioned)\b")
+# "What does it say about the certificate?", "Which video mentions it?": it is said or written.
+_IT_SAYS = re.compile(
+    r"(?<!in the )(?<!in this )\b(?:it|(?:video|clip|film|movie|recording|talk|lecture|presentation)s?) (?:also |really |ever )?(?:says?|said|mentions?|mentioned)\b"
+)
 # "What is on the screen?" asks for writing and pictures alike.
 _ON_SCREEN = re.compile(
     r"\bwhat(?:'s|’s| is| was| are| were| appears?| stands?| (?:do|can|did) (?:you|we|i) see| can be seen) on (?:the )?screen\b"

@@ -276,3 +276,18 @@ def test_a_pasted_book_takes_no_time(text):
 )
 def test_a_contracted_question_is_planned_as_the_full_one(short: str, full: str) -> None:
     assert make_plan(short).model_copy(update={"question": full}) == make_plan(full)
+
+
+@pytest.mark.parametrize(
+    ("question", "modalities"),
+    [
+        ("Which video mentions the regatta?", ("speech", "text")),
+        ("What does the talk say about the budget?", ("speech", "text")),
+        ("Does any recording mention Lisbon?", ("speech", "text")),
+        ("Which speaker mentions the regatta?", ("speech",)),
+        ("Who in the video says that it rained?", ("speech",)),
+        ("What is said in the video about the budget?", ("speech",)),
+    ],
+)
+def test_a_video_mentions_what_is_said_or_written(question: str, modalities: tuple[str, ...]) -> None:
+    assert make_plan(question).modalities == modalities
