@@ -237,6 +237,14 @@ def test_corrected_words_and_the_nearest_passages_are_shown(page):
     until(page, f"Math.abs(document.getElementById('player').currentTime - {start}) < 0.1")
 
 
+def test_the_chosen_option_is_shown_and_cards_name_no_stage_that_is_off(page):
+    assert "performed" not in page.locator(".card").first.inner_text()
+    page.fill("#query", "How long does the new battery last? A) nine days B) two days")
+    page.press("#query", "Enter")
+    page.wait_for_selector(".option")
+    assert page.locator(".option").inner_text() == "B) two days"
+
+
 def test_results_that_only_resemble_the_query_are_marked(page):
     page.fill("#query", "What does the slide say about the certificate?")
     until(page, "document.querySelectorAll('.hit').length > 1")
