@@ -7,8 +7,10 @@ its rows' vectors. The texts of metadata have no vectors: the share of the query
 cosine, so that a title with all words of the query ranks with the rows that answer it.
 """
 
-from collections import Counter
+import threading
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import compress
@@ -99,14 +101,17 @@ def rank_rows(
         for where in filters
         if catalog.size_of(where.modality)[0]
     ]
-    # Another thread embeds the query, which takes 6 ms, and searches the vectors of each modality, while this one ranks by words.
-    with meanwhile(lambda: [ranking.nearest() for ranking in rankings]) as nearest:
+    # Another thread embeds the query, which takes 6 ms, and searches vectors, while this one ranks by words and then helps.
+    vectors = _VectorSearch(rankings)
+    with meanwhile(vectors.begin) as ended:
         for ranking in rankings:
             ranking.rank_words()
+        vectors.help()
+    ended()
     found: list[RankedRow] = []
     is_all = True
-    for ranking, by_meaning in zip(rankings, nearest(), strict=True):
-        some, is_all_of_it = ranking.ranked(by_meaning)
+    for ranking in rankings:
+        some, is_all_of_it = ranking.ranked()
         found += some
         is_all = is_all and is_all_of_it
     return found, is_all
@@ -123,26 +128,30 @@ class _Ranking:
         self._terms = weighted_terms(catalog, where, terms)
         self._scorer = _Scorer(catalog, where, self._terms, encoded)
         self._by_words: list[int] = []
+        self._by_meaning: list[int] = []
 
-    def nearest(self) -> list[int]:
-        """The rows whose vectors are nearest to the query. Reads nothing from the catalogue: another thread may call it."""
-        if self._encoded is None:
-            return []
-        rows, cosines = self._encoded.index.search(self._encoded.vector, self._depth, self._ranges)
-        nearest: list[int] = rows[cosines >= self._encoded.floor].tolist()
-        return nearest
+    def embed(self) -> None:
+        """Embed the query."""
+        if self._encoded is not None:
+            _ = self._encoded.vector
+
+    def search_vectors(self) -> None:
+        """Find the rows whose vectors are nearest to the query. Reads nothing from the catalogue: another thread may call it."""
+        if self._encoded is not None:
+            rows, cosines = self._encoded.index.search(self._encoded.vector, self._depth, self._ranges)
+            self._by_meaning = rows[cosines >= self._encoded.floor].tolist()
 
     def rank_words(self) -> None:
         """Find the rows with the words of the query, and read them."""
         self._by_words = candidates(self._catalog, self._where, self._terms, self._ranges, self._depth)
         self._scorer.read(self._by_words)
 
-    def ranked(self, by_meaning: Sequence[int]) -> tuple[list[RankedRow], bool]:
+    def ranked(self) -> tuple[list[RankedRow], bool]:
         """The rows of both, best first; and whether these are all candidates."""
-        self._scorer.read(by_meaning)
-        is_all = max(len(self._by_words), len(by_meaning)) < self._depth
-        found = self._scorer.score(list(dict.fromkeys([*self._by_words, *by_meaning])))
-        near = set(by_meaning)
+        self._scorer.read(self._by_meaning)
+        is_all = max(len(self._by_words), len(self._by_meaning)) < self._depth
+        found = self._scorer.score(list(dict.fromkeys([*self._by_words, *self._by_meaning])))
+        near = set(self._by_meaning)
         found = [one for one in found if one.bm25 > 0 or one.row in near]  # candidates may share only parts of a word
         _note_ranks(found)
         # Equal rows are ordered by content, so that a catalogue built again ranks as before.
@@ -151,6 +160,38 @@ class _Ranking:
         order = {row: place for place, row in enumerate(equal)}
         found.sort(key=lambda one: (-one.score, order.get(one.row, 0)))
         return found, is_all
+
+
+class _VectorSearch:
+    """Searches the vectors of several modalities in two threads; each modality is searched by the one that comes first."""
+
+    def __init__(self, rankings: Sequence[_Ranking]) -> None:
+        self._rankings = rankings
+        self._waiting = deque(rankings)
+        self._embedded = threading.Event()
+
+    def begin(self) -> None:
+        """Embed the query, and search until nothing waits."""
+        try:
+            for ranking in self._rankings:
+                ranking.embed()
+        finally:
+            self._embedded.set()
+        self._search()
+
+    def help(self) -> None:
+        """Search, too, as soon as the query is embedded."""
+        self._embedded.wait()
+        self._search()
+
+    def _search(self) -> None:
+        while (ranking := self._next()) is not None:
+            ranking.search_vectors()
+
+    def _next(self) -> _Ranking | None:
+        with suppress(IndexError):  # the other thread took the last one
+            return self._waiting.popleft()
+        return None
 
 
 class _Scorer:
