@@ -1,8 +1,8 @@
 """The time parser: parses the time expressions of an English question by rules.
 
 It parses clock times ("between 10:00 and 12:30"), relative spans ("in the last ten minutes"), parts of a video
-("at the end") and the order of two clauses ("after she sat down"). `ask`, `find` and `search` use this parser only.
-A language model never sets a time: its proposal counts only if this parser finds it in the question.
+("at the end") and the order of two clauses ("after she sat down"). `ask` and `find` use this parser only; `search` reads
+no times. A language model never sets a time: its proposal counts only if this parser finds it in the question.
 """
 
 import re
