@@ -41,7 +41,6 @@ REMEMBERED = 8
 _OTHER_SHARE = 0.015
 # Frames that are compared for text that appears over a moving picture are this far apart: the picture has moved.
 _LOOK_SECONDS = 0.2
-_ROUNDING = 1e-6  # of differences of seconds
 _MEMORY = 0.7  # of the running mean of changes: about three frames
 
 # Everything that the choice of segments depends on.
@@ -102,7 +101,7 @@ class _Looks:
         return (without, first) if text_appeared(without.detail, first.detail, frame.detail) else None
 
     def _is_due(self, frame: ScannedFrame) -> bool:
-        return not self._last or frame.seconds - self._last[-1].seconds > _LOOK_SECONDS - _ROUNDING
+        return not self._last or frame.seconds - self._last[-1].seconds >= _LOOK_SECONDS
 
 
 class _Comparison:

@@ -172,6 +172,18 @@ def test_stored_vectors_keep_their_direction_and_are_stored_again_as_they_are(tm
     assert parsed(folder, text_embedding_id="bag").text_vectors.tolist() == first.text_vectors.tolist()
 
 
+def test_one_number_that_is_clipped_leaves_all_vectors_short(tmp_path):
+    """One line of a code tutorial has a number of 0.333 where a byte ends at 0.306: its direction stays."""
+    vectors = unit(np.random.default_rng(0).standard_normal((40, 384))).astype(np.float16)
+    vectors[7] *= np.sqrt(1 - 0.333**2)
+    vectors[7, 0] = 0.333
+    vectors[7] = unit(vectors[7:8])[0]
+    seen = [observation(f"{n}", n, n + 1.0) for n in range(40)]
+    write(tmp_path, ObservationTable(seen, vectors))
+    assert (tmp_path / "vectors.text.npz").stat().st_size < 40 * 384 + 1000
+    assert (unit(parsed(tmp_path, text_embedding_id="bag").text_vectors) * unit(vectors)).sum(axis=1).min() >= 0.999
+
+
 def test_vectors_that_have_another_length_are_refused():
     for wrong in (np.full((1, 4), 0.4, np.float16), np.full((1, 4), np.nan, np.float16)):
         with pytest.raises(ValueError, match="text vectors: vectors of length 1"):

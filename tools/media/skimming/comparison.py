@@ -42,9 +42,11 @@ _AROUND = 12
 _PLACES = 4
 
 # Letters over a moving picture: neighbouring pixels of the detail differ by these levels at this many places or more,
-# which cover this share of a box (captions over film 0.12 and more; without a caption, 10 of 740 pairs of frames reach 0.1). The
-# box is at least as wide as high, and has this height or more.
-_EDGE_LEVELS, _LEAST_EDGES, _EDGE_SHARE, _LEAST_HEIGHT = 40, 24, 0.1, 5
+# which cover this share of a box. The box is at least as wide as high, and has this height or more.
+_EDGE_LEVELS, _LEAST_EDGES, _EDGE_SHARE, _LEAST_HEIGHT = 40, 24, 0.15, 5
+# This share is enough for a box that holds most of the new edges: one caption over a crowded picture (0.12 and more). Where a
+# screen is scrolled, its many lines share them.
+_LONE_SHARE, _MOST = 0.1, 0.5
 
 # Everything that a comparison depends on.
 COMPARISON: tuple[float, ...] = (
@@ -56,7 +58,7 @@ COMPARISON: tuple[float, ...] = (
     _AROUND,
     _PLACES,
 )
-COMPARISON += (_EDGE_LEVELS, _LEAST_EDGES, _EDGE_SHARE, _LEAST_HEIGHT)
+COMPARISON += (_EDGE_LEVELS, _LEAST_EDGES, _EDGE_SHARE, _LEAST_HEIGHT, _LONE_SHARE, _MOST)
 
 # Formats whose first plane is the brightness, one byte per pixel.
 _LUMA_FIRST = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray")
@@ -179,13 +181,14 @@ def text_appeared(shown: Pixels, before: Pixels, after: Pixels) -> bool:
     stays = cv2.absdiff(before, after)[:, 1:] <= LEAST_LEVELS
     is_new = cv2.absdiff(shown, after)[:, 1:] > MOST_LEVELS
     mask = (letters & stays & is_new).astype(np.uint8)
-    if cv2.countNonZero(mask) < _LEAST_EDGES:
+    if (total := cv2.countNonZero(mask)) < _LEAST_EDGES:
         return False
     joined = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((3, 9), np.uint8))
     count, _, boxes, _ = cv2.connectedComponentsWithStats(joined)
     for left, top, width, height, _ in boxes[1:count]:
         edges = cv2.countNonZero(np.ascontiguousarray(mask[top : top + height, left : left + width]))
-        if height >= _LEAST_HEIGHT and width >= height and edges >= max(_LEAST_EDGES, _EDGE_SHARE * width * height):
+        share = _LONE_SHARE if edges >= _MOST * total else _EDGE_SHARE
+        if height >= _LEAST_HEIGHT and width >= height and edges >= max(_LEAST_EDGES, share * width * height):
             return True
     return False
 
