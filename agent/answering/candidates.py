@@ -229,9 +229,9 @@ def text_of(rows: Sequence[Evidence]) -> str:
 
 
 def _is_asked_for(plan: Plan, label: str) -> bool:
-    """Whether a question names a thing and nothing else, by a detector's label: "Are there people?" by `person`.
+    """Whether a detector's label says all that a question asks for: `person` for "Are there people?".
 
-    "Who is the person?" asks for more than what a label says.
+    "Who is the person?" asks for more.
     """
     wanted = [word for term in plan.terms for word in tokens(term.text)]
     return same_words(wanted, tokens(label)) and not _ASKS_FOR_MORE.search(plan.wording)

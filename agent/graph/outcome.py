@@ -117,7 +117,8 @@ def _refusal(plan: Plan, missing: Sequence[str], reason: str, records: Sequence[
 
 def _stretch(between: Span, from_end: bool) -> str:
     if from_end:
-        return f"the {'second' if between.start else 'last'} {clock(between.end)[:-2]}{' before the end' if between.start else ''}"
+        end = clock(between.end)[:-2]
+        return f"the second that is {end} before the end" if between.start else f"the last {end}"
     start = clock(between.start)[:-2]
     return f"what comes after {start}" if between.end >= FAR else f"{start} to {clock(between.end)[:-2]}"
 

@@ -88,7 +88,7 @@ def options_of(question: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _question_after(text: str) -> tuple[str, str]:
-    """Split the question off the last option before it: the question, empty if there is none, and the option."""
+    """Return the question that follows the last option, and that option. The question is empty if none follows."""
     for edge in reversed(list(_QUESTION_AFTER.finditer(text))):
         asked = text[edge.end() :].strip()
         if asked and (ASKS.match(asked) or asked.endswith("?")):

@@ -171,8 +171,9 @@ def segments(
         reason, kept = "no visible change", False
         caption = looks.caption(frame) if compared.is_different and not current.is_static else None
         if caption and caption[0].seconds < current.start:
-            reason = "text appeared as the segment began: it shows this frame"
+            reason = "text appeared as the segment began"
             if not current.holds_caption:
+                reason += ": it shows this frame"
                 current.shown, current.changed_at, current.holds_caption = frame, frame.seconds, True
         elif caption:
             kept, reason = True, "text appeared over a moving picture"

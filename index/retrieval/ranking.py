@@ -101,7 +101,7 @@ def rank_rows(
         for where in filters
         if catalog.size_of(where.modality)[0]
     ]
-    # Another thread embeds the query, which takes 6 ms, and searches vectors, while this one ranks by words and then helps.
+    # Another thread embeds the query, which takes 6 ms, and searches vectors. This one ranks by words, then helps to search.
     vectors = _VectorSearch(rankings)
     with meanwhile(vectors.begin) as ended:
         for ranking in rankings:
@@ -163,7 +163,7 @@ class _Ranking:
 
 
 class _VectorSearch:
-    """Searches the vectors of several modalities in two threads; each modality is searched by the one that comes first."""
+    """Searches the vectors of several modalities in two threads. The thread that is free takes the next modality."""
 
     def __init__(self, rankings: Sequence[_Ranking]) -> None:
         self._rankings = rankings
@@ -180,7 +180,7 @@ class _VectorSearch:
         self._search()
 
     def help(self) -> None:
-        """Search, too, as soon as the query is embedded."""
+        """Search in this thread, too, as soon as the query is embedded."""
         self._embedded.wait()
         self._search()
 

@@ -5,7 +5,7 @@ for a length it may only name videos.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Literal
 
@@ -56,14 +56,14 @@ def with_length(plan: Plan, records: Mapping[str, VideoRecord]) -> Plan:
     """
     asked = without_request(plan.question)
     if _HOW_MANY.match(asked):
-        return _plan(plan, plan.video_ids)
+        return _length_plan(plan, plan.video_ids)
     if plan.phrases or not (found := _LENGTH.search(asked)):
         return plan
     rest = f"{asked[: found.start()]} {asked[found.end() :]}"
     words = [tokens(part) for part in _NEXT_NAME.split(rest)]
     names = [[word for word in part if word not in _EMPTY | _VIDEOS] for part in words]
     is_of_video = any(not _VIDEOS.isdisjoint(part) for part in words) or _is_file_name(rest, records)
-    if not is_of_video or any(part[-1] not in _VIDEOS and _VIDEOS & set(part) for part in _with_names(words, names)):
+    if not is_of_video or any(part[-1] not in _VIDEOS and _VIDEOS & set(part) for part in _named_parts(words, names)):
         return plan
     chosen = [named_by(part, records) for part in names if part]
     if not all(chosen):
@@ -71,7 +71,7 @@ def with_length(plan: Plan, records: Mapping[str, VideoRecord]) -> Plan:
     named = dict.fromkeys(one for ids in chosen for one in ids)
     among = plan.video_ids if plan.video_ids is not None else tuple(records)
     video_ids = tuple(one for one in named or among if one in among)
-    return _plan(plan, video_ids)
+    return _length_plan(plan, video_ids)
 
 
 def length_claims(plan: Plan, search: Search) -> list[Claim]:
@@ -83,28 +83,30 @@ def length_claims(plan: Plan, search: Search) -> list[Claim]:
         plan: Of the kind `length`.
         search: The library.
     """
-    among = plan.video_ids if plan.video_ids is not None else tuple(search.records)
-    found = [one for one in (search.evidence(length_id(video_id)) for video_id in among) if one is not None]
-    found.sort(key=lambda one: (-one.end, one.name))
-    if _HOW_MANY.match(without_request(plan.question)):
-        cited = tuple(map(Citation.of, found))
-        is_known = 0 < len(found) <= MOST_COMPARED
-        return (
-            [Claim(text=videos_text(cited), verdict="unverified", citations=cited, basis="length")] if is_known else []
-        )
+    records = search.records
+    among = [one for one in (records if plan.video_ids is None else plan.video_ids) if one in records]
+    among.sort(key=lambda one: (-records[one].duration, PurePath(records[one].paths[0]).name))
+    is_counted = bool(_HOW_MANY.match(without_request(plan.question)))
     extreme = _extreme_of(plan.question)
+    if is_counted or extreme:
+        if len(among) > MOST_COMPARED:
+            return []
+    else:
+        among = among[:_MOST_LISTED]
+    found = [one for one in map(search.evidence, map(length_id, among)) if one]
+    if not found:
+        return []
+    if is_counted:
+        return [_claim(found, videos_text)]
     if extreme == "shortest":
         found.reverse()
-    if extreme is None or len(found) == 1:
-        return [_claim(found[number : number + 1]) for number in range(min(len(found), _MOST_LISTED))]
-    if len(found) > MOST_COMPARED:
-        return []
-    if len(found) > 1 and found[0].text == found[1].text:
-        return [_claim([one]) for one in found if one.text == found[0].text][:_MOST_LISTED]
-    return [_claim(found)] if found else []
+    equal = [one for one in found if one.text == found[0].text]
+    if not extreme or len(found) == 1 or len(equal) > 1:
+        return [_claim([one], lasts_text) for one in (equal if extreme else found)][:_MOST_LISTED]
+    return [_claim(found, lasts_text)]
 
 
-def _plan(plan: Plan, video_ids: tuple[str, ...] | None) -> Plan:
+def _length_plan(plan: Plan, video_ids: tuple[str, ...] | None) -> Plan:
     return Plan(
         kind="length",
         question=plan.question,
@@ -118,12 +120,13 @@ def _plan(plan: Plan, video_ids: tuple[str, ...] | None) -> Plan:
 
 def _extreme_of(question: str) -> Literal["longest", "shortest"] | None:
     """Return which of several videos a question asks for; None: it asks for the length of each."""
-    found = _EXTREME.search(question)
-    return None if found is None else "longest" if found["long"] else "shortest"
+    if not (found := _EXTREME.search(question)):
+        return None
+    return "longest" if found["long"] else "shortest"
 
 
-def _with_names(words: list[list[str]], names: list[list[str]]) -> list[list[str]]:
-    """Return the parts that name a video, from the first word to the last that is a name or a word for a video."""
+def _named_parts(words: list[list[str]], names: list[list[str]]) -> list[list[str]]:
+    """Return the parts of a question that hold a name, without the words that name nothing."""
     return [[word for word in part if word not in _EMPTY] for part, named in zip(words, names, strict=True) if named]
 
 
@@ -133,6 +136,6 @@ def _is_file_name(text: str, records: Mapping[str, VideoRecord]) -> bool:
     return any(PurePath(path).name.casefold() in text for one in records.values() for path in one.paths)
 
 
-def _claim(lengths: list[Evidence]) -> Claim:
+def _claim(lengths: list[Evidence], text_of: Callable[[Sequence[Citation]], str]) -> Claim:
     cited = tuple(map(Citation.of, lengths))
-    return Claim(text=lasts_text(cited), verdict="unverified", citations=cited, basis="length")
+    return Claim(text=text_of(cited), verdict="unverified", citations=cited, basis="length")

@@ -27,8 +27,8 @@ _SAME_TEXT = 0.5
 _OTHER_PIXELS = 0.3
 # Margin around a line, as a share of its height.
 _MARGIN = 0.15
-# Where more lines than this are shown, edges stay as they are: it is a screen full of text, and decoding it again takes a fifth
-# of the time of indexing it.
+# Where more lines than this are shown, edges stay as they are. It is a screen full of text, and to decode it again would take a
+# fifth of the time of indexing.
 _MOST_LINES = 24
 # Text that stays in its place for less time moves with the picture: its edges stay as they are.
 _LEAST_SECONDS = 0.4

@@ -44,9 +44,9 @@ _PLACES = 4
 # Letters over a moving picture: neighbouring pixels of the detail differ by these levels at this many places or more,
 # which cover this share of a box. The box is at least as wide as high, and has this height or more.
 _EDGE_LEVELS, _LEAST_EDGES, _EDGE_SHARE, _LEAST_HEIGHT = 40, 24, 0.15, 5
-# This share is enough for a box that holds most of the new edges: one caption over a crowded picture (0.12 and more). Where a
-# screen is scrolled, its many lines share them.
-_LONE_SHARE, _MOST = 0.1, 0.5
+# A smaller share is enough for a box with at least half of the new edges: it is one caption over a crowded picture (0.12 and more).
+# On a screen that is scrolled, each line has a small part of them.
+_LONE_SHARE, _MOST_EDGES = 0.1, 0.5
 
 # Everything that a comparison depends on.
 COMPARISON: tuple[float, ...] = (
@@ -58,7 +58,7 @@ COMPARISON: tuple[float, ...] = (
     _AROUND,
     _PLACES,
 )
-COMPARISON += (_EDGE_LEVELS, _LEAST_EDGES, _EDGE_SHARE, _LEAST_HEIGHT, _LONE_SHARE, _MOST)
+COMPARISON += (_EDGE_LEVELS, _LEAST_EDGES, _EDGE_SHARE, _LEAST_HEIGHT, _LONE_SHARE, _MOST_EDGES)
 
 # Formats whose first plane is the brightness, one byte per pixel.
 _LUMA_FIRST = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray")
@@ -187,7 +187,7 @@ def text_appeared(shown: Pixels, before: Pixels, after: Pixels) -> bool:
     count, _, boxes, _ = cv2.connectedComponentsWithStats(joined)
     for left, top, width, height, _ in boxes[1:count]:
         edges = cv2.countNonZero(np.ascontiguousarray(mask[top : top + height, left : left + width]))
-        share = _LONE_SHARE if edges >= _MOST * total else _EDGE_SHARE
+        share = _LONE_SHARE if edges >= _MOST_EDGES * total else _EDGE_SHARE
         if height >= _LEAST_HEIGHT and width >= height and edges >= max(_LEAST_EDGES, share * width * height):
             return True
     return False
