@@ -67,11 +67,11 @@ class VideoRecord(Record):
 
     @property
     def missing_stages(self) -> tuple[StageReport, ...]:
-        """The stages without a result that the file has something for; those that are off by default do not count."""
+        """The stages that should have a result and have none. Stages that are off by default do not count."""
         return tuple(stage for stage in self.stages if stage.state != "done" and self._has_input(stage.modality))
 
     def _has_input(self, modality: Modality) -> bool:
-        """Whether a stage that runs by default has something to read: a silent video hides nothing that is said."""
+        """Whether a stage runs by default and the file has material for it. A silent video has none for speech."""
         spec = spec_of(modality)
         return not spec.optional and (self.info.audio if spec.reads == "sound" else self.info.video) is not None
 

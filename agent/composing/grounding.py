@@ -109,7 +109,7 @@ def _lines(
 def _with_subject(
     words: set[str], chosen: Sequence[Evidence], rows: Sequence[Evidence], held: dict[str, set[str]]
 ) -> list[Evidence]:
-    """The chosen lines and, next to them, the one that holds most of the words that they lack; by video and time.
+    """Add the neighbouring line that holds most of the words which the chosen lines lack. Sorted by video and time.
 
     "Why did the sailors stop working?": "Reason: night shifts" alone does not say that they did.
     """

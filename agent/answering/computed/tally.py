@@ -164,7 +164,7 @@ def _how_often(plan: Plan, search: Search, reader: Reader) -> Tally:
 
 
 def _all_slides(plan: Plan, search: Search) -> Tally:
-    """Count the slides with titles of each video that they fill to a half; one slide may show more and more lines."""
+    """Count the slides with titles, in videos that they fill by half or more. Lines that are added belong to the same slide."""
     scopes = {scope.video_id: scope.span for scope in scopes_of(plan, search) or ()}
     among = plan.video_ids if plan.video_ids is not None else tuple(search.records)
     if len(among) > MOST_VIDEOS:

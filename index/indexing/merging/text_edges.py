@@ -147,7 +147,7 @@ def _captions(lines: Sequence[Observation], moving: Sequence[Span], sample_secon
 
 
 def _find_others(captions: Sequence[_Caption], sample_seconds: float) -> None:
-    """Note for each caption the others at its place, up to a sample before and after it: their letters may look alike."""
+    """Find the other captions at the place of each, up to a sample before and after it. Their letters may look alike."""
     near: list[_Caption] = []
     for one in sorted(captions, key=lambda caption: caption.line.span.start):
         near = [other for other in near if other.line.span.end >= one.line.span.start - sample_seconds]
@@ -193,25 +193,26 @@ def _stays(shown: Sequence[tuple[float, bool]], seen: float) -> bool:
 
 
 def _first_second(shown: Sequence[tuple[float, bool]], earliest: float, default: float) -> float:
-    """When a text that is shown at the end of some frames began: `earliest` if the first of them shows it."""
-    begins = -1
-    for n in range(len(shown) - 1, -1, -1):
-        if shown[n][1]:
-            begins = n
-        elif begins >= 0 and shown[begins][0] - shown[n][0] > _MISSED_SECONDS:
-            break
-    return default if begins < 0 else earliest if begins == 0 else shown[begins][0]
+    """When a text began that the last frames show: `earliest` if the first frame shows it, `default` if none does."""
+    last = _last_of_run(shown[::-1])
+    return default if last < 0 else earliest if last + 1 == len(shown) else shown[-1 - last][0]
 
 
 def _last_second(shown: Sequence[tuple[float, bool]], latest: float, default: float) -> float:
-    """When a text that is shown at the beginning of some frames was gone: `latest` if the last of them shows it."""
-    ends = -1
-    for n in range(len(shown)):
-        if shown[n][1]:
-            ends = n
-        elif ends >= 0 and shown[n][0] - shown[ends][0] > _MISSED_SECONDS:
+    """When a text was gone that the first frames show: `latest` if the last frame shows it, `default` if none does."""
+    last = _last_of_run(shown)
+    return default if last < 0 else latest if last + 1 == len(shown) else shown[last + 1][0]
+
+
+def _last_of_run(shown: Sequence[tuple[float, bool]]) -> int:
+    """The index of the last frame of the first run of frames that show a text, in either order of time; -1: none shows it."""
+    last = -1
+    for number, (second, is_shown) in enumerate(shown):
+        if is_shown:
+            last = number
+        elif last >= 0 and abs(second - shown[last][0]) > _MISSED_SECONDS:
             break
-    return default if ends < 0 else latest if ends + 1 == len(shown) else shown[ends + 1][0]
+    return last
 
 
 class _Judge:
