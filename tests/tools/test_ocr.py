@@ -159,21 +159,25 @@ def test_rapidocr_reads_a_changed_digit_again(rapid: TextReader, size: tuple[int
     assert found == [plain(text) for line in shown for text in ("Annual plan", line, "approved by the board")]
 
 
+def _searched_places(monkeypatch: pytest.MonkeyPatch) -> list[Rectangle]:
+    """The parts of pictures in which lines are looked for from now on, in a list that grows."""
+    places: list[Rectangle] = []
+    real = RapidOcrReader._found
+    monkeypatch.setattr(RapidOcrReader, "_found", lambda s, bgr, parts: (places.extend(parts), real(s, bgr, parts))[1])
+    return places
+
+
 def test_rapidocr_reads_only_the_region_that_changed(rapid: TextReader, monkeypatch: pytest.MonkeyPatch) -> None:
     """A line is typed into a full page: the detector gets a strip, and finds the whole line."""
-    sizes: list[int] = []
-    real = RapidOcrReader._found
-    monkeypatch.setattr(
-        RapidOcrReader, "_found", lambda s, bgr, r: (sizes.append(r.bottom - r.top), real(s, bgr, r))[1]
-    )
+    places = _searched_places(monkeypatch)
     lines = [(text, 60, 40 + 60 * row) for row, text in enumerate(SMALL + SMALL)]
     typed = [("result = total", 60, 280), ("result = total / count", 60, 280)]
     before, after = ([*lines[:4], line, *lines[5:]] for line in typed)
     rapid.observe([segment(page((1280, 720), before, 18)[0])])
-    sizes.clear()
+    places.clear()
     found = rapid.observe([segment(page((1280, 720), after, 18)[0], 4.0)])
     assert [plain(line.text) for line in found] == [plain(text) for text, *_ in after]
-    assert sizes == [pytest.approx(80, abs=40)]
+    assert [place.bottom - place.top for place in places] == [pytest.approx(80, abs=40)]
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])
@@ -192,9 +196,7 @@ def test_rapidocr_reads_samples_of_a_moving_picture(rapid: TextReader, points: i
 
 
 def test_rapidocr_looks_only_where_letters_may_be(rapid: TextReader, monkeypatch: pytest.MonkeyPatch) -> None:
-    places: list[Rectangle] = []
-    real = RapidOcrReader._found
-    monkeypatch.setattr(RapidOcrReader, "_found", lambda s, bgr, r: (places.append(r), real(s, bgr, r))[1])
+    places = _searched_places(monkeypatch)
     across, down = np.meshgrid(np.linspace(0, 6, 1280), np.linspace(0, 4, 720))
     hills = np.repeat((120 + 90 * np.sin(across) * np.cos(down))[..., None], 3, axis=2).astype(np.uint8)
     assert rapid.observe([segment(hills)]) == []

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ..device import resolve_device
+from ..device import cores, resolve_device
 from ..errors import MissingExtraError, SettingsError, WeightsError
 from ..media.audio import MIXING, RATE, AudioBlock, Samples, audio_blocks
 from ..records import Observation, Span, VideoInfo, Word
@@ -54,6 +54,10 @@ MARGIN_SECONDS = 0.25
 
 # More retries of an unclear stretch take minutes and add hallucinations.
 _TEMPERATURES = [0.0, 0.4, 0.8]
+
+# Threads of a Whisper model, at most (faster-whisper's own number); half of the cores are left to the pictures. They wait
+# actively: 300 s of speech on two cores take 23 s, 24 CPU seconds, with one thread, and 26 s, 37 CPU seconds, with two.
+_MOST_THREADS = 4
 
 _MOST_FEATURES = 3000  # 30 s, the encoder's longest input
 # Whisper detects the language of a short stretch badly: it was trained on 30 s, silence included. With the stretch repeated to 8 s
@@ -267,6 +271,7 @@ class Speech:
                     str(self._folder),
                     device=self._device,
                     compute_type="float16" if self._device == "cuda" else "int8",
+                    cpu_threads=min(_MOST_THREADS, max(1, cores() // 2)),
                     local_files_only=True,
                 )
             except (RuntimeError, ValueError, OSError) as error:

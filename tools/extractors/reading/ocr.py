@@ -183,7 +183,7 @@ class RapidOcrReader:
 
     @cached_property
     def _threads(self) -> ThreadPoolExecutor:
-        """Threads that recognise lines: each runs the model with one thread of its own."""
+        """Threads that find and recognise lines: each runs the models with one thread of its own."""
         return ThreadPoolExecutor(1 if self._on_gpu else cores(), thread_name_prefix="playhead-reading")
 
     def observe(self, segments: Sequence[Segment]) -> list[Observation]:
@@ -230,34 +230,35 @@ class RapidOcrReader:
             if not before.is_touched(line.rectangle, changed)
         ]
         small, scale = _reduced(bgr, LINES_SIDE)
-        for region in regions:
-            if not text_cells(_luma(region.of(bgr))).any():
+        lettered = [region.scaled(scale) for region in regions if text_cells(_luma(region.of(bgr))).any()]
+        for found in self._found(small, lettered):
+            quad = found / np.float32(scale)
+            place = Line.around(quad, "", 0).rectangle
+            is_there = any(_overlap(place, other) >= _SAME_OVERLAP for _, other, _ in places)
+            if is_there and not before.is_touched(place, changed):
                 continue
-            for found in self._found(small, region.scaled(scale)):
-                quad = found / np.float32(scale)
-                place = Line.around(quad, "", 0).rectangle
-                is_there = any(_overlap(place, other) >= _SAME_OVERLAP for _, other, _ in places)
-                if is_there and not before.is_touched(place, changed):
-                    continue
-                # A line that grew holds the shorter line that was there.
-                places = [one for one in places if _overlap(one[1], place) < _PART_OVERLAP]
-                places.append((quad, place, None))
+            # A line that grew holds the shorter line that was there.
+            places = [one for one in places if _overlap(one[1], place) < _PART_OVERLAP]
+            places.append((quad, place, None))
         return self._with_readings([(quad, line) for quad, _, line in places], bgr)
 
     def _all(self, before: ReadPicture | None, changed: Pixels, bgr: Pixels, side: int) -> list[tuple[Quad, Line]]:
         """Detect lines wherever there may be letters; recognise those that are new."""
         small, scale = _reduced(bgr, side)
-        quads = [
-            quad / np.float32(scale) for region in text_regions(_luma(small)) for quad in self._found(small, region)
-        ]
+        quads = [quad / np.float32(scale) for quad in self._found(small, text_regions(_luma(small)))]
         known = [before.line_at(quad, changed) if before else None for quad in quads]
         return self._with_readings(list(zip(quads, known, strict=True)), bgr)
 
-    def _found(self, bgr: Pixels, region: Rectangle) -> list[Quad]:
-        """Detect lines in a part of a picture; return the four corners of each, in the picture."""
-        boxes = self._engine(np.ascontiguousarray(region.of(bgr)), use_det=True, use_cls=False, use_rec=False).boxes
-        corner = np.array([region.left, region.top], np.float32)
-        return [] if boxes is None else [np.asarray(quad, np.float32) + corner for quad in boxes]
+    def _found(self, bgr: Pixels, regions: Sequence[Rectangle]) -> list[Quad]:
+        """Detect lines in parts of a picture, several at once; return the four corners of each, in the picture."""
+        engine = self._engine  # loaded before threads use it
+
+        def found_in(region: Rectangle) -> list[Quad]:
+            boxes = engine(np.ascontiguousarray(region.of(bgr)), use_det=True, use_cls=False, use_rec=False).boxes
+            corner = np.array([region.left, region.top], np.float32)
+            return [] if boxes is None else [np.asarray(quad, np.float32) + corner for quad in boxes]
+
+        return [quad for quads in self._threads.map(found_in, regions) for quad in quads]
 
     def _with_readings(self, lines: Sequence[tuple[Quad, Line | None]], bgr: Pixels) -> list[tuple[Quad, Line]]:
         """Recognise the lines that are not known, several at once."""
