@@ -18,6 +18,9 @@ _RRF_K = 60
 MOST_VIDEOS, POOL, A_VIDEO = 8, 200, 5
 # A sentence and the segment after it may overlap by a fraction of a second.
 _TOLERANCE = 0.5
+# Lines of at least this share of the tallest one are large. The lines of a title card differ less; those of a program's
+# window are a third of its height. A shorter text than this may be a logo.
+LARGE_SHARE, LETTERS_OF_TITLE = 0.6, 4
 
 
 def choose_videos(plan: Plan, search: Search) -> Plan:
@@ -43,15 +46,21 @@ def choose_videos(plan: Plan, search: Search) -> Plan:
     return plan.model_copy(update={"video_ids": tuple(chosen)}) if chosen else plan
 
 
-def retrieve(plan: Plan, search: Search) -> list[Evidence]:
+def retrieve(plan: Plan, search: Search, most: int = CANDIDATES) -> list[Evidence]:
     """Return the evidence for a plan from the whole library, best first.
 
     A plan for a moment needs no search: all observations that overlap the span are returned. Their order depends on
     the plan: the shortest first for one second, where sentences precede labels of pictures, by time for a longer span,
-    from the end for the end of a video, and the nearest first before or after an event.
+    from the end for the end of a video, and the nearest first before or after an event. Of writing in a part or stretch,
+    large lines come first: those of a title card, not of a window's menu.
+
+    Args:
+        plan: The question.
+        search: The library.
+        most: At most this many observations of a moment.
     """
     if plan.is_moment:
-        return _all_within(plan, search)
+        return _all_within(plan, search, most)
     found = {one.evidence_id: one for one in find_in(plan, search, plan.query, CANDIDATES, plan.modalities)}
     for query in plan.more:
         for one in find_in(plan, search, query.text, CANDIDATES, query.modalities):
@@ -62,37 +71,43 @@ def retrieve(plan: Plan, search: Search) -> list[Evidence]:
     return sorted(found.values(), key=lambda e: (-e.score, -e.similarity))[: 2 * CANDIDATES]
 
 
-def _all_within(plan: Plan, search: Search) -> list[Evidence]:
+def _all_within(plan: Plan, search: Search, most: int) -> list[Evidence]:
     """Return the observations within the spans of the plan."""
     scopes = scopes_of(plan, search)
     if scopes is None:
         among = plan.video_ids if plan.video_ids is not None else tuple(search.records)
         span = plan.between or Span(start=0, end=max([1.0, *(search.records[one].duration for one in among)]))
         scopes = tuple(Scope(video_id=one, span=span) for one in among)
-    seen: list[tuple[tuple[int, bool, float, bool], Evidence]] = []
+    seen: list[tuple[tuple[int, bool, bool, float, bool, float], Evidence]] = []
     is_second = (
         plan.between is not None and plan.between.duration <= 1 and not (plan.anchor or plan.clock or plan.ordinal)
     )
+    is_stretch = not is_second and (plan.part is not None or plan.between is not None) and plan.ordinal is None
     named = labels()
     for number, scope in enumerate(scopes):
         # The parts of a recording follow each other; other videos lie side by side.
         part = 0 if not plan.clock else -number if plan.from_end else number
-        for one in search.attributed(search.of_video(scope.video_id)):
-            if plan.speaker and one.speaker != plan.speaker:
-                continue
-            if one.modality not in plan.modalities or one.span.overlap(scope.span) <= 0:
-                continue
+        there = [
+            one
+            for one in search.attributed(search.of_video(scope.video_id, plan.modalities))
+            if one.span.overlap(scope.span) > 0 and (not plan.speaker or one.speaker == plan.speaker)
+        ]
+        large = LARGE_SHARE * max(map(_height, there), default=0.0) if is_stretch else 0.0
+        for one in there:
             if (key := _sort_key(one, scope.span, plan)) is not None:
                 is_label = one.modality in named  # of things that start together, sentences come first
-                seen.append(((part, is_second and is_label, key, is_label), one))
+                is_small = one.modality == "text" and _height(one) < large
+                # What begins last belongs to the end, what ends first to the start: a logo lasts.
+                lasts = 0.0 if not plan.part else -one.start if plan.part == "end" else one.end
+                seen.append(((part, is_second and is_label, is_small, key, is_label, lasts), one))
     ordered = sorted(seen, key=lambda found: found[0])
     if plan.ordinal is None:
-        return [one for _, one in ordered][:CANDIDATES]
+        return [one for _, one in ordered][:most]
     by_video: dict[str, list[Evidence]] = {}
     for _, one in ordered:
         by_video.setdefault(one.video_id, []).append(one)
     number = plan.ordinal if plan.ordinal < 0 else plan.ordinal - 1
-    return [ours[number] for ours in by_video.values() if -len(ours) <= number < len(ours)][:CANDIDATES]
+    return [ours[number] for ours in by_video.values() if -len(ours) <= number < len(ours)][:most]
 
 
 def _sort_key(one: Evidence, span: Span, plan: Plan) -> float | None:
@@ -112,6 +127,15 @@ def _sort_key(one: Evidence, span: Span, plan: Plan) -> float | None:
         return one.start - one.end  # the whole video is asked for: long observations come first
     is_stretch = plan.part == "start" or bool(plan.clock) or (plan.between is not None and plan.between.duration > 1)
     return one.start if is_stretch else one.end - one.start
+
+
+def _height(one: Evidence) -> float:
+    """The height of a line of text as a share of the picture; 0: it is no line, or too short to be a title."""
+    if one.modality != "text" or one.box is None or sum(map(str.isalnum, one.text)) < LETTERS_OF_TITLE:
+        return 0.0
+    return min(
+        one.box.bottom - one.box.top, one.box.right - one.box.left
+    )  # the height of a line on its side is its length
 
 
 def _names(one: Evidence, anchor: Anchor) -> bool:

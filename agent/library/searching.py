@@ -11,13 +11,14 @@ from ...tools.errors import MissingExtraError, QueryError
 from ...tools.extractors.registry import find_modalities
 from ...tools.media.pictures import read_picture
 from ...tools.records import Modality, Span
-from ..answering.ranking import found_evidence
 from ..answering.scopes import corrected_question
 from ..exporting.contexts import context_text
 from ..exporting.named_moments import named_moment
 from ..looking.moments import Moment, find_moments, look_for_moments
 from ..looking.similar import Similar, frames_like_moment, frames_like_picture
 from ..records import Correction
+from ..searching.evidence import found_evidence
+from ..searching.results import SearchResults
 from .browsing import Browsing, span_between
 
 __all__ = ["Searching"]
@@ -36,19 +37,22 @@ class Searching(Browsing):
         where: str | Sequence[str] | None = None,
         between: tuple[float, float] | Span | None = None,
         speaker: str | None = None,
-    ) -> list[Evidence]:
+    ) -> SearchResults:
         """Return the evidence that fits a query best, best first.
 
         Each carries its `relevance`, a calibrated probability, and the words of the query that it `matched`. What only
         resembles the query, where something else answers it, is left out.
 
+        A query that asks for a place in the video is limited to it: "What is written on the title card?", "the first
+        minute", "flour after 5:00", "end credits". The attribute `limits` of the results names the limit.
+
         Args:
-            query: Plain words.
+            query: Plain words, or a question.
             k: At most this many results.
             modalities: By name or participle: `speech` or `said`, `text` or `written`, …. None: all.
             videos: Paths, file names or ids of videos, or folders of them. None: all.
             where: Conditions that a video must meet, such as `date>=2026-01` or `tag=lecture`: see `index.metadata_conditions`.
-            between: Start and end in seconds: only evidence that overlaps them.
+            between: Start and end in seconds: only evidence that overlaps them; a place that the query names does not count.
             speaker: Only what this speaker says: a name, or `Speaker 2` of `speakers`.
 
         Raises:
@@ -59,16 +63,21 @@ class Searching(Browsing):
         chosen, span = self._video_ids(videos, where), span_between(between)
         if speaker is None:
             search = self._opened()
-            return search.attributed(found_evidence(query, search, k, kinds, chosen, span))
+            found = found_evidence(query, search, k, kinds, chosen, span)
+            return SearchResults(search.attributed(found), found.limits)
         wanted = self._voices.find(speaker)
         among = [one.video_id for one in wanted.videos if chosen is None or one.video_id in chosen]
         if not among:
-            return []
+            return SearchResults()
+        limits = ""
 
         def find(depth: int) -> list[Evidence]:
-            return found_evidence(query, self._opened(), depth, ("speech",), among, span)
+            nonlocal limits
+            results = found_evidence(query, self._opened(), depth, ("speech",), among, span)
+            limits = results.limits
+            return results
 
-        return self._voices.said_by(wanted.title, find, k)
+        return SearchResults(self._voices.said_by(wanted.title, find, k), limits)
 
     def corrected(self, query: str) -> tuple[str, tuple[Correction, ...]]:
         """Return a query with its typing errors corrected, and the corrections; `ask` corrects questions so by itself.
@@ -91,7 +100,7 @@ class Searching(Browsing):
         videos: Path | str | Sequence[Path | str] | None = None,
         where: str | Sequence[str] | None = None,
         between: tuple[float, float] | Span | None = None,
-    ) -> list[Evidence]:
+    ) -> SearchResults:
         """As `search`, without blocking the event loop."""
         return await asyncio.to_thread(
             self.search, query, k, modalities=modalities, videos=videos, where=where, between=between

@@ -234,8 +234,9 @@ def _timeless(question: str) -> str:
 
 
 def _is_only_a_time(said: str) -> bool:
-    rest = _timeless(said)
-    return rest != said and not names_something(rest) and not ASKS.search(rest)
+    # Behind another word, as in the question that it completes: there "the last minute" needs its preposition.
+    rest = _timeless(f"it {said}").removeprefix("it").strip()
+    return rest != " ".join(said.split()).rstrip(" ?!.,") and not names_something(rest) and not ASKS.search(rest)
 
 
 def _topic(question: str) -> str:

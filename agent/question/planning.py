@@ -2,7 +2,7 @@
 
 import re
 
-from ...tools.extractors.registry import modality_names
+from ...tools.extractors.registry import asked_as, modality_names
 from ...tools.records import Span
 from ...tools.words import tokens
 from ..records import Anchor, Place, Plan, Subject, Term
@@ -48,13 +48,14 @@ def make_plan(
     asked, listed = options_of(question[:MOST_CHARACTERS])
     asked = without_request(_ENUMERATOR.sub("", expanded(asked)))
     rest, span, from_end = stretch_of(asked)
-    part, shape, ordinal = None, shape_of(rest), None
+    part, shape, ordinal, is_written = None, shape_of(rest), None, False
     stretch = between or span
     if shape == Shape("needle", rest) and (nth := nth_of(rest)) and not names_something(nth[0]):
         (rest, ordinal), shape = nth, Shape("needle", nth[0])
     elif not stretch:
-        if (ending := part_of(rest)) and not names_something(ending[0]):
-            (rest, part), shape = ending, shape_of(ending[0])
+        if (ending := part_of(rest)) and (ending.is_card or not names_something(ending.rest)):
+            rest, part, is_written = ending.rest, ending.part, ending.is_written
+            shape = shape_of(rest)
         elif (second := moment_of(rest)) and (shape.kind == "count" or not names_something(second[0])):
             rest, span = second
             shape = shape_of(rest) if shape.kind == "count" else Shape("needle", rest)
@@ -62,16 +63,18 @@ def make_plan(
         shape = Shape("needle", rest)  # "What happens 20 seconds before the end?" asks for what is there
     is_short = stretch is not None and stretch.duration <= MOST_MOMENT_SECONDS and not names_something(rest)
     is_moment = shape == Shape("needle", rest) and bool(
-        part
+        (part and not names_something(rest))
         or ordinal
         or (span and span.duration == 1 and not names_something(rest))
         or (is_short and places_of(rest))
         or (not stretch and _names_place_only(rest))
     )
     plan = _plan(question, shape)
+    if is_written and not set(asked_as("said")) & set(places_of(f" {rest}")):
+        plan = plan.model_copy(update={"modalities": asked_as("written")})
     # "What does he do after 2:00?" names nothing: what happens in that stretch is summarised.
     is_all = bool(stretch) and plan.kind == "needle" and not (is_moment or plan.phrases or names_something(rest))
-    if is_all and tokens(rest)[:1] == ["what"]:
+    if is_all and tokens(rest)[:1] in ([], ["what"]):
         plan = plan.model_copy(update={"kind": "whole", "terms": ()})
     return plan.model_copy(
         update={

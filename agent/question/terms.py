@@ -33,6 +33,8 @@ _WRITTEN = re.compile(
     rf"|\b(?:{_WRITINGS})(?: [\w'-]+){{0,4}}? (?:says?|said|reads?|shows?|lists?|states?|tells?|mentions?|contains?|gives?|gave|names?|announces?)\b"
     rf"|\baccording to (?:the |an? |this |that )?(?:[\w-]+ )?(?:{_WRITINGS})\b"
     rf"|\b(?:on|in) (?:the |an? |this |that |any |which |what )?(?:[\w-]+ )?(?:{_WRITINGS})\b"
+    rf"|\b(?:text|{_WRITINGS}) (?:is |are |was |were )?(?:shown|visible|seen|displayed|appears?)\b"
+    r"|\bcan (?:be|you|we|one|i) read\b|\A\W*(?:the |any |all )?(?:text|writing)\W*\Z"
     rf"|\b(?:text|words?|code|numbers?|letters?)(?: is| are)? (?:on|in) (?:the |an? )?(?:screen|{_PICTURES})\b"
 )
 _WRITING_ABOUT = re.compile(
@@ -91,7 +93,7 @@ _ASKING = frozenset(
 )
 # Those that may be the topic of a question without another topic.
 _CONTENT = frozenset("recording lecturer narrator presenter speaker hear titled overview".split())
-_SURFACES = re.compile(rf"(?:{_PICTURES}|{_WRITINGS}|screens?|words?|texts?|background|foreground)\Z")
+_SURFACES = re.compile(rf"(?:{_PICTURES}|{_WRITINGS}|screens?|words?|texts?|writing|read|background|foreground)\Z")
 # Sources of text, which need not contain their own name: "What does the schedule say about …?"
 _SOURCE = re.compile(
     r"\b(schedule|agenda|table|chart|graph|diagram|document|report|page|list|menu|map|letter|article|paper|programme?|"

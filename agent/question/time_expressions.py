@@ -1,8 +1,8 @@
 """The time parser: parses the time expressions of an English question by rules.
 
 It parses clock times ("between 10:00 and 12:30"), relative spans ("in the last ten minutes"), parts of a video
-("at the end") and the order of two clauses ("after she sat down"). `ask` and `find` use this parser only; `search` reads
-no times. A language model never sets a time: its proposal counts only if this parser finds it in the question.
+("at the end", "on the title card") and the order of two clauses ("after she sat down"). `ask`, `find` and `search` use no
+other parser. A language model never sets a time: its proposal counts only if this parser finds it in the question.
 """
 
 import re
@@ -12,10 +12,12 @@ from ...index.localization.grounding import GroundingQuery
 from ...tools.records import Span, parse_clock
 from ...tools.words import NUMBER_WORDS, canonical, tokens
 from ..records import Part
+from .terms import asks_how_to
 
 __all__ = [
     "FAR",
     "DayTimes",
+    "InPart",
     "Recent",
     "day_times_of",
     "grounding_query",
@@ -38,15 +40,42 @@ _AFTER = re.compile(rf"\b(?:after|since|from) +{_TIME}", re.IGNORECASE)
 _BEFORE = re.compile(rf"\b(?:before|until|till|up to) +{_TIME}", re.IGNORECASE)
 _AT = re.compile(rf"\b(?:at|around|in) +{_TIME}", re.IGNORECASE)
 _ALONE = re.compile(rf"\A\W*{_TIME}\W*\Z", re.IGNORECASE)
-_EDGE = re.compile(
-    r"\b(in|during|within|over|of|after) +(?:the +)?(first|last|final|opening|closing) +((?:[\w.\-]+ +){0,4}?)"
-    r"(second|sec|minute|min|hour)s?\b",
+_WHOLE = (
+    r"(?:the|this|each|every) (?:video|clip|film|movie|recording|talk|lecture|presentation|episode|tutorial|lesson|course"
+    r"|documentary|interview|meeting|webinar|podcast|session)"
+)
+_FROM_EDGE = (
+    r"(?:the +)?(?P<edge>first|last|final|opening|closing) +(?P<count>(?:[\w.\-]+ +){0,4}?)"
+    r"(?P<unit>second|sec|minute|min|hour)(?P<plural>s?)\b"
+)
+_EDGE = re.compile(rf"\b(?P<how>in|during|within|over|of|after) +{_FROM_EDGE}", re.IGNORECASE)
+# The whole query: "the first minute", "last 30 seconds of the talk".
+_EDGE_ALONE = re.compile(rf"\A\W*(?P<how>){_FROM_EDGE}(?: of {_WHOLE})?\W*\Z", re.IGNORECASE)
+_AT_END = r"(?=\s*[?.!]*\Z|,)"
+_PART = re.compile(
+    r"\b(?:(?:at|in|near|towards?|around) the (?:very )?(?:(?P<start>start|beginning|opening)|(?P<middle>middle)|end|close)"
+    r"|(?:in|during|within) the (?:very )?(?:(?P<first>first|opening)|last|final|closing) (?:seconds|moments|minutes))"
+    rf"(?: of {_WHOLE})?{_AT_END}"
+    rf"|\b(?:when|as|after|before) (?:{_WHOLE}|it) (?:(?P<starts>starts?|begins?)|ends?|finishes|is over){_AT_END}",
     re.IGNORECASE,
 )
-_WHOLE = r"(?:the|this|each|every) (?:video|clip|film|movie|recording|talk|lecture|presentation|episode)"
-_PART = re.compile(
-    r"\b(?:at|in|near|towards?|around) the (?:very )?(start|beginning|opening|middle|end|close)"
-    rf"(?: of {_WHOLE})?(?=\s*[?.!]*\Z|,)",
+# What a video begins or ends with: "on the title card", "What does the last slide say?", "end credits".
+_FIRST, _LAST = r"(?:opening|first|initial|starting)", r"(?:closing|last|final|end|ending)"
+_TITLES = (
+    r"title[- ](?:cards?|screens?|pages?|slides?|sequence|frames?)|titles?|credits?|cards?|slides?|captions?|pages?"
+)
+_PICTURES = r"screens?|scenes?|shots?|frames?|pictures?|images?|sequence"
+_CARD = re.compile(
+    rf"(?P<before>\b(?:on|in|during|at|from|of|by) )?\b(?P<the>(?:the|this|its|an?) )?(?:very )?"
+    rf"(?:(?P<start>{_FIRST} (?:(?P<s>{_TITLES})|(?P<p>{_PICTURES}))|(?P<t>title[- ](?:cards?|screens?|pages?|slides?|sequence))"
+    rf"|intro(?:duction)? sequence|intro)|(?:{_LAST} (?:(?P<e>{_TITLES})|(?P<q>{_PICTURES}))|(?P<c>credits)|outro))"
+    rf"(?: of {_WHOLE})?\b(?!-)(?P<more> (?=(?:of|with|that|which|where|about|for|and|or|to)\b))?"
+    r"(?P<verb> (?=(?:says?|reads?|shows?|lists?|states?|tells?|mentions?|contains?|names?)\b))?",
+    re.IGNORECASE,
+)
+# These are named without a preposition, too; a "last slide" may be one of many.
+_NAMED_CARD = re.compile(
+    r"(?:opening|closing|end|ending) (?:titles?|credits?|cards?|screens?)\b|title[- ](?:card|screen|page|slide|sequence)",
     re.IGNORECASE,
 )
 _UNITS = {"second": 1.0, "sec": 1.0, "minute": 60.0, "min": 60.0, "hour": 3600.0}
@@ -121,10 +150,12 @@ def stretch_of(question: str) -> tuple[str, Span | None, bool]:
             return _without(question, found), Span(start=min(start, end), end=max(start, end)), False
     if (found := _BEFORE_END.search(question)) and (length := min(FAR / 2, _length(found["length"]))):
         return _without(question, found), Span(start=0 if found["stretch"] else max(0.0, length - 1), end=length), True
-    if (found := _EDGE.search(question)) and (count := _count(found[3])):
-        length = min(FAR / 2, count * _UNITS[found[4].casefold()])
-        at_end = found[2].casefold() in ("last", "final", "closing")
-        if found[1].casefold() != "after":
+    found = _EDGE.search(question) or _EDGE_ALONE.search(question)
+    # "In the opening seconds" names no length: it is a part.
+    if found and (found["count"] or not found["plural"]) and (count := _count(found["count"])):
+        length = min(FAR / 2, count * _UNITS[found["unit"].casefold()])
+        at_end = found["edge"].casefold() in ("last", "final", "closing")
+        if found["how"].casefold() != "after":
             return _without(question, found), Span(start=0, end=length), at_end
         if not at_end:
             return _without(question, found), Span(start=length, end=FAR), False
@@ -135,17 +166,45 @@ def stretch_of(question: str) -> tuple[str, Span | None, bool]:
     return question, None, False
 
 
-def part_of(question: str) -> tuple[str, Part] | None:
-    """Parse the part of a video that a question names ("at the end").
+class InPart(NamedTuple):
+    """The part of a video that a question names.
 
-    Returns:
-        The question without it, and the part; None if it names none.
+    Attributes:
+        rest: The question without it; a card is written as "the slide".
+        part: Which part.
+        is_card: Whether the question names something that is shown there, such as a title card or the last scene.
+        is_written: Whether that is writing.
     """
-    if not (found := _PART.search(question)):
+
+    rest: str
+    part: Part
+    is_card: bool = False
+    is_written: bool = False
+
+
+def part_of(question: str) -> InPart | None:
+    """Parse the part of a video that a question names ("at the end", "on the title card"); None if it names none."""
+    if found := _PART.search(question):
+        is_start = found["start"] or found["first"] or found["starts"]
+        return InPart(_without(question, found), "middle" if found["middle"] else "start" if is_start else "end")
+    if asks_how_to(question):
         return None
-    word = found[1].casefold()
-    part: Part = "end" if word in ("end", "close", "closing") else "middle" if word == "middle" else "start"
-    return _without(question, found), part
+    return next(filter(None, (_card(question, found) for found in _CARD.finditer(question))), None)
+
+
+def _card(question: str, found: re.Match[str]) -> InPart | None:
+    """Parse a card; None where it may be something else: "the last picture" alone is a thing, "in the last picture" a place."""
+    rest = f"{question[: found.start()]} {question[found.end() :]}"
+    is_alone = not tokens(rest)
+    is_one_of_many = found["more"] or not (found["before"] or found["verb"] or is_alone)
+    if is_one_of_many and not _NAMED_CARD.search(found[0]):
+        return None
+    is_written = bool(found["s"] or found["t"] or found["e"] or found["c"])
+    name = "the slide" if is_written else f"the {found['p'] or found['q']}" if found["p"] or found["q"] else ""
+    before = "on" if found["before"] and is_written else (found["before"] or "") if name else ""
+    is_start = found["start"] or found["t"] or "intro" in found[0].casefold()
+    named = f"{question[: found.start()]} {before} {name} {question[found.end() :]}"
+    return InPart(" ".join(named.split()), "start" if is_start else "end", is_card=True, is_written=is_written)
 
 
 def moment_of(question: str) -> tuple[str, Span] | None:
@@ -236,7 +295,7 @@ def recent_of(question: str) -> Recent | None:
         word = 1 if found[1] else 2
         return Recent(question[: found.start(word)] + question[found.end(word) :], found[word], _JUST_SECONDS, True)
     rest, span, at_end = stretch_of(question)
-    written = _EDGE.search(question)
+    written = _EDGE.search(question) or _EDGE_ALONE.search(question)
     return Recent(rest, written[0], span.end, False) if span is not None and at_end and written else None
 
 

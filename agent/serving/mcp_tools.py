@@ -65,6 +65,7 @@ class Found(BaseModel):
     """Evidence, best first."""
 
     rows: list[Row]
+    limits: str = ""
     more: str = ""
 
 
@@ -164,7 +165,7 @@ class LibraryTools:
         rows = [self._row(one) for one in found[cursor : cursor + limit]]
         rows = rows[: _fitting(row.model_dump_json() for row in rows)]
         more = f"more: call search with cursor={cursor + len(rows)}" if len(found) > cursor + len(rows) else ""
-        return Found(rows=rows, more=more)
+        return Found(rows=rows, limits=found.limits, more=more)
 
     def ask(self, question: str, video: str = "", where: Sequence[str] = ()) -> Answered:
         """An answer with checked citations; where nothing answers, `more` names the next call.

@@ -76,7 +76,7 @@ class LibraryService:
         k: int = 20,
         where: Sequence[str] = (),
     ) -> dict[str, Any]:
-        """Return the evidence that fits a query best, best first, the query as searched, and its corrected words.
+        """Return the evidence that fits a query best, best first, the query as searched, its corrected words and its limits.
 
         Raises:
             QueryError: The query or a filter is not valid.
@@ -95,6 +95,7 @@ class LibraryService:
         return {
             "query": text,
             "corrections": [one.model_dump() for one in corrections],
+            "limits": found.limits,
             "results": [self._row(one) for one in found],
         }
 

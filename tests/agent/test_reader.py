@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playhead.agent.answering.candidates import Candidate, Features
-from playhead.agent.answering.ranking import Scored, found_evidence, ranked
+from playhead.agent.answering.ranking import Scored, ranked
 from playhead.agent.answering.reader import FeatureReader, ReaderWeights, feature_reader, holds_exact
 from playhead.agent.question.planning import make_plan
+from playhead.agent.searching.evidence import found_evidence
 from playhead.index.records import Evidence
 from playhead.index.retrieval.search import Search
 from playhead.index.storage.local import LocalStorage

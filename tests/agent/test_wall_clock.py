@@ -137,6 +137,12 @@ def test_a_library_is_asked(tmp_path: Path, no_models, write_talk: Callable):
         assert answer.corrected_words == (
             "Read “since 10:00:05” as “since 10:00:05 on 30 November 2026, the time of day”."
         )
+        found = library.search("What was said since 10:00:05?", k=1)
+        assert ([one.text for one in found], found.limits) == (
+            ["The harbour opens in May"],
+            "Limited to what is said: since 10:00:05 on 30 November 2026, the time of day.",
+        )
+        assert library.search("bridge since 10:00:05") == []
         answer = library.ask("When was the bridge mentioned since 10:00:05?")
         assert answer.status == "insufficient"
         answer = library.ask("What did she just say?")

@@ -54,7 +54,7 @@ def on_slide(plan: Plan, search: Search) -> Plan:
         plan: The question, after its videos are chosen.
         search: The library.
     """
-    is_limited = plan.between or plan.scopes is not None or plan.part or plan.anchor
+    is_limited = plan.between or plan.scopes is not None or plan.anchor
     if plan.kind != "needle" or plan.phrases or is_limited or not (found := _NTH_SLIDE.search(plan.question)):
         return plan
     among = plan.video_ids if plan.video_ids is not None else tuple(search.records)

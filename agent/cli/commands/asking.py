@@ -213,6 +213,8 @@ def search(
         text, corrections = opened.corrected(text)
         found = opened.search(text, k, speaker=speaker, **filters)
     _print_corrections(corrections)
+    if found.limits:
+        print(found.limits, file=sys.stderr)
     _print_found(found, print_evidence, as_json)
 
 

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { clock, el, fill, seconds as parsed } from "./dom.js";
 import { Player } from "./player.js";
-import { cards, cited, claims, corrected, hits, step } from "./results.js";
+import { cards, cited, claims, corrected, hits, limited, step } from "./results.js";
 import { VideoPanel } from "./video.js";
 
 const at = (id) => document.getElementById(id);
@@ -76,7 +76,7 @@ async function search() {
     if (mine !== state.search) return;
     const found = state.evidence = answer.results;
     status.textContent = found.length ? `${found.length} ${found.length === 1 ? "result" : "results"}` : "Nothing found. Press Enter to ask.";
-    fill(results, corrected(answer), hits(found, answer.query, open));
+    fill(results, corrected(answer), limited(answer), hits(found, answer.query, open));
     facets(found);
     panel.mark(found);
   } catch (error) {

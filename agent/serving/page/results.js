@@ -75,6 +75,11 @@ export function corrected(answer) {
   return pairs.length ? el("p", { class: "small" }, `Read ${pairs.join(", ")}.`) : null;
 }
 
+// What the words of a query limited its search to; null: nothing.
+export function limited(answer) {
+  return answer.limits ? el("p", { class: "small" }, answer.limits) : null;
+}
+
 export function claims(list, called, open) {
   return list.map((claim) => {
     const rows = slides(claim.citations.map((one) => cited(one, called))).map((row) => hit(row, "", open));
