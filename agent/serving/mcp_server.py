@@ -90,7 +90,7 @@ def mcp_server(library: Library) -> Any:
         cursor: int = 0,
         where: _Where = [],  # noqa: B006 (never changed)
     ) -> Found:
-        """Find evidence for words or a description, best first."""
+        """Find evidence, best first."""
         return tools.search(query, how, video, start, end, speaker, limit, cursor, where)
 
     @offered
@@ -100,7 +100,7 @@ def mcp_server(library: Library) -> Any:
 
     @offered
     def moment(video: _OneVideo, start: _Time, end: _Time = "") -> Moment:
-        """Read all that is indexed in a stretch, by time."""
+        """Read all in a stretch, by time."""
         return tools.moment(video, start, end)
 
     @offered
@@ -119,12 +119,12 @@ def mcp_server(library: Library) -> Any:
 
     @offered
     def check(claim: str, video: _Video = "", at: _At = "") -> Checked:
-        """Verify somebody's claim against what is indexed."""
+        """Verify a claim against the index."""
         return tools.check(claim, video, at)
 
     @offered
     def clip(video: _OneVideo, start: _Time, end: _Time) -> list[Any]:
-        """Link to a stretch as an MP4, at most 2 minutes."""
+        """Link to a stretch as MP4, at most 2 minutes."""
         began, until = tools.clip_span(video, start, end)
         uri = f"playhead://video/{quote(video, safe='')}/clip/{began:.3f}-{until:.3f}"
         return [
