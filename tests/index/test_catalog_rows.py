@@ -37,10 +37,14 @@ def test_a_stored_observation_comes_back(seen):
     )
     assert (row.row, row.modality, row.text, row.source) == (7, seen.modality, seen.text, seen.source)
     assert (row.start, row.end, row.frame_seconds) == (seen.span.start, seen.span.end, seen.frame_seconds)
-    assert (row.box, row.words, row.stream) == (seen.box, seen.words, seen.stream)
+    assert (row.words, row.stream) == (seen.words, seen.stream)
+    edges = [(box.left, box.top, box.right, box.bottom) for box in (row.box, seen.box) if box]
+    assert edges == [] or edges[0] == pytest.approx(edges[1], abs=1e-7)
     assert row.evidence_id == f"abcdef012345-{observation_id(seen)}"
 
 
-def test_a_box_takes_32_bytes_and_a_word_20_and_its_letters():
-    assert len(stored(WRITTEN)[4]) == 32
-    assert len(stored(SAID)[5]) == 4 + 2 * 20 + len("Grüße,\0東京!\0".encode())
+def test_a_box_takes_16_bytes_and_words_are_compressed():
+    assert len(stored(WRITTEN)[4]) == 16
+    words = [Word(text=f"word{n % 9}", start=n / 4, end=n / 4 + 0.2, probability=0.9) for n in range(40)]
+    said = SAID.model_copy(update={"words": tuple(words), "span": Span(start=0, end=10)})
+    assert len(stored(said)[5]) < 0.5 * (4 + 40 * 20 + sum(len(word.text) + 1 for word in words))

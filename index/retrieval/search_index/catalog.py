@@ -29,7 +29,7 @@ __all__ = ["Catalog", "CatalogError"]
 CatalogError = sqlite3.DatabaseError
 
 # Raised when the schema, or the cutting of texts into terms, changes: an older file is built again.
-_VERSION = 11
+_VERSION = 12
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE videos (
@@ -51,7 +51,7 @@ CREATE TABLE lengths (first INTEGER PRIMARY KEY, lengths BLOB NOT NULL);
 CREATE TABLE rows (
     row INTEGER PRIMARY KEY, video INTEGER NOT NULL, modality TEXT NOT NULL, start REAL NOT NULL, "end" REAL NOT NULL,
     text TEXT NOT NULL, source INTEGER NOT NULL, box BLOB, words BLOB, frame_seconds REAL, stream INTEGER,
-    observation TEXT NOT NULL
+    observation BLOB NOT NULL
 );
 CREATE INDEX rows_by_time ON rows (video, modality, start);
 CREATE INDEX rows_by_label ON rows (modality, text) WHERE modality IN ('object', 'frame');
@@ -60,8 +60,12 @@ CREATE TABLE vocabulary (
 ) WITHOUT ROWID;
 CREATE TABLE sizes (modality TEXT PRIMARY KEY, rows INTEGER NOT NULL, terms INTEGER NOT NULL) WITHOUT ROWID
 """
-# One full-text table for each modality; its terms are separated by spaces and may contain signs.
-_TERMS = """CREATE VIRTUAL TABLE IF NOT EXISTS terms_{} USING fts5 (text, content='', tokenize="ascii tokenchars '#+.&@-_'")"""
+# One full-text table for each modality; its terms are separated by spaces and may contain signs. The table `lengths` holds the
+# numbers of terms of its rows, so that it needs none of its own.
+_TERMS = (
+    "CREATE VIRTUAL TABLE IF NOT EXISTS terms_{} USING fts5 "
+    """(text, content='', columnsize=0, tokenize="ascii tokenchars '#+.&@-_'")"""
+)
 _READ_CACHE_KIB = 32_768
 # Pages of the file that are mapped into memory instead of copied: fetching texts that were not read before takes half the time.
 # SQLite's own limit is 2 GiB; it reads the rest of a larger file.

@@ -90,7 +90,11 @@ class CatalogQueries:
 
     def by_evidence_id(self, evidence_id: str) -> Row | None:
         """Return the row with an evidence id, or None."""
-        prefix, _, observation = evidence_id.partition("-")
+        prefix, _, digits = evidence_id.partition("-")
+        try:
+            observation = bytes.fromhex(digits)
+        except ValueError:
+            return None
         statement = f"{ROWS} WHERE video_id >= ? AND video_id < ? AND observation = ? LIMIT 1"
         found = self.all(statement, (prefix, prefix + "g", observation)) if prefix else []
         return row_of(found[0]) if found else None
@@ -123,7 +127,8 @@ class CatalogQueries:
         source = "rows JOIN videos USING (video)"
         statement = f"SELECT row, video_id, observation FROM {source} WHERE {condition} ORDER BY start, row"  # noqa: S608 (our own names)
         return [
-            (row, evidence_id_of(video_id, observation)) for row, video_id, observation in self.all(statement, values)
+            (row, evidence_id_of(video_id, observation.hex()))
+            for row, video_id, observation in self.all(statement, values)
         ]
 
     def with_texts(self, texts: Iterable[str], where: Filter) -> list[Row]:

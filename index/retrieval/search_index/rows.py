@@ -3,6 +3,7 @@
 import json
 import math
 import struct
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ __all__ = ["COLUMNS", "ROWS", "Filter", "Row", "condition_of", "evidence_id_of",
 # What `row_of` takes, and the tables that hold it.
 COLUMNS = 'row, video_id, modality, start, "end", text, extractor, box, words, frame_seconds, stream, observation'
 ROWS = f"SELECT {COLUMNS} FROM rows JOIN videos USING (video) JOIN sources USING (source)"  # noqa: S608 (our own names)
-_BOX = struct.Struct("<4d")
+_BOX, _DIGITS = struct.Struct("<4f"), 7  # edges are exact to 1e-7 of the picture
 _WORD_END = "\0"
 
 
@@ -64,7 +65,7 @@ def stored(observation: Observation) -> tuple[object, ...]:
         _packed(words) if words else None,
         observation.frame_seconds,
         observation.stream,
-        observation_id(observation),
+        bytes.fromhex(observation_id(observation)),
     )
 
 
@@ -79,16 +80,16 @@ def row_of(values: Sequence) -> Row:
         end=end,
         text=text,
         source=source,
-        box=Box(**dict(zip(("left", "top", "right", "bottom"), _BOX.unpack(box), strict=True))) if box else None,
+        box=_box(box) if box else None,
         words=_unpacked(words) if words else (),
         frame_seconds=frame_seconds,
         stream=stream,
-        evidence_id=evidence_id_of(video_id, observation),
+        evidence_id=evidence_id_of(video_id, observation.hex()),
     )
 
 
 def evidence_id_of(video_id: str, observation: str) -> str:
-    """Return the evidence id of an observation of a video."""
+    """Return the evidence id of an observation of a video; the observation is named by `observation_id`."""
     return f"{video_id[:12]}-{observation}"
 
 
@@ -104,15 +105,22 @@ def condition_of(where: Filter) -> tuple[str, list[object]]:
     return " AND ".join(parts), values
 
 
+def _box(content: bytes) -> Box:
+    left, top, right, bottom = (round(edge, _DIGITS) for edge in _BOX.unpack(content))
+    return Box(left=left, top=top, right=right, bottom=bottom)
+
+
 def _packed(words: Sequence[Word]) -> bytes:
-    """Words as bytes: their texts, each with an end; then starts and ends as float64, and probabilities as float32."""
+    """Words as compressed bytes: starts and ends as float64, probabilities as float32, then their texts, each with an end."""
     times = np.array([(word.start, word.end) for word in words], "<f8")
     probabilities = np.array([math.nan if (p := word.probability) is None else p for word in words], "<f4")
     texts = "".join(word.text + _WORD_END for word in words)
-    return b"".join((struct.pack("<I", len(words)), times.tobytes(), probabilities.tobytes(), texts.encode()))
+    numbers = times.tobytes() + probabilities.tobytes()
+    return zlib.compress(struct.pack("<I", len(words)) + numbers + texts.encode())
 
 
 def _unpacked(content: bytes) -> tuple[Word, ...]:
+    content = zlib.decompress(content)
     (count,) = struct.unpack_from("<I", content)
     times = np.frombuffer(content, "<f8", 2 * count, 4).reshape(-1, 2).tolist()
     probabilities = np.frombuffer(content, "<f4", count, 4 + 16 * count).tolist()
