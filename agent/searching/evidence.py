@@ -14,7 +14,7 @@ from ..answering.retrieval import retrieve
 from ..answering.scopes import find_in
 from ..question.planning import make_plan
 from ..records import Plan
-from .limits import limit_of
+from .limits import is_question, limit_of
 from .results import SearchResults
 
 __all__ = ["found_evidence"]
@@ -35,8 +35,8 @@ def found_evidence(
 ) -> SearchResults:
     """Search, score the results, and drop those that only resemble the query.
 
-    A query that names a place in the video ("on the title card", "after 5:00") is limited to it: see `limits`. A question
-    for what is said, written or shown is searched there first.
+    A query that names a place in the video ("on the title card", "after 5:00") is limited to it: see `limits`. Results
+    of a modality that a question names ("What is said about …?") come before others.
 
     The order is that of retrieval. A result is dropped if its relevance is less than a fifth of the best relevance. A
     result without a name, number or code of the query has the relevance 0.
@@ -86,8 +86,13 @@ def _scored_evidence(
     video_ids: Sequence[str] | None,
     between: Span | None,
 ) -> list[Evidence]:
+    plan = make_plan(query).model_copy(update={"is_moment": False})
     found = search.find(query, k, modalities, video_ids, between)
-    return _kept(make_plan(query).model_copy(update={"is_moment": False}), found, search)
+    asked = [one for one in modalities if one in plan.modalities]
+    if asked and len(asked) < len(modalities) and is_question(query):
+        own = search.find(query, k, asked, video_ids, between)
+        found = list({one.evidence_id: one for one in (*own, *found)}.values())
+    return _kept(plan, found, search)
 
 
 def _kept(plan: Plan, found: Sequence[Evidence], search: Search) -> list[Evidence]:
