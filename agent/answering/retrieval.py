@@ -133,9 +133,8 @@ def _height(one: Evidence) -> float:
     """The height of a line of text as a share of the picture; 0: it is no line, or too short to be a title."""
     if one.modality != "text" or one.box is None or sum(map(str.isalnum, one.text)) < LETTERS_OF_TITLE:
         return 0.0
-    return min(
-        one.box.bottom - one.box.top, one.box.right - one.box.left
-    )  # the height of a line on its side is its length
+    # A line on its side is as wide as its letters are high.
+    return min(one.box.bottom - one.box.top, one.box.right - one.box.left)
 
 
 def _names(one: Evidence, anchor: Anchor) -> bool:

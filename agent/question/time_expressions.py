@@ -66,9 +66,10 @@ _TITLES = (
 )
 _PICTURES = r"screens?|scenes?|shots?|frames?|pictures?|images?|sequence"
 _CARD = re.compile(
-    rf"(?P<before>\b(?:on|in|during|at|from|of|by) )?\b(?P<the>(?:the|this|its|an?) )?(?:very )?"
-    rf"(?:(?P<start>{_FIRST} (?:(?P<s>{_TITLES})|(?P<p>{_PICTURES}))|(?P<t>title[- ](?:cards?|screens?|pages?|slides?|sequence))"
-    rf"|intro(?:duction)? sequence|intro)|(?:{_LAST} (?:(?P<e>{_TITLES})|(?P<q>{_PICTURES}))|(?P<c>credits)|outro))"
+    r"(?P<before>\b(?:on|in|during|at|from|of|by) )?\b(?P<the>(?:the|this|its|an?) )?(?:very )?"
+    rf"(?:(?P<start>{_FIRST} (?:(?P<first_text>{_TITLES})|(?P<first_picture>{_PICTURES}))"
+    r"|(?P<title>title[- ](?:cards?|screens?|pages?|slides?|sequence))|intro(?:duction)? sequence|intro)"
+    rf"|(?:{_LAST} (?:(?P<last_text>{_TITLES})|(?P<last_picture>{_PICTURES}))|(?P<credits>credits)|outro))"
     rf"(?: of {_WHOLE})?\b(?!-)(?P<more> (?=(?:of|with|that|which|where|about|for|and|or|to)\b))?"
     r"(?P<verb> (?=(?:says?|reads?|shows?|lists?|states?|tells?|mentions?|contains?|names?)\b))?",
     re.IGNORECASE,
@@ -199,10 +200,11 @@ def _card(question: str, found: re.Match[str]) -> InPart | None:
     is_one_of_many = found["more"] or not (found["before"] or found["verb"] or is_alone)
     if is_one_of_many and not _NAMED_CARD.search(found[0]):
         return None
-    is_written = bool(found["s"] or found["t"] or found["e"] or found["c"])
-    name = "the slide" if is_written else f"the {found['p'] or found['q']}" if found["p"] or found["q"] else ""
+    is_written = bool(found["first_text"] or found["title"] or found["last_text"] or found["credits"])
+    picture = found["first_picture"] or found["last_picture"]
+    name = "the slide" if is_written else f"the {picture}" if picture else ""
     before = "on" if found["before"] and is_written else (found["before"] or "") if name else ""
-    is_start = found["start"] or found["t"] or "intro" in found[0].casefold()
+    is_start = found["start"] or found["title"] or "intro" in found[0].casefold()
     named = f"{question[: found.start()]} {before} {name} {question[found.end() :]}"
     return InPart(" ".join(named.split()), "start" if is_start else "end", is_card=True, is_written=is_written)
 

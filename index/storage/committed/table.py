@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ....tools.embedding.protocol import unit
 from ....tools.records import Box, Modality, Observation, Span, Word
-from ...byte_vectors import as_bytes, as_even_bytes, from_bytes
+from ...byte_vectors import as_bytes, from_bytes
 from ...records import VideoRecord
 
 __all__ = ["ObservationTable", "have_unit_length", "observation_id", "parse_table", "write"]
@@ -25,8 +25,7 @@ _EDGES = ("left", "top", "right", "bottom")
 # Rounding a unit vector to one byte a number changes its length by less than 3e-3; where a number is clipped, by 8e-3 (one of 681
 # lines of a code tutorial).
 _LENGTH_TOLERANCE = 1e-2
-# Vectors are stored as bytes only if the cosine of each to its original is at least this. For texts by MiniLM it is 0.9994 with
-# even bytes, 0.9999 with all.
+# Vectors are stored as bytes only if the cosine of each to its original is at least this. For texts by MiniLM it is 0.9999.
 _LEAST_COSINE = 0.999
 # Columns of few different values. Other columns are a fifth smaller without a dictionary: 300 s of code take 52 kB at this level,
 # 59 kB at Zstandard's first, 65 kB with dictionaries. An hour takes 0.03 s to write.
@@ -153,12 +152,10 @@ def _shortened(vectors: Halves) -> Halves | npt.NDArray[np.uint8]:
     """Return the vectors with one byte for each number if all of them keep their direction and length, else unchanged."""
     if not vectors.size:
         return vectors
-    for codes in (as_even_bytes(vectors), as_bytes(vectors)):
-        read = from_bytes(codes)
-        cosines = (unit(read) * unit(vectors)).sum(axis=1)
-        if cosines.min() >= _LEAST_COSINE and have_unit_length(read):
-            return codes
-    return vectors
+    codes = as_bytes(vectors)
+    read = from_bytes(codes)
+    cosines = (unit(read) * unit(vectors)).sum(axis=1)
+    return codes if cosines.min() >= _LEAST_COSINE and have_unit_length(read) else vectors
 
 
 def parse_table(files: Mapping[str, bytes], record: VideoRecord) -> ObservationTable:
