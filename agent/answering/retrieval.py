@@ -89,7 +89,7 @@ def _all_within(plan: Plan, search: Search, most: int) -> list[Evidence]:
         part = 0 if not plan.clock else -number if plan.from_end else number
         there = [
             one
-            for one in search.attributed(search.of_video(scope.video_id, plan.modalities))
+            for one in search.attributed(search.of_video(scope.video_id, plan.modalities, scope.span))
             if one.span.overlap(scope.span) > 0 and (not plan.speaker or one.speaker == plan.speaker)
         ]
         large = LARGE_SHARE * max(map(_height, there), default=0.0) if is_stretch else 0.0
