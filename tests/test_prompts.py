@@ -29,6 +29,7 @@ VALUES = {
     "look": {"count": "16"},
     "plan": {},
     "repair": {"error": "cells.0: 17 is more than 16", "answer": '"{\\"cells\\": [17]}"'},
+    "select": {},
     "short_answer": {},
     "titles": {},
     "translate": {},

@@ -122,7 +122,7 @@ def compose(
         can = llm.capabilities
         taken = can.tokens_of(instructions) + can.tokens_of(asked.text) + _ANSWER_TOKENS[task] + _SCHEMA_TOKENS
         chosen = fitted(rows, frames, can, taken, scale)
-        brief = write_brief(chosen.rows, chosen.frames, decoder)
+        brief = write_brief(chosen.rows, chosen.frames, decoder, slides=task == "answer")
         try:
             draft, usage = ask_structured(
                 llm,
@@ -242,9 +242,9 @@ def _form(task: Task, brief: Brief, options: int) -> type[AnswerDraft] | type[Cl
 def _drafted(
     draft: AnswerDraft | ClaimsDraft, brief: Brief, options: Sequence[str], usage: TokenUsage, frames: int
 ) -> Draft:
-    cited = {name: (Citation.of(one),) for name, one in brief.ids.items()}
+    cited = {name: tuple(map(Citation.of, ones)) for name, ones in brief.ids.items()}
     source = _Source(cited, len(options), usage)
-    rows = tuple(one for name, one in brief.ids.items() if name.startswith("E"))
+    rows = tuple(one for name, ones in brief.ids.items() if name.startswith("E") for one in ones)
     if isinstance(draft, ClaimsDraft):
         made = _cited(draft.claims, getattr(draft, "option", ""), draft.found, draft.missing, source)
     else:

@@ -90,9 +90,9 @@ def _rows_of(form: type[BaseModel], ids: tuple[str, ...]) -> type[BaseModel]:
     return create_model("Rows", rows=(list[one], ...))  # type: ignore[valid-type]
 
 
-def _row(draft: BaseModel, form: type[Form], ids: dict[str, Evidence]) -> Extracted[Form] | None:
+def _row(draft: BaseModel, form: type[Form], ids: dict[str, tuple[Evidence, ...]]) -> Extracted[Form] | None:
     given = draft.model_dump()
-    cited = tuple(Citation.of(ids[name]) for name in given.pop("ids") if name in ids)
+    cited = tuple(Citation.of(one) for name in given.pop("ids") for one in ids.get(name, ()))
     values = {name: value for name, value in given.items() if value is not None}
     try:
         value = form.model_validate(values)

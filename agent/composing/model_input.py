@@ -18,7 +18,7 @@ from ...tools.llm.protocol import Part
 from ...tools.media.frames import Decoder, frames_at
 from ..records import Turn
 
-__all__ = ["Brief", "SizedFrame", "fitted", "quoted", "quoted_question", "write_brief"]
+__all__ = ["Brief", "SizedFrame", "fitted", "on_one_slide", "quoted", "quoted_question", "together", "write_brief"]
 
 # A follow-up question may refer to this many earlier questions, and to this much of each answer.
 EARLIER_TURNS = 3
@@ -32,6 +32,8 @@ FRAMES_SHARE = 0.7
 # A longer line of text is cut: no answer needs more of one.
 MOST_CHARACTERS = 700
 SMALLEST_FRAME = 224
+# Lines of text that appear within a second are of one slide.
+_SAME_SLIDE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,10 @@ class SizedFrame:
 
 @dataclass(frozen=True)
 class Brief:
-    """What the model reads, and what its ids refer to."""
+    """What the model reads, and what its ids refer to: one line or frame, or the lines of one slide."""
 
     parts: tuple[Part, ...]
-    ids: dict[str, Evidence]
+    ids: dict[str, tuple[Evidence, ...]]
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def fitted(
     room -= sum(map(_frame_tokens, shown))
     kept: list[Evidence] = []
     for row in rows:
-        cost = can.tokens_of(_line("E99", row)) + 1
+        cost = can.tokens_of(_line("E99", (row,))) + 1
         if not any(other.video == row.video for other in kept):
             cost += can.tokens_of(_heading(row)) + 1
         if cost > room:
@@ -100,39 +102,61 @@ def fitted(
     return Fitted(tuple(kept), tuple(shown))
 
 
-def write_brief(rows: Sequence[Evidence], frames: Sequence[SizedFrame], decoder: Decoder = "pyav") -> Brief:
+def write_brief(
+    rows: Sequence[Evidence], frames: Sequence[SizedFrame], decoder: Decoder = "pyav", *, slides: bool = False
+) -> Brief:
     """Lines `E1 …` and frames `F1 …`, below the name of their video, in the order of time.
 
     Args:
         rows: Text evidence.
         frames: Segment keyframes to decode and show.
         decoder: What decodes them.
+        slides: Whether the lines of one slide are one line with one id.
 
     Raises:
         MediaError: A video's file cannot be read.
     """
     pictures = _decoded(frames, decoder)
-    items: list[tuple[str, float, int, Evidence, Picture | None]] = []
-    items += [(row.video, row.start, 0, row, None) for row in rows]
-    items += [(sized.evidence.video, sized.seconds, 1, sized.evidence, picture) for sized, picture in pictures]
+    lines_of = together(rows) if slides else [(row,) for row in rows]
+    items: list[tuple[str, float, int, tuple[Evidence, ...], Picture | None]] = []
+    items += [(ones[0].video, ones[0].start, 0, ones, None) for ones in lines_of]
+    items += [(sized.evidence.video, sized.seconds, 1, (sized.evidence,), picture) for sized, picture in pictures]
     parts: list[Part] = []
-    ids: dict[str, Evidence] = {}
+    ids: dict[str, tuple[Evidence, ...]] = {}
     lines: list[str] = []
     last = ""
-    for video, _, _, evidence, picture in sorted(items, key=lambda item: item[:3]):
+    for video, _, _, ones, picture in sorted(items, key=lambda item: item[:3]):
         if video != last:
-            lines.append(_heading(evidence))
+            lines.append(_heading(ones[0]))
             last = video
         name = f"{'F' if picture else 'E'}{sum(one.startswith('F' if picture else 'E') for one in ids) + 1}"
-        ids[name] = evidence
+        ids[name] = ones
         if picture is None:
-            lines.append(_line(name, evidence))
+            lines.append(_line(name, ones))
             continue
         parts += ["\n".join([*lines, f"{name} a frame:"]), picture]
         lines = []
     if lines:
         parts.append("\n".join(lines))
     return Brief(tuple(parts), ids)
+
+
+def together(rows: Sequence[Evidence]) -> list[tuple[Evidence, ...]]:
+    """Put the lines of each slide together, from top to bottom; every other line stays alone. Best first, as the rows are."""
+    groups: list[list[Evidence]] = []
+    for row in rows:
+        ours = next((group for group in groups if on_one_slide(group[0], row)), None)
+        if ours is None:
+            groups.append([row])
+        else:
+            ours.append(row)
+    return [tuple(sorted(group, key=lambda one: one.box.top if one.box else 0.0)) for group in groups]
+
+
+def on_one_slide(one: Evidence, other: Evidence) -> bool:
+    """Whether two lines of text appear together."""
+    is_text = one.modality == other.modality == "text" and one.video_id == other.video_id
+    return is_text and abs(one.start - other.start) < _SAME_SLIDE_SECONDS
 
 
 def quoted_question(question: str, turns: Sequence[Turn] = ()) -> str:
@@ -149,9 +173,10 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _line(name: str, row: Evidence) -> str:
-    text = row.text if len(row.text) <= MOST_CHARACTERS else f"{row.text[:MOST_CHARACTERS]} …"
-    return f"{name} {row.start:.0f} s {participle(row.modality)}: {quoted(text)}"
+def _line(name: str, rows: tuple[Evidence, ...]) -> str:
+    text = " · ".join(row.text for row in rows)
+    text = text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]} …"
+    return f"{name} {rows[0].start:.0f} s {participle(rows[0].modality)}: {quoted(text)}"
 
 
 def _heading(one: Evidence) -> str:

@@ -12,7 +12,8 @@ from ...tools.llm.openai_server.streaming import AnswerText
 from ...tools.llm.protocol import TokenUsage
 from ..answering.ranking import ranked
 from ..composing.compose import Asked, Draft, Task, compose, gather, verify
-from ..composing.reading import lines_to_read
+from ..composing.reading import lines_to_read, moments_to_read
+from ..composing.selection import selected
 from ..looking.model_frames import frames_cited, frames_within, look
 from ..records import Claim
 from .budget import TokensSpentError
@@ -29,8 +30,10 @@ LATER_ROUNDS = 3
 CHAPTERS_SHARE = 0.7
 # Lines of one request. A small model on two cores reads 67 tokens a second: ten lines take 4 to 6 s.
 SMALL_LINES, LINES, MANY_LINES = 12, 30, 60
-# If a similar question was answered before, its evidence comes first, and half of the lines are enough.
-HINTED_LINES = 6
+# Sentences and slides for a small model. If a similar question was answered before, its evidence comes first, and fewer are enough.
+SMALL_MOMENTS, HINTED_MOMENTS = 10, 6
+# Of fewer lines a small model writes at once, without choosing among them first.
+FEW_LINES = 3
 
 
 def look_node(state: State, runtime: Running) -> State:
@@ -39,13 +42,14 @@ def look_node(state: State, runtime: Running) -> State:
     context = runtime.context
     assert context.llm is not None
     can = context.llm.capabilities
-    most = SMALL_LINES if can.is_small else MANY_LINES if state["plan"].kind != "needle" else LINES
-    if state["hints"] and can.is_small:
-        most = HINTED_LINES
+    most = MANY_LINES if state["plan"].kind != "needle" else LINES
     hinted = {one.evidence_id for one in state["hints"]}
     scored = ranked(state["plan"], state["evidence"], context.search, context.reader)
     best_first = [*state["hints"], *(one.evidence for one in scored if one.evidence.evidence_id not in hinted)]
-    rows = lines_to_read(best_first, context.search, most, frozenset(state["new"]))
+    if can.is_small:
+        rows = moments_to_read(best_first, context.search, HINTED_MOMENTS if state["hints"] else SMALL_MOMENTS)
+    else:
+        rows = lines_to_read(best_first, context.search, most, frozenset(state["new"]))
     if not can.sees_pictures:
         detail = f"{len(rows)} lines to read; {context.llm.source} reads text only and sees no frames"
         runtime.stream_writer(FramesLookedAt(frames=(), inspected=0))
@@ -84,11 +88,15 @@ def compose_node(state: State, runtime: Running) -> State:
     task: Task = "answer" if is_single else "claims"
     if not state["rows"] and not state["frames"]:
         return _drafted(Draft(claims=(), is_found=False, missing=(), dropped=0, usage=TokenUsage()), runtime, began)
+    asked = Asked(state["plan"].question, state["turns"], state["plan"].options)
+    rows, spent = state["rows"], TokenUsage()
     try:
+        if is_single and len(rows) > FEW_LINES:
+            rows, spent = selected(context.llm, asked, rows, seconds=seconds_left(context))
         draft = compose(
             context.llm,
-            Asked(state["plan"].question, state["turns"], state["plan"].options),
-            state["rows"],
+            asked,
+            rows,
             state["frames"],
             task=task,
             decoder=context.settings.decoder,
@@ -96,8 +104,10 @@ def compose_node(state: State, runtime: Running) -> State:
             on_text=_words_of(runtime),
         )
     except ServerError as error:
-        return _unusable(error, state, runtime, began)
-    return _drafted(draft, runtime, began)
+        failed = _unusable(error, state, runtime, began)
+        return {**failed, "tokens": spent + failed["tokens"]}
+    draft = draft.model_copy(update={"usage": spent + draft.usage})
+    return {**_drafted(draft, runtime, began), "rows": list(rows)}
 
 
 def digest_node(state: State, runtime: Running) -> State:

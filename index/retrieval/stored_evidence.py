@@ -160,11 +160,17 @@ class StoredEvidence:
             zero = np.zeros(index.dimensions, np.float32)
             return found, np.stack([own.get(row.row, zero) for row in rows])
 
-    def nearby(self, evidence: Evidence, seconds: float) -> list[Evidence]:
-        """Return evidence of the same modality and video that overlaps the span or is at most this far away; not itself."""
+    def nearby(self, evidence: Evidence, seconds: float, modality: Modality | None = None) -> list[Evidence]:
+        """Return evidence of the same video that overlaps the span or is at most this far away; not itself.
+
+        Args:
+            evidence: What it is near.
+            seconds: How far away.
+            modality: Of which modality; None: that of the evidence.
+        """
         around = Span(start=max(0.0, evidence.start - seconds), end=evidence.end + seconds)
         with self._snapshots.reading() as snapshot:
-            rows = snapshot.catalog.rows_where(Filter(evidence.modality, (evidence.video_id,), around))
+            rows = snapshot.catalog.rows_where(Filter(modality or evidence.modality, (evidence.video_id,), around))
             return [self._evidence(snapshot, row) for row in rows if row.evidence_id != evidence.evidence_id]
 
     def counts(self, words: Sequence[str], modalities: Sequence[Modality] | None = None) -> tuple[int, dict[str, int]]:

@@ -101,3 +101,9 @@ def test_a_large_models_sentence_is_only_held_to_its_numbers() -> None:
     assert grounded(claim, "Wie hat es sich verändert?", ROWS, same_language=False).claim == claim
     wrong = claim.model_copy(update={"text": "Das Budget wuchs um 21 %."})
     assert grounded(wrong, "Wie hat es sich verändert?", ROWS, same_language=False).claim is None
+
+
+def test_a_number_that_a_colon_joins_to_a_year_is_read() -> None:
+    row = at(0, 9.0, 18.0, "2024:71,000")
+    claim = Claim(text="71,000", verdict="unverified", citations=(Citation.of(row),))
+    assert grounded(claim, "How many people travelled in 2024?", [row]).claim.verdict == "supported"
