@@ -1,7 +1,8 @@
 """The few lines from which a small model writes: it names the ids that answer a question, then it reads these lines alone.
 
-A 1.5B model names the right lines and writes from others. Of 65 questions about narrated talks the ten sentences and slides that
-it reads hold the answer to 63; the two that it names, with what is next to them, hold it to 62, in 3.4 lines.
+A 1.5B model names the right lines and writes from others. Of 65 questions about narrated talks 51 were composed rightly from
+all lines at once, 60 in two steps. The prompt describes a whole answer, of which only the ids and `found` are asked for: asked to
+choose lines alone, the model chooses worse.
 """
 
 from collections.abc import Sequence
