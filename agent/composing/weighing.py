@@ -1,7 +1,8 @@
 """The probability that a small model's answer is right, from the reader and from the model's own yes or no.
 
 A small model also writes an answer where no line answers the question, and its `found` is true in both cases. So it is
-asked in a second, short request whether the answer is right. A logistic regression gives the probability, from the log-odds
+asked in a short request of its own whether the lines answer the question. It is not shown its answer: asked whether that is right, it
+doubts short answers and believes what it wrote about something else. A logistic regression gives the probability, from the log-odds
 of "yes" and from the reader's score of the best line that the answer cites. `tests/benchmarks/fit_composed.py` fits it.
 Without log-probabilities the reader's score of the best passage decides alone.
 """
@@ -18,15 +19,12 @@ from ...index.records import Evidence
 from ...prompts import render
 from ...tools.llm.protocol import TokenUsage, VideoLLM
 from ...tools.records import Record
-from ..records import Claim
-from .model_input import quoted, quoted_question
+from .model_input import quoted, quoted_question, together
 
 __all__ = ["ComposedWeights", "composed_weights", "probability", "yes_log_odds"]
 
 _WEIGHTS = Path(__file__).with_name("composed_weights.json")
 _WORDS = ("yes", "no")
-# Lines of one check. More of them cost time, and a claim cites three at most.
-_MOST_LINES = 6
 # A reader's score of 0 or 1 is no certainty.
 _LEAST = 0.01
 
@@ -66,15 +64,14 @@ def _logit(score: float) -> float:
 
 
 def yes_log_odds(
-    llm: VideoLLM, question: str, claims: Sequence[Claim], lines: Sequence[Evidence], *, seconds: float | None = None
+    llm: VideoLLM, question: str, lines: Sequence[Evidence], *, seconds: float | None = None
 ) -> tuple[float | None, TokenUsage]:
-    """Ask the model whether an answer is right according to the lines that it cites, in one word.
+    """Ask the model whether lines answer a question, in one word.
 
     Args:
         llm: The model that composed the answer.
         question: What was asked.
-        claims: The answer.
-        lines: The lines that it cites, of which the first six in time are shown.
+        lines: The lines from which it composed.
         seconds: Time for it.
 
     Returns:
@@ -83,11 +80,10 @@ def yes_log_odds(
     Raises:
         ServerError: No answer came, or none in time.
     """
-    shown = sorted(lines, key=lambda one: (one.video, one.start))[:_MOST_LINES]
-    read = "\n".join(quoted(one.text) for one in shown)
-    answer = " ".join(claim.text for claim in claims)
+    shown = sorted(together(lines), key=lambda ones: (ones[0].video, ones[0].start))
+    read = "\n".join(quoted(" · ".join(one.text for one in ones)) for ones in shown)
     reply = llm.ask(
-        [f"Lines:\n{read}\n{quoted_question(question)}\nAnswer: {quoted(answer)}\n{render('yes_or_no')}"],
+        [f"Lines:\n{read}\n{quoted_question(question)}\n{render('yes_or_no')}"],
         instructions=render("weigh"),
         max_tokens=1,
         seconds=seconds,

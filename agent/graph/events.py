@@ -98,7 +98,7 @@ class AnswerWeighed(Record):
     score: float = Field(ge=0, le=1, description="The reader's score of the best passage.")
     cited: float = Field(ge=0, le=1, description="The reader's score of the best line that the answer cites.")
     log_odds: float | None = Field(
-        description="The model's log-odds that the answer is right; None: it was not asked, or gives none."
+        description="The model's log-odds that the lines answer the question; None: it was not asked, or gives none."
     )
     probability: float = Field(ge=0, le=1, description="That the answer is right; without log-odds the reader's score.")
     is_given: bool = Field(description="Whether the answer is given.")

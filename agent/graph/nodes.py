@@ -292,15 +292,13 @@ def _probability(
     """Return the probability that claims are right, what asking the model cost, and why it gave no log-odds."""
     assert context.llm is not None
     named = {citation.evidence_id for claim in claims for citation in claim.citations}
-    lines = [one for one in map(context.search.evidence, sorted(named)) if one is not None and one.text]
     best = max((one.score for one in scored), default=0.0)
     cited = max((one.score for one in scored if one.evidence.evidence_id in named), default=0.0)
     odds, usage, failure, weights = None, TokenUsage(), "", composed_weights()
     if context.llm.capabilities.log_probabilities:
+        lines = [one for one in state["rows"] if one.text]
         try:
-            odds, usage = yes_log_odds(
-                context.llm, state["plan"].question, claims, lines, seconds=seconds_left(context)
-            )
+            odds, usage = yes_log_odds(context.llm, state["plan"].question, lines, seconds=seconds_left(context))
         except ServerError as error:
             usage, failure = usage_of(error, context), f": {error}"
     likely = best if odds is None else probability(cited, odds, weights)

@@ -61,8 +61,10 @@ def test_an_answer_that_its_model_calls_right_is_given(talk_library: Library, se
     check = server.requests[2].body
     assert (check["logprobs"], check["top_logprobs"], check["max_tokens"]) == (True, 20, 1)
     read = check["messages"][-1]["content"][0]["text"]
-    assert json.dumps(QUESTION) in read
-    assert '"The budget for travel grew by 12 percent."' in read
+    assert read.startswith("Lines:\n")
+    assert "The budget for travel" in read
+    assert read.endswith(f"Question: {json.dumps(QUESTION)}\nDo the lines answer the question? Write yes or no.")
+    assert "The budget for travel grew by 12 percent." not in read  # its own answer
 
 
 def test_an_answer_that_its_model_calls_wrong_is_not_given(talk_library: Library, server: Scripted) -> None:

@@ -3,8 +3,9 @@
 Questions are those of the narrated talks that are not held out (`narrated.py`), and TutorialVQA's of the first half of its
 videos by name, each asked of its own video or of another tutorial, which cannot answer it. Each is asked with the model; what
 it answers is right if it has the words and cites the scene, or, for TutorialVQA, if it cites a second of the sentences that
-answer. A logistic regression of the reader's score of the cited lines and of the model's log-odds of "yes"
-(`agent.composing.weighing`) gives the probability; the threshold follows from what a wrong answer costs. Takes about half an hour on two quiet cores.
+answer. The reader's score of the cited lines and the model's log-odds of "yes" (`agent.composing.weighing`) are added with that
+ratio, and given from that sum on, which are worth most: right answers less what wrong ones cost. A logistic regression of the
+sum gives the probability. Takes about half an hour on two quiet cores.
 `PLAYHEAD_FIT_TUTORIAL=N` chooses how many of TutorialVQA's questions are asked of their own video (default 30; half as many
 of another).
 """
@@ -30,8 +31,10 @@ from playhead.agent.composing.weighing import ComposedWeights, probability
 COMMAND = "python tests/benchmarks/fit_composed.py"
 # What a wrong answer costs, where a right one is worth 1 and none is worth 0. It costs more than a wrong quote
 # (`fit_reader.py`): it is in the words of Playhead.
-WRONG = 1.0
+WRONG = 1.5
 _RIDGE = 0.1
+# Tried ratios of the reader's logit to the log-odds, and least sums.
+_RATIOS, _SUMS = np.arange(0, 0.55, 0.05), np.arange(-2, 1.05, 0.1)
 
 
 class Weighed(NamedTuple):
@@ -59,22 +62,36 @@ def main() -> None:
 
 
 def fitted(found: Sequence[Weighed]) -> ComposedWeights:
-    """Logistic regression with a ridge, by Newton's method (Hastie et al. 2009, section 4.4.1)."""
-    x = np.array([[1.0, _logit(one.cited), one.log_odds] for one in found])
+    """The best ratio and threshold, and a logistic regression of the sum with a ridge (Hastie et al. 2009, section 4.4.1)."""
+    ratio, least = _worth_most(found)
+    x = np.array([[1.0, one.log_odds + ratio * _logit(one.cited)] for one in found])
     y = np.array([one.right for one in found], float)
-    beta, penalty = np.zeros(3), np.diag([1e-6, _RIDGE, _RIDGE])
+    beta, penalty = np.zeros(2), np.diag([1e-6, _RIDGE])
     for _ in range(50):
         p = 1 / (1 + np.exp(-x @ beta))
         beta += np.linalg.solve((x * (p * (1 - p))[:, None]).T @ x + penalty, x.T @ (y - p) - penalty @ beta)
-    intercept, cited, odds = (round(float(value), 3) for value in beta)
+    intercept, slope = (float(value) for value in beta)
     return ComposedWeights(
         command=COMMAND,
         fitted_on=f"{MODEL}, {len(found)} answers of it to questions of the tuning halves",
-        intercept=intercept,
-        cited=cited,
-        log_odds=odds,
-        threshold=round(WRONG / (1 + WRONG), 3),
+        intercept=round(intercept, 3),
+        cited=round(slope * ratio, 3),
+        log_odds=round(slope, 3),
+        threshold=round(float(1 / (1 + np.exp(-intercept - slope * least))), 3),
     )
+
+
+def _worth_most(found: Sequence[Weighed]) -> tuple[float, float]:
+    """The ratio of the two numbers and the least sum that are worth most, in the mean with their neighbours on the grid."""
+    right = np.array([one.right for one in found])
+    sums = np.array([[one.log_odds + ratio * _logit(one.cited) for one in found] for ratio in _RATIOS])
+    worth = (sums[:, None, :] >= _SUMS[None, :, None]) @ np.where(right, 1.0, -WRONG)
+    around = np.pad(worth, 1, mode="edge")
+    means = sum(
+        around[row : row + worth.shape[0], column : column + worth.shape[1]] for row in range(3) for column in range(3)
+    )
+    row, column = np.unravel_index(np.argmax(means), worth.shape)
+    return float(_RATIOS[row]), float(_SUMS[column])
 
 
 def _logit(score: float) -> float:
