@@ -18,8 +18,8 @@ _RRF_K = 60
 MOST_VIDEOS, POOL, A_VIDEO = 8, 200, 5
 # A sentence and the segment after it may overlap by a fraction of a second.
 _TOLERANCE = 0.5
-# Lines of at least this share of the tallest one are large. The lines of a title card differ less; those of a program's
-# window are a third of its height. A shorter text than this may be a logo.
+# A line is large if its height is at least this share of the tallest line's. Lines of a title card differ less in height; a line of
+# a program's window is a third as high. A text of fewer letters and digits than this may be a logo.
 LARGE_SHARE, LETTERS_OF_TITLE = 0.6, 4
 
 
@@ -51,8 +51,8 @@ def retrieve(plan: Plan, search: Search, most: int = CANDIDATES) -> list[Evidenc
 
     A plan for a moment needs no search: all observations that overlap the span are returned. Their order depends on
     the plan: the shortest first for one second, where sentences precede labels of pictures, by time for a longer span,
-    from the end for the end of a video, and the nearest first before or after an event. Of writing in a part or stretch,
-    large lines come first: those of a title card, not of a window's menu.
+    from the end for the end of a video, and the nearest first before or after an event. In a part or a stretch, large lines
+    of text come before small ones: a title card before a window's menu.
 
     Args:
         plan: The question.
@@ -82,7 +82,7 @@ def _all_within(plan: Plan, search: Search, most: int) -> list[Evidence]:
     is_second = (
         plan.between is not None and plan.between.duration <= 1 and not (plan.anchor or plan.clock or plan.ordinal)
     )
-    is_stretch = not is_second and (plan.part is not None or plan.between is not None) and plan.ordinal is None
+    large_first = not is_second and (plan.part is not None or plan.between is not None) and plan.ordinal is None
     named = labels()
     for number, scope in enumerate(scopes):
         # The parts of a recording follow each other; other videos lie side by side.
@@ -92,14 +92,14 @@ def _all_within(plan: Plan, search: Search, most: int) -> list[Evidence]:
             for one in search.attributed(search.of_video(scope.video_id, plan.modalities, scope.span))
             if one.span.overlap(scope.span) > 0 and (not plan.speaker or one.speaker == plan.speaker)
         ]
-        large = LARGE_SHARE * max(map(_height, there), default=0.0) if is_stretch else 0.0
+        large = LARGE_SHARE * max(map(_height, there), default=0.0) if large_first else 0.0
         for one in there:
             if (key := _sort_key(one, scope.span, plan)) is not None:
                 is_label = one.modality in named  # of things that start together, sentences come first
                 is_small = one.modality == "text" and _height(one) < large
-                # What begins last belongs to the end, what ends first to the start: a logo lasts.
-                lasts = 0.0 if not plan.part else -one.start if plan.part == "end" else one.end
-                seen.append(((part, is_second and is_label, is_small, key, is_label, lasts), one))
+                # A logo is shown all the time: at the end, lines that began later come first; at the start, those that end earlier.
+                shown_longer = 0.0 if not plan.part else -one.start if plan.part == "end" else one.end
+                seen.append(((part, is_second and is_label, is_small, key, is_label, shown_longer), one))
     ordered = sorted(seen, key=lambda found: found[0])
     if plan.ordinal is None:
         return [one for _, one in ordered][:most]

@@ -23,7 +23,7 @@ __all__ = ["Limit", "is_question", "limit_of", "modalities_in_words"]
 
 # A place is looked up in each video: in a larger library, in the first ones only.
 MOST_VIDEOS = 50
-# Lines among which one that holds the whole query literally is looked for.
+# Lines that are compared with the whole query, word by word.
 _LINES = 10
 _ARTICLES = ("the", "a", "an")
 
@@ -45,8 +45,8 @@ def limit_of(
 ) -> Limit | None:
     """Return the place that a query names; None: it names none.
 
-    A phrase that is no question ("opening titles") may also be what is looked for: it is a place if no line of the library
-    holds it.
+    A phrase that is not a question ("opening titles") is a place only if no line of the library holds it: else these words are
+    searched.
 
     Args:
         query: As typed.

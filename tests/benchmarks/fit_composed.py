@@ -3,9 +3,9 @@
 Questions are those of the narrated talks that are not held out (`narrated.py`), and TutorialVQA's of the first half of its
 videos by name, each asked of its own video or of another tutorial, which cannot answer it. Each is asked with the model; what
 it answers is right if it has the words and cites the scene, or, for TutorialVQA, if it cites a second of the sentences that
-answer. The reader's score of the cited lines and the model's log-odds of "yes" (`agent.composing.weighing`) are added with that
-ratio, and given from that sum on, which are worth most: right answers less what wrong ones cost. A logistic regression of the
-sum gives the probability. Takes about half an hour on two quiet cores.
+answer. The model's log-odds of "yes" and a multiple of the reader's score of the cited lines are added (`agent.composing.weighing`).
+The multiple and the least sum of an answer that is given are those with the highest worth: the number of right answers minus the
+cost of wrong ones. A logistic regression of the sum gives the probability. Takes about half an hour on two quiet cores.
 `PLAYHEAD_FIT_TUTORIAL=N` chooses how many of TutorialVQA's questions are asked of their own video (default 30; half as many
 of another).
 """
@@ -33,7 +33,7 @@ COMMAND = "python tests/benchmarks/fit_composed.py"
 # (`fit_reader.py`): it is in the words of Playhead.
 WRONG = 1.5
 _RIDGE = 0.1
-# Tried ratios of the reader's logit to the log-odds, and least sums.
+# Multiples of the reader's logit, and least sums, that are tried.
 _RATIOS, _SUMS = np.arange(0, 0.55, 0.05), np.arange(-2, 1.05, 0.1)
 
 
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def fitted(found: Sequence[Weighed]) -> ComposedWeights:
-    """The best ratio and threshold, and a logistic regression of the sum with a ridge (Hastie et al. 2009, section 4.4.1)."""
+    """Choose multiple and threshold, then fit a logistic regression of the sum with a ridge (Hastie et al. 2009, section 4.4.1)."""
     ratio, least = _worth_most(found)
     x = np.array([[1.0, one.log_odds + ratio * _logit(one.cited)] for one in found])
     y = np.array([one.right for one in found], float)
@@ -82,7 +82,7 @@ def fitted(found: Sequence[Weighed]) -> ComposedWeights:
 
 
 def _worth_most(found: Sequence[Weighed]) -> tuple[float, float]:
-    """The ratio of the two numbers and the least sum that are worth most, in the mean with their neighbours on the grid."""
+    """Return the multiple and the least sum with the highest worth. The worth is averaged over neighbours on the grid."""
     right = np.array([one.right for one in found])
     sums = np.array([[one.log_odds + ratio * _logit(one.cited) for one in found] for ratio in _RATIOS])
     worth = (sums[:, None, :] >= _SUMS[None, :, None]) @ np.where(right, 1.0, -WRONG)
