@@ -22,6 +22,8 @@ ENOUGH = 0.5
 _MOST_LINES = 3
 # A line this close, in seconds, to a cited one may say what the answer is about: the sentence before, the title of a slide.
 _NEXT_SECONDS = 3.0
+# "12th" and "12" are one day.
+_ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b", re.IGNORECASE)
 # "2024:71,000" as it is read off a slide: no clock has 2024 hours.
 _NO_CLOCK = re.compile(r"(?<=\d{3}):")
 
@@ -132,7 +134,7 @@ def _is_next_to(one: Evidence, other: Evidence) -> bool:
 
 def _keys(text: str) -> set[str]:
     """The content words of a text: numbers in digits, words by their stem."""
-    words = (canonical(word) for word in tokens(_NO_CLOCK.sub(": ", text)) if word not in STOP_WORDS)
+    words = (canonical(word) for word in tokens(_ORDINAL.sub("", _NO_CLOCK.sub(": ", text))) if word not in STOP_WORDS)
     return {word if word[:1].isdigit() else stem(word) for word in words}
 
 

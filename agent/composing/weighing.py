@@ -1,17 +1,19 @@
-"""The probability that a small model's answer is right, from the reader and from the model's own yes or no.
+"""The probability that a small model's answer is right, from the model's own yes or no and from the reader.
 
-A small model also writes an answer where no line answers the question, and its `found` is true in both cases. So it is
-asked in a short request of its own whether the lines answer the question. It is not shown its answer: asked whether that is right, it
-doubts short answers and believes what it wrote about something else. A logistic regression gives the probability, from the log-odds
-of "yes" and from the reader's score of the best line that the answer cites. `tests/benchmarks/fit_composed.py` fits it.
-Without log-probabilities the reader's score of the best passage decides alone.
+A small model also writes an answer where no line answers the question. So it is asked in a short request of its own whether the lines of
+the passage answer the question. It is not shown its answer. A logistic regression gives the probability, from the log-odds of "yes", from
+whether it is the first passage, and, for an answer that cites no writing, from the reader's score of the best passage. The reader is fitted
+on speech; a line of a slide has few words, and its score says little. `tests/benchmarks/fit_composed.py` fits the regression. Without
+log-probabilities the reader's score of the best passage decides alone.
 """
 
 import json
 import math
+import operator
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import Field
 
@@ -21,12 +23,35 @@ from ...tools.llm.protocol import TokenUsage, VideoLLM
 from ...tools.records import Record
 from .model_input import quoted, quoted_question, together
 
-__all__ = ["ComposedWeights", "composed_weights", "probability", "yes_log_odds"]
+__all__ = ["ComposedWeights", "Signs", "composed_weights", "probability", "yes_log_odds"]
 
 _WEIGHTS = Path(__file__).with_name("composed_weights.json")
 _WORDS = ("yes", "no")
 # A reader's score of 0 or 1 is no certainty.
 _LEAST = 0.01
+
+
+class Signs(NamedTuple):
+    """What tells whether an answer is right.
+
+    Attributes:
+        log_odds: The model's log-odds of "yes".
+        is_first: Whether the answer comes from the first passage that was read.
+        cites_writing: Whether the answer cites a line of text that is seen in the picture.
+        best: The reader's score of the best passage, 0 to 1.
+    """
+
+    log_odds: float
+    is_first: bool
+    cites_writing: bool
+    best: float
+
+    @property
+    def numbers(self) -> tuple[float, float, float, float]:
+        """The input of the regression."""
+        kept = min(1 - _LEAST, max(_LEAST, self.best))
+        best = 0.0 if self.cites_writing else math.log(kept / (1 - kept))
+        return self.log_odds, float(not self.is_first), float(not self.cites_writing), best
 
 
 class ComposedWeights(Record):
@@ -35,8 +60,12 @@ class ComposedWeights(Record):
     command: str = Field(description="Command that writes them.")
     fitted_on: str = Field(description="Model and questions that they are fitted on.")
     intercept: float = Field(description="Constant.")
-    cited: float = Field(description="Coefficient of the logit of the reader's score of the best cited line.")
     log_odds: float = Field(description="Coefficient of the log-odds of yes.")
+    later: float = Field(description="What is added for a later passage than the first.")
+    unwritten: float = Field(description="What is added for an answer that cites no writing.")
+    best: float = Field(
+        description="For such an answer: coefficient of the logit of the reader's score of the best passage."
+    )
     threshold: float = Field(ge=0, le=1, description="An answer that is less likely to be right is not given.")
 
 
@@ -46,21 +75,11 @@ def composed_weights() -> ComposedWeights:
     return ComposedWeights.model_validate(json.loads(_WEIGHTS.read_text(encoding="utf-8")))
 
 
-def probability(cited: float, log_odds: float, weights: ComposedWeights) -> float:
-    """The probability that a composed answer is right.
-
-    Args:
-        cited: The reader's score of the best line that the answer cites, 0 to 1.
-        log_odds: The model's log-odds of "yes".
-        weights: The regression.
-    """
-    logit = weights.intercept + weights.cited * _logit(cited) + weights.log_odds * log_odds
+def probability(signs: Signs, weights: ComposedWeights) -> float:
+    """The probability that a composed answer is right."""
+    coefficients = (weights.log_odds, weights.later, weights.unwritten, weights.best)
+    logit = weights.intercept + sum(map(operator.mul, coefficients, signs.numbers))
     return 1 / (1 + math.exp(-logit))
-
-
-def _logit(score: float) -> float:
-    kept = min(1 - _LEAST, max(_LEAST, score))
-    return math.log(kept / (1 - kept))
 
 
 def yes_log_odds(

@@ -96,7 +96,7 @@ class AskingView:
                     self._line(f"{_MARKS[doubt]} {doubt}: {event.claim.text}")
             case AnswerWeighed():
                 if not event.is_given:
-                    self._line(f"an answer is not given: {event.probability:.0%} likely to be right")
+                    self._line(f"the answer from this passage is not given: {event.probability:.0%} likely to be right")
             case Answered():
                 self._judged()
                 self._answer = event.answer

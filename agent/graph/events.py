@@ -92,16 +92,17 @@ class ClaimJudged(Record):
 
 
 class AnswerWeighed(Record):
-    """Only with a small model: the probability that an answer is right was estimated."""
+    """Only with a small model: the probability that the answer from one passage is right was estimated."""
 
     kind: Literal["weighed"] = "weighed"
     score: float = Field(ge=0, le=1, description="The reader's score of the best passage.")
-    cited: float = Field(ge=0, le=1, description="The reader's score of the best line that the answer cites.")
+    is_first: bool = Field(description="Whether it is the first passage that was read.")
+    cites_writing: bool = Field(description="Whether the answer cites a line of text that is seen in the picture.")
     log_odds: float | None = Field(
-        description="The model's log-odds that the lines answer the question; None: it was not asked, or gives none."
+        description="The model's log-odds that the passage answers the question; None: it was not asked, or gives none."
     )
     probability: float = Field(ge=0, le=1, description="That the answer is right; without log-odds the reader's score.")
-    is_given: bool = Field(description="Whether the answer is given.")
+    is_given: bool = Field(description="Whether the answer is given; if not, the next passage is read.")
 
 
 class Answered(Record):

@@ -24,7 +24,7 @@ from ..answering.summary import outline, quote_sections
 from ..composing.grounding import grounded
 from ..composing.memory import hinted
 from ..composing.translation import translated
-from ..composing.weighing import composed_weights, probability, yes_log_odds
+from ..composing.weighing import Signs, composed_weights, probability, yes_log_odds
 from ..question.file_names import scoped_by_names
 from ..question.follow_ups import plan_in_thread
 from ..question.motions import with_motion
@@ -273,6 +273,7 @@ def _weighed(state: State, runtime: Running, claims: Sequence[Claim]) -> tuple[S
     scored = ranked(plan, state["evidence"], context.search, context.reader)
     composed = [claim for claim in claims if claim.verdict != "refuted"] if state["is_found"] else []
     spent, note = TokenUsage(), ""
+    done: State = {}
     if composed:
         weighed, spent, failure = _probability(state, composed, scored, context)
         runtime.stream_writer(weighed)
@@ -283,7 +284,9 @@ def _weighed(state: State, runtime: Running, claims: Sequence[Claim]) -> tuple[S
         if weighed.is_given:
             confidence = round(weighed.probability, 3)
             return {"claims": composed, "confidence": confidence, "closest": [], "tokens": spent}, note
-    return {"claims": [], "confidence": 0.0, "closest": closest(scored), "tokens": spent}, note
+        if weighed.log_odds is None:  # the reader would say the same of the other passages
+            done = {"read": len(state["passages"])}
+    return {"claims": [], "confidence": 0.0, "closest": closest(scored), "tokens": spent, **done}, note
 
 
 def _probability(
@@ -291,19 +294,25 @@ def _probability(
 ) -> tuple[AnswerWeighed, TokenUsage, str]:
     """Return the probability that claims are right, what asking the model cost, and why it gave no log-odds."""
     assert context.llm is not None
-    named = {citation.evidence_id for claim in claims for citation in claim.citations}
     best = max((one.score for one in scored), default=0.0)
-    cited = max((one.score for one in scored if one.evidence.evidence_id in named), default=0.0)
+    lines = [one for one in state["rows"] if one.text]
+    is_first = state["read"] <= 1
+    cites_writing = any(citation.modality == "text" for claim in claims for citation in claim.citations)
     odds, usage, failure, weights = None, TokenUsage(), "", composed_weights()
     if context.llm.capabilities.log_probabilities:
-        lines = [one for one in state["rows"] if one.text]
         try:
             odds, usage = yes_log_odds(context.llm, state["plan"].question, lines, seconds=seconds_left(context))
         except ServerError as error:
             usage, failure = usage_of(error, context), f": {error}"
-    likely = best if odds is None else probability(cited, odds, weights)
-    least = WEAK_SHARE * context.threshold if odds is None else weights.threshold
-    weighed = AnswerWeighed(score=best, cited=cited, log_odds=odds, probability=likely, is_given=likely >= least)
+    likely = best if odds is None else probability(Signs(odds, is_first, cites_writing, best), weights)
+    weighed = AnswerWeighed(
+        score=best,
+        log_odds=odds,
+        is_first=is_first,
+        cites_writing=cites_writing,
+        probability=likely,
+        is_given=likely >= (WEAK_SHARE * context.threshold if odds is None else weights.threshold),
+    )
     return weighed, usage, failure
 
 

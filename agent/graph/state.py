@@ -107,6 +107,8 @@ class State(TypedDict, total=False):
     plan: Plan
     evidence: list[Evidence]
     rows: list[Evidence]
+    passages: list[list[Evidence]]  # a small model reads one after the other until an answer is likely right
+    read: int  # how many of them it has read
     frames: list[SizedFrame]
     frames_seen: Annotated[int, operator.add]
     sections: list[Section]
@@ -225,6 +227,8 @@ def start_state(
         "new": [],
         "evidence": [],
         "rows": [],
+        "passages": [],
+        "read": 0,
         "frames": [],
         "frames_seen": 0,
         "sections": [],

@@ -1,9 +1,9 @@
-"""The graph `plan → retrieve → (look) → answer → check → (verify) → judge → (retrieve | done)`: its wiring.
+"""The graph `plan → retrieve → (look) → answer → check → (verify) → judge → (retrieve | answer | done)`: its wiring.
 
 Without a video LLM there is one round that quotes evidence and inspects no frames. With a video LLM, claims are
 verified in parallel, and a round without a supported claim is followed by another round that searches for missing
-facts, within the budgets. A small model only composes: one request, whose claims are checked against the lines that it read. A question
-about whole videos goes through their chapters instead.
+facts, within the budgets. A small model only composes: it reads one passage after the other until an answer is likely right.
+A question about whole videos goes through their chapters instead.
 
 LangGraph runs it. A question without a model and without a thread is a straight line: `run_plain` walks the same nodes
 along the same edges, and saves the second that LangGraph takes to import.
@@ -85,14 +85,15 @@ def _to_verifiers(state: State, runtime: Running) -> Any:
 
 
 def _to_next_round(state: State, runtime: Running) -> str | None:
-    """Start another round if no claim is left, there are new queries, and the budgets allow it."""
+    """Start another round if no claim is left, there are new queries, and the budgets allow it. A small model reads the next passage."""
     settings, context = runtime.context.settings, runtime.context
+    if context.llm is None or state["claims"] or state["over_budget"] or state["failure"]:
+        return None
+    if context.is_small:
+        return "compose" if state["read"] < len(state["passages"]) else None
     # If a computed claim was wrong, the video LLM answers instead.
     wants = bool(state["wanted"]) or (is_tallied(state["plan"]) and state["rounds"] == 1)
-    may = context.llm is not None and not context.is_small and not state["claims"] and wants
-    if may and not state["over_budget"] and not state["failure"] and state["rounds"] < settings.max_rounds:
-        return "retrieve"
-    return None
+    return "retrieve" if wants and state["rounds"] < settings.max_rounds else None
 
 
 _Node = Callable[[Any, Running], State]
@@ -125,7 +126,7 @@ EDGES: dict[str, str | tuple[Callable[[State, Running], Any], tuple[str | None, 
     "compose": "check",
     "check": (_to_verifiers, ("verify", "judge")),
     "verify": "judge",
-    "judge": (_to_next_round, ("retrieve", None)),
+    "judge": (_to_next_round, ("retrieve", "compose", None)),
 }
 
 

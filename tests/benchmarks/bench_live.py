@@ -21,7 +21,7 @@ from typing import Any
 
 import av
 import numpy as np
-from narrated import TALKS
+from narrated_talks import TALKS
 from report import Figures
 
 _FPS, _SIZE, _GOP = 25, (1280, 720), 50

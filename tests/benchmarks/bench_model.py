@@ -1,6 +1,6 @@
 """Answers composed by real language models (Qwen2.5-Coder of 1.5B and 0.5B, 4 bits, llama.cpp), against quotes without a model.
 
-Narrated slide talks (`narrated.py`): spoken, written, paraphrased and "why" questions, and questions about what never
+Narrated slide talks (`narrated_talks.py`): spoken, written, paraphrased and "why" questions, and questions about what never
 happens; what decides whether the model's answer is given is fitted on two of them with the 1.5B model, the others are held
 out. Right: the answer's text has what is asked for, and a citation overlaps the scene. Refused: no claim. Seconds are wall
 time of `Library.ask`, the model loaded; "CPU s" is what the model's process used for it. Then TutorialVQA, held-out videos:
@@ -17,8 +17,9 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from composed import asked
-from narrated import TALKS, Asked, Scenes, library_of_talk
+from composed import Attempt, asked
+from narrated import library_of_talk
+from narrated_talks import TALKS, Asked, Scenes
 from report import Figures, percent
 from transcripts import Line, Question, build, tutorial_questions, tutorials
 
@@ -113,10 +114,12 @@ def _talk_rows(name: str, of: str, library: Library, questions: Sequence[Asked],
     answers: list[tuple[Asked, Answer, float]] = []
     for one in questions:
         before = _cpu_seconds()
-        claims, weighed, answer = asked(library, one.question)
+        attempts, answer = asked(library, one.question)
         answers.append((one, answer, _cpu_seconds() - before))
         is_right = one.checked_on(scenes)(answer.claims)
-        said = f"{one.checked_on(scenes)(claims)} {weighed} {[claim.text for claim in claims]}" if weighed else ""
+        said = [
+            (one.checked_on(scenes)(claims), weighed, [claim.text for claim in claims]) for claims, weighed in attempts
+        ]
         print(f"{name} | {of} | {one.kind} | {one.question} | {is_right} | {answer} | {said}", flush=True)
     rows: list[Row] = []
     kinds = dict.fromkeys(one.kind for one in questions)
@@ -155,7 +158,7 @@ def _timed(lines: Sequence[Line]) -> list[Line]:
 
 
 def _tutorial_rows(name: str, settings: Settings, count: int) -> tuple[list[Row], list[tuple[bool, float]]]:
-    """The rows, and whether each composed answer about a question's own video is right, with its probability."""
+    """The rows, and whether the likeliest answer that was composed about a question's own video is right, with its probability."""
     library, span, names, questions = tutorial_library(settings, 1)
     chance = random.Random(0)
     rows: list[Row] = []
@@ -166,14 +169,15 @@ def _tutorial_rows(name: str, settings: Settings, count: int) -> tuple[list[Row]
         for question in chance.sample(questions, number):
             is_own = of == "its own video"
             video = question.video if is_own else chance.choice([one for one in names if one != question.video])
-            claims, weighed, answer = asked(library, question.text, video)
+            attempts, answer = asked(library, question.text, video)
             is_right = is_own and cites(answer.claims, *span(question))
             answered += bool(answer.claims)
             right += is_right
             seconds.append(answer.usage.seconds)
-            if is_own and weighed is not None:
-                curve.append((cites(claims, *span(question)), weighed.probability))
-            print(f"{name} | {of} | {is_right} | {question.text} | {answer.status} | {weighed} | {answer}", flush=True)
+            likeliest = max((one for one in attempts if one.weighed), key=_probability, default=None)
+            if is_own and likeliest is not None:
+                curve.append((cites(likeliest.claims, *span(question)), _probability(likeliest)))
+            print(f"{name} | {of} | {is_right} | {question.text} | {answer.status} | {attempts} | {answer}", flush=True)
         rows.append(
             {
                 "answers": name,
@@ -186,6 +190,10 @@ def _tutorial_rows(name: str, settings: Settings, count: int) -> tuple[list[Row]
             }
         )
     return rows, curve
+
+
+def _probability(attempt: Attempt) -> float:
+    return attempt.weighed.probability if attempt.weighed else 0.0
 
 
 def _curve(name: str, composed: Sequence[tuple[bool, float]]) -> Row:

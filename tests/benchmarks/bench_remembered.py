@@ -1,6 +1,6 @@
 """What remembered answers save: tokens and seconds on repeated and on similar questions, and whether wrong answers are gained.
 
-The narrated talk "river" (`narrated.py`) and Qwen2.5-Coder-1.5B (4 bits, llama.cpp). First, each question is asked of a library
+The narrated talk "river" (`narrated_talks.py`) and Qwen2.5-Coder-1.5B (4 bits, llama.cpp). First, each question is asked of a library
 that remembers nothing. Then all are asked of one that remembers verified answers (`remember_answers`): for the first time, again,
 and twelve of them in other words, with three similar questions that nothing answers. Right: the words asked for, and a citation
 of the scene. Wrong: an answer that is not right, to any of them.
@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench_model import model_settings
-from narrated import TALKS, Asked, Scenes, library_of_talk
+from narrated import library_of_talk
+from narrated_talks import TALKS, Asked, Scenes
 from report import Figures
 
 from playhead import Answer, Library

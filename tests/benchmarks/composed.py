@@ -1,4 +1,4 @@
-"""One question asked with a language model: what it composed before it was weighed, and the answer that was given."""
+"""One question asked with a language model: what it composed, each with its weight, and the answer that was given."""
 
 from typing import NamedTuple
 
@@ -7,21 +7,30 @@ from transcripts import video_id
 from playhead import Answer, Claim, Library
 from playhead.agent.graph.events import Answered, AnswerWeighed, ClaimJudged, ClaimsDrafted
 
-__all__ = ["Composed", "asked"]
+__all__ = ["Attempt", "Composed", "asked"]
+
+
+class Attempt(NamedTuple):
+    """What a model composed from one passage.
+
+    Attributes:
+        claims: Its claims, given or not.
+        weighed: How likely they are right; None: they were dropped, or there is no model.
+    """
+
+    claims: tuple[Claim, ...]
+    weighed: AnswerWeighed | None
 
 
 class Composed(NamedTuple):
     """What came of one question.
 
     Attributes:
-        claims: What the model composed, given or not.
-        weighed: How likely that is right; None: nothing was composed, the model said that nothing was found, or there is
-            no model.
+        attempts: In their order; the last one was given if any was.
         answer: What was given in the end.
     """
 
-    claims: tuple[Claim, ...]
-    weighed: AnswerWeighed | None
+    attempts: tuple[Attempt, ...]
     answer: Answer
 
 
@@ -33,15 +42,14 @@ def asked(library: Library, question: str, video: str | None = None) -> Composed
         question: As typed.
         video: The video's name.
     """
-    claims: tuple[Claim, ...] = ()
-    weighed: AnswerWeighed | None = None
+    attempts: list[Attempt] = []
     for event in library.stream(question, videos=video_id(video) if video else None):
         if isinstance(event, ClaimsDrafted):
-            claims = ()
+            attempts.append(Attempt((), None))
         elif isinstance(event, ClaimJudged):
-            claims += (event.claim,)
+            attempts[-1] = Attempt((*attempts[-1].claims, event.claim), attempts[-1].weighed)
         elif isinstance(event, AnswerWeighed):
-            weighed = event
+            attempts[-1] = attempts[-1]._replace(weighed=event)
         elif isinstance(event, Answered):
-            return Composed(claims, weighed, event.answer)
+            return Composed(tuple(attempts), event.answer)
     raise AssertionError("a stream ends with an answer")

@@ -18,14 +18,14 @@ from ..errors import AnswerFormatError
 from ..records import clean_text
 from .protocol import Budget, Part, TokenUsage, VideoLLM
 
-__all__ = ["ask_structured", "json_schema", "read_json"]
+__all__ = ["THOUGHTS_FACTOR", "ask_structured", "json_schema", "read_json", "without_thoughts"]
 
 # Quoted back to the model, and to the user.
 _QUOTED_TO_MODEL = 2000
 _QUOTED_TO_USER = 200
 _MOST_ERRORS = 5
 # Tokens for thoughts and answer, for each token of the answer.
-_THOUGHTS_FACTOR = 4
+THOUGHTS_FACTOR = 4
 
 _Kind = TypeVar("_Kind", bound=BaseModel)
 
@@ -76,7 +76,7 @@ def ask_structured(
         # A grammar holds the answer to its form: the schema in words would only cost time to read.
         needs_form = is_last or not instructions or not (can.enforces_schema and can.json_schema)
         orders = "\n\n".join(filter(None, (instructions, form if needs_form else "")))
-        most = max_tokens * _THOUGHTS_FACTOR if can.reasons else max_tokens
+        most = max_tokens * THOUGHTS_FACTOR if can.reasons else max_tokens
         started = time.monotonic()
         left = None if seconds is None else budget.left
         try:
@@ -124,7 +124,7 @@ def read_json(text: str, kind: type[_Kind]) -> _Kind:
             says what is wrong, on one line.
     """
     wrong, valid = "there is no JSON object in it", []
-    for candidate in _candidates(_without_thoughts(text)):
+    for candidate in _candidates(without_thoughts(text)):
         try:
             value = json.dumps(
                 json.loads(candidate, strict=False, object_pairs_hook=_unrepeated, parse_constant=_refused)
@@ -152,7 +152,7 @@ class _Untitled(GenerateJsonSchema):
         return False
 
 
-def _without_thoughts(text: str) -> str:
+def without_thoughts(text: str) -> str:
     """The text after a reasoning model's thoughts; chat templates may have begun them before its own text."""
     if text.lstrip().startswith(("{", "```")):
         return text
