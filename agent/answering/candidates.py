@@ -21,7 +21,17 @@ from ..records import Plan, Term
 from .matching import held_terms, same_words
 from .scopes import scopes_of
 
-__all__ = ["Candidate", "Features", "adds_to", "candidates_of", "covered", "says_nothing_new", "text_of", "with_names"]
+__all__ = [
+    "REACH",
+    "Candidate",
+    "Features",
+    "adds_to",
+    "candidates_of",
+    "covered",
+    "says_nothing_new",
+    "text_of",
+    "with_names",
+]
 
 # Neighbours on each side; chosen with passages of seven sentences on the tuning half of TutorialVQA.
 REACH = 3

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from ...index.records import Evidence
 from ...index.retrieval.search import Search
 from ...tools.extractors.registry import cited_as_text
+from ..answering.candidates import REACH
 from ..records import Plan
 from .model_input import on_one_slide, together
 
@@ -17,8 +18,9 @@ __all__ = ["moments", "passages_of"]
 
 # Lines of a slide around the one that was found. More of a dense screen costs a small model seconds.
 _MOST_OF_SLIDE = 8
-# Sentences of a passage.
-_MOST_SAID = 4
+# Sentences of a passage, as the reader takes them. Of 150 questions about tutorials the first passage of four sentences holds the answer
+# to 65 %, of seven to 71 %.
+_MOST_SAID = 2 * REACH + 1
 # Without a slide, the sentences of a passage are looked for this far around the line that was found.
 _AROUND_SECONDS = 30.0
 # Things seen at the same time.

@@ -107,3 +107,8 @@ def test_a_number_that_a_colon_joins_to_a_year_is_read() -> None:
     row = at(0, 9.0, 18.0, "2024:71,000")
     claim = Claim(text="71,000", verdict="unverified", citations=(Citation.of(row),))
     assert grounded(claim, "How many people travelled in 2024?", [row]).claim.verdict == "supported"
+
+
+def test_an_ordinal_is_the_number_of_its_day() -> None:
+    assert check("Bob flew on May 3rd.", "When did Bob fly?") == ("supported", [5])
+    assert check("Bob flew on May 4th.", "When did Bob fly?")[0] == "none"

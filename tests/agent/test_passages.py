@@ -122,9 +122,9 @@ def test_the_passages_of_a_moment_keep_their_order() -> None:
 
 
 def test_sentences_without_a_slide_are_read_with_those_around_them() -> None:
-    spoken = [said(10.0 * number, f"Sentence {number}.") for number in range(8)]
-    (passage,) = passages_of(plan("What is sentence 5?"), [spoken[5]], Library(spoken))
-    assert texts(passage) == ["Sentence 4.", "Sentence 5.", "Sentence 6.", "Sentence 7."]
+    spoken = [said(10.0 * number, f"Sentence {number}.") for number in range(9)]
+    (passage,) = passages_of(plan("What is sentence 4?"), [spoken[4]], Library(spoken))
+    assert texts(passage) == [f"Sentence {number}." for number in range(1, 8)]
 
 
 def test_of_a_dense_screen_the_lines_around_the_found_one_are_read() -> None:
