@@ -1,7 +1,7 @@
 """Answers composed by real language models (Qwen2.5-Coder of 1.5B and 0.5B, 4 bits, llama.cpp), against quotes without a model.
 
 Narrated slide talks (`narrated_talks.py`): spoken, written, paraphrased and "why" questions, and questions about what never
-happens; what decides whether the model's answer is given is fitted on two of them with the 1.5B model, the others are held
+happens; what decides whether the model's answer is given is fitted on five of them with the 1.5B model, the others are held
 out. Right: the answer's text has what is asked for, and a citation overlaps the scene. Refused: no claim. Seconds are wall
 time of `Library.ask`, the model loaded; "CPU s" is what the model's process used for it. Then TutorialVQA, held-out videos:
 right if a claim cites a second of the sentences that answer the question; some questions are asked of another tutorial. The
