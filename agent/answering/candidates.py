@@ -29,6 +29,7 @@ __all__ = [
     "candidates_of",
     "covered",
     "says_nothing_new",
+    "spans_asked_about",
     "text_of",
     "with_names",
 ]
@@ -151,7 +152,7 @@ def candidates_of(plan: Plan, found: Sequence[Evidence], search: Search) -> list
         search: The library.
     """
     made: dict[str, Candidate] = {}
-    asked = _spans_asked_about(plan, search, found)
+    asked = spans_asked_about(plan, search, found)
     for group in _groups(found):
         first, modality = group[0], group[0].modality
         names = names_of(search.records[first.video_id])
@@ -183,7 +184,7 @@ def candidates_of(plan: Plan, found: Sequence[Evidence], search: Search) -> list
     return [replace(made[one.evidence_id], features=_features(made[one.evidence_id], plan, weights)) for one in found]
 
 
-def _spans_asked_about(plan: Plan, search: Search, found: Sequence[Evidence]) -> dict[str, list[Span]]:
+def spans_asked_about(plan: Plan, search: Search, found: Sequence[Evidence]) -> dict[str, list[Span]]:
     """Return the spans of each video that may contain the answer; empty if all of them may."""
     spans: dict[str, list[Span]] = {}
     scopes = scopes_of(plan, search)

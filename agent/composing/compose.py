@@ -179,12 +179,7 @@ def write_sentence(
         seconds=seconds,
         on_text=None if can.reasons else on_text,
     )
-    usage = TokenUsage(
-        requests=1,
-        prompt_tokens=reply.prompt_tokens,
-        completion_tokens=reply.completion_tokens,
-        seconds=time.monotonic() - began,
-    )
+    usage = TokenUsage.of(reply, time.monotonic() - began)
     text = " ".join(clean_text(without_thoughts(reply.text)).split())[:_MOST_LETTERS]
     citations = tuple(map(Citation.of, rows))[:_MOST_CITATIONS]
     claims = (Claim(text=text, verdict="unverified", citations=citations),) if text else ()

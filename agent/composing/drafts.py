@@ -47,9 +47,9 @@ def _read_ids(value: object) -> object:
     return list(dict.fromkeys(found))
 
 
-def ids_type(ids: Sequence[str], most: int = _MOST_IDS) -> Any:
-    """The type of a list of ids, of which at least one is wanted, and at most `most`."""
-    schema = {"type": "array", "items": {"type": "string", "enum": list(ids)}, "minItems": 1, "maxItems": most}
+def ids_type(ids: Sequence[str]) -> Any:
+    """The type of a list of ids, of which at least one is wanted."""
+    schema = {"type": "array", "items": {"type": "string", "enum": list(ids)}, "minItems": 1, "maxItems": _MOST_IDS}
     return Annotated[list[str], BeforeValidator(_read_ids), WithJsonSchema(schema)]
 
 

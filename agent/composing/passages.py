@@ -1,7 +1,7 @@
 """Passages: a slide with what is said while it is shown, or a sentence with those around it. A small model reads one at a time.
 
-A line alone says too little: "Starts at 01:30" is written, and the slide's title says what starts. The passages of lines that were
-found are sorted by the cosine between their whole text and the question, and by their place among the lines.
+A line alone says too little: "Starts at 01:30" is written, and the title of the slide says what starts. Passages are sorted by the
+cosine between their text and the question, and by the place of their line among the lines that were found.
 """
 
 import math
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ...index.records import Evidence
 from ...index.retrieval.search import Search
 from ...tools.extractors.registry import cited_as_text
-from ..answering.candidates import REACH
+from ..answering.candidates import REACH, spans_asked_about
 from ..records import Plan
 from .model_input import on_one_slide, together
 
@@ -23,10 +23,11 @@ _MOST_OF_SLIDE = 8
 _MOST_SAID = 2 * REACH + 1
 # Without a slide, the sentences of a passage are looked for this far around the line that was found.
 _AROUND_SECONDS = 30.0
-# Things seen at the same time.
+# Labels or captions of one passage.
 _MOST_SEEN = 6
-# What one more place in the order of the found lines counts, against a cosine. Chosen on narrated talks and on the tuning half of
-# TutorialVQA: by cosine alone the first passage answers 94 and 61 % of the questions, by order alone 87 and 68, so 93 and 65.
+# Taken off the cosine, times the logarithm of the place among the found lines. Chosen on narrated talks and on the tuning half of
+# TutorialVQA. The first passage holds the answer to 94 % and 61 % of their questions by the cosine alone, to 87 % and 68 % by the place
+# alone, to 93 % and 65 % by both.
 _PLACE_WORTH = 0.1
 
 
@@ -39,18 +40,24 @@ def passages_of(plan: Plan, ranked: Sequence[Evidence], search: Search) -> list[
         search: Where the rest of each passage is, and the text encoder; without one the order of the lines is kept.
 
     Returns:
-        Each passage in the order of time. A line that an earlier passage holds has no passage of its own.
+        Each passage in the order of time. A line that an earlier passage holds has no passage of its own. Of a question about
+        a stretch of a video ("after the break"), no line outside of it is in a passage.
     """
+    asked = spans_asked_about(plan, search, ranked)
     made: list[list[Evidence]] = []
     for line in ranked:
         if line.modality in cited_as_text() and line.text and not any(_holds(one, line) for one in made):
-            made.append(_passage(line, search))
+            spans = asked.get(line.video_id, ())
+            near = _passage(line, search)
+            made.append(
+                [one for one in near if one == line or not asked or any(one.span.overlap(span) for span in spans)]
+            )
     texts = [" ".join(line.text for line in passage) for passage in made]
     vectors = search.embed([plan.wording, *texts]) if len(made) > 1 and not plan.is_moment else None
     if vectors is None:
         return made
-    near = vectors[1:] @ vectors[0]
-    worth = [float(cosine) - _PLACE_WORTH * math.log(1 + place) for place, cosine in enumerate(near)]
+    cosines = vectors[1:] @ vectors[0]
+    worth = [float(cosine) - _PLACE_WORTH * math.log(1 + place) for place, cosine in enumerate(cosines)]
     return [made[number] for number in sorted(range(len(made)), key=lambda number: -worth[number])]
 
 
@@ -67,7 +74,7 @@ def moments(passages: Sequence[Sequence[Evidence]], most: int) -> list[Evidence]
 def _passage(line: Evidence, search: Search) -> list[Evidence]:
     """The slide that is shown with a line, and the sentences said while it is shown, the nearest to the line.
 
-    Of what was seen or described, what was seen or described at the same time.
+    For a label or a caption: those of the same time.
     """
     if line.modality not in ("text", "speech"):
         others = [one for one in search.nearby(line, 0.0) if one.text]

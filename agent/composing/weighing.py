@@ -3,7 +3,7 @@
 A small model also writes an answer where no line answers the question. So it is asked in a short request of its own whether the lines of
 the passage answer the question. It is not shown its answer. A logistic regression gives the probability, from the log-odds of "yes", from
 whether it is the first passage, and, for an answer that cites no writing, from the reader's score of the best passage. The reader is fitted
-on speech; a line of a slide has few words, and its score says little. `tests/benchmarks/fit_composed.py` fits the regression. Without
+on speech: its score of a line of a slide, which has few words, says little. `tests/benchmarks/fit_composed.py` fits the regression. Without
 log-probabilities the reader's score of the best passage decides alone.
 """
 
@@ -108,5 +108,5 @@ def yes_log_odds(
         seconds=seconds,
         words=_WORDS,
     )
-    usage = TokenUsage(requests=1, prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens)
+    usage = TokenUsage.of(reply)
     return reply.log_odds, usage

@@ -98,7 +98,7 @@ class Metered:
                 on_text=on_text,
                 words=words,
             )
-            cost = TokenUsage(requests=1, prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens)
+            cost = TokenUsage.of(reply)
         except AnswerFormatError as error:
             cost = error.usage or cost
             raise

@@ -304,14 +304,17 @@ def _probability(
             odds, usage = yes_log_odds(context.llm, state["plan"].question, lines, seconds=seconds_left(context))
         except ServerError as error:
             usage, failure = usage_of(error, context), f": {error}"
-    likely = best if odds is None else probability(Signs(odds, is_first, cites_writing, best), weights)
+    if odds is None:
+        likely, least = best, WEAK_SHARE * context.threshold
+    else:
+        likely, least = probability(Signs(odds, is_first, cites_writing, best), weights), weights.threshold
     weighed = AnswerWeighed(
         score=best,
         log_odds=odds,
         is_first=is_first,
         cites_writing=cites_writing,
         probability=likely,
-        is_given=likely >= (WEAK_SHARE * context.threshold if odds is None else weights.threshold),
+        is_given=likely >= least,
     )
     return weighed, usage, failure
 

@@ -85,7 +85,7 @@ def _to_verifiers(state: State, runtime: Running) -> Any:
 
 
 def _to_next_round(state: State, runtime: Running) -> str | None:
-    """Start another round if no claim is left, there are new queries, and the budgets allow it. A small model reads the next passage."""
+    """If no claim is left and the budgets allow it, start another round with new queries. A small model reads the next passage."""
     settings, context = runtime.context.settings, runtime.context
     if context.llm is None or state["claims"] or state["over_budget"] or state["failure"]:
         return None

@@ -13,7 +13,7 @@ from playhead.agent.records import Plan, Turn
 from playhead.index.records import Evidence
 from playhead.tools.llm.capabilities import Capabilities
 from playhead.tools.llm.protocol import Part, Reply
-from playhead.tools.records import Box
+from playhead.tools.records import Box, Span
 
 
 def said(start: float, text: str) -> Evidence:
@@ -173,3 +173,12 @@ def test_of_a_follow_up_the_earlier_question_is_read_too() -> None:
     write_sentence(model, Asked("Where?", [turn]), [SALT])
     assert "Earlier questions and their answers" in model.told
     assert 'Earlier question: "What did the salt eat?"' in model.read
+
+
+def test_no_line_outside_of_the_asked_stretch_is_in_a_passage() -> None:
+    asked = plan("Why the strike?").model_copy(update={"between": Span(start=23, end=40)})
+    (passage,) = passages_of(asked, [ISLAND], Library())
+    assert texts(passage) == texts([*STRIKE, ISLAND])  # the slide is still shown; the sentence before has ended
+    asked = asked.model_copy(update={"between": Span(start=31, end=40)})
+    (passage,) = passages_of(asked, [SALT], Library())
+    assert texts(passage) == texts([SALT, *PIER])

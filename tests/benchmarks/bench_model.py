@@ -5,7 +5,7 @@ happens; what decides whether the model's answer is given is fitted on five of t
 out. Right: the answer's text has what is asked for, and a citation overlaps the scene. Refused: no claim. Seconds are wall
 time of `Library.ask`, the model loaded; "CPU s" is what the model's process used for it. Then TutorialVQA, held-out videos:
 right if a claim cites a second of the sentences that answer the question; some questions are asked of another tutorial. The
-curve: of all that was composed about a question's own video, given or not, the share of wrong ones among the likeliest.
+curve: of each question about its own video, the likeliest answer that was composed, given or not; the share of wrong ones.
 `PLAYHEAD_BENCH_TUTORIAL=N` chooses how many of TutorialVQA's questions (default 30), `PLAYHEAD_BENCH_TALKS` the talks and
 `PLAYHEAD_BENCH_MODELS` the models by their names, with commas.
 """

@@ -66,6 +66,16 @@ class TokenUsage(Record):
     completion_tokens: int | None = Field(default=0, description="Tokens written; None if a server does not report it.")
     seconds: float = Field(default=0.0, ge=0, description="Time spent waiting for answers.")
 
+    @classmethod
+    def of(cls, reply: Reply, seconds: float = 0.0) -> Self:
+        """The usage of one request."""
+        return cls(
+            requests=1,
+            prompt_tokens=reply.prompt_tokens,
+            completion_tokens=reply.completion_tokens,
+            seconds=seconds,
+        )
+
     def __add__(self, other: Self) -> "TokenUsage":
         def total(one: int | None, two: int | None) -> int | None:
             return None if one is None or two is None else one + two

@@ -93,12 +93,7 @@ def ask_structured(
             if is_last or not budget.left or not (llm.capabilities.reasons and not can.reasons):
                 raise AnswerFormatError(str(error), usage) from error
             continue  # It spent all of its tokens on thoughts: it gets more of them now.
-        usage += TokenUsage(
-            requests=1,
-            prompt_tokens=reply.prompt_tokens,
-            completion_tokens=reply.completion_tokens,
-            seconds=time.monotonic() - started,
-        )
+        usage += TokenUsage.of(reply, time.monotonic() - started)
         try:
             return read_json(reply.text, kind), usage
         except ValueError as error:

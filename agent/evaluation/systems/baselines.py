@@ -237,7 +237,7 @@ class Baseline:
         parts += [Picture(frame, _LONGEST_SIDE) for frame in frames]
         orders = render("choose" if question.options else "short_answer")
         reply = self._llm.ask(parts, instructions=orders, max_tokens=_ANSWER_TOKENS, seconds=budget.seconds)
-        used = TokenUsage(requests=1, prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens)
+        used = TokenUsage.of(reply)
         usage = shown.usage + used
         option = read_option(reply.text, question.options) if question.options else None
         return Prediction(
