@@ -48,6 +48,7 @@ class Draft(BaseModel):
         dropped: Claims without a citation that exists.
         option: Which of the answers it chose, from 0; None: none of them.
         frames: How many frames it was shown.
+        unread: Why other frames were not shown, one message for each video whose file cannot be read.
         rows: The lines that it read, in their order.
         usage: What it cost.
     """
@@ -60,6 +61,7 @@ class Draft(BaseModel):
     dropped: int
     option: int | None = None
     frames: int = 0
+    unread: tuple[str, ...] = ()
     rows: tuple[Evidence, ...] = ()
     usage: TokenUsage
 
@@ -116,7 +118,6 @@ def compose(
     Raises:
         AnswerFormatError: The model did not answer in the form asked for, twice.
         ServerError: No usable answer came, or none in time.
-        MediaError: A video's file cannot be read.
     """
     instructions, scale = render(task), 1.0
     for number in range(_MOST_TRIES):
@@ -134,7 +135,7 @@ def compose(
                 seconds=seconds,
                 on_text=on_text,
             )
-            return _drafted(draft, brief, asked.options, usage, len(chosen.frames))
+            return _drafted(draft, brief, asked.options, usage)
         except PicturesRefusedError:
             if not chosen.frames or number == _MOST_TRIES - 1:
                 raise
@@ -253,7 +254,6 @@ def verify(
     Raises:
         AnswerFormatError: The model did not answer in the form asked for, twice.
         ServerError: No usable answer came, or none in time.
-        MediaError: A video's file cannot be read.
     """
     instructions = render("verify")
     can = llm.capabilities
@@ -281,9 +281,7 @@ def _form(task: Task, brief: Brief, options: int) -> type[AnswerDraft] | type[Cl
     return claims_draft(tuple(brief.ids), options, 4 if task == "chapter" else 8)
 
 
-def _drafted(
-    draft: AnswerDraft | ClaimsDraft, brief: Brief, options: Sequence[str], usage: TokenUsage, frames: int
-) -> Draft:
+def _drafted(draft: AnswerDraft | ClaimsDraft, brief: Brief, options: Sequence[str], usage: TokenUsage) -> Draft:
     cited = {name: tuple(map(Citation.of, ones)) for name, ones in brief.ids.items()}
     source = _Source(cited, len(options), usage)
     rows = tuple(one for name, ones in brief.ids.items() if name.startswith("E") for one in ones)
@@ -293,7 +291,8 @@ def _drafted(
         claims = [ClaimDraft(answer=draft.answer[:_MOST_LETTERS], ids=draft.ids)] if clean_text(draft.answer) else []
         letter = getattr(draft, "option", "")
         made = _cited(claims, letter, draft.found, (), source)
-    return made.model_copy(update={"frames": frames, "rows": rows})
+    frames = sum(name.startswith("F") for name in brief.ids)
+    return made.model_copy(update={"frames": frames, "unread": brief.unread, "rows": rows})
 
 
 def _cited(

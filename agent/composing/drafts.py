@@ -58,10 +58,10 @@ def _joined(value: object) -> object:
 
 
 def _letter(value: object) -> object:
-    """The letter in `"B"`, `"b)"` and `"B) It grew."`."""
+    """The letter in `"B"`, `"b)"` and `"B) It grew."`; none in `"A red car"`, which names an answer by its text."""
     if not isinstance(value, str):
         return ""
-    found = re.match(r"\s*\(?([A-Za-z])(?:[\s.):]|$)", value)
+    found = re.match(r"\s*\(?([A-Za-z])\s*(?:[.):]|$)", value)
     return found.group(1).upper() if found else ""
 
 
@@ -82,6 +82,12 @@ class AnswerDraft(BaseModel):
         ids: list[str]
         option: str
         found: bool
+
+
+class _ChoiceDraft(AnswerDraft):
+    """The same with the letter of an answer. A grammar makes the model write it; an answer without it is read all the same."""
+
+    model_config = ConfigDict(extra="ignore", json_schema_extra={"required": ["answer", "ids", "option", "found"]})
 
 
 class ClaimDraft(BaseModel):
@@ -106,6 +112,12 @@ class ClaimsDraft(BaseModel):
         missing: list[str]
 
 
+class _ChoiceClaimsDraft(ClaimsDraft):
+    """The same with the letter of an answer, as in `_ChoiceDraft`."""
+
+    model_config = ConfigDict(extra="ignore", json_schema_extra={"required": ["claims", "option", "found"]})
+
+
 class VerdictDraft(BaseModel):
     """The verdict on one claim."""
 
@@ -120,7 +132,8 @@ def answer_draft(ids: tuple[str, ...], options: int = 0) -> type[AnswerDraft]:
     fields: dict[str, Any] = {"answer": (_Words, Field(max_length=2000)), "ids": (ids_type(ids), ...)}
     if options:
         fields["option"] = (_option_type(options), "")
-    return create_model("AnswerDraft", __base__=AnswerDraft, **fields, found=(bool, ...))
+    base = _ChoiceDraft if options else AnswerDraft
+    return create_model("AnswerDraft", __base__=base, **fields, found=(bool, ...))
 
 
 @lru_cache(maxsize=64)
@@ -133,7 +146,7 @@ def claims_draft(ids: tuple[str, ...], options: int = 0, most: int = MOST_CLAIMS
         fields["option"] = (_option_type(options), "")
     fields["found"] = (bool, True)
     fields["missing"] = (list[str], Field(default_factory=list, max_length=_MOST_MISSING))
-    return create_model("Claims", __base__=ClaimsDraft, **fields)
+    return create_model("Claims", __base__=_ChoiceClaimsDraft if options else ClaimsDraft, **fields)
 
 
 def _option_type(options: int) -> Any:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...index.records import Evidence
+from ...tools.errors import MediaError
 from ...tools.extractors.registry import participle
 from ...tools.llm.capabilities import Capabilities
 from ...tools.llm.pictures import SMALLEST_SIDE, Picture
@@ -53,10 +54,17 @@ class SizedFrame:
 
 @dataclass(frozen=True)
 class Brief:
-    """What the model reads, and what its ids refer to: one line or frame, or the lines of one slide."""
+    """What the model reads.
+
+    Attributes:
+        parts: Text and pictures, in their order.
+        ids: What each id refers to: one line or frame, or the lines of one slide.
+        unread: Why frames are missing, one message for each video whose file cannot be read.
+    """
 
     parts: tuple[Part, ...]
     ids: dict[str, tuple[Evidence, ...]]
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,16 +115,15 @@ def write_brief(
 ) -> Brief:
     """Lines `E1 …` and frames `F1 …`, below the name of their video, in the order of time.
 
+    Frames of a video whose file cannot be read are left out, and the reason is kept.
+
     Args:
         rows: Text evidence.
         frames: Segment keyframes to decode and show.
         decoder: What decodes them.
         slides: Whether the lines of one slide are one line with one id.
-
-    Raises:
-        MediaError: A video's file cannot be read.
     """
-    pictures = _decoded(frames, decoder)
+    pictures, unread = _decoded(frames, decoder)
     lines_of = together(rows) if slides else [(row,) for row in rows]
     items: list[tuple[str, float, int, tuple[Evidence, ...], Picture | None]] = []
     items += [(ones[0].video, ones[0].start, 0, ones, None) for ones in lines_of]
@@ -138,7 +145,7 @@ def write_brief(
         lines = []
     if lines:
         parts.append("\n".join(lines))
-    return Brief(tuple(parts), ids)
+    return Brief(tuple(parts), ids, tuple(unread))
 
 
 def together(rows: Sequence[Evidence]) -> list[tuple[Evidence, ...]]:
@@ -183,16 +190,22 @@ def _heading(one: Evidence) -> str:
     return f"Video {quoted(one.name)}:"
 
 
-def _decoded(frames: Sequence[SizedFrame], decoder: Decoder) -> list[tuple[SizedFrame, Picture]]:
+def _decoded(frames: Sequence[SizedFrame], decoder: Decoder) -> tuple[list[tuple[SizedFrame, Picture]], list[str]]:
+    """The pictures of frames, and why some are missing."""
     by_stream: dict[tuple[str, int | None], list[SizedFrame]] = {}
     for frame in frames:
         by_stream.setdefault((frame.evidence.video, frame.evidence.stream), []).append(frame)
     made: list[tuple[SizedFrame, Picture]] = []
+    unread: list[str] = []
     for (video, stream), ours in by_stream.items():
         wanted = sorted(ours, key=lambda frame: frame.seconds)
-        decoded = frames_at(Path(video), [frame.seconds for frame in wanted], stream, decoder)
+        try:
+            decoded = list(frames_at(Path(video), [frame.seconds for frame in wanted], stream, decoder))
+        except MediaError as error:
+            unread.append(str(error))
+            continue
         made += [(sized, Picture(frame, sized.longest_side)) for sized, frame in zip(wanted, decoded, strict=True)]
-    return made
+    return made, unread
 
 
 def _frame_tokens(frame: SizedFrame) -> int:

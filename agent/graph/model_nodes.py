@@ -27,7 +27,7 @@ __all__ = ["CHAPTER_FRAMES", "chapter_node", "compose_node", "digest_node", "gat
 CHAPTER_ROWS, CHAPTER_FRAMES = 24, 2
 # A third of the remaining frames is reserved for later rounds.
 LATER_ROUNDS = 3
-# Notes may take this share of the token budget: the rest is for the answer, and for verifying it.
+# Notes may take this share of the tokens and of the time: the rest is for the answer, and for verifying it.
 CHAPTERS_SHARE = 0.7
 # Lines of one request. A small model on two cores reads 67 tokens a second: ten lines take 4 to 6 s.
 SMALL_LINES, LINES, MANY_LINES = 12, 30, 60
@@ -69,13 +69,15 @@ def look_node(state: State, runtime: Running) -> State:
         )
     except ServerError as error:
         usage = usage_of(error, context)
-        detail = f"no frames were chosen in time: {error}"
+        detail = f"no frames were chosen: {error}"
         return {"rows": rows, "frames": [], "tokens": usage, "trace": traced("look", detail, began)}
     frames = tuple(
         LookedFrame(video_id=f.evidence.video_id, video=f.evidence.video, seconds=f.seconds) for f in looked.frames
     )
     runtime.stream_writer(FramesLookedAt(frames=frames, inspected=looked.inspected))
     detail = f"{len(rows)} lines and {len(looked.frames)} frames to show, {looked.inspected} seen in grids"
+    if looked.unread:
+        detail += f"; frames left out: {'; '.join(looked.unread)}"
     return {
         "rows": rows,
         "frames": list(looked.frames),
@@ -130,6 +132,8 @@ def digest_node(state: State, runtime: Running) -> State:
             telling = [one for one in (section.heading, *section.rows) if one is not None]
             rows += telling[place : place + 1]
     rows = list({one.evidence_id: one for one in rows}.values())[: 2 * SMALL_LINES]
+    if not rows:
+        return _drafted(Draft(claims=(), is_found=False, missing=(), dropped=0, usage=TokenUsage()), runtime, began)
     try:
         draft = compose(
             context.llm,
@@ -149,8 +153,8 @@ def chapter_node(state: OneSection, runtime: Running) -> State:
     began = time.perf_counter()
     context, section = runtime.context, state["section"]
     assert context.llm is not None
-    if context.spent >= CHAPTERS_SHARE:
-        detail = f"{section.span} left out: {context.spent:.0%} of max_tokens are used"
+    if limit := _used_up(context):
+        detail = f"{section.span} left out: {CHAPTERS_SHARE:.0%} of {limit} are used"
         return {"notes": {state["key"]: None}, "trace": traced("chapter", detail, began)}
     rows = [one for one in (section.heading, *section.rows) if one is not None][:CHAPTER_ROWS]
     scenes = section.scenes or (section.span,)
@@ -170,7 +174,8 @@ def chapter_node(state: OneSection, runtime: Running) -> State:
         detail = f"no notes on {section.span}: {error}"
         usage = usage_of(error, context)
         # None: the budget has no room for this chapter.
-        notes: list[Claim] | None = None if isinstance(error, TokensSpentError) else []
+        is_over = isinstance(error, TokensSpentError) or time.time() >= context.deadline
+        notes: list[Claim] | None = None if is_over else []
         runtime.stream_writer(ChapterRead(video_id=section.video_id, span=section.span, notes=()))
         return {"notes": {state["key"]: notes}, "tokens": usage, "trace": traced("chapter", detail, began)}
     runtime.stream_writer(ChapterRead(video_id=section.video_id, span=section.span, notes=draft.claims))
@@ -190,7 +195,8 @@ def gather_node(state: State, runtime: Running) -> State:
     ours = sorted(key for key in state["notes"] if key.startswith(f"{state['asked_at']:.6f}/"))
     notes = [note for key in ours for note in state["notes"][key] or ()]
     left_out = sum(state["notes"][key] is None for key in ours)
-    over = f"max_tokens={context.settings.max_tokens} left no room for {left_out} chapters" if left_out else ""
+    limit = _used_up(context) or f"max_tokens={context.settings.max_tokens}"
+    over = f"{limit} left no room for {left_out} chapters" if left_out else ""
     notes.sort(key=lambda note: (note.citations[0].video, min(c.start for c in note.citations)))
     if not notes:
         failure = "" if left_out == len(ours) else f"{context.llm.source} gave no usable notes on any chapter"
@@ -258,6 +264,16 @@ def _reads_passages(state: State, context: Context) -> bool:
     return _writes_a_sentence(state, context) and not state["plan"].options and not can.sees_pictures
 
 
+def _used_up(context: Context) -> str:
+    """The budget of which the chapters have used their share; empty: none."""
+    settings = context.settings
+    if context.spent >= CHAPTERS_SHARE:
+        return f"max_tokens={settings.max_tokens}"
+    if context.deadline - time.time() <= (1 - CHAPTERS_SHARE) * settings.max_seconds:
+        return f"max_seconds={settings.max_seconds:g}"
+    return ""
+
+
 def _words_of(running: Running) -> Callable[[str], None]:
     """Return a callback that emits the answer's words as events while the JSON is being written."""
     return AnswerText(lambda words: running.stream_writer(AnswerWritten(text=words))).add
@@ -269,6 +285,8 @@ def _drafted(draft: Draft, runtime: Running, began: float) -> State:
     detail = f"{context.llm.source}: {len(draft.claims)} claims"
     if not draft.is_found:
         detail += "; it says that the evidence does not answer the question"
+    if draft.unread:
+        detail += f"; frames left out: {'; '.join(draft.unread)}"
     if draft.dropped:
         detail += f"; {draft.dropped} without a citation that exists left out"
     if draft.missing:

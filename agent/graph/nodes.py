@@ -188,7 +188,8 @@ def check_node(state: State, runtime: Running) -> State:
         else:
             kept.append(left)
     detail = f"citations of {sum(claim.verdict != 'refuted' for claim in checked)} of {len(checked)} claims resolve"
-    return {"claims": kept, "trace": traced("check", "; ".join([detail, *notes]), began)}
+    option = state["option"] if len(kept) == len(checked) else chosen_option(state["plan"], kept)
+    return {"claims": kept, "option": option, "trace": traced("check", "; ".join([detail, *notes]), began)}
 
 
 def judge_node(state: State, runtime: Running) -> State:
@@ -210,9 +211,12 @@ def judge_node(state: State, runtime: Running) -> State:
     confidence = round(supported / len(judged), 3) if judged else 0.0
     weighed: State = {}
     note = ""
-    if context.is_small and state["plan"].kind != "whole":
+    if kept and not (state["rows"] or state["frames"] or state["sections"]):  # computed: the model wrote nothing
+        confidence = state["confidence"]
+    elif context.is_small and state["plan"].kind != "whole":
         weighed, note = _weighed(state, runtime, list(judged.values()))
         kept = weighed["claims"]
+    option = state["option"] if len(kept) == len(judged) else None
     over = state["over_budget"] or ("" if kept else over_budget(state, context))
     detail = f"{supported} of {len(judged)} claims supported{note}" + (f"; {over}" if over else "")
     wanted = _wanted(state) if not kept else []
@@ -224,6 +228,7 @@ def judge_node(state: State, runtime: Running) -> State:
         "plan": next_plan,
         "wanted": wanted,
         "claims": kept,
+        "option": chosen_option(state["plan"], kept) if option is None else option,
         "closest": [],
         "confidence": confidence,
         "over_budget": over,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypedDict
 
 from ...index.records import Evidence
 from ...index.retrieval.search import Search
-from ...tools.errors import AnswerFormatError, ServerError
+from ...tools.errors import AnswerFormatError, PicturesRefusedError, RequestTooLongError, ServerError
 from ...tools.llm.protocol import TokenUsage, VideoLLM
 from ...tools.records import Box, Span, Word
 from ...tools.settings import Settings
@@ -271,7 +271,7 @@ def seconds_left(context: Context) -> float:
 
 
 def usage_of(error: ServerError, context: Context) -> TokenUsage:
-    """Return the cost of a request that failed by its form or by the deadline; raise all other errors.
+    """Return the cost of a request that failed by its form, its length, its pictures or the deadline; raise all other errors.
 
     Raises:
         ServerError: The server failed before the question's deadline.
@@ -280,6 +280,8 @@ def usage_of(error: ServerError, context: Context) -> TokenUsage:
         return error.usage or TokenUsage(requests=1)
     if isinstance(error, TokensSpentError):
         return TokenUsage()
+    if isinstance(error, RequestTooLongError | PicturesRefusedError):
+        return TokenUsage(requests=1)
     if time.time() < context.deadline:
         raise error
     return TokenUsage(requests=1)

@@ -15,7 +15,7 @@ from ...index.localization.temporal_search import Goal, Searched, Timeline, post
 from ...index.records import Evidence
 from ...index.retrieval.search import Search
 from ...prompts import render
-from ...tools.errors import AnswerFormatError
+from ...tools.errors import AnswerFormatError, MediaError
 from ...tools.extractors.registry import cited_as_text
 from ...tools.llm.pictures import cells_of, make_grid
 from ...tools.llm.protocol import Budget, TokenUsage, VideoLLM
@@ -55,12 +55,14 @@ class Looked:
         frames: Keyframes of segments, at the size in which they are shown.
         inspected: Number of small frames shown in grids during the search.
         usage: Cost of the grids.
+        unread: Why frames are missing, one message for each video whose file cannot be read.
     """
 
     rows: tuple[Evidence, ...]
     frames: tuple[SizedFrame, ...]
     inspected: int
     usage: TokenUsage
+    unread: tuple[str, ...] = ()
 
 
 def look(
@@ -85,7 +87,6 @@ def look(
 
     Raises:
         ServerError: The model did not answer.
-        MediaError: A video's file cannot be read.
     """
     rows: list[Evidence] = []
     for modality in dict.fromkeys(one.modality for one in evidence if one.modality in cited_as_text()):
@@ -93,13 +94,18 @@ def look(
     videos = _videos(plan, evidence, library)
     budget = Budget(seconds)
     frames: list[SizedFrame] = []
+    unread: list[str] = []
     inspected, usage = 0, TokenUsage()
     for number, video_id in enumerate(videos):
         share = (most - len(frames) - inspected) // (len(videos) - number)
         segments = [one for one in _main_frames(library, video_id) if _within(one, plan, library)]
         if not segments or share < 1:
             continue
-        found = _relevance(plan, segments, evidence, share, llm, settings, budget, len(videos) - number)
+        try:
+            found = _relevance(plan, segments, evidence, share, llm, settings, budget, len(videos) - number)
+        except MediaError as error:
+            unread.append(str(error))
+            continue
         inspected += found.inspected
         usage += found.usage
         shown = share - found.inspected
@@ -110,6 +116,7 @@ def look(
         frames=tuple(frames),
         inspected=inspected,
         usage=usage,
+        unread=tuple(unread),
     )
 
 

@@ -1,15 +1,22 @@
 """The graph with a video LLM: a scripted server plays good answers, bad ones, and none. The library is the demo's."""
 
 import json
+import shutil
+import time
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from playhead import Answer, Library, Settings
+from playhead.agent.composing.drafts import answer_draft, claims_draft
 from playhead.agent.composing.model_input import write_brief
+from playhead.agent.graph import model_nodes, wiring
+from playhead.agent.graph.state import OneSection, Running, State
 from playhead.index.records import Evidence
-from playhead.tools.errors import ServerError
+from playhead.tools.errors import PicturesRefusedError, ServerError
 
 from ..servers import KEY, Scripted
 
@@ -255,9 +262,72 @@ def test_the_letter_of_a_listed_answer_is_returned(talk_library: Library, server
 
 @pytest.mark.parametrize("letter", ["C", "Z", "AB", "", "1", "the second"])
 def test_a_letter_that_is_not_listed_gives_none(talk_library: Library, server: Scripted, row: str, letter: str) -> None:
-    chosen = json.dumps({"found": True, "option": letter, "claims": [{"answer": "It grew.", "ids": [row]}]})
+    chosen = json.dumps({"found": True, "option": letter, "claims": [{"answer": "It was discussed.", "ids": [row]}]})
     server.say(PLAN, chosen, SUPPORTED)
-    assert ask(talk_library, server, f"{QUESTION} A) It fell. B) It grew.").option is None
+    assert ask(talk_library, server, f"{QUESTION} A) It fell. B) It stayed.").option is None
+
+
+def test_an_answer_without_a_letter_is_the_option_that_its_text_names(
+    talk_library: Library, server: Scripted, row: str
+) -> None:
+    chosen = json.dumps({"found": True, "option": "A car", "claims": [{"answer": "The budget grew.", "ids": [row]}]})
+    server.say(PLAN, chosen, SUPPORTED)
+    assert ask(talk_library, server, f"{QUESTION} A) It fell. B) It grew.").option == 1
+
+
+def test_the_letter_of_a_refuted_claim_is_not_given(talk_library: Library, server: Scripted, row: str) -> None:
+    claims = [{"answer": "It fell.", "ids": [row]}, {"answer": "It was discussed.", "ids": [row]}]
+    server.say(PLAN, json.dumps({"found": True, "option": "A", "claims": claims}))
+    server.say(json.dumps({"verdict": "refuted"}), SUPPORTED)
+    answer = ask(talk_library, server, f"{QUESTION} A) It was cut. B) It grew.")
+    assert (answer.status, answer.option) == ("answered", 1)  # what the cited line says
+
+
+def test_a_request_for_a_choice_makes_the_model_write_a_letter() -> None:
+    for form in (answer_draft(("E1",), 2), claims_draft(("E1",), 2)):
+        assert "option" in form.model_json_schema()["required"]
+    assert "option" not in answer_draft(("E1",)).model_json_schema()["properties"]
+
+
+def test_with_a_small_model_computed_answers_stay(talk_library: Library, server: Scripted) -> None:
+    question = "How often does the speaker say battery?"
+    with_quotes = Library(talk_library.folder, Settings(answerer="extractive", offline=True)).ask(question)
+    server.listed = {"object": "list", "data": [{"id": "tiny", "meta": {"n_params": 1_500_000_000}}]}
+    answer = ask(talk_library, server, question)
+    assert with_quotes.status == "answered"
+    assert (answer.status, answer.text, answer.confidence) == ("answered", with_quotes.text, with_quotes.confidence)
+    assert server.requests == []  # nothing was asked of the model
+
+
+def test_lines_answer_where_a_video_file_is_gone(talk: Path, tmp_path: Path, server: Scripted) -> None:
+    film = shutil.copy(talk / "talk.mp4", tmp_path / "gone.mp4")
+    library = Library(tmp_path, Settings(objects_model="off", speech_model="off", offline=True))
+    library.index(film)
+    Path(film).unlink()
+    server.say(PLAN, draft(("The budget is on a slide.", ["E1"])), SUPPORTED)
+    answer = ask(library, server)
+    assert (answer.status, answer.usage.frames) == ("answered", 0)
+    assert any("frames left out" in step.detail and "gone.mp4" in step.detail for step in answer.trace)
+
+
+def test_pictures_that_are_refused_while_frames_are_chosen_leave_the_lines(
+    talk_library: Library, server: Scripted, row: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PicturesRefusedError("reads text only")
+
+    monkeypatch.setattr("playhead.agent.graph.model_nodes.look", refuse)
+    server.say(PLAN, draft(("It grew.", [row])), SUPPORTED)
+    answer = ask(talk_library, server)
+    assert (answer.status, answer.usage.frames) == ("answered", 0)
+
+
+def test_a_verification_that_is_too_long_gives_no_verdict(talk_library: Library, server: Scripted, row: str) -> None:
+    server.say(PLAN, draft(("It grew.", [row])))
+    server.will({"error": {"message": "the request exceeds the available context size"}}, status=400)
+    answer = ask(talk_library, server)
+    assert answer.status == "failed"
+    assert "gave no usable verdict" in answer.text
 
 
 def test_contradictory_verdicts_leave_what_is_supported(talk_library: Library, server: Scripted, row: str) -> None:
@@ -307,6 +377,28 @@ def test_no_request_begins_past_the_token_budget(talk_library: Library, server: 
     assert "left no room for 3 chapters" in answer.text
     assert len(server.requests) == 1
     assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (399, 1)
+
+
+def test_chapters_leave_time_for_the_summary(
+    talk_library: Library, server: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan takes 80 of 100 seconds: no chapter is read, and the answer names the limit."""
+    server.say(PLAN)
+    real = model_nodes.chapter_node
+
+    def late(state: OneSection, runtime: Running) -> State:
+        soon = replace(runtime.context, deadline=time.time() + 20)
+        return real(state, SimpleNamespace(context=soon, stream_writer=runtime.stream_writer))
+
+    monkeypatch.setitem(wiring.NODES, "chapter", late)
+    wiring._builder.cache_clear()
+    try:
+        answer = ask(talk_library, server, "Summarise the video.", max_seconds=100.0)
+    finally:
+        wiring._builder.cache_clear()
+    assert answer.status == "truncated"
+    assert "left no room for 3 chapters" in answer.text
+    assert len(server.requests) == 1
 
 
 def test_a_summary_without_all_chapters_says_so(talk_library: Library, server: Scripted) -> None:
