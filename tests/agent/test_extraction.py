@@ -73,6 +73,10 @@ def test_a_chapter_gets_a_title_from_its_own_lines(folder: Path, server: Scripte
     server.say(json.dumps({"abstract": "Bread costs 77 dollars.", "title": "Prices"}))
     (chapter,) = Library(folder, settings_for(server, **NO_MODELS)).chapters(_video(folder), titles=True)
     assert (chapter.title, chapter.abstract) == ("Prices", "")  # no line says 77
+    server.answers.clear()
+    server.say(json.dumps({"abstract": "First, the price of one bread is named.", "title": "Prices"}))
+    (chapter,) = Library(folder, settings_for(server, **NO_MODELS)).chapters(_video(folder), titles=True)
+    assert chapter.abstract == "First, the price of one bread is named."  # states no number
     with pytest.raises(SettingsError, match="playhead model use"):
         Library(folder, Settings(**NO_MODELS)).chapters(_video(folder), titles=True)
 

@@ -112,3 +112,47 @@ def test_a_number_that_a_colon_joins_to_a_year_is_read() -> None:
 def test_an_ordinal_is_the_number_of_its_day() -> None:
     assert check("Bob flew on May 3rd.", "When did Bob fly?") == ("supported", [5])
     assert check("Bob flew on May 4th.", "When did Bob fly?")[0] == "none"
+
+
+def kept(text: str, *lines: str, question: str = "What happens?", same_language: bool = True) -> str:
+    """The verdict on a claim that cites the first of the lines (`none`: no claim is left)."""
+    rows = [at(number, 9.0 * number, 9.0 * number + 8, line) for number, line in enumerate(lines)]
+    claim = Claim(text=text, verdict="unverified", citations=(Citation.of(rows[0]),))
+    result = grounded(claim, question, rows, same_language=same_language).claim
+    return "none" if result is None else result.verdict
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("Berlin is one of the cities that she visited.", "She visited Berlin and other cities."),
+        ("First, the engineer checks the pump.", "The engineer checks the pump, then the valve."),
+        ("The talk has two parts: history and theory.", "The talk covers history, and the theory after it."),
+        ("One reason is the night shifts.", "Reason: night shifts"),
+        ("The war that ended it was World War Two.", "the second world war ended it"),
+        ("The first prize went to Ana.", "1st prize: Ana"),
+        ("Ana opens the valve in the 2nd step.", "In the second step Ana opens the valve."),
+        ("It was built in the 21st century.", "It was built in the twenty-first century."),
+        ("The 13th floor is empty.", "The thirteenth floor is empty."),
+        ("It costs 2.5 million.", "It costs 2,500,000."),
+    ],
+)
+def test_numbers_in_words_are_words_like_others(text: str, line: str) -> None:
+    assert kept(text, line) == "supported"
+    assert kept(text, line, same_language=False) == "unverified"  # kept as it is
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("They gave 46 doses.", "They gave 40 doses."),
+        ("They gave 46 of the forty doses.", "They gave 40 doses."),
+        ("Two of the 2 pumps failed.", "Three pumps failed."),
+        ("It costs 2.5 million.", "It costs 3.5 million."),
+        ("The 2nd prize went to Ana.", "The first prize went to Ana."),
+        ("Model B12 failed.", "Model B13 failed."),
+    ],
+)
+def test_numbers_in_digits_must_occur_in_a_line(text: str, line: str) -> None:
+    assert kept(text, line) == "none"
+    assert kept(text, line, same_language=False) == "none"
