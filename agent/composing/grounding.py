@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ...index.records import Evidence
 from ...tools.words import NUMBER_WORDS, ORDINALS, STOP_WORDS, canonical, names, stem, tokens
+from ..question.spelling import is_english
 from ..records import Citation, Claim
 
 __all__ = ["Grounded", "grounded"]
@@ -61,10 +62,13 @@ def grounded(claim: Claim, question: str, rows: Sequence[Evidence], *, same_lang
     Returns:
         The claim as `supported` where half of its own words or more occur in the lines it cites, else `unverified`;
         no claim where a number in digits, a name or a code occurs in no line, or none of its words does. "One of them" states
-        no number: numbers in words are words like others.
+        no number: numbers in words are words like others. Of a claim that is not English only numbers and codes
+        must occur in a line: each German noun has a capital, and its endings differ.
     """
     asked = _keys(question)
-    exact = {key for key in (_exact_keys if same_language else _digit_keys)(claim.text) if key not in asked}
+    is_in_english = is_english(question) and is_english(claim.text)  # a short claim is in the language of its question
+    named = _named(claim.text) if same_language and is_in_english else set()
+    exact = (_digit_keys(claim.text) | named) - asked
     own = _keys(claim.text) - asked
     held = {row.evidence_id: _keys(row.text) for row in rows}
     everything = set().union(*held.values()) if held else set()
@@ -82,6 +86,10 @@ def grounded(claim: Claim, question: str, rows: Sequence[Evidence], *, same_lang
     if not lines:
         if pictures:
             return Grounded(claim.model_copy(update={"citations": pictures}), "it rests on frames")
+        if not is_in_english:
+            return Grounded(
+                claim.model_copy(update={"verdict": "unverified"}), "no line holds its words in the same form"
+            )
         return Grounded(None, "none of its words occurs in a line")
     found = set().union(*(held[row.evidence_id] for row in lines)) & wanted
     lines = _with_subject(_keys(claim.text) | asked, lines, rows, held)
@@ -146,11 +154,6 @@ def _keys(text: str) -> set[str]:
     words = (word for word in tokens(_ORDINAL.sub("", _NO_CLOCK.sub(": ", text))) if word not in STOP_WORDS)
     plain = (canonical(_CARDINALS.get(word, word)) for word in words)
     return {word if word[:1].isdigit() else stem(word) for word in plain}
-
-
-def _exact_keys(text: str) -> set[str]:
-    """Numbers in digits, names and codes of a text, as `_keys` has them."""
-    return _digit_keys(text) | _named(text)
 
 
 def _digit_keys(text: str) -> set[str]:

@@ -156,3 +156,19 @@ def test_numbers_in_words_are_words_like_others(text: str, line: str) -> None:
 def test_numbers_in_digits_must_occur_in_a_line(text: str, line: str) -> None:
     assert kept(text, line) == "none"
     assert kept(text, line, same_language=False) == "none"
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "verdict"),
+    [
+        ("Der Grund war die Nachtschicht.", "Warum streikten die Matrosen?", "unverified"),
+        ("Die Nachtschicht.", "Warum streikten die Matrosen?", "unverified"),  # too short to have a language
+        ("Wegen der vielen Nachtschichten streikten sie.", "Was war der Grund?", "supported"),
+        ("Der Grund waren 31 Nachtschichten.", "Warum streikten die Matrosen?", "none"),  # the line says 12
+        ("Der Grund war die Baureihe B13.", "Warum streikten die Matrosen?", "none"),
+        ("The reason was Wilhelm.", "Why did the sailors strike?", "none"),  # an English claim is held to its names
+        ("Penguins.", "Why did the sailors strike?", "none"),
+    ],
+)
+def test_nouns_of_a_german_claim_are_no_names(text: str, question: str, verdict: str) -> None:
+    assert kept(text, "Wegen der 12 vielen Nachtschichten streikten im April alle.", question=question) == verdict
