@@ -158,6 +158,9 @@ class Asking(Browsing):
     ) -> list[Extracted[Form]]:
         """Fill rows of a pydantic model from what is indexed, each row with the lines it was read from.
 
+        The descriptions of the model's fields are given to the language model. One request gives about 20 rows; a warning
+        is logged if some are left out.
+
         Args:
             request: What is wanted, e.g. "all prices that are named".
             form: A pydantic model with the fields of one row.

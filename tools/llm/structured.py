@@ -18,7 +18,7 @@ from ..errors import AnswerFormatError
 from ..records import clean_text
 from .protocol import Budget, Part, TokenUsage, VideoLLM
 
-__all__ = ["THOUGHTS_FACTOR", "ask_structured", "json_schema", "read_json", "without_thoughts"]
+__all__ = ["THOUGHTS_FACTOR", "ask_structured", "complete_objects", "json_schema", "read_json", "without_thoughts"]
 
 # Quoted back to the model, and to the user.
 _QUOTED_TO_MODEL = 2000
@@ -33,6 +33,7 @@ _THOUGHTS_END = re.compile(r"</think(?:ing)?>|\[/THINK\]")
 _THOUGHTS_BEGIN = re.compile(r"\s*(?:<think(?:ing)?>|\[THINK\])")
 # What begins like a JSON object with members; `{dog}` in prose does not.
 _OBJECT = re.compile(r'\{\s*["}]')
+_NEXT_OBJECT = re.compile(r"[\s,]*(?=\{)")
 _STRING_OR_BRACE = re.compile(r'"(?:[^"\\]|\\.)*"|[{}]', re.DOTALL)
 
 
@@ -45,6 +46,7 @@ def ask_structured(
     max_tokens: int = 1024,
     seconds: float | None = None,
     on_text: Callable[[str], None] | None = None,
+    complete_part: Callable[[str], _Kind | None] | None = None,
 ) -> tuple[_Kind, TokenUsage]:
     """Request an answer in a given format. An answer that is not valid is sent back once with the error.
 
@@ -58,6 +60,8 @@ def ask_structured(
             writes its thoughts first.
         seconds: Time for both together.
         on_text: Called with each new piece of the first answer's text.
+        complete_part: Reads the complete part of an answer that was cut off; None: nothing is complete, and the answer
+            is sent back.
 
     Returns:
         The answer, and its usage.
@@ -97,6 +101,9 @@ def ask_structured(
         try:
             return read_json(reply.text, kind), usage
         except ValueError as error:
+            part = complete_part(reply.text) if reply.truncated and complete_part else None
+            if part is not None:
+                return part, usage
             wrong = f"{error}; it was cut off after {most} tokens" if reply.truncated else str(error)
             if is_last or not budget.left:
                 again = "asked twice" if is_last else "no time was left to ask again"
@@ -135,6 +142,25 @@ def read_json(text: str, kind: type[_Kind]) -> _Kind:
     if any(other != valid[0] for other in valid):
         raise ValueError("it holds several JSON objects that differ: give one")
     return valid[0]
+
+
+def complete_objects(text: str, name: str) -> list[dict[str, Any]]:
+    """The JSON objects of the list `name` that are complete, in a model's text that was cut off.
+
+    `{"rows":[{"item":"bread"},{"item":"so` gives `{"item": "bread"}`.
+    """
+    text, found = without_thoughts(text), []
+    decoder = json.JSONDecoder(strict=False, object_pairs_hook=_unrepeated, parse_constant=_refused)
+    begin = re.search(rf'"{re.escape(name)}"\s*:\s*\[', text)
+    place = _NEXT_OBJECT.match(text, begin.end()) if begin else None
+    while place:
+        try:
+            one, end = decoder.raw_decode(text, place.end())
+        except (ValueError, RecursionError):
+            break
+        found.append(one)
+        place = _NEXT_OBJECT.match(text, end)
+    return found
 
 
 def json_schema(kind: type[BaseModel]) -> dict[str, Any]:
