@@ -17,6 +17,8 @@ __all__ = ["final_answer"]
 # What most questions are about: a missing stage among these is named, also if the question could be about anything.
 _NAMED = 3
 _WORDS: tuple[Modality, ...] = ("speech", "text")
+# Of Latin, Chinese and Japanese, Arabic, Urdu and Indic scripts.
+_SENTENCE_ENDS = (".", "?", "!", "…", "。", "！", "？", "؟", "۔", "।")
 
 
 def final_answer(
@@ -33,11 +35,13 @@ def final_answer(
     """
     claims, plan = tuple(state["claims"]), state["plan"]
     if claims:
-        text = " ".join(claim.text if claim.text.endswith((".", "?", "!")) else f"{claim.text}." for claim in claims)
+        text = " ".join(claim.text if claim.text.endswith(_SENTENCE_ENDS) else f"{claim.text}." for claim in claims)
     elif state["failure"]:
         text = f"The model failed, not the search: {state['failure']}."
     elif state["over_budget"]:
         text = f"No answer was found within the budget: {state['over_budget']}."
+    elif plan.kind == "whole" and state["sections"]:
+        text = "The model's summary is not supported by the videos."
     else:
         text = _refusal(plan, state["missing"], state["reason"], records)
     tokens = state["tokens"]

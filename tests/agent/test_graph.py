@@ -8,6 +8,10 @@ import pytest
 
 from playhead import Library, Settings
 from playhead.agent.display.notebook import html_of
+from playhead.agent.graph.outcome import final_answer
+from playhead.agent.graph.state import start_state
+from playhead.agent.question.follow_ups import plan_in_thread
+from playhead.agent.records import Claim
 from playhead.index.storage.local import LocalStorage
 from playhead.tools.errors import QueryError
 from playhead.tools.records import Word
@@ -191,3 +195,28 @@ def test_a_pasted_book_is_refused_soon(library):
 def test_an_empty_question_is_an_error(library, question):
     with pytest.raises(QueryError, match="the question is empty"):
         library.ask(question)
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("预算增加了。", "预算增加了。"),
+        ("हाँ, 12 प्रतिशत।", "हाँ, 12 प्रतिशत।"),
+        ("It grew by 12 percent…", "It grew by 12 percent…"),
+        ("It grew by 12 percent", "It grew by 12 percent."),
+    ],
+)
+def test_a_sentence_gets_a_full_stop_if_it_has_none(written: str, text: str) -> None:
+    question = "How did the budget change?"
+    claim = Claim(text=written, verdict="supported", citations=())
+    state = {**start_state(question), "claims": [claim], "plan": plan_in_thread(question, [])}
+    assert final_answer(state, (), Settings(), "thread", 1.0).text == text
+
+
+def test_a_summary_without_any_chapter_says_that_nothing_was_said() -> None:
+    question = "Summarise the video."
+    answer = final_answer(
+        {**start_state(question), "plan": plan_in_thread(question, [])}, (), Settings(), "thread", 1.0
+    )
+    assert answer.status == "insufficient"
+    assert answer.text == "Nothing that could be summarised was said, written or described in the indexed videos."

@@ -132,6 +132,14 @@ def test_the_readers_score_counts_for_speech_alone() -> None:
     assert speech[0] < speech[1]
 
 
+def test_a_summary_that_no_line_supports_is_named_as_the_reason(talk_library: Library, server: Scripted) -> None:
+    made_up = {"answer": "Penguins hatched 99 eggs.", "ids": ["E1"]}
+    server.say(json.dumps({"claims": [made_up], "found": True}))
+    _, answer = asked(talk_library, server, "Summarise the video.")
+    assert (answer.status, answer.claims) == ("insufficient", ())
+    assert answer.text == "The model's summary is not supported by the videos."
+
+
 def test_a_question_in_another_language_is_translated_and_its_answer_is_not(
     talk_library: Library, server: Scripted
 ) -> None:
