@@ -11,7 +11,7 @@ from ..question.time_expressions import lengths_of, moment_of
 from ..records import Correction, Part, Plan, Scope, Term
 from .matching import held_terms
 
-__all__ = ["at_second", "corrected_question", "find_in", "scopes_of", "with_clock_times"]
+__all__ = ["at_second", "corrected_question", "find_in", "is_within", "scopes_of", "with_clock_times"]
 
 # "At the end" means the last tenth of a video, but at least this many seconds.
 PART_SHARE, PART_SECONDS = 0.1, 30.0
@@ -108,6 +108,18 @@ def find_in(plan: Plan, search: Search, query: str, k: int, modalities: tuple[Mo
     if not plan.speaker:
         return search.attributed(_found(plan, search, query, k, modalities))
     return search.voices.said_by(plan.speaker, lambda depth: _found(plan, search, query, depth, modalities), k)
+
+
+def is_within(evidence: Evidence, plan: Plan, search: Search) -> bool:
+    """Whether an observation is one that a plan allows: in its videos, modalities and spans, and by its speaker."""
+    if plan.video_ids is not None and evidence.video_id not in plan.video_ids:
+        return False
+    if evidence.modality not in plan.modalities or (plan.speaker and evidence.speaker != plan.speaker):
+        return False
+    scopes = scopes_of(plan, search)
+    if scopes is None:
+        return plan.between is None or evidence.span.overlap(plan.between) > 0
+    return any(one.video_id == evidence.video_id and evidence.span.overlap(one.span) > 0 for one in scopes)
 
 
 def _found(plan: Plan, search: Search, query: str, k: int, modalities: tuple[Modality, ...]) -> list[Evidence]:

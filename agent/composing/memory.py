@@ -4,6 +4,7 @@ A hint names stored observations that answered a similar question. They are read
 answer is checked against them as against any other line. A hint whose observations changed is dropped.
 """
 
+import fcntl
 import json
 import logging
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from pydantic import Field, ValidationError
 
 from ...index.records import Evidence
 from ...index.retrieval.search import Search
+from ...index.storage.files.atomic import write_bytes
 from ...tools.records import Record
 from ..records import Answer
 
@@ -20,7 +22,7 @@ __all__ = ["Hint", "hinted", "remember"]
 
 logger = logging.getLogger(__name__)
 
-_FILE = "answers.jsonl"
+_FILE, _LOCK = "answers.jsonl", "answers.lock"
 # The oldest are forgotten.
 _MOST_KEPT = 500
 # Cosine of two questions from which on what answered one is worth reading for the other.
@@ -44,13 +46,13 @@ def remember(folder: Path, question: str, answer: Answer) -> None:
     }
     if answer.status != "answered" or not cited:
         return
-    kept = [hint for hint in _read(folder) if hint.question != question]
-    lines = [hint.model_dump_json() for hint in [*kept, Hint(question=question, evidence=cited)][-_MOST_KEPT:]]
     file = folder / _FILE
     try:
-        temporary = file.with_suffix(".new")
-        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        temporary.replace(file)
+        with (folder / _LOCK).open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # other processes remember answers of the same library
+            kept = [hint for hint in _read(folder) if hint.question != question]
+            lines = [hint.model_dump_json() for hint in [*kept, Hint(question=question, evidence=cited)][-_MOST_KEPT:]]
+            write_bytes(file, ("\n".join(lines) + "\n").encode())
     except OSError as error:
         logger.info("the answer is not remembered: %s cannot be written (%s)", file, error)
 
@@ -79,7 +81,7 @@ def hinted(question: str, folder: Path, search: Search) -> list[Evidence]:
         if stored is None or text not in stored.text:
             return []
         found.append(stored)
-    return found
+    return search.attributed(found)
 
 
 def _read(folder: Path) -> Sequence[Hint]:

@@ -19,7 +19,7 @@ from ..answering.quotes import closest, quote_evidence
 from ..answering.ranking import Scored, ranked
 from ..answering.reader import WEAK_SHARE
 from ..answering.retrieval import choose_videos, retrieve
-from ..answering.scopes import at_second, corrected_question
+from ..answering.scopes import at_second, corrected_question, is_within
 from ..answering.summary import outline, quote_sections
 from ..composing.grounding import grounded
 from ..composing.memory import hinted
@@ -87,14 +87,16 @@ def retrieve_node(state: State, runtime: Running) -> State:
     if runtime.context.llm is not None and not known and _is_in_another_language(plan, found, runtime.context):
         plan, usage, words = _in_the_librarys_language(plan, state["question"], runtime.context)
         found, note = retrieve(plan, search), note + words
+    hints: list[Evidence] = []
+    if runtime.context.memory is not None and runtime.context.llm is not None and not known:
+        asked = plan.model_copy(update={"video_ids": state["among"]})
+        hints = [one for one in hinted(plan.question, runtime.context.memory, search) if is_within(one, asked, search)]
+        ids = {one.evidence_id for one in found}
+        found = [*(one for one in hints if one.evidence_id not in ids), *found]
     message = f"{note}{len(found)} {'more ' if known else ''}pieces of evidence"
     if plan.video_ids != state["plan"].video_ids:
         message += f" in the {len(plan.video_ids or ())} likeliest of {len(search.records)} videos"
-    hints: list[Evidence] = []
-    if runtime.context.memory is not None and runtime.context.llm is not None and not known:
-        hints = hinted(plan.question, runtime.context.memory, search)
-        message += f"; {len(hints)} of them answered a similar question before" if hints else ""
-        found = [*(one for one in hints if one not in found), *found]
+    message += f"; {len(hints)} of them answered a similar question before" if hints else ""
     runtime.stream_writer(EvidenceFound(round=state["rounds"] + 1, evidence=tuple(found)))
     return {
         "plan": plan,
