@@ -196,15 +196,17 @@ class Conversation:
         return final_answer(state, self._asked(state), self.context.settings, thread, seconds)
 
     def _asked(self, state: State) -> Sequence[VideoRecord]:
-        among = _videos(state)
+        among = state["among"]
         return [one for one in self.context.search.records.values() if among is None or one.video_id in among]
 
 
 def _videos(state: State) -> tuple[str, ...] | None:
-    """Return the videos of the question or of the one it follows; the plan may contain only the most relevant ones."""
-    if state["video_ids"] is None and state["turns"] and state["plan"].question != state["question"]:
-        return state["turns"][-1].plan.video_ids
-    return None if state["video_ids"] is None else tuple(state["video_ids"])  # from a checkpoint: a list
+    """Return the videos that a follow-up question is about, too; the plan may contain only the most relevant ones.
+
+    A time of day chooses the recordings that have it: a follow-up question may be about another time.
+    """
+    among = state["video_ids"] if state["plan"].clock else state["among"]
+    return None if among is None else tuple(among)  # from a checkpoint: a list
 
 
 def _seconds(trace: Sequence[TraceStep]) -> float:

@@ -1,10 +1,10 @@
 """The graph's nodes that need no model: each takes the state and returns what it changes."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from ...index.records import Evidence
-from ...tools.errors import ServerError
+from ...index.records import Evidence, VideoRecord
+from ...tools.errors import QueryError, ServerError
 from ...tools.extractors.registry import modality_names
 from ...tools.llm.protocol import TokenUsage
 from ..answering.anchors import located
@@ -49,8 +49,7 @@ def plan_node(state: State, runtime: Running) -> State:
     question, turns, llm = state["question"], state["turns"], runtime.context.llm
     typed, corrections = corrected_question(question, runtime.context.search)
     plan = plan_in_thread(typed, turns, state["video_ids"], state["between"], state["options"])
-    plan = with_length(plan, runtime.context.search.records)
-    plan = scoped_by_names(plan, runtime.context.search.records)
+    plan = _in_named_videos(plan, state["video_ids"], runtime.context.search.records)
     if state["between"] is None and (timed := at_wall_clock(plan, runtime.context.search.records)):
         plan, understood = timed
         corrections = (*corrections, understood)
@@ -238,6 +237,28 @@ def judge_node(state: State, runtime: Running) -> State:
         "trace": traced("judge", detail, began),
         **weighed,
     }
+
+
+def _in_named_videos(plan: Plan, given: Sequence[str] | None, records: Mapping[str, VideoRecord]) -> Plan:
+    """Limit a plan to the videos that its question names; otherwise to those of the question that it follows.
+
+    Raises:
+        QueryError: The videos of the question that it follows were removed, or indexed again with another content.
+    """
+
+    def named(one: Plan) -> Plan:
+        return scoped_by_names(with_length(one, records), records)
+
+    if given is not None or plan.video_ids is None:
+        return named(plan)
+    chosen = named(plan.model_copy(update={"video_ids": None}))
+    taken = [one for one in plan.video_ids if one in records]
+    if chosen.video_ids is not None:
+        both = tuple(one for one in chosen.video_ids if one in taken)
+        return chosen.model_copy(update={"video_ids": both or chosen.video_ids})
+    if not taken:
+        raise QueryError("the video that the question before was about is no longer in the library: name a video")
+    return named(plan.model_copy(update={"video_ids": tuple(taken)}))
 
 
 def _is_in_another_language(plan: Plan, found: Sequence[Evidence], context: Context) -> bool:

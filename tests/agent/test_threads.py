@@ -355,6 +355,90 @@ def test_the_same_questions_without_a_thread_do_not_follow(library):
     assert library.ask("And when does she say that?").status == "insufficient"
 
 
+# Videos of follow-up questions.
+
+
+def asked_in_turn(library: Library, *questions: str) -> list[tuple[str, set[str]]]:
+    """The answer to each question of one conversation, and the videos that it cites."""
+    answers = [library.ask(question, thread_id="turns") for question in questions]
+    return [(one.text, {c.video_id for claim in one.claims for c in claim.citations}) for one in answers]
+
+
+@pytest.fixture
+def two(tmp_path) -> Library:
+    """A library of two videos in which different things are said at the same times."""
+    store = LocalStorage(tmp_path / "two")
+    store.create()
+    commit(store, [observation("Now the budget is explained.", 2, 5), observation("It rains today.", 6, 9)])
+    commit(store, [observation("Penguins are birds.", 2, 5), observation("They eat fish.", 6, 9)], video_id=OTHER)
+    return Library(store.folder, Settings(**NO_MODELS))
+
+
+def test_what_follows_a_question_about_the_time_after_stays_in_the_cited_video(two):
+    turns = asked_in_turn(two, "When is the budget explained?", "What happens after that?", "And what is said?")
+    assert turns == [
+        ("Now the budget is explained.", {"ab" * 16}),
+        ("It rains today.", {"ab" * 16}),
+        ("It rains today.", {"ab" * 16}),
+    ]
+    assert [turn.plan.video_ids for turn in two.thread("turns")] == [None, ("ab" * 16,), ("ab" * 16,)]
+
+
+def test_a_corrected_question_is_no_follow_up(two):
+    two.ask("What is said about penguins?", videos=OTHER, thread_id="turns")
+    budget, when = asked_in_turn(two, "Where is the budegt mentioned?", "And when?")
+    assert budget == when == ("Now the budget is explained.", {"ab" * 16})
+    assert [turn.plan.video_ids for turn in two.thread("turns")] == [(OTHER,), None, None]
+
+
+def test_a_video_that_a_question_names_is_kept_until_another_one_is_named(library):
+    turns = asked_in_turn(
+        library,
+        "What is said about the budget in cdcd.mp4?",
+        "And when?",
+        "What about the rain?",
+        "What is said about the budget in cdcd.mp4?",
+        "And in abab.mp4?",
+    )
+    assert turns[0] == turns[1] == turns[3] == ("The budget for travel was cut.", {OTHER})
+    assert turns[2][1] == set()
+    assert turns[4][1] == {"ab" * 16}
+    assert [turn.plan.video_ids for turn in library.thread("turns")] == [*[(OTHER,)] * 4, ("ab" * 16,)]
+
+
+def test_a_question_about_the_lengths_of_all_videos_limits_no_other(library):
+    library.ask("Which video is the longest?", thread_id="turns")
+    assert [turn.plan.video_ids for turn in library.thread("turns")] == [None]
+    lengths = asked_in_turn(library, "How long is cdcd.mp4?", "And abab.mp4?")
+    assert [videos for _, videos in lengths] == [{OTHER}, {"ab" * 16}]
+
+
+@pytest.mark.parametrize(
+    ("before", "question"),
+    [
+        ("What is said about the budget in cdcd.mp4?", "And why?"),
+        ("What is said about the budget in cdcd.mp4?", "What happens after that?"),
+        ("What is said about the budget in cdcd.mp4?", "How long is it?"),
+        ("How long is cdcd.mp4?", "How long is it?"),
+        ("Who says that the budget was cut?", "What happens after that?"),
+    ],
+)
+def test_a_follow_up_to_a_video_that_was_removed_is_refused(library, before, question):
+    assert asked_in_turn(library, before)[0][1] == {OTHER}
+    library.remove(OTHER)
+    with pytest.raises(QueryError, match=r"question before was about is no longer in the library: name a video"):
+        library.ask(question, thread_id="turns")
+    answer = library.ask("What is said about the red car?", thread_id="turns")
+    assert answer.text == SAID[3][0]
+
+
+def test_of_several_videos_the_ones_that_are_left_are_searched(library):
+    library.ask(BUDGET, videos=["ab" * 16, OTHER], thread_id="turns")
+    library.remove(OTHER)
+    assert asked_in_turn(library, "And when does she say that?")[0][1] == {"ab" * 16}
+    assert library.thread("turns")[-1].plan.video_ids == ("ab" * 16,)
+
+
 # Follow-up questions, with a video LLM.
 
 PLAN = json.dumps({"said": ["travel budget"]})

@@ -69,9 +69,10 @@ def with_length(plan: Plan, records: Mapping[str, VideoRecord]) -> Plan:
     if not all(chosen):
         return plan
     named = dict.fromkeys(one for ids in chosen for one in ids)
-    among = plan.video_ids if plan.video_ids is not None else tuple(records)
-    video_ids = tuple(one for one in named or among if one in among)
-    return _length_plan(plan, video_ids)
+    if not named:
+        return _length_plan(plan, plan.video_ids)
+    among = plan.video_ids if plan.video_ids is not None else records
+    return _length_plan(plan, tuple(one for one in named if one in among))
 
 
 def length_claims(plan: Plan, search: Search) -> list[Claim]:
