@@ -89,7 +89,7 @@ def plan_in_thread(
     if not turns:
         return make_plan(question, video_ids, between, options)
     before = turns[-1]
-    if between is None and (plan := _in_sequence(question, before, video_ids)):
+    if between is None and (plan := _in_sequence(question, before, video_ids, options)):
         return plan
     full = _in_full(question, before.plan.question)
     if full is None:
@@ -111,7 +111,9 @@ def _scoped(plan: Plan, before: Plan) -> Plan:
     return plan.model_copy(update=changes)
 
 
-def _in_sequence(question: str, before: Turn, video_ids: tuple[str, ...] | None) -> Plan | None:
+def _in_sequence(
+    question: str, before: Turn, video_ids: tuple[str, ...] | None, options: tuple[str, ...]
+) -> Plan | None:
     """Plan a question about the time before, after or at the last citations; None for any other question."""
     if not before.citations:
         return None
@@ -138,7 +140,7 @@ def _in_sequence(question: str, before: Turn, video_ids: tuple[str, ...] | None)
         if is_moment:
             where = places_of(question) or modality_names()
             changes |= {"kind": "needle", "is_moment": True, "terms": (), "subjects": (), "modalities": where}
-        plan = make_plan(rest or completed, video_ids or (cited.video_id,), Span(start=first, end=last))
+        plan = make_plan(rest or completed, video_ids or (cited.video_id,), Span(start=first, end=last), options)
         return plan.model_copy(update=changes)
     return None
 

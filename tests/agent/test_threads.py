@@ -328,6 +328,11 @@ def test_videos_are_taken_over_and_what_is_asked_for_overrules():
     assert plan_in_thread("And then?", earlier, None, Span(start=1, end=2)).between == Span(start=1, end=2)
 
 
+def test_options_to_choose_from_are_kept_for_what_comes_after():
+    plan = plan_in_thread("What happens after that?", [turn(BUDGET)], None, None, ("It rains.", "It snows."))
+    assert (plan.is_moment, plan.options) == (True, ("It rains.", "It snows."))
+
+
 def test_a_conversation_without_a_model(library):
     first = library.ask(BUDGET, videos="ab" * 16, thread_id="t")
     assert first.text == SAID[0][0]
