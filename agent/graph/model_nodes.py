@@ -137,7 +137,7 @@ def digest_node(state: State, runtime: Running) -> State:
     try:
         draft = compose(
             context.llm,
-            Asked(state["question"], state["turns"], state["plan"].options),
+            Asked(state["plan"].question, state["turns"], state["plan"].options),
             rows,
             task="claims",
             seconds=seconds_left(context),
@@ -211,7 +211,7 @@ def gather_node(state: State, runtime: Running) -> State:
     try:
         draft = gather(
             context.llm,
-            Asked(state["question"], state["turns"], state["plan"].options),
+            Asked(state["plan"].question, state["turns"], state["plan"].options),
             notes,
             seconds=seconds_left(context),
             on_text=_words_of(runtime),

@@ -66,7 +66,7 @@ def _to_chapters(state: State, runtime: Running) -> Any:
     for number, section in enumerate(sections):
         share = most * (number + 1) // len(sections) - most * number // len(sections)
         frames = min(CHAPTER_FRAMES, share)
-        one = OneSection(key=key_of(state, number), question=state["question"], section=section, frames=frames)
+        one = OneSection(key=key_of(state, number), question=state["plan"].question, section=section, frames=frames)
         sends.append(Send("chapter", one))
     return sends or "gather"
 

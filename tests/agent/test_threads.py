@@ -477,6 +477,27 @@ def test_a_model_reads_the_earlier_turns_as_quoted_data(folder, server):
         assert "never" not in "\n".join(lines[2:])
 
 
+@pytest.mark.parametrize("is_small", [False, True])
+def test_a_summary_that_follows_a_question_is_written_for_the_completed_question(folder, server, is_small):
+    """Each model that writes it reads the completed question: of the chapters, and of the whole."""
+    if is_small:
+        server.listed = {"data": [{"id": "tiny", "owned_by": "llamacpp", "meta": {"n_ctx": 8192, "n_params": 10**9}}]}
+    server.say(json.dumps({"found": False, "claims": [], "missing": []}))
+    library = with_llm(folder, server)
+    library.ask("Summarise the video.", videos="ab" * 16, thread_id="t")
+    before = len(server.requests)
+    library.ask("And in the first minute?", thread_id="t")
+    asked = {
+        line
+        for n in range(before, len(server.requests))
+        for line in read(server, n).splitlines()
+        if "uestion: " in line
+    }
+    assert {one for one in asked if one.startswith("Question: ")} == {
+        'Question: "Summarise the video in the first minute?"'
+    }
+
+
 # Interrupted questions.
 
 
