@@ -41,6 +41,9 @@ __all__ = ["check_node", "judge_node", "outline_node", "plan_node", "quote_node"
 _NOT_ENGLISH = (
     "The question seems not to be in English: without a language model (`playhead model list`) it is not translated"
 )
+# What a plan keeps where its question is translated, if it has it; and what limits its time beside a span.
+_KEPT = ("question", "place", "speaker", "person", "motion", "more", "planner")
+_TIMES = ("from_end", "part", "clock", "anchor", "ordinal")
 
 
 def plan_node(state: State, runtime: Running) -> State:
@@ -77,18 +80,21 @@ def plan_node(state: State, runtime: Running) -> State:
 def retrieve_node(state: State, runtime: Running) -> State:
     """Plan → evidence, in addition to earlier rounds; with many videos the most relevant ones are chosen first."""
     began = time.perf_counter()
-    search = runtime.context.search
+    search, among = runtime.context.search, state["among"]
     known = {one.evidence_id: one for one in state["evidence"]}
-    plan = choose_videos(state["plan"].model_copy(update={"video_ids": state["among"]}), search)
-    plan, note = _located(plan, runtime.context)
+    plan, note = _located(choose_videos(state["plan"].model_copy(update={"video_ids": among}), search), runtime.context)
     found = [one for one in retrieve(plan, search) if one.evidence_id not in known]
     usage = TokenUsage()
     if runtime.context.llm is not None and not known and _is_in_another_language(plan, found, runtime.context):
-        plan, usage, words = _in_the_librarys_language(plan, state["question"], runtime.context)
-        found, note = retrieve(plan, search), note + words
+        plan, usage, words = _in_the_librarys_language(
+            plan.model_copy(update={"video_ids": among}), state, runtime.context
+        )
+        among = plan.video_ids
+        plan, note = _located(choose_videos(plan, search), runtime.context)
+        found, note = retrieve(plan, search), words + note
     hints: list[Evidence] = []
     if runtime.context.memory is not None and runtime.context.llm is not None and not known:
-        asked = plan.model_copy(update={"video_ids": state["among"]})
+        asked = plan.model_copy(update={"video_ids": among})
         hints = [one for one in hinted(plan.question, runtime.context.memory, search) if is_within(one, asked, search)]
         ids = {one.evidence_id for one in found}
         found = [*(one for one in hints if one.evidence_id not in ids), *found]
@@ -99,6 +105,7 @@ def retrieve_node(state: State, runtime: Running) -> State:
     runtime.stream_writer(EvidenceFound(round=state["rounds"] + 1, evidence=tuple(found)))
     return {
         "plan": plan,
+        "among": among,
         "hints": hints,
         "rounds": state["rounds"] + 1,
         "searched": [*state["searched"], plan.query, *(query.text for query in plan.more)],
@@ -262,26 +269,39 @@ def _in_named_videos(plan: Plan, given: Sequence[str] | None, records: Mapping[s
 
 
 def _is_in_another_language(plan: Plan, found: Sequence[Evidence], context: Context) -> bool:
-    """Whether a question may be in another language than the library: no line holds half of its words.
+    """Whether a question is in another language than the library, and no line holds half of its words.
 
-    An English question is in the library's language where that is not set.
+    A library is in English where its language is not set. In another one, only an English question is in another language.
     """
-    if plan.is_moment or (found and (context.settings.language not in (None, "en") or is_english(plan.question))):
+    is_of_english = context.settings.language in (None, "en")
+    if plan.translation or plan.is_moment or not plan.terms or is_english(plan.question) == is_of_english:
         return False
     return all(2 * len(held_terms(plan.terms, one.text)) < len(plan.terms) for one in found)
 
 
-def _in_the_librarys_language(plan: Plan, question: str, context: Context) -> tuple[Plan, TokenUsage, str]:
-    """Plan the translated question."""
+def _in_the_librarys_language(plan: Plan, state: State, context: Context) -> tuple[Plan, TokenUsage, str]:
+    """Take the words of a plan from the translated question, and the limits that the plan lacks.
+
+    Args:
+        plan: The question, limited to its videos.
+        state: The earlier questions: only its translation may show that the question follows one of them.
+        context: The model and the library.
+    """
     assert context.llm is not None
     language = context.settings.language or "English"
     try:
-        words, usage = translated(context.llm, question, language, seconds_left(context))
+        words, usage = translated(context.llm, plan.question, language, seconds_left(context))
     except ServerError as error:
         return plan, usage_of(error, context), "the question could not be translated; "
-    asked = plan_in_thread(words, [], plan.video_ids, plan.between, plan.options)
-    kept = asked.model_copy(update={"question": plan.question, "translation": words, "scopes": plan.scopes})
-    return kept, usage, f"translated to “{words}”; "
+    asked = plan_in_thread(words, state["turns"], plan.video_ids, state["between"], plan.options)
+    asked = _in_named_videos(asked, plan.video_ids, context.search.records)
+    kept = [name for name in _KEPT if getattr(plan, name)]
+    if plan.modalities != modality_names():
+        kept.append("modalities")
+    if plan.between != state["between"] or plan.scopes is not None or any(getattr(plan, name) for name in _TIMES):
+        kept += ["between", "scopes", "is_moment", *_TIMES]
+    changes = {name: getattr(plan, name) for name in kept} | {"translation": asked.question}
+    return asked.model_copy(update=changes), usage, f"translated to “{words}”; "
 
 
 def _read(state: State, claim: Claim, context: Context) -> list[Evidence]:

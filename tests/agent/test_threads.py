@@ -447,12 +447,19 @@ def test_of_several_videos_the_ones_that_are_left_are_searched(library):
 # Follow-up questions, with a video LLM.
 
 PLAN = json.dumps({"said": ["travel budget"]})
+PLAN_OF_NOTHING = json.dumps({"said": []})
 SUPPORTED = json.dumps({"verdict": "supported"})
 
 
 def draft(*texts: str) -> str:
     claims = [{"answer": text, "ids": ["E1"]} for text in texts]
     return json.dumps({"found": bool(texts), "claims": claims, "missing": []})
+
+
+def state_after(library: Library, folder: Path, question: str) -> dict[str, Any]:
+    """What the thread of a question holds once it is answered."""
+    library.ask(question, thread_id="t")
+    return state_of(folder, "t")
 
 
 def read(server: Scripted, number: int) -> str:
@@ -496,6 +503,62 @@ def test_a_summary_that_follows_a_question_is_written_for_the_completed_question
     assert {one for one in asked if one.startswith("Question: ")} == {
         'Question: "Summarise the video in the first minute?"'
     }
+
+
+def translation(text: str) -> str:
+    return json.dumps({"question": text})
+
+
+def test_a_question_in_the_librarys_language_is_not_translated_where_nothing_is_found(folder, server):
+    server.say(PLAN_OF_NOTHING, draft())
+    library = with_llm(folder, server)
+    answer = library.ask("What does the speaker say about the budget in the last 5 seconds?", videos=OTHER)
+    assert (answer.status, answer.claims) == ("insufficient", ())
+    assert not any("translated" in step.detail for step in answer.trace)
+    assert len(server.requests) == 1  # the plan
+
+
+def test_a_translation_keeps_the_limits_of_its_question(folder, server):
+    english = "What does the speaker say about holiday allowances before 0:20?"
+    german = "Was sagt die Sprecherin über das Urlaubsgeld vor 0:20?"
+    server.say(PLAN_OF_NOTHING, translation(german), draft())
+    state = state_after(with_llm(folder, server, language="de"), folder, english)
+    before = make_plan(english)
+    assert (state["plan"].question, state["plan"].translation) == (english, german)
+    assert (state["plan"].between, state["plan"].modalities) == (before.between, ("speech",))
+    assert {"urlaubsgeld", "sprecherin"} <= {term.text for term in state["plan"].terms}
+
+
+def test_limits_that_only_the_translation_shows_are_kept(folder, server):
+    server.say(PLAN_OF_NOTHING, translation("What is said about money in the last ten seconds?"), draft())
+    state = state_after(with_llm(folder, server), folder, "Was wird in den letzten zehn Sekunden über Geld gesagt?")
+    assert (state["plan"].between, state["plan"].from_end) == (Span(start=0, end=10), True)
+    assert state["plan"].modalities == ("speech",)
+    assert state["plan"].question == "Was wird in den letzten zehn Sekunden über Geld gesagt?"
+
+
+def test_a_question_in_another_language_follows_the_one_before(folder, server):
+    server.say(PLAN, draft("It grew."), SUPPORTED)
+    library = with_llm(folder, server)
+    library.ask(BUDGET, videos=OTHER, thread_id="t")
+    server.answers.clear()
+    server.say(PLAN_OF_NOTHING, translation("And why is that?"), draft("In spring."), SUPPORTED)
+    answer = library.ask("Und warum ist das denn so?", thread_id="t")
+    plan = library.thread("t")[-1].plan
+    assert (plan.question, plan.translation) == ("Und warum ist das denn so?", "Why is the budget for travel?")
+    assert plan.video_ids == (OTHER,)
+    assert [one.quote for one in answer.claims[0].citations] == ["The budget for travel was cut."]
+
+
+def test_the_completed_question_is_translated(folder, server):
+    server.say(PLAN, draft("It grew."), SUPPORTED)
+    library = with_llm(folder, server, language="de")
+    library.ask(BUDGET, thread_id="t")
+    server.answers.clear()
+    server.say(PLAN_OF_NOTHING, translation("Wann wurde das Reisegeld beschlossen?"), draft())
+    library.ask("When was it finally approved by parliament?", thread_id="t")
+    asked = next(read(server, n) for n in range(len(server.requests)) if "Language: de" in read(server, n))
+    assert asked.startswith('Question: "When was the budget for travel finally approved by parliament?"')
 
 
 # Interrupted questions.
