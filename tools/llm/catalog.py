@@ -56,7 +56,13 @@ CATALOG: Sequence[CatalogModel] = (
         "composes well and judges badly: retrieval decides where, it says what",
     ),
     CatalogModel(
-        "qwen2.5-coder-0.5b", 491_400_064, 750_000_000, "Apache-2.0", False, 0.5, "for tests: it answers most questions that have no answer"
+        "qwen2.5-coder-0.5b",
+        491_400_064,
+        750_000_000,
+        "Apache-2.0",
+        False,
+        0.5,
+        "for tests: it answers most questions that have no answer",
     ),
     CatalogModel("qwen3-vl-2b", 1_900_000_000, 3 * GB, "Apache-2.0", True, 2.0, "not run by Playhead's tests"),
     CatalogModel("qwen3-vl-4b", 3_300_000_000, 5 * GB, "Apache-2.0", True, 4.0, "not run by Playhead's tests"),
