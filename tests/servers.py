@@ -44,6 +44,8 @@ class Scripted:
     # What is read about the model before it is asked: no answer of the script, no request of it.
     listed: dict | None = field(default_factory=lambda: {"object": "list", "data": [{"id": "tiny"}]})
     props: dict | None = None
+    # HTTP status of `/props` where there is none.
+    unknown: int = 404
 
     @property
     def url(self) -> str:
@@ -108,7 +110,7 @@ def _handler_of(script: Scripted) -> type[BaseHTTPRequestHandler]:
                 self.do_POST()
                 return
             content = json.dumps(about or {"error": "not found"}).encode()
-            self.send_response(404 if about is None else 200)
+            self.send_response(script.unknown if about is None else 200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
@@ -121,9 +123,10 @@ def _handler_of(script: Scripted) -> type[BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def scripted_server() -> Iterator[Scripted]:
+def scripted_server(port: int = 0) -> Iterator[Scripted]:
+    """A server at this port; 0: at a free one."""
     scripted = Scripted()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(scripted))
+    server = ThreadingHTTPServer(("127.0.0.1", port), _handler_of(scripted))
     scripted.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

@@ -15,8 +15,9 @@ from playhead.tools.llm.openai_server.client import OpenAIVideoLLM
 from playhead.tools.llm.openai_server.streaming import AnswerText
 from playhead.tools.llm.protocol import log_odds
 from playhead.tools.records import Frame
+from playhead.tools.settings import Settings
 
-from ..servers import Scripted, completion, frame, scripted_server, settings_for
+from ..servers import Scripted, completion, frame, free_port, scripted_server, settings_for
 
 GOOD = json.dumps({"answer": "It grew.", "ids": ["E1"], "found": True})
 
@@ -112,6 +113,44 @@ def test_the_server_is_asked_about_the_model_once_and_what_it_says_is_kept(scrip
     assert llm.capabilities.context == 4096
     assert OpenAIVideoLLM(settings_for(script)).capabilities.context == 4096
     assert script.requests == []
+
+
+LLAMA = {"data": [{"id": "tiny", "owned_by": "llamacpp", "meta": {"n_ctx": 4096, "n_params": 1_500_000_000}}]}
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_server_that_is_down_at_first_is_asked_about_its_model_again(is_kept: bool) -> None:
+    port = free_port()
+    settings = Settings(video_llm_url=f"http://127.0.0.1:{port}/v1", video_llm_model="tiny")
+    llm = OpenAIVideoLLM(settings, is_kept=is_kept)
+    assert llm.capabilities == Capabilities()
+    with scripted_server(port) as script:
+        script.listed, script.props = LLAMA, {"modalities": {"vision": False}}
+        for asked in (llm, OpenAIVideoLLM(settings, is_kept=is_kept)):
+            can = asked.capabilities
+            assert (can.sees_pictures, can.context, can.is_small) == (False, 4096, True)
+    assert OpenAIVideoLLM(settings).capabilities.context == (4096 if is_kept else None)
+
+
+def test_what_is_learnt_from_an_answer_is_not_taken_for_what_the_server_says(script: Scripted) -> None:
+    script.say("Yes.", prompt_tokens=300, completion_tokens=1)
+    OpenAIVideoLLM(settings_for(script)).ask(["budget " * 120])  # 840 bytes, nothing was asked about the model
+    script.listed = LLAMA
+    assert OpenAIVideoLLM(settings_for(script)).capabilities.context == 4096
+
+
+@pytest.mark.parametrize(("status", "context"), [(404, None), (500, None), (503, 4096), (401, 4096)])
+def test_a_server_that_answers_without_knowing_its_model_is_asked_once(
+    script: Scripted, status: int, context: int | None
+) -> None:
+    """A busy server, a proxy without its server and a wrong key are no answer about the model; others are."""
+    script.listed = None
+    script.will({"error": "no"}, status=status)
+    script.unknown = status
+    llm = OpenAIVideoLLM(settings_for(script))
+    assert llm.capabilities == Capabilities()
+    script.listed = LLAMA
+    assert llm.capabilities.context == context
 
 
 def test_a_parameter_that_is_refused_is_left_out_from_then_on(script: Scripted) -> None:
@@ -298,8 +337,20 @@ def test_a_cache_that_is_damaged_is_no_hindrance(tmp_path, monkeypatch) -> None:
         file.write_text(content)
         cache = CapabilityCache("m")
         assert (cache.is_known, cache.value) == (False, Capabilities())
-    cache.update(context=4096)
+    cache.found({"context": 4096})
     assert CapabilityCache("m").value.context == 4096
+
+
+def test_a_correction_is_kept_once_the_server_has_said_what_it_knows() -> None:
+    cache = CapabilityCache("m")
+    assert cache.update(streams=False)
+    assert not CapabilityCache("m").is_known
+    cache.found({"context": 4096, "streams": True})
+    kept = CapabilityCache("m")
+    assert (kept.is_known, kept.value) == (True, Capabilities(context=4096, streams=False))
+    kept.update(reasons=True)
+    assert CapabilityCache("m").value == Capabilities(context=4096, streams=False, reasons=True)
+    assert not CapabilityCache("m", is_kept=False).is_known
 
 
 @pytest.mark.parametrize(

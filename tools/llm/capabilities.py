@@ -60,36 +60,52 @@ class Capabilities(Record):
 
 
 class CapabilityCache:
-    """The capabilities of one model, in the user's cache folder. May be used by many threads."""
+    """The capabilities of one model, in the user's cache folder. May be used by many threads.
 
-    def __init__(self, key: str, known: Capabilities | None = None) -> None:
+    Nothing is kept before the server has said what it knows of its model: the defaults are no knowledge.
+    """
+
+    def __init__(self, key: str, *, is_kept: bool = True) -> None:
         """Read what an earlier process learnt.
 
         Args:
             key: The model and its server.
-            known: What the backend knows for certain; nothing is read or written then.
+            is_kept: Whether the capabilities are read from the cache folder and written there.
         """
         self._key = key
         self._lock = threading.Lock()
-        self._is_kept = known is None
-        stored = None if known is not None else _stored().get(key)
-        self.is_known = known is not None or stored is not None
-        self._value = known or stored or Capabilities()
+        self._is_kept = is_kept
+        stored = _stored().get(key) if is_kept else None
+        self.is_known = stored is not None
+        self._corrections: dict[str, Any] = {}
+        self._value = stored or Capabilities()
 
     @property
     def value(self) -> Capabilities:
         """What is known now."""
         return self._value
 
+    def found(self, facts: Mapping[str, Any]) -> None:
+        """Take what the server says of its model. What its answers have already corrected stays so."""
+        with self._lock:
+            self._value = self._value.model_copy(update={**facts, **self._corrections})
+            self.is_known = True
+            self._keep()
+
     def update(self, **changes: Any) -> bool:
         """Correct the record; returns whether anything is new."""
         with self._lock:
             new = self._value.model_copy(update=changes)
-            changed = new != self._value or not self.is_known
-            self._value, self.is_known = new, True
-            if changed and self._is_kept:
-                _store(self._key, new)
+            changed = new != self._value
+            self._value = new
+            self._corrections |= changes
+            if changed:
+                self._keep()
             return changed
+
+    def _keep(self) -> None:
+        if self._is_kept and self.is_known:
+            _store(self._key, self._value)
 
 
 def from_metadata(model: Mapping[str, Any], props: Mapping[str, Any]) -> dict[str, Any]:

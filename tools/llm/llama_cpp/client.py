@@ -9,7 +9,7 @@ from pydantic import BaseModel, SecretStr
 from ...errors import PlayheadError, ServerError
 from ...settings import Settings
 from ..capabilities import Capabilities
-from ..openai_server.client import OpenAIVideoLLM, probed_capabilities
+from ..openai_server.client import OpenAIVideoLLM
 from ..protocol import ModelState, Part, Reply
 from .runtime import LlamaProcess, find_gguf, start
 
@@ -92,8 +92,11 @@ class LlamaCppLLM:
                         "video_llm_frames": "images",
                     }
                 )
-                self._running = (process, OpenAIVideoLLM(settings, probed_capabilities(settings)))
-            return self._running
+                # A later process may load another model of this name at this port.
+                self._running = (process, OpenAIVideoLLM(settings, is_kept=False))
+            process, client = self._running
+        client.probe()
+        return process, client
 
     def _start(self) -> LlamaProcess:
         return start(self._model, self._settings.video_llm_context, self._settings.video_llm_idle_minutes)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import openai
     from openai.types.chat import ChatCompletionContentPartParam, ChatCompletionMessageParam
 
-__all__ = ["OpenAIVideoLLM", "check_server", "probed_capabilities"]
+__all__ = ["OpenAIVideoLLM", "check_server"]
 
 # Retries after the first try. There is no retry after a timeout.
 RETRIES = 2
@@ -39,6 +39,8 @@ TOP_TOKENS = 20
 _CUT = ("length", "content_filter")
 # HTTP status of servers that do not support `response_format`, or its content.
 _FORMAT_REFUSED = (400, 422)
+# What says nothing of a model: no answer, a wrong key, a busy server, and a proxy or a server whose model is not loaded yet.
+_SAYS_NOTHING = (None, 401, 408, 425, 429, 502, 503, 504)
 # Parameters that one request may lose: the format, the temperature, the stream, and the name of the token limit.
 _MOST_CORRECTIONS = 5
 
@@ -46,12 +48,12 @@ _MOST_CORRECTIONS = 5
 class OpenAIVideoLLM:
     """A `VideoLLM` behind an OpenAI-compatible server. One object may be used by many threads."""
 
-    def __init__(self, settings: Settings, known: Capabilities | None = None) -> None:
+    def __init__(self, settings: Settings, *, is_kept: bool = True) -> None:
         """Find out which model to ask; the server is contacted only if the settings do not name it.
 
         Args:
             settings: URL, key and model.
-            known: The capabilities, if they are already known.
+            is_kept: Whether later processes may use what this one learns of the model.
 
         Raises:
             SettingsError: URL or key cannot be used, or the server offers no single model to choose.
@@ -61,16 +63,23 @@ class OpenAIVideoLLM:
         self._model = settings.video_llm_model or _only_model(self._server)
         self._as_video = settings.video_llm_frames == "video"
         self.source = f"{clean_text(self._model)}@{self._server.host}"
-        self._learnt = CapabilityCache(f"{self._model}@{self._server.url}", known)
+        self._learnt = CapabilityCache(f"{self._model}@{self._server.url}", is_kept=is_kept)
+        self._settings = settings
         self._probing = threading.Lock()
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the model can do: asked of the server once, kept, and corrected by its errors."""
+        """What the model can do: asked of the server until it answers, kept, and corrected by its errors."""
+        self.probe()
+        return self._learnt.value
+
+    def probe(self) -> None:
+        """Ask the server what the model can do, unless it has already said so. It may be down: it is asked again then."""
         with self._probing:
             if not self._learnt.is_known:
-                self._learnt.update(**_probed(self._server, self._model))
-        return self._learnt.value
+                facts = _probed(Server(self._settings, CHECK_SECONDS, 0), self._model)
+                if facts is not None:
+                    self._learnt.found(facts)
 
     def ask(
         self,
@@ -219,25 +228,25 @@ def _said(error: ServerError) -> str:
     return response.text if response is not None else ""
 
 
-def probed_capabilities(settings: Settings) -> Capabilities:
-    """What the server says of its model now; nothing is kept."""
-    return Capabilities().model_copy(update=_probed(Server(settings, CHECK_SECONDS, 0), settings.video_llm_model or ""))
-
-
-def _probed(server: Server, model: str) -> dict[str, Any]:
-    """What the server says of the model without generating anything; a server that says nothing costs two requests."""
+def _probed(server: Server, model: str) -> dict[str, Any] | None:
+    """What the server says of the model without generating anything, in two requests; None: it answered neither."""
 
     async def get(client: "openai.AsyncOpenAI", path: str) -> Any:
         return await client.get(path, cast_to=object)
 
     root = server.url.removesuffix("/v1")
     found: list[Mapping[str, Any]] = []
+    has_answered = False
     for url in (f"{server.url}/models", f"{root}/props"):
         try:
             body = server.send(lambda client, url=url: get(client, url), CHECK_SECONDS)  # type: ignore[misc]
-        except ServerError:
+            has_answered = True
+        except ServerError as error:
             body = {}
+            has_answered |= _status(error) not in _SAYS_NOTHING
         found.append(body if isinstance(body, Mapping) else {})
+    if not has_answered:
+        return None
     listed = found[0].get("data")
     entries = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
     ours = next((one for one in entries if one.get("id") == model), entries[0] if len(entries) == 1 else {})
