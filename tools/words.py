@@ -1,4 +1,4 @@
-"""Words of natural text: tokenization, stop words, stems, and the comparison of two words."""
+"""Words of natural text: tokenization, stop words, stems, the comparison of two words, and complete sentences."""
 
 import re
 import threading
@@ -16,6 +16,7 @@ __all__ = [
     "STOP_WORDS",
     "WEEKDAYS",
     "canonical",
+    "full_sentences",
     "is_same",
     "names",
     "pieces",
@@ -102,6 +103,9 @@ _PREFIXED = re.compile(r"(?<![\w\-])([a-z]{1,2})-([a-z]{2,})(?![\w\-])")
 _CONTRACTED = re.compile(r"\b(?:ca|wo|sha)n't\b|n't\b|'(?:s|ll|ve|re|d|m)\b")
 _KANA_VOICING = "\u3099\u309a"  # か and が are different letters
 _CHUNK = re.compile(r"[^\W_][\w'’\-]*")
+
+# Up to the last full stop (with a closing quote or bracket) that ends a sentence, not a decimal point.
+_FULL_SENTENCES = re.compile(r".*(?:[.?!…][\"'”’»)\]]*(?=\s|$)|[。？！][」』”]*)", re.DOTALL)
 
 # The endings of a verb or noun after the letters that all its forms share: walk, walked; make, making; carry, carries.
 _ENDINGS = (
@@ -193,6 +197,12 @@ def names(text: str) -> set[str]:
                 return set()  # Every Word Is Capitalised
             found |= words - {"i"}
     return found
+
+
+def full_sentences(text: str) -> str:
+    """The complete sentences at the start of a text that was cut off; empty if there are none."""
+    found = _FULL_SENTENCES.match(text)
+    return found.group() if found else ""
 
 
 def sounds_like_code(text: str) -> bool:

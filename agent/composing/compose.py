@@ -19,6 +19,7 @@ from ...tools.llm.protocol import TokenUsage, VideoLLM
 from ...tools.llm.structured import THOUGHTS_FACTOR, ask_structured, without_thoughts
 from ...tools.media.frames import Decoder
 from ...tools.records import Span, clean_text
+from ...tools.words import full_sentences
 from ..records import Citation, Claim, Turn, Verdict
 from .drafts import AnswerDraft, ClaimDraft, ClaimsDraft, VerdictDraft, answer_draft, claims_draft
 from .model_input import Brief, SizedFrame, fitted, quoted, quoted_question, write_brief
@@ -156,7 +157,8 @@ def write_sentence(
 ) -> Draft:
     """Answer a question from one passage, in one sentence without JSON: a small model writes it in half the time.
 
-    The claim cites the whole passage; the check keeps the lines that hold its words.
+    The claim cites the whole passage; the check keeps the lines that hold its words. Of an answer that was cut off, the
+    complete sentences are kept: the rest could say the opposite of what was meant. There is no claim if none is left.
 
     Args:
         llm: The model.
@@ -181,7 +183,7 @@ def write_sentence(
         on_text=None if can.reasons else on_text,
     )
     usage = TokenUsage.of(reply, time.monotonic() - began)
-    text = " ".join(clean_text(without_thoughts(reply.text)).split())[:_MOST_LETTERS]
+    text = _limited(clean_text(without_thoughts(reply.text)), is_cut=reply.truncated)
     citations = tuple(map(Citation.of, rows))[:_MOST_CITATIONS]
     claims = (Claim(text=text, verdict="unverified", citations=citations),) if text else ()
     return Draft(claims=claims, is_found=bool(text), missing=(), dropped=0, rows=rows, usage=usage)
@@ -288,11 +290,17 @@ def _drafted(draft: AnswerDraft | ClaimsDraft, brief: Brief, options: Sequence[s
     if isinstance(draft, ClaimsDraft):
         made = _cited(draft.claims, getattr(draft, "option", ""), draft.found, draft.missing, source)
     else:
-        claims = [ClaimDraft(answer=draft.answer[:_MOST_LETTERS], ids=draft.ids)] if clean_text(draft.answer) else []
+        text = _limited(clean_text(draft.answer))
+        claims = [ClaimDraft(answer=text, ids=draft.ids)] if text else []
         letter = getattr(draft, "option", "")
         made = _cited(claims, letter, draft.found, (), source)
     frames = sum(name.startswith("F") for name in brief.ids)
     return made.model_copy(update={"frames": frames, "unread": brief.unread, "rows": rows})
+
+
+def _limited(text: str, *, is_cut: bool = False) -> str:
+    """A text of at most 600 letters; only the complete sentences of one that is longer or was cut off."""
+    return full_sentences(text[:_MOST_LETTERS]) if is_cut or len(text) > _MOST_LETTERS else text
 
 
 def _cited(

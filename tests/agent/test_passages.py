@@ -76,13 +76,14 @@ class Model:
 
     source = "tiny"
 
-    def __init__(self, text: str, **can: object) -> None:
+    def __init__(self, text: str, *, truncated: bool = False, **can: object) -> None:
         self.text, self.read, self.told, self.most = text, "", "", 0
+        self.truncated = truncated
         self.capabilities = Capabilities(context=4096, **can)
 
     def ask(self, parts: Sequence[Part], *, instructions: str, max_tokens: int, **_: object) -> Reply:
         self.read, self.most, self.told = "\n".join(map(str, parts)), max_tokens, instructions
-        return Reply(text=self.text, prompt_tokens=10, completion_tokens=5, truncated=False)
+        return Reply(text=self.text, prompt_tokens=10, completion_tokens=5, truncated=self.truncated)
 
 
 def plan(question: str) -> Plan:
@@ -154,6 +155,27 @@ def test_a_sentence_cites_its_passage() -> None:
     assert (claim.text, claim.verdict) == ("Because of the night shifts.", "unverified")
     assert [one.evidence_id for one in claim.citations] == [one.evidence_id for one in (*STRIKE, STOPPED)]
     assert (draft.usage.prompt_tokens, draft.usage.requests, model.most) == (10, 1, 80)
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("The bridge was closed because it was not", []),
+        ("It was closed in May. The bridge was closed because it was not", ["It was closed in May."]),
+        ("It grew by 1.5", []),
+        ("桥关闭了。因为它不", ["桥关闭了。"]),
+        ("It was closed.", ["It was closed."]),
+    ],
+)
+def test_a_sentence_that_the_token_limit_cut_is_no_claim(said: str, kept: list[str]) -> None:
+    draft = write_sentence(Model(said, truncated=True), Asked("Why was the bridge closed?"), STRIKE)
+    assert ([claim.text for claim in draft.claims], draft.is_found) == (kept, bool(kept))
+
+
+def test_a_long_answer_ends_with_its_last_full_sentence() -> None:
+    sentence = f"It was closed {'again and ' * 20}again."  # 219 letters
+    draft = write_sentence(Model(" ".join([sentence] * 3)), Asked("Why?"), STRIKE)
+    assert [claim.text for claim in draft.claims] == [f"{sentence} {sentence}"]
 
 
 def test_a_model_that_thinks_has_room_for_it_and_its_thoughts_are_not_the_answer() -> None:

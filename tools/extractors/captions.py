@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Sequence
 
 from ...prompts import render
@@ -10,15 +9,13 @@ from ..llm.backends import is_set, may_see_pictures, video_llm
 from ..llm.protocol import VideoLLM
 from ..records import Frame, Observation, Segment, Span, clean_text
 from ..settings import Settings
+from ..words import full_sentences
 from .specification import UnavailableError
 
 __all__ = ["Captioner", "caption_of", "captioner"]
 
 # Two plain sentences take 30 to 80 tokens; a longer answer is cut.
 MAX_TOKENS = 200
-
-# Up to the last full stop (with a closing quote or bracket) that ends a sentence, not a decimal point.
-_FULL_SENTENCES = re.compile(r".*(?:[.?!…][\"'”’»)\]]*(?=\s|$)|[。？！][」』”]*)", re.DOTALL)
 
 
 class Captioner:
@@ -61,7 +58,9 @@ class Captioner:
         """
         reply = self._llm.ask(frames, instructions=render("caption", count=str(len(frames))), max_tokens=MAX_TOKENS)
         text = clean_text(reply.text)
-        return caption_of(span, frames, _full_sentences(text) if reply.truncated else text, self.source)
+        if reply.truncated:
+            text = full_sentences(text) or f"{text}…"
+        return caption_of(span, frames, text, self.source)
 
     def observe(self, segments: Sequence[Segment]) -> list[Observation]:
         """Return one caption for each segment, in order.
@@ -96,8 +95,3 @@ def caption_of(span: Span, frames: Sequence[Frame], text: str, source: str) -> O
         source=source,
         frame_seconds=frames[0].seconds if len(frames) == 1 else None,
     )
-
-
-def _full_sentences(text: str) -> str:
-    found = _FULL_SENTENCES.match(text)
-    return found.group() if found else f"{text}…"
