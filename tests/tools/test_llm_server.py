@@ -18,6 +18,7 @@ from PIL import Image
 from playhead.tools.errors import AnswerFormatError, QueryError, ServerError, SettingsError
 from playhead.tools.llm.backends import check, is_set, serve_command, video_llm
 from playhead.tools.llm.openai_server.client import OpenAIVideoLLM
+from playhead.tools.llm.openai_server.streaming import AnswerText, ContinuedText
 from playhead.tools.llm.pictures import Cells, Picture, make_grid
 from playhead.tools.llm.protocol import ModelState, Reply, TokenUsage, without_control_tokens
 from playhead.tools.llm.structured import json_schema
@@ -361,6 +362,48 @@ def test_a_connection_that_ends_in_the_middle_of_a_stream_is_tried_again(script:
     pieces: list[str] = []
     reply = OpenAIVideoLLM(settings_for(script)).ask(["What came back?"], on_text=pieces.append)
     assert (reply.text, pieces, len(script.requests)) == ("The salmon.", ["The sa"], 2)
+
+
+def streamed(*pieces: str, end: str = "") -> bytes:
+    chunks = [{"choices": [{"delta": {"content": piece}}]} for piece in pieces]
+    return ("".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + end).encode()
+
+
+FINISHED = 'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\n'
+
+
+@pytest.mark.parametrize("end", [FINISHED, "data: [DONE]\n\n", "data: [DONE]"])
+def test_a_stream_that_ends_without_saying_so_is_broken(script: Scripted, end: str) -> None:
+    script.will(streamed('{"answer": "It', " gr"), kind="text/event-stream")
+    script.will(streamed('{"answer": "', "It grew.", '"}', end=end), kind="text/event-stream")
+    pieces: list[str] = []
+    words: list[str] = []
+    answer = AnswerText(words.append)
+
+    def on_text(piece: str) -> None:
+        pieces.append(piece)
+        answer.add(piece)
+
+    reply = OpenAIVideoLLM(settings_for(script)).ask(["Did it grow?"], on_text=on_text)
+    assert (reply.text, len(script.requests)) == ('{"answer": "It grew."}', 2)
+    assert pieces == ['{"answer": "It', " gr", "ew.", '"}']
+    assert "".join(words) == "It grew. "
+
+
+def test_a_server_whose_streams_never_end_is_an_error(script: Scripted) -> None:
+    script.will(streamed("It gr"), kind="text/event-stream")
+    with pytest.raises(ServerError, match=r"cannot be reached \(3 tries, 'the answer has no end'\)"):
+        OpenAIVideoLLM(settings_for(script)).ask(["Did it grow?"], on_text=lambda _: None)
+
+
+def test_of_a_try_that_says_something_else_nothing_is_given() -> None:
+    pieces: list[str] = []
+    text = ContinuedText(pieces.append)
+    for said in (["It gr"], ["They ", "grew a lot."], ["It", " grew."]):
+        add = text.new_try()
+        for piece in said:
+            add(piece)
+    assert pieces == ["It gr", "ew."]
 
 
 def test_a_server_whose_streams_always_break_is_an_error(script: Scripted) -> None:

@@ -10,6 +10,7 @@ from ...errors import PlayheadError, ServerError
 from ...settings import Settings
 from ..capabilities import Capabilities
 from ..openai_server.client import OpenAIVideoLLM
+from ..openai_server.streaming import ContinuedText
 from ..protocol import ModelState, Part, Reply
 from .runtime import LlamaProcess, find_gguf, start
 
@@ -54,6 +55,7 @@ class LlamaCppLLM:
 
         A process that ended in the meantime is started again, once.
         """
+        live = ContinuedText(on_text) if on_text is not None else None
 
         def asked(client: _Asks) -> Reply:
             return client.ask(
@@ -62,7 +64,7 @@ class LlamaCppLLM:
                 max_tokens=max_tokens,
                 kind=kind,
                 seconds=seconds,
-                on_text=on_text,
+                on_text=live.new_try() if live is not None else None,
                 words=words,
             )
 

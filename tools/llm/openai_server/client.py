@@ -20,7 +20,7 @@ from ..pictures import Shown, jpeg_base64
 from ..protocol import Budget, ModelState, Part, Reply, TokenUsage, log_odds, pieces, time_mark, without_control_tokens
 from ..structured import json_schema
 from .connection import Server
-from .streaming import streamed_body
+from .streaming import ContinuedText, streamed_body
 
 if TYPE_CHECKING:
     import openai
@@ -183,7 +183,8 @@ class OpenAIVideoLLM:
         started = time.monotonic()
         if on_text is not None and self._learnt.value.streams:
             streamed = {**body, "stream": True, "stream_options": {"include_usage": True}}
-            content = self._server.send(lambda client: streamed_body(client, streamed, on_text), budget.left)
+            live = ContinuedText(on_text)
+            content = self._server.send(lambda client: streamed_body(client, streamed, live.new_try()), budget.left)
         else:
             content = self._server.send(lambda client: _whole_body(client, body), budget.left)
         answer = self._server.parsed(_Completion, content)

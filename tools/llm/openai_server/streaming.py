@@ -14,7 +14,7 @@ from ...records import clean_text
 if TYPE_CHECKING:
     import openai
 
-__all__ = ["AnswerText", "streamed_body"]
+__all__ = ["AnswerText", "ContinuedText", "streamed_body"]
 
 
 async def streamed_body(client: "openai.AsyncOpenAI", body: Mapping[str, Any], on_text: Callable[[str], None]) -> bytes:
@@ -27,7 +27,7 @@ async def streamed_body(client: "openai.AsyncOpenAI", body: Mapping[str, Any], o
 
     Raises:
         ServerError: The server reported an error in the middle of its answer.
-        openai.APIConnectionError: The connection ended in the middle of the answer.
+        openai.APIConnectionError: The connection ended in the middle of the answer, or the answer without an end.
     """
     import httpx2
     import openai
@@ -41,11 +41,40 @@ async def streamed_body(client: "openai.AsyncOpenAI", body: Mapping[str, Any], o
             async for piece in response.iter_bytes():
                 *lines, rest = (rest + piece).split(b"\n")
                 for line in lines:
-                    if line.startswith(b"data:") and (data := line[5:].strip()) != b"[DONE]":
-                        whole.add(data)
+                    whole.add(line)
         except httpx2.TransportError as error:  # openai wraps those of a request, and not those of its stream
             raise openai.APIConnectionError(request=response.http_request) from error
+        whole.add(rest)
+        if not whole.is_complete:
+            # A server that is killed, or a proxy that closes, may end its chunks in order.
+            raise openai.APIConnectionError(message="the answer has no end", request=response.http_request)
     return whole.as_completion()
+
+
+class ContinuedText:
+    """The text of an answer that is asked for again where it breaks off: no piece of it is given twice.
+
+    Without sampling each try says the same. Of a try that says something else, nothing more is given.
+    """
+
+    def __init__(self, on_text: Callable[[str], None]) -> None:
+        """Call `on_text` with each new piece of the text."""
+        self._on_text = on_text
+        self._given = ""
+
+    def new_try(self) -> Callable[[str], None]:
+        """Return what takes the pieces of one try."""
+        text = ""
+
+        def add(piece: str) -> None:
+            nonlocal text
+            text += piece
+            given = len(self._given)
+            if len(text) > given and text.startswith(self._given):
+                self._given = text
+                self._on_text(text[given:])
+
+        return add
 
 
 class _Whole:
@@ -57,8 +86,18 @@ class _Whole:
         self._thoughts: list[str] = []
         self._finish: str | None = None
         self._usage: Any = None
+        self._is_done = False
 
-    def add(self, data: bytes) -> None:
+    @property
+    def is_complete(self) -> bool:
+        """Whether the server has said that the answer ends here. Some servers do so with `[DONE]` only."""
+        return self._is_done or self._finish is not None
+
+    def add(self, line: bytes) -> None:
+        if not line.startswith(b"data:"):
+            return
+        data = line[5:].strip()
+        self._is_done |= data == b"[DONE]"
         try:
             chunk = json.loads(data)
         except ValueError:
