@@ -1,7 +1,7 @@
 """The token budget of one question: counts what the video LLM reads and writes, failed requests included.
 
 Each request reserves its tokens before it starts, so that requests which run in parallel never exceed the budget
-together.
+together. What a server does not report costs what was reserved.
 """
 
 import threading
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from pydantic import BaseModel
 
-from ...tools.errors import AnswerFormatError, ServerError
+from ...tools.errors import AnswerFormatError, PicturesRefusedError, RequestTooLongError, ServerError
 from ...tools.llm.capabilities import Capabilities
 from ...tools.llm.pictures import picture_tokens
 from ...tools.llm.protocol import Part, Reply, TokenUsage, VideoLLM
@@ -37,7 +37,7 @@ class Metered:
         """
         self._llm = llm
         self._most = most
-        self._spent = spent or TokenUsage()
+        self._used = sum(filter(None, (spent.prompt_tokens, spent.completion_tokens))) if spent else 0
         self._reserved = 0
         self._lock = threading.Lock()
 
@@ -53,12 +53,8 @@ class Metered:
 
     @property
     def share(self) -> float:
-        """The share of the budget that is spent: 1 is all of it."""
+        """The share of the budget that is spent: 1 is all of it. What a server does not report counts as reserved."""
         return self._used / self._most
-
-    @property
-    def _used(self) -> int:
-        return (self._spent.prompt_tokens or 0) + (self._spent.completion_tokens or 0)
 
     def ask(
         self,
@@ -87,7 +83,7 @@ class Metered:
                 raise TokensSpentError(f"max_tokens={self._most} are used")
             answer = min(max_tokens, left)
             self._reserved += prompt + answer
-        cost = TokenUsage(requests=1)
+        cost = prompt + answer
         try:
             reply = self._llm.ask(
                 parts,
@@ -98,12 +94,22 @@ class Metered:
                 on_text=on_text,
                 words=words,
             )
-            cost = TokenUsage.of(reply)
+            cost = _cost(reply, prompt, answer)
         except AnswerFormatError as error:
-            cost = error.usage or cost
+            if error.usage is not None:
+                cost = _cost(error.usage, prompt, answer)
+            raise
+        except (PicturesRefusedError, RequestTooLongError):
+            cost = 0  # the server refuses such a request before it reads it
             raise
         finally:
             with self._lock:
                 self._reserved -= prompt + answer
-                self._spent += cost
+                self._used += cost
         return reply
+
+
+def _cost(reported: Reply | TokenUsage, prompt: int, answer: int) -> int:
+    """The tokens of one request: those that the server reports, else those reserved."""
+    read, written = reported.prompt_tokens, reported.completion_tokens
+    return (prompt if read is None else read) + (answer if written is None else written)

@@ -292,8 +292,9 @@ def over_budget(state: State, context: Context) -> str:
     settings = context.settings
     if time.time() >= context.deadline:
         return f"max_seconds={settings.max_seconds:g} are over"
-    used = (state["tokens"].prompt_tokens or 0) + (state["tokens"].completion_tokens or 0)
-    if used >= settings.max_tokens:
+    # The state holds what servers report, a `Metered` model also what they do not.
+    reported = (state["tokens"].prompt_tokens or 0) + (state["tokens"].completion_tokens or 0)
+    if reported >= settings.max_tokens or context.spent >= 1:
         return f"max_tokens={settings.max_tokens} are used"
     return ""
 
