@@ -15,22 +15,31 @@ from pydantic import BaseModel, ConfigDict
 from ...index.records import Evidence
 from ...prompts import render
 from ...tools.errors import PicturesRefusedError, RequestTooLongError
-from ...tools.llm.protocol import TokenUsage, VideoLLM
+from ...tools.llm.capabilities import Capabilities
+from ...tools.llm.protocol import Reply, TokenUsage, VideoLLM
 from ...tools.llm.structured import THOUGHTS_FACTOR, ask_structured, without_thoughts
 from ...tools.media.frames import Decoder
 from ...tools.records import Span, clean_text
 from ...tools.words import full_sentences
 from ..records import Citation, Claim, Turn, Verdict
 from .drafts import AnswerDraft, ClaimDraft, ClaimsDraft, VerdictDraft, answer_draft, claims_draft
-from .model_input import Brief, SizedFrame, fitted, quoted, quoted_question, write_brief
+from .model_input import (
+    MOST_TRIES,
+    SHORTER,
+    Brief,
+    SizedFrame,
+    fitted,
+    quoted,
+    quoted_question,
+    room_for_evidence,
+    sent_shorter,
+    write_brief,
+)
 
 __all__ = ["Asked", "Draft", "compose", "gather", "verify", "write_sentence"]
 
 _MOST_CITATIONS = 12
 _MOST_LETTERS = 600
-# A request that is too long is sent again with two thirds of the evidence, then with four ninths.
-_SHORTER = 2 / 3
-_MOST_TRIES = 4
 _ANSWER_TOKENS = {"answer": 160, "claims": 700, "chapter": 500}
 _SENTENCE_TOKENS = 80
 # Each id takes about three tokens in the schema, and a server may put the schema into the prompt.
@@ -48,6 +57,7 @@ class Draft(BaseModel):
         missing: What it would look for next.
         dropped: Claims without a citation that exists.
         option: Which of the answers it chose, from 0; None: none of them.
+        left_out: Notes on chapters for which the request had no room.
         frames: How many frames it was shown.
         unread: Why other frames were not shown, one message for each video whose file cannot be read.
         rows: The lines that it read, in their order.
@@ -61,6 +71,7 @@ class Draft(BaseModel):
     missing: tuple[str, ...]
     dropped: int
     option: int | None = None
+    left_out: int = 0
     frames: int = 0
     unread: tuple[str, ...] = ()
     rows: tuple[Evidence, ...] = ()
@@ -121,7 +132,7 @@ def compose(
         ServerError: No usable answer came, or none in time.
     """
     instructions, scale = render(task), 1.0
-    for number in range(_MOST_TRIES):
+    for number in range(MOST_TRIES):
         can = llm.capabilities
         taken = can.tokens_of(instructions) + can.tokens_of(asked.text) + _ANSWER_TOKENS[task] + _SCHEMA_TOKENS
         chosen = fitted(rows, frames, can, taken, scale)
@@ -138,12 +149,12 @@ def compose(
             )
             return _drafted(draft, brief, asked.options, usage)
         except PicturesRefusedError:
-            if not chosen.frames or number == _MOST_TRIES - 1:
+            if not chosen.frames or number == MOST_TRIES - 1:
                 raise
         except RequestTooLongError:
-            if number == _MOST_TRIES - 1 or len(chosen.rows) + len(chosen.frames) <= 1:
+            if number == MOST_TRIES - 1 or len(chosen.rows) + len(chosen.frames) <= 1:
                 raise
-            scale *= _SHORTER
+            scale *= SHORTER
     raise AssertionError("the last try returns or raises")
 
 
@@ -172,16 +183,21 @@ def write_sentence(
     """
     instructions = f"{render('read')} {render('earlier')}" if asked.turns else render("read")
     question, can = f"{asked.text}\n{render('one_sentence')}", llm.capabilities
-    rows = fitted(passage, (), can, can.tokens_of(instructions) + can.tokens_of(question) + _SENTENCE_TOKENS).rows
-    brief = write_brief(rows, (), slides=True)
+    taken = can.tokens_of(instructions) + can.tokens_of(question) + _SENTENCE_TOKENS
     began = time.monotonic()
-    reply = llm.ask(
-        [*brief.parts, question],
-        instructions=instructions,
-        max_tokens=_SENTENCE_TOKENS * (THOUGHTS_FACTOR if can.reasons else 1),
-        seconds=seconds,
-        on_text=None if can.reasons else on_text,
-    )
+
+    def send(scale: float) -> tuple[Reply, tuple[Evidence, ...]]:
+        rows = fitted(passage, (), llm.capabilities, taken, scale).rows
+        reply = llm.ask(
+            [*write_brief(rows, (), slides=True).parts, question],
+            instructions=instructions,
+            max_tokens=_SENTENCE_TOKENS * (THOUGHTS_FACTOR if can.reasons else 1),
+            seconds=seconds,
+            on_text=None if can.reasons else on_text,
+        )
+        return reply, rows
+
+    reply, rows = sent_shorter(send)
     usage = TokenUsage.of(reply, time.monotonic() - began)
     text = _limited(clean_text(without_thoughts(reply.text)), is_cut=reply.truncated)
     citations = tuple(map(Citation.of, rows))[:_MOST_CITATIONS]
@@ -212,24 +228,27 @@ def gather(
         AnswerFormatError: The model did not answer in the form asked for, twice.
         ServerError: No usable answer came, or none in time.
     """
-    lines: list[str] = []
-    cited: dict[str, tuple[Citation, ...]] = {}
-    for number, note in enumerate(notes, start=1):
-        cited[f"N{number}"] = note.citations
-        first, last = min(c.start for c in note.citations), max(c.end for c in note.citations)
-        name = Path(note.citations[0].video).name
-        lines.append(f"N{number} {Span(start=first, end=last)} in {quoted(name)}: {quoted(note.text)}")
-    draft, usage = ask_structured(
-        llm,
-        ["\n".join(lines), asked.text],
-        claims_draft(tuple(cited), len(asked.options)),
-        instructions=render("whole"),
-        max_tokens=_ANSWER_TOKENS["claims"],
-        seconds=seconds,
-        on_text=on_text,
-    )
-    source = _Source(cited, len(asked.options), usage)
-    return _cited(draft.claims, getattr(draft, "option", ""), draft.found, (), source)
+    instructions = render("whole")
+
+    def send(scale: float) -> Draft:
+        can = llm.capabilities
+        taken = can.tokens_of(instructions) + can.tokens_of(asked.text) + _ANSWER_TOKENS["claims"] + _SCHEMA_TOKENS
+        kept = _fitted_notes(notes, can, room_for_evidence(can, taken, scale))
+        cited = {f"N{number}": note.citations for number, note in enumerate(kept, start=1)}
+        draft, usage = ask_structured(
+            llm,
+            ["\n".join(map(_note_line, cited, kept)), asked.text],
+            claims_draft(tuple(cited), len(asked.options)),
+            instructions=instructions,
+            max_tokens=_ANSWER_TOKENS["claims"],
+            seconds=seconds,
+            on_text=on_text,
+        )
+        source = _Source(cited, len(asked.options), usage)
+        made = _cited(draft.claims, getattr(draft, "option", ""), draft.found, (), source)
+        return made.model_copy(update={"left_out": len(notes) - len(kept)})
+
+    return sent_shorter(send)
 
 
 def verify(
@@ -258,14 +277,18 @@ def verify(
         ServerError: No usable answer came, or none in time.
     """
     instructions = render("verify")
-    can = llm.capabilities
     asked = f"{quoted_question(question)}\nStatement: {quoted(claim.text)}"
-    chosen = fitted(evidence, frames, can, can.tokens_of(instructions) + can.tokens_of(asked) + 64)
-    brief = write_brief(chosen.rows, chosen.frames, decoder)
-    draft, usage = ask_structured(
-        llm, [*brief.parts, asked], VerdictDraft, instructions=instructions, max_tokens=64, seconds=seconds
-    )
-    return draft.verdict, usage
+
+    def send(scale: float) -> tuple[Verdict, TokenUsage]:
+        can = llm.capabilities
+        chosen = fitted(evidence, frames, can, can.tokens_of(instructions) + can.tokens_of(asked) + 64, scale)
+        brief = write_brief(chosen.rows, chosen.frames, decoder)
+        draft, usage = ask_structured(
+            llm, [*brief.parts, asked], VerdictDraft, instructions=instructions, max_tokens=64, seconds=seconds
+        )
+        return draft.verdict, usage
+
+    return sent_shorter(send)
 
 
 @dataclass(frozen=True)
@@ -296,6 +319,24 @@ def _drafted(draft: AnswerDraft | ClaimsDraft, brief: Brief, options: Sequence[s
         made = _cited(claims, letter, draft.found, (), source)
     frames = sum(name.startswith("F") for name in brief.ids)
     return made.model_copy(update={"frames": frames, "unread": brief.unread, "rows": rows})
+
+
+def _fitted_notes(notes: Sequence[Claim], can: Capabilities, room: int) -> list[Claim]:
+    """The notes that fit into a number of tokens, one at least: the last one of the video with the most goes first."""
+    kept = list(notes)
+    costs = [can.tokens_of(_note_line(f"N{number}", note)) + 1 for number, note in enumerate(notes, start=1)]
+    while sum(costs) > room and len(kept) > 1:
+        videos = [note.citations[0].video for note in kept]
+        longest = max(reversed(videos), key=videos.count)
+        last = len(videos) - 1 - videos[::-1].index(longest)
+        del kept[last], costs[last]
+    return kept
+
+
+def _note_line(name: str, note: Claim) -> str:
+    first, last = min(c.start for c in note.citations), max(c.end for c in note.citations)
+    video = Path(note.citations[0].video).name
+    return f"{name} {Span(start=first, end=last)} in {quoted(video)}: {quoted(note.text)}"
 
 
 def _limited(text: str, *, is_cut: bool = False) -> str:

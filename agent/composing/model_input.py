@@ -6,12 +6,13 @@ the tokens that the model has: the best lines first, then frames.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from ...index.records import Evidence
-from ...tools.errors import MediaError
+from ...tools.errors import MediaError, RequestTooLongError
 from ...tools.extractors.registry import participle
 from ...tools.llm.capabilities import Capabilities
 from ...tools.llm.pictures import SMALLEST_SIDE, Picture
@@ -19,7 +20,21 @@ from ...tools.llm.protocol import Part
 from ...tools.media.frames import Decoder, frames_at
 from ..records import Turn
 
-__all__ = ["Brief", "SizedFrame", "fitted", "on_one_slide", "quoted", "quoted_question", "together", "write_brief"]
+__all__ = [
+    "MOST_TRIES",
+    "SHORTER",
+    "Brief",
+    "SizedFrame",
+    "fitted",
+    "limited",
+    "on_one_slide",
+    "quoted",
+    "quoted_question",
+    "room_for_evidence",
+    "sent_shorter",
+    "together",
+    "write_brief",
+]
 
 # A follow-up question may refer to this many earlier questions, and to this much of each answer.
 EARLIER_TURNS = 3
@@ -33,8 +48,13 @@ FRAMES_SHARE = 0.7
 # A longer line of text is cut: no answer needs more of one.
 MOST_CHARACTERS = 700
 SMALLEST_FRAME = 224
+# A request that is too long is sent again with two thirds of the evidence, then with four ninths.
+SHORTER = 2 / 3
+MOST_TRIES = 4
 # Lines of text that appear within a second are of one slide.
 _SAME_SLIDE_SECONDS = 1.0
+
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -92,7 +112,7 @@ def fitted(
         taken: Tokens that instructions, question and answer take.
         scale: The share of the room that is used: less than 1 after the server called a request too long.
     """
-    room = int(((can.context or USUAL_CONTEXT) - taken - MARGIN_TOKENS) * scale)
+    room = room_for_evidence(can, taken, scale)
     shown = list(frames) if can.sees_pictures else []
     if can.most_pictures is not None:
         shown = _spread(shown, can.most_pictures)
@@ -108,6 +128,28 @@ def fitted(
         room -= cost
         kept.append(row)
     return Fitted(tuple(kept), tuple(shown))
+
+
+def room_for_evidence(can: Capabilities, taken: int, scale: float = 1.0) -> int:
+    """The tokens that evidence may take, where all else takes `taken`; `scale` as for `fitted`."""
+    return int(((can.context or USUAL_CONTEXT) - taken - MARGIN_TOKENS) * scale)
+
+
+def sent_shorter(send: Callable[[float], _Result]) -> _Result:
+    """Send a request, and what the server calls too long again shorter.
+
+    Args:
+        send: Sends it with a share of the evidence that fits: 1, then less.
+
+    Raises:
+        RequestTooLongError: It was too long four times.
+    """
+    for number in range(MOST_TRIES - 1):
+        try:
+            return send(SHORTER**number)
+        except RequestTooLongError:
+            continue
+    return send(SHORTER ** (MOST_TRIES - 1))
 
 
 def write_brief(
@@ -180,10 +222,14 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
+def limited(text: str) -> str:
+    """A line of text, cut where it is longer than any answer needs."""
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]} …"
+
+
 def _line(name: str, rows: tuple[Evidence, ...]) -> str:
     text = " · ".join(row.text for row in rows)
-    text = text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]} …"
-    return f"{name} {rows[0].start:.0f} s {participle(rows[0].modality)}: {quoted(text)}"
+    return f"{name} {rows[0].start:.0f} s {participle(rows[0].modality)}: {quoted(limited(text))}"
 
 
 def _heading(one: Evidence) -> str:

@@ -19,9 +19,9 @@ from pydantic import Field
 
 from ...index.records import Evidence
 from ...prompts import render
-from ...tools.llm.protocol import TokenUsage, VideoLLM
+from ...tools.llm.protocol import Reply, TokenUsage, VideoLLM
 from ...tools.records import Record
-from .model_input import quoted, quoted_question, together
+from .model_input import fitted, limited, quoted, quoted_question, room_for_evidence, sent_shorter, together
 
 __all__ = ["ComposedWeights", "Signs", "composed_weights", "probability", "yes_log_odds"]
 
@@ -87,10 +87,12 @@ def yes_log_odds(
 ) -> tuple[float | None, TokenUsage]:
     """Ask the model whether lines answer a question, in one word.
 
+    Of lines that do not fit into the model's context, long ones are cut and the last ones are left out.
+
     Args:
         llm: The model that composed the answer.
         question: What was asked.
-        lines: The lines from which it composed.
+        lines: The lines from which it composed, best first.
         seconds: Time for it.
 
     Returns:
@@ -99,14 +101,24 @@ def yes_log_odds(
     Raises:
         ServerError: No answer came, or none in time.
     """
+    instructions, asked = render("weigh"), f"{quoted_question(question)}\n{render('yes_or_no')}"
+
+    def send(scale: float) -> Reply:
+        can = llm.capabilities
+        taken = can.tokens_of(instructions) + can.tokens_of(asked) + 1
+        read = _quoted_lines(lines)
+        if can.tokens_of(read) > room_for_evidence(can, taken, scale):
+            short = [one.model_copy(update={"text": limited(one.text)}) for one in lines]
+            read = _quoted_lines(fitted(short, (), can, taken, scale).rows)
+        return llm.ask(
+            [f"Lines:\n{read}\n{asked}"], instructions=instructions, max_tokens=1, seconds=seconds, words=_WORDS
+        )
+
+    reply = sent_shorter(send)
+    return reply.log_odds, TokenUsage.of(reply)
+
+
+def _quoted_lines(lines: Sequence[Evidence]) -> str:
+    """The lines in the order of time, each in quotes; those of one slide are one line."""
     shown = sorted(together(lines), key=lambda ones: (ones[0].video, ones[0].start))
-    read = "\n".join(quoted(" · ".join(one.text for one in ones)) for ones in shown)
-    reply = llm.ask(
-        [f"Lines:\n{read}\n{quoted_question(question)}\n{render('yes_or_no')}"],
-        instructions=render("weigh"),
-        max_tokens=1,
-        seconds=seconds,
-        words=_WORDS,
-    )
-    usage = TokenUsage.of(reply)
-    return reply.log_odds, usage
+    return "\n".join(quoted(" · ".join(one.text for one in ones)) for ones in shown)
