@@ -33,24 +33,28 @@ _ONLY_IDS = re.compile(r"[\s\[\]()\"',;]*(?:[EFN]\s?\d{1,4}[\s\[\]()\"',;]*)+", 
 _LEADING_ID = re.compile(r"\s*([EFN]\d{1,4})\b(?=[\s:.])", re.IGNORECASE)
 
 
-def _read_ids(value: object) -> object:
-    """`["E2"]`, `"E2, F2"`, `["[E2, F2]"]` and `[2]` as a list of ids."""
+def _read_ids(value: object, letter: str) -> object:
+    """`["E2"]`, `"E2, F2"`, `["[E2, F2]"]`, `[2]` and `["2"]` as a list of ids; a bare number gets the letter."""
     items = value if isinstance(value, list) else [value]
     found: list[str] = []
     for item in items:
         if isinstance(item, int):
-            found.append(f"E{item}")
+            found.append(f"{letter}{item}")
+        elif isinstance(item, str) and (bare := item.strip(" []()\"',;")).isdecimal():
+            found.append(f"{letter}{int(bare)}")
         elif isinstance(item, str):
             leading = _LEADING_ID.match(item)
             text = item if _ONLY_IDS.fullmatch(item) else leading.group() if leading else ""
-            found += [f"{letter.upper()}{int(number)}" for letter, number in _ID.findall(text)] or [item]
+            found += [f"{kind.upper()}{int(number)}" for kind, number in _ID.findall(text)] or [item]
     return list(dict.fromkeys(found))
 
 
 def ids_type(ids: Sequence[str]) -> Any:
-    """The type of a list of ids, of which at least one is wanted."""
+    """The type of a list of ids, of which at least one is wanted. A bare number is one of a line, else of a note or frame."""
+    letter = "E" if not ids or any(name.startswith("E") for name in ids) else ids[0][0]
     schema = {"type": "array", "items": {"type": "string", "enum": list(ids)}, "minItems": 1, "maxItems": _MOST_IDS}
-    return Annotated[list[str], BeforeValidator(_read_ids), WithJsonSchema(schema)]
+    read = BeforeValidator(lambda value: _read_ids(value, letter))
+    return Annotated[list[str], read, WithJsonSchema(schema)]
 
 
 def _joined(value: object) -> object:

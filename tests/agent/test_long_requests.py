@@ -1,10 +1,13 @@
 """Requests that are longer than a model's context: what is left out of them, and how they are sent again."""
 
+import json
 from collections.abc import Sequence
 
 import pytest
+from pydantic import TypeAdapter
 
 from playhead.agent.composing.compose import Asked, gather, verify, write_sentence
+from playhead.agent.composing.drafts import ids_type
 from playhead.agent.composing.weighing import yes_log_odds
 from playhead.agent.records import Citation, Claim
 from playhead.index.records import Evidence
@@ -72,6 +75,18 @@ def test_all_notes_that_fit_are_read() -> None:
     assert model.read[0].startswith('N1 [00:00:00–00:00:01] in "a.mp4": "note 0 on a budget')
     assert draft.left_out == 0
     assert [one.evidence_id for one in draft.claims[0].citations] == ["b-0"]
+
+
+@pytest.mark.parametrize("ids", [[2, 6], ["2", "6"], ["N2, N6"], "n2 n6"])
+def test_ids_of_notes_are_read_in_each_form(ids: object) -> None:
+    said = json.dumps({"found": True, "claims": [{"answer": "It is about money.", "ids": ids}]})
+    draft = gather(Model(said, 8192), Asked("What is it about?"), NOTES)
+    assert [one.evidence_id for claim in draft.claims for one in claim.citations] == ["a-1", "b-1"]
+
+
+@pytest.mark.parametrize(("ids", "letter"), [(("F1", "E1", "E2"), "E"), (("F1", "F2"), "F"), (("N1",), "N")])
+def test_a_bare_number_is_the_id_of_a_line_where_there_are_lines(ids: tuple[str, ...], letter: str) -> None:
+    assert TypeAdapter(ids_type(ids)).validate_python([2, "1"]) == [f"{letter}2", f"{letter}1"]
 
 
 @pytest.mark.parametrize(("context", "kept"), [(4096, (4, 7, 2)), (3000, (3, 3, 2))])
