@@ -153,6 +153,17 @@ def test_a_server_that_answers_without_knowing_its_model_is_asked_once(
     assert llm.capabilities.context == context
 
 
+def test_the_fewest_bytes_of_a_token_are_kept(script: Scripted) -> None:
+    llm = OpenAIVideoLLM(settings_for(script))
+    seen = []
+    for tokens in (350, 700, 300, 690):  # of 1,400 bytes
+        script.answers.clear()
+        script.say("Yes.", prompt_tokens=tokens, completion_tokens=1)
+        llm.ask(["budget " * 200])
+        seen.append(llm.capabilities.bytes_per_token)
+    assert seen == [3.0, 1.94, 1.94, 1.94]
+
+
 def test_a_parameter_that_is_refused_is_left_out_from_then_on(script: Scripted) -> None:
     script.will({"error": "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens'"}, status=400)
     script.will({"error": "Unsupported value: 'temperature' does not support 0.0"}, status=400)
@@ -233,6 +244,9 @@ def test_thoughts_are_not_the_answer_and_get_tokens_of_their_own(script: Scripte
         ({"answer": "It grew.", "ids": ["E2: line 1"], "found": True}, ["a-1"]),
         ({"answer": "It grew.", "ids": ["e2"], "found": True}, ["a-1"]),
         ({"answer": "It grew.", "ids": [2], "found": True}, ["a-1"]),
+        ({"answer": "It grew.", "ids": ["2", "[3]"], "found": True}, ["a-1", "a-2"]),
+        ({"answer": "It grew.", "ids": "2", "found": True}, ["a-1"]),
+        ({"answer": "It grew.", "ids": ["in 2024"], "found": True}, []),
         ({"answer": ["It", "grew."], "ids": ["E2"], "found": True}, ["a-1"]),
         ({"answer": "It grew.", "ids": [f"E{n}" for n in range(1, 14)], "found": True}, ["a-0", "a-1", "a-2"]),
         ({"answer": "It grew.", "ids": ["E77"], "found": True}, []),

@@ -167,7 +167,7 @@ class OpenAIVideoLLM:
             length = sum(len(str(message["content"]).encode()) for message in messages[:-1])
             length += sum(len(piece.encode()) for piece in content if isinstance(piece, str))
             seen = round(max(0.5, 0.97 * length / reply.prompt_tokens), 2)
-            if abs(seen - self._learnt.value.bytes_per_token) > 0.15:
+            if seen < self._learnt.value.bytes_per_token - 0.15:
                 self._learnt.update(bytes_per_token=seen)
         if reply.thought and not self._learnt.value.reasons:
             self._learnt.update(reasons=True)
