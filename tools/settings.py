@@ -253,8 +253,10 @@ class Settings(BaseSettings):
         le=1,
         description="The lowest probability of a quote that is accepted as an answer. Unset: the measured value (0.41).",
     )
-    remember_answers: bool = Field(
-        True, description="Store the evidence of verified answers of a video LLM, as hints for similar questions."
+    remember_answers: bool | None = Field(
+        None,
+        description="Store the evidence of verified answers of a video LLM, as hints for similar questions. Unset: not with a small "
+        "model, which they do not help.",
     )
     max_rounds: int = Field(3, ge=1, le=20, description="Most search rounds for one question, with a video LLM.")
     max_frames: int = Field(

@@ -129,8 +129,8 @@ class Conversation:
         if self.saver is not None and self.thread_id is not None:
             prune(self.saver, self.thread_id)
         answer = self._answer(known, before + time.time() - began)
-        if self.context.memory is not None and context.llm is not None:
-            remember(self.context.memory, known["plan"].question, answer)
+        if context.memory is not None and context.remembers:
+            remember(context.memory, known["plan"].question, answer)
         yield Answered(answer=answer)
 
     def _steps(self, given: State | None, context: Context) -> Iterator[tuple[str, Any]]:

@@ -287,6 +287,8 @@ def _drafted(draft: Draft, runtime: Running, began: float) -> State:
         detail += "; it says that the evidence does not answer the question"
     if draft.unread:
         detail += f"; frames left out: {'; '.join(draft.unread)}"
+    if draft.left_out:
+        detail += f"; {draft.left_out} notes left out: the model's context has no room for them"
     if draft.dropped:
         detail += f"; {draft.dropped} without a citation that exists left out"
     if draft.missing:

@@ -93,7 +93,7 @@ def retrieve_node(state: State, runtime: Running) -> State:
         plan, note = _located(choose_videos(plan, search), runtime.context)
         found, note = retrieve(plan, search), words + note
     hints: list[Evidence] = []
-    if runtime.context.memory is not None and runtime.context.llm is not None and not known:
+    if runtime.context.memory is not None and runtime.context.remembers and not known:
         asked = plan.model_copy(update={"video_ids": among})
         hints = [one for one in hinted(plan.question, runtime.context.memory, search) if is_within(one, asked, search)]
         ids = {one.evidence_id for one in found}

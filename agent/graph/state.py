@@ -155,7 +155,7 @@ class Context:
         search: The library.
         settings: Budgets.
         llm: The video LLM; None: evidence is quoted.
-        memory: Folder with the evidence of earlier answers; None: not used.
+        memory: Folder for the evidence of earlier answers; None: none is kept.
         reader: Scores how likely evidence answers the question.
         deadline: End of the question's time limit, system clock.
     """
@@ -177,6 +177,12 @@ class Context:
     def is_small(self) -> bool:
         """Whether the model only composes, and neither plans nor verifies."""
         return self.llm is not None and self.llm.capabilities.is_small
+
+    @property
+    def remembers(self) -> bool:
+        """Whether answers are remembered, as hints for similar questions."""
+        chosen = self.settings.remember_answers
+        return self.llm is not None and (not self.is_small if chosen is None else chosen)
 
     @property
     def spent(self) -> float:

@@ -182,8 +182,7 @@ class Asking(Browsing):
         return extract(self._llm, request, form, rows, seconds=self.settings.max_seconds)[0]
 
     def _conversation(self, thread_id: str | None, llm: VideoLLM | None = None) -> Conversation:
-        memory = self.folder if self.settings.remember_answers else None
-        context = Context(self._opened(), self.settings, llm, memory)
+        context = Context(self._opened(), self.settings, llm, self.folder)
         if thread_id is None:
             return Conversation(context)
         if not (name := clean_text(thread_id)):

@@ -3,6 +3,7 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ import pytest
 from playhead import Library, Settings
 from playhead.agent.composing.memory import hinted, remember
 from playhead.agent.graph.events import Answered, EvidenceFound
+from playhead.agent.graph.state import Context
 from playhead.agent.records import Answer, Citation, Claim, Usage
 from playhead.index.storage.local import LocalStorage
+from playhead.tools.llm.capabilities import Capabilities
 
 from ..fakes import BagOfWords, commit, observation
 from ..servers import Scripted, settings_for
@@ -140,3 +143,16 @@ def test_a_hint_outside_the_time_or_place_of_a_question_is_not_read(
     answer, found = evidence_of(remembering, question, between=between)
     assert (DEADLINE[0], 0) not in found
     assert answer.claims == ()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "billions", "remembers"),
+    [(None, 1.5, False), (None, 8.0, True), (None, None, True), (True, 1.5, True), (False, 8.0, False)],
+)
+def test_unless_it_is_set_a_small_model_is_given_no_hints(
+    chosen: bool | None, billions: float | None, remembers: bool
+) -> None:
+    llm = SimpleNamespace(capabilities=Capabilities(billions=billions))
+    context = Context(None, Settings(remember_answers=chosen), llm)  # type: ignore[arg-type]
+    assert context.remembers is remembers
+    assert Context(None, Settings(remember_answers=True)).remembers is False  # type: ignore[arg-type]
