@@ -152,7 +152,7 @@ def runtime(settings: Settings, deadline: float = math.inf) -> Any:
 
 @pytest.mark.parametrize(("most", "shown"), [(1, 1), (4, 4), (15, 15), (32, 24)])
 def test_chapters_together_show_no_more_frames_than_allowed(most: int, shown: int) -> None:
-    state = start_state("What is it about?")
+    state = start_state("What is it about?") | {"plan": make_plan("What is it about?")}
     state["rounds"] = 1
     state["sections"] = [Section(video_id="a", span=Span(start=n, end=n + 1), heading=None, rows=()) for n in range(12)]
     sends = _to_chapters(state, runtime(Settings(max_frames=most)))
