@@ -17,6 +17,7 @@ from playhead.agent.graph.events import Answered, ClaimJudged, Event, EvidenceFo
 from playhead.agent.graph.nodes import check_node
 from playhead.agent.graph.state import Context, start_state
 from playhead.agent.graph.wiring import _Plain
+from playhead.agent.question.planning import make_plan
 from playhead.agent.records import Claim
 from playhead.index.storage.local import LocalStorage
 from playhead.tools.errors import LibraryError, QueryError, ServerError
@@ -150,7 +151,7 @@ def test_claims_whose_citations_do_not_resolve_are_reported_as_refuted(library):
     claim = Claim(text="The moon is cheese.", verdict="unverified", citations=())
     events: list[Any] = []
     running = _Plain(Context(library._opened(), library.settings), events.append)
-    state = start_state("x") | {"claims": [claim]}
+    state = start_state("x") | {"claims": [claim], "plan": make_plan("x")}
     assert check_node(state, running)["claims"] == []
     assert [(event.kind, event.claim.verdict) for event in events] == [("verdict", "refuted")]
 
