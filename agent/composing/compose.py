@@ -199,7 +199,7 @@ def write_sentence(
 
     reply, rows = sent_shorter(send)
     usage = TokenUsage.of(reply, time.monotonic() - began)
-    text = _limited(clean_text(without_thoughts(reply.text)), is_cut=reply.truncated)
+    text = _shortened(clean_text(without_thoughts(reply.text)), is_cut=reply.truncated)
     citations = tuple(map(Citation.of, rows))[:_MOST_CITATIONS]
     claims = (Claim(text=text, verdict="unverified", citations=citations),) if text else ()
     return Draft(claims=claims, is_found=bool(text), missing=(), dropped=0, rows=rows, usage=usage)
@@ -313,7 +313,7 @@ def _drafted(draft: AnswerDraft | ClaimsDraft, brief: Brief, options: Sequence[s
     if isinstance(draft, ClaimsDraft):
         made = _cited(draft.claims, getattr(draft, "option", ""), draft.found, draft.missing, source)
     else:
-        text = _limited(clean_text(draft.answer))
+        text = _shortened(clean_text(draft.answer))
         claims = [ClaimDraft(answer=text, ids=draft.ids)] if text else []
         letter = getattr(draft, "option", "")
         made = _cited(claims, letter, draft.found, (), source)
@@ -339,8 +339,8 @@ def _note_line(name: str, note: Claim) -> str:
     return f"{name} {Span(start=first, end=last)} in {quoted(video)}: {quoted(note.text)}"
 
 
-def _limited(text: str, *, is_cut: bool = False) -> str:
-    """A text of at most 600 letters; only the complete sentences of one that is longer or was cut off."""
+def _shortened(text: str, *, is_cut: bool = False) -> str:
+    """A text of at most 600 letters. Of a longer one, and of one that was cut off, only the complete sentences."""
     return full_sentences(text[:_MOST_LETTERS]) if is_cut or len(text) > _MOST_LETTERS else text
 
 

@@ -109,7 +109,7 @@ def extract(
             form.__name__,
         )
     if len(found) >= MOST_ROWS:
-        _log.warning("%d rows are as many as one request gives: there may be more. Ask about less at once", len(found))
+        _log.warning("one request returns at most %d rows: there may be more. Narrow the request", MOST_ROWS)
     return kept, usage
 
 
@@ -137,7 +137,7 @@ def _complete_rows(kind: type[BaseModel], source: str, text: str) -> BaseModel |
     if not rows:
         return None
     _log.warning(
-        "the answer of %s was cut off: its first %d rows are kept, later ones are left out. Ask about less at once",
+        "the answer of %s was cut off: its first %d rows are kept, the rest is left out. Narrow the request",
         source,
         len(rows),
     )

@@ -129,7 +129,7 @@ class Conversation:
         if self.saver is not None and self.thread_id is not None:
             prune(self.saver, self.thread_id)
         answer = self._answer(known, before + time.time() - began)
-        if context.memory is not None and context.remembers:
+        if context.memory is not None:
             remember(context.memory, known["plan"].question, answer)
         yield Answered(answer=answer)
 

@@ -41,9 +41,10 @@ __all__ = ["check_node", "judge_node", "outline_node", "plan_node", "quote_node"
 _NOT_ENGLISH = (
     "The question seems not to be in English: without a language model (`playhead model list`) it is not translated"
 )
-# What a plan keeps where its question is translated, if it has it; and what limits its time beside a span.
-_KEPT = ("question", "place", "speaker", "person", "motion", "more", "planner")
-_TIMES = ("from_end", "part", "clock", "anchor", "ordinal")
+# Fields of a plan that stay when its question is translated, where they are set.
+_KEPT_IF_SET = ("question", "place", "speaker", "person", "motion", "more", "planner")
+# Fields that limit its time, beside a span.
+_TIME_LIMITS = ("from_end", "part", "clock", "anchor", "ordinal")
 
 
 def plan_node(state: State, runtime: Running) -> State:
@@ -93,7 +94,7 @@ def retrieve_node(state: State, runtime: Running) -> State:
         plan, note = _located(choose_videos(plan, search), runtime.context)
         found, note = retrieve(plan, search), words + note
     hints: list[Evidence] = []
-    if runtime.context.memory is not None and runtime.context.remembers and not known:
+    if runtime.context.memory is not None and not known:
         asked = plan.model_copy(update={"video_ids": among})
         hints = [one for one in hinted(plan.question, runtime.context.memory, search) if is_within(one, asked, search)]
         ids = {one.evidence_id for one in found}
@@ -196,7 +197,7 @@ def check_node(state: State, runtime: Running) -> State:
         else:
             kept.append(left)
     detail = f"citations of {sum(claim.verdict != 'refuted' for claim in checked)} of {len(checked)} claims resolve"
-    option = state["option"] if len(kept) == len(checked) else chosen_option(state["plan"], kept)
+    option = _option(state, kept, len(checked))
     return {"claims": kept, "option": option, "trace": traced("check", "; ".join([detail, *notes]), began)}
 
 
@@ -219,12 +220,11 @@ def judge_node(state: State, runtime: Running) -> State:
     confidence = round(supported / len(judged), 3) if judged else 0.0
     weighed: State = {}
     note = ""
-    if kept and not (state["rows"] or state["frames"] or state["sections"]):  # computed: the model wrote nothing
+    if kept and _are_computed(state):
         confidence = state["confidence"]
     elif context.is_small and state["plan"].kind != "whole":
         weighed, note = _weighed(state, runtime, list(judged.values()))
         kept = weighed["claims"]
-    option = state["option"] if len(kept) == len(judged) else None
     over = state["over_budget"] or ("" if kept else over_budget(state, context))
     detail = f"{supported} of {len(judged)} claims supported{note}" + (f"; {over}" if over else "")
     wanted = _wanted(state) if not kept else []
@@ -236,7 +236,7 @@ def judge_node(state: State, runtime: Running) -> State:
         "plan": next_plan,
         "wanted": wanted,
         "claims": kept,
-        "option": chosen_option(state["plan"], kept) if option is None else option,
+        "option": _option(state, kept, len(judged)),
         "closest": [],
         "confidence": confidence,
         "over_budget": over,
@@ -244,6 +244,18 @@ def judge_node(state: State, runtime: Running) -> State:
         "trace": traced("judge", detail, began),
         **weighed,
     }
+
+
+def _are_computed(state: State) -> bool:
+    """Whether the claims are computed from observations: the model has read nothing from which it could have written them."""
+    return not (state["rows"] or state["frames"] or state["sections"])
+
+
+def _option(state: State, kept: Sequence[Claim], before: int) -> int | None:
+    """The answer option to give: the one chosen with the claims if all of them are kept, else the one that the rest names."""
+    if len(kept) == before and state["option"] is not None:
+        return state["option"]
+    return chosen_option(state["plan"], kept)
 
 
 def _in_named_videos(plan: Plan, given: Sequence[str] | None, records: Mapping[str, VideoRecord]) -> Plan:
@@ -264,7 +276,7 @@ def _in_named_videos(plan: Plan, given: Sequence[str] | None, records: Mapping[s
         both = tuple(one for one in chosen.video_ids if one in taken)
         return chosen.model_copy(update={"video_ids": both or chosen.video_ids})
     if not taken:
-        raise QueryError("the video that the question before was about is no longer in the library: name a video")
+        raise QueryError("the earlier question was about a video that is no longer in the library: name a video")
     return named(plan.model_copy(update={"video_ids": tuple(taken)}))
 
 
@@ -295,11 +307,11 @@ def _in_the_librarys_language(plan: Plan, state: State, context: Context) -> tup
         return plan, usage_of(error, context), "the question could not be translated; "
     asked = plan_in_thread(words, state["turns"], plan.video_ids, state["between"], plan.options)
     asked = _in_named_videos(asked, plan.video_ids, context.search.records)
-    kept = [name for name in _KEPT if getattr(plan, name)]
+    kept = [name for name in _KEPT_IF_SET if getattr(plan, name)]
     if plan.modalities != modality_names():
         kept.append("modalities")
-    if plan.between != state["between"] or plan.scopes is not None or any(getattr(plan, name) for name in _TIMES):
-        kept += ["between", "scopes", "is_moment", *_TIMES]
+    if plan.between != state["between"] or plan.scopes is not None or any(getattr(plan, name) for name in _TIME_LIMITS):
+        kept += ["between", "scopes", "is_moment", *_TIME_LIMITS]
     changes = {name: getattr(plan, name) for name in kept} | {"translation": asked.question}
     return asked.model_copy(update=changes), usage, f"translated to “{words}”; "
 

@@ -155,7 +155,7 @@ class Context:
         search: The library.
         settings: Budgets.
         llm: The video LLM; None: evidence is quoted.
-        memory: Folder for the evidence of earlier answers; None: none is kept.
+        folder: The library's folder; None: no answer is remembered.
         reader: Scores how likely evidence answers the question.
         deadline: End of the question's time limit, system clock.
     """
@@ -163,7 +163,7 @@ class Context:
     search: Search
     settings: Settings
     llm: VideoLLM | None = None
-    memory: Path | None = None
+    folder: Path | None = None
     deadline: float = math.inf
     reader: Reader = field(default_factory=feature_reader)
 
@@ -179,10 +179,11 @@ class Context:
         return self.llm is not None and self.llm.capabilities.is_small
 
     @property
-    def remembers(self) -> bool:
-        """Whether answers are remembered, as hints for similar questions."""
+    def memory(self) -> Path | None:
+        """The folder of remembered answers, hints for similar questions; None: no answer is remembered."""
         chosen = self.settings.remember_answers
-        return self.llm is not None and (not self.is_small if chosen is None else chosen)
+        is_wanted = not self.is_small if chosen is None else chosen
+        return self.folder if self.llm is not None and is_wanted else None
 
     @property
     def spent(self) -> float:

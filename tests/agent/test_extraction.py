@@ -132,7 +132,7 @@ def test_the_complete_rows_of_an_answer_that_was_cut_off_are_kept(
     assert [one.value for one in found] == [Price(item="Rye bread", dollars=4), Price(item="Fish soup", dollars=9)]
     assert len(server.requests) == 1
     (said,) = caplog.messages
-    assert said.endswith("was cut off: its first 2 rows are kept, later ones are left out. Ask about less at once")
+    assert said.endswith("was cut off: its first 2 rows are kept, the rest is left out. Narrow the request")
 
 
 def test_an_answer_that_was_cut_off_in_its_first_row_is_asked_for_again(folder: Path, server: Scripted) -> None:
@@ -149,7 +149,7 @@ def test_rows_that_are_left_out_are_reported(folder: Path, server: Scripted, cap
     assert [one.value.dollars for one in found] == [4] * 20
     assert caplog.messages == [
         "1 of 21 rows are left out: they cite no line, or do not fit Price",
-        "21 rows are as many as one request gives: there may be more. Ask about less at once",
+        "one request returns at most 20 rows: there may be more. Narrow the request",
     ]
 
 

@@ -153,6 +153,7 @@ def test_unless_it_is_set_a_small_model_is_given_no_hints(
     chosen: bool | None, billions: float | None, remembers: bool
 ) -> None:
     llm = SimpleNamespace(capabilities=Capabilities(billions=billions))
-    context = Context(None, Settings(remember_answers=chosen), llm)  # type: ignore[arg-type]
-    assert context.remembers is remembers
-    assert Context(None, Settings(remember_answers=True)).remembers is False  # type: ignore[arg-type]
+    context = Context(None, Settings(remember_answers=chosen), llm, Path("talks"))  # type: ignore[arg-type]
+    assert context.memory == (Path("talks") if remembers else None)
+    without = Context(None, Settings(remember_answers=True), None, Path("talks"))  # type: ignore[arg-type]
+    assert without.memory is None

@@ -47,7 +47,9 @@ async def streamed_body(client: "openai.AsyncOpenAI", body: Mapping[str, Any], o
         whole.add(rest)
         if not whole.is_complete:
             # A server that is killed, or a proxy that closes, may end its chunks in order.
-            raise openai.APIConnectionError(message="the answer has no end", request=response.http_request)
+            raise openai.APIConnectionError(
+                message="the stream ended before the answer was complete", request=response.http_request
+            )
     return whole.as_completion()
 
 
