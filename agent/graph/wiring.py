@@ -26,7 +26,8 @@ from .model_nodes import (
     look_node,
     verify_node,
 )
-from .nodes import check_node, judge_node, outline_node, plan_node, quote_node, retrieve_node, tally_node
+from .nodes import check_node, judge_node, quote_node, tally_node
+from .search_nodes import outline_node, plan_node, retrieve_node
 from .state import REDUCERS, Context, OneClaim, OneSection, Running, State, claims_by_key, key_of
 
 if TYPE_CHECKING:

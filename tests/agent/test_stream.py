@@ -102,7 +102,7 @@ def test_what_is_not_valid_is_said_before_the_first_event(library, tmp_path):
 def test_nothing_runs_after_the_stream_is_closed(library, monkeypatch):
     events = library.stream("What is said about the red car?")
     assert next(events).kind == "plan"
-    monkeypatch.setattr("playhead.agent.graph.nodes.retrieve", lambda *_: pytest.fail("nobody asked"))
+    monkeypatch.setattr("playhead.agent.graph.search_nodes.retrieve", lambda *_: pytest.fail("nobody asked"))
     events.close()
 
 

@@ -431,7 +431,9 @@ def test_a_question_about_the_lengths_of_all_videos_limits_no_other(library):
 def test_a_follow_up_to_a_video_that_was_removed_is_refused(library, before, question):
     assert asked_in_turn(library, before)[0][1] == {OTHER}
     library.remove(OTHER)
-    with pytest.raises(QueryError, match=r"earlier question was about a video that is no longer in the library: name a video"):
+    with pytest.raises(
+        QueryError, match=r"earlier question was about a video that is no longer in the library: name a video"
+    ):
         library.ask(question, thread_id="turns")
     answer = library.ask("What is said about the red car?", thread_id="turns")
     assert answer.text == SAID[3][0]

@@ -392,7 +392,9 @@ def test_a_stream_that_ends_without_saying_so_is_broken(script: Scripted, end: s
 
 def test_a_server_whose_streams_never_end_is_an_error(script: Scripted) -> None:
     script.will(streamed("It gr"), kind="text/event-stream")
-    with pytest.raises(ServerError, match=r"cannot be reached \(3 tries, 'the stream ended before the answer was complete'\)"):
+    with pytest.raises(
+        ServerError, match=r"cannot be reached \(3 tries, 'the stream ended before the answer was complete'\)"
+    ):
         OpenAIVideoLLM(settings_for(script)).ask(["Did it grow?"], on_text=lambda _: None)
 
 
