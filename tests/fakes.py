@@ -10,7 +10,7 @@ import av
 import numpy as np
 
 from playhead.index.indexing.extractor_set import Extractors
-from playhead.index.records import StageReport, VideoRecord
+from playhead.index.records import Evidence, StageReport, VideoRecord
 from playhead.index.retrieval.search_index.publishing import Publisher
 from playhead.index.storage.committed.table import ObservationTable, write
 from playhead.index.storage.local import LocalStorage
@@ -31,6 +31,21 @@ DONE = dict.fromkeys(("speech", "text", "object", "caption", "frame"), "done") |
     "person": "skipped",
 }
 BOX = Box(left=0.1, top=0.2, right=0.6, bottom=0.7)
+
+
+def spoken_line(number: int, words: int = 20, video: str = "a") -> Evidence:
+    """Line number `number` of a video's speech, one second long, with this many words beside its number."""
+    return Evidence(
+        evidence_id=f"{video}-{number}",
+        video_id=video,
+        video=f"/v/{video}.mp4",
+        start=float(number),
+        end=number + 1.0,
+        modality="speech",
+        text=f"line {number} " + "budget " * words,
+        score=1,
+        source="x",
+    )
 
 
 def observation(text: str, start: float = 0.0, end: float | None = None, **fields) -> Observation:

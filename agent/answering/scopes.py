@@ -111,7 +111,7 @@ def find_in(plan: Plan, search: Search, query: str, k: int, modalities: tuple[Mo
 
 
 def is_within(evidence: Evidence, plan: Plan, search: Search) -> bool:
-    """Whether an observation is one that a plan allows: in its videos, modalities and spans, and by its speaker."""
+    """Whether a plan's videos, modalities, spans and speaker allow an observation."""
     if plan.video_ids is not None and evidence.video_id not in plan.video_ids:
         return False
     if evidence.modality not in plan.modalities or (plan.speaker and evidence.speaker != plan.speaker):

@@ -14,7 +14,6 @@ from pydantic import BaseModel, ConfigDict
 
 from ...index.records import Evidence
 from ...prompts import render
-from ...tools.errors import PicturesRefusedError, RequestTooLongError
 from ...tools.llm.capabilities import Capabilities
 from ...tools.llm.protocol import Reply, TokenUsage, VideoLLM
 from ...tools.llm.structured import THOUGHTS_FACTOR, ask_structured, without_thoughts
@@ -24,8 +23,6 @@ from ...tools.words import full_sentences
 from ..records import Citation, Claim, Turn, Verdict
 from .drafts import AnswerDraft, ClaimDraft, ClaimsDraft, VerdictDraft, answer_draft, claims_draft
 from .model_input import (
-    MOST_TRIES,
-    SHORTER,
     Brief,
     SizedFrame,
     fitted,
@@ -113,8 +110,7 @@ def compose(
 ) -> Draft:
     """Answer a question from evidence, in one request.
 
-    Of a model that takes no pictures, frames are left out; of one with a short context, the last lines. What the server
-    calls too long is sent again shorter.
+    A model that takes no pictures is sent no frames; one with a short context is not sent the last lines.
 
     Args:
         llm: The model.
@@ -131,31 +127,25 @@ def compose(
         AnswerFormatError: The model did not answer in the form asked for, twice.
         ServerError: No usable answer came, or none in time.
     """
-    instructions, scale = render(task), 1.0
-    for number in range(MOST_TRIES):
+    instructions = render(task)
+
+    def send(scale: float) -> Draft:
         can = llm.capabilities
         taken = can.tokens_of(instructions) + can.tokens_of(asked.text) + _ANSWER_TOKENS[task] + _SCHEMA_TOKENS
         chosen = fitted(rows, frames, can, taken, scale)
         brief = write_brief(chosen.rows, chosen.frames, decoder, slides=task == "answer")
-        try:
-            draft, usage = ask_structured(
-                llm,
-                [*brief.parts, asked.text],
-                _form(task, brief, len(asked.options)),
-                instructions=instructions,
-                max_tokens=_ANSWER_TOKENS[task],
-                seconds=seconds,
-                on_text=on_text,
-            )
-            return _drafted(draft, brief, asked.options, usage)
-        except PicturesRefusedError:
-            if not chosen.frames or number == MOST_TRIES - 1:
-                raise
-        except RequestTooLongError:
-            if number == MOST_TRIES - 1 or len(chosen.rows) + len(chosen.frames) <= 1:
-                raise
-            scale *= SHORTER
-    raise AssertionError("the last try returns or raises")
+        draft, usage = ask_structured(
+            llm,
+            [*brief.parts, asked.text],
+            _form(task, brief, len(asked.options)),
+            instructions=instructions,
+            max_tokens=_ANSWER_TOKENS[task],
+            seconds=seconds,
+            on_text=on_text,
+        )
+        return _drafted(draft, brief, asked.options, usage)
+
+    return sent_shorter(send)
 
 
 def write_sentence(
@@ -322,7 +312,7 @@ def _drafted(draft: AnswerDraft | ClaimsDraft, brief: Brief, options: Sequence[s
 
 
 def _fitted_notes(notes: Sequence[Claim], can: Capabilities, room: int) -> list[Claim]:
-    """The notes that fit into a number of tokens, one at least: the last one of the video with the most goes first."""
+    """The notes that fit into a number of tokens, at least one. The last note of the video with the most notes is left out first."""
     kept = list(notes)
     costs = [can.tokens_of(_note_line(f"N{number}", note)) + 1 for number, note in enumerate(notes, start=1)]
     while sum(costs) > room and len(kept) > 1:

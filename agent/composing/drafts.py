@@ -50,7 +50,7 @@ def _read_ids(value: object, letter: str) -> object:
 
 
 def ids_type(ids: Sequence[str]) -> Any:
-    """The type of a list of ids, of which at least one is wanted. A bare number is one of a line, else of a note or frame."""
+    """The type of a list of ids, of which at least one is wanted. A number without a letter means a line, or a note where there are no lines."""
     letter = "E" if not ids or any(name.startswith("E") for name in ids) else ids[0][0]
     schema = {"type": "array", "items": {"type": "string", "enum": list(ids)}, "minItems": 1, "maxItems": _MOST_IDS}
     read = BeforeValidator(lambda value: _read_ids(value, letter))
@@ -62,7 +62,7 @@ def _joined(value: object) -> object:
 
 
 def _letter(value: object) -> object:
-    """The letter in `"B"`, `"b)"` and `"B) It grew."`; none in `"A red car"`, which names an answer by its text."""
+    """The letter in `"B"`, `"b)"` and `"B) It grew."`; none in `"A red car"`, the text of an answer option."""
     if not isinstance(value, str):
         return ""
     found = re.match(r"\s*\(?([A-Za-z])\s*(?:[.):]|$)", value)
@@ -89,7 +89,7 @@ class AnswerDraft(BaseModel):
 
 
 class _ChoiceDraft(AnswerDraft):
-    """The same with the letter of an answer. A grammar makes the model write it; an answer without it is read all the same."""
+    """`AnswerDraft` with the letter of an answer option. The schema requires the letter; an answer without it is accepted."""
 
     model_config = ConfigDict(extra="ignore", json_schema_extra={"required": ["answer", "ids", "option", "found"]})
 
@@ -117,7 +117,7 @@ class ClaimsDraft(BaseModel):
 
 
 class _ChoiceClaimsDraft(ClaimsDraft):
-    """The same with the letter of an answer, as in `_ChoiceDraft`."""
+    """`ClaimsDraft` with the letter of an answer option, as in `_ChoiceDraft`."""
 
     model_config = ConfigDict(extra="ignore", json_schema_extra={"required": ["claims", "option", "found"]})
 

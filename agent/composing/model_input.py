@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ...index.records import Evidence
-from ...tools.errors import MediaError, RequestTooLongError
+from ...tools.errors import MediaError, PicturesRefusedError, RequestTooLongError
 from ...tools.extractors.registry import participle
 from ...tools.llm.capabilities import Capabilities
 from ...tools.llm.pictures import SMALLEST_SIDE, Picture
@@ -21,8 +21,6 @@ from ...tools.media.frames import Decoder, frames_at
 from ..records import Turn
 
 __all__ = [
-    "MOST_TRIES",
-    "SHORTER",
     "Brief",
     "SizedFrame",
     "fitted",
@@ -49,8 +47,8 @@ FRAMES_SHARE = 0.7
 MOST_CHARACTERS = 700
 SMALLEST_FRAME = 224
 # A request that is too long is sent again with two thirds of the evidence, then with four ninths.
-SHORTER = 2 / 3
-MOST_TRIES = 4
+_SHORTER = 2 / 3
+_MOST_TRIES = 4
 # Lines of text that appear within a second are of one slide.
 _SAME_SLIDE_SECONDS = 1.0
 
@@ -136,20 +134,25 @@ def room_for_evidence(can: Capabilities, taken: int, scale: float = 1.0) -> int:
 
 
 def sent_shorter(send: Callable[[float], _Result]) -> _Result:
-    """Send a request, and what the server calls too long again shorter.
+    """Send a request. If the server calls it too long, send it again with less evidence; if it refuses pictures, with fewer.
 
     Args:
-        send: Sends it with a share of the evidence that fits: 1, then less.
+        send: Sends it with a share of the evidence that fits: 1, then less. It reads the model's capabilities, which a
+            refusal has corrected, for each try.
 
     Raises:
         RequestTooLongError: It was too long four times.
+        PicturesRefusedError: The last of four tries was refused for its pictures.
     """
-    for number in range(MOST_TRIES - 1):
+    scale = 1.0
+    for _ in range(_MOST_TRIES - 1):
         try:
-            return send(SHORTER**number)
+            return send(scale)
         except RequestTooLongError:
+            scale *= _SHORTER
+        except PicturesRefusedError:
             continue
-    return send(SHORTER ** (MOST_TRIES - 1))
+    return send(scale)
 
 
 def write_brief(

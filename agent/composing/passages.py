@@ -25,7 +25,7 @@ _MOST_SAID = 2 * REACH + 1
 _AROUND_SECONDS = 30.0
 # Labels or captions of one passage.
 _MOST_SEEN = 6
-# Taken off the cosine, times the logarithm of the place among the found lines. Chosen on narrated talks and on the tuning half of
+# This, times the logarithm of the place among the found lines, is subtracted from the cosine. Chosen on narrated talks and on the tuning half of
 # TutorialVQA. The first passage holds the answer to 94 % and 61 % of their questions by the cosine alone, to 87 % and 68 % by the place
 # alone, to 93 % and 65 % by both.
 _PLACE_WORTH = 0.1

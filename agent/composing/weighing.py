@@ -87,7 +87,7 @@ def yes_log_odds(
 ) -> tuple[float | None, TokenUsage]:
     """Ask the model whether lines answer a question, in one word.
 
-    Of lines that do not fit into the model's context, long ones are cut and the last ones are left out.
+    If the lines do not fit into the model's context, long lines are cut, and the last lines are left out.
 
     Args:
         llm: The model that composed the answer.

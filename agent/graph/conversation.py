@@ -201,7 +201,7 @@ class Conversation:
 
 
 def _videos(state: State) -> tuple[str, ...] | None:
-    """Return the videos that a follow-up question is about, too; the plan may contain only the most relevant ones.
+    """Return the videos in which a follow-up question is searched: all of this question, not only its most relevant ones.
 
     A time of day chooses the recordings that have it: a follow-up question may be about another time.
     """

@@ -265,7 +265,7 @@ def _reads_passages(state: State, context: Context) -> bool:
 
 
 def _used_up(context: Context) -> str:
-    """The budget of which the chapters have used their share; empty: none."""
+    """The budget, of tokens or of time, of which the chapters have used their share; empty: neither."""
     settings = context.settings
     if context.spent >= CHAPTERS_SHARE:
         return f"max_tokens={settings.max_tokens}"

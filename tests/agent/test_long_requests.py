@@ -15,6 +15,8 @@ from playhead.tools.errors import RequestTooLongError
 from playhead.tools.llm.capabilities import Capabilities
 from playhead.tools.llm.protocol import Part, Reply
 
+from ..fakes import spoken_line
+
 
 class Model:
     """Refuses requests of more tokens than it has, of which its server may say nothing; keeps what it read."""
@@ -34,17 +36,7 @@ class Model:
 
 
 def said(number: int, words: int = 100, video: str = "a") -> Evidence:
-    return Evidence(
-        evidence_id=f"{video}-{number}",
-        video_id=video,
-        video=f"/v/{video}.mp4",
-        start=float(number),
-        end=number + 1.0,
-        modality="speech",
-        text=f"line {number} " + "budget " * words,
-        score=1,
-        source="x",
-    )
+    return spoken_line(number, words, video)
 
 
 def note(number: int, video: str) -> Claim:

@@ -17,6 +17,7 @@ from playhead.tools.llm.protocol import log_odds
 from playhead.tools.records import Frame
 from playhead.tools.settings import Settings
 
+from ..fakes import spoken_line
 from ..servers import Scripted, completion, frame, free_port, scripted_server, settings_for
 
 GOOD = json.dumps({"answer": "It grew.", "ids": ["E1"], "found": True})
@@ -29,20 +30,7 @@ def script() -> Iterator[Scripted]:
 
 
 def rows(count: int, words: int = 20) -> list[Evidence]:
-    return [
-        Evidence(
-            evidence_id=f"a-{n}",
-            video_id="a",
-            video="/v/a.mp4",
-            start=float(n),
-            end=n + 1.0,
-            modality="speech",
-            text=f"line {n} " + "budget " * words,
-            score=1,
-            source="x",
-        )
-        for n in range(count)
-    ]
+    return [spoken_line(number, words) for number in range(count)]
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ class Capabilities(Record):
 class CapabilityCache:
     """The capabilities of one model, in the user's cache folder. May be used by many threads.
 
-    Nothing is kept before the server has said what it knows of its model: the defaults are no knowledge.
+    Nothing is stored until the server has described its model: the defaults are only assumptions.
     """
 
     def __init__(self, key: str, *, is_kept: bool = True) -> None:

@@ -74,7 +74,7 @@ class OpenAIVideoLLM:
         return self._learnt.value
 
     def probe(self) -> None:
-        """Ask the server what the model can do, unless it has already said so. It may be down: it is asked again then."""
+        """Ask the server what the model can do, unless it has already said so. If it is down, the next call asks again."""
         with self._probing:
             if not self._learnt.is_known:
                 facts = _probed(Server(self._settings, CHECK_SECONDS, 0), self._model)

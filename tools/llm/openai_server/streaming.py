@@ -54,9 +54,9 @@ async def streamed_body(client: "openai.AsyncOpenAI", body: Mapping[str, Any], o
 
 
 class ContinuedText:
-    """The text of an answer that is asked for again where it breaks off: no piece of it is given twice.
+    """Passes on the text of an answer whose request is repeated after a broken stream. No piece is passed on twice.
 
-    Without sampling each try says the same. Of a try that says something else, nothing more is given.
+    Sampling is off, so each try should give the same text. If a try gives another text, nothing more is passed on.
     """
 
     def __init__(self, on_text: Callable[[str], None]) -> None:
